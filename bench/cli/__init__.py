@@ -1,0 +1,107 @@
+"""The `bench` command: one verb per file, imported only when it is used."""
+
+import sys
+import traceback
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from bench.errors import BenchError
+
+_SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "Measure": {
+        "run": ("bench.cli.run:run", "train, measure and evaluate estimators on tasks"),
+    },
+    "Look around": {
+        "list": ("bench.cli.list:list_", "tasks and estimators; --matrix shows which fits which"),
+        "info": ("bench.cli.info:info", "formula, paper, requirements and parameters of a name"),
+        "env": ("bench.cli.env:env", "what this machine is"),
+        "data": ("bench.cli.data:data", "list, fetch and verify datasets"),
+    },
+    "Results": {
+        "status": ("bench.cli.status:status", "what is done, running or failed"),
+        "table": ("bench.cli.table:table", "results as csv, markdown or LaTeX"),
+    },
+}
+_COMMANDS: Final = {name: entry for section in _SECTIONS.values() for name, entry in section.items()}
+
+
+class _LazyGroup(click.Group):
+    """Knows its commands by name and one line each; imports one when it is invoked."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        return getattr(import_module(module), attribute)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from bench.errors import did_you_mean
+
+            raise click.UsageError(
+                f"there is no command '{args[0]}'{did_you_mean(args[0], _COMMANDS) or '; see bench --help'}"
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for section, commands in _SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(name, line) for name, (_, line) in commands.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="varbench", prog_name="bench")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    r"""How biased, how noisy, how costly and how good is a Monte Carlo gradient estimator?
+
+    \b
+    bench run --task vae-mnist --estimator reinforce
+    bench run --task gaussian-quadratic --estimator reinforce --estimator reparam --no-train
+
+    Exit codes: 0 done; 1 a negative verdict; 2 usage; 3 some cells failed; 4 data or device unavailable;
+    5 results unreadable or not writable; 130 interrupted.
+    """
+
+
+def main() -> None:
+    """Run the command line and leave with a documented exit code."""
+    debug = "--debug" in sys.argv[1:2]
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; what was finished is kept, and the same command continues", err=True)
+        code = 130
+    except Exception as error:
+        code = _explain(error, debug)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain(error: Exception, debug: bool) -> int:
+    """Print one sentence for an error that was foreseen; a traceback for one that was not."""
+    code = _exit_code(error)
+    if debug or code is None:
+        traceback.print_exception(error)
+    if code is None:
+        click.echo("this is a bug in varbench: please report it with the lines above", err=True)
+        return 70
+    click.echo(f"Error: {error}", err=True)
+    return code
+
+
+def _exit_code(error: Exception) -> int | None:
+    if isinstance(error, BenchError):
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        return 0
+    if type(error).__name__ == "DataUnavailable":
+        return 4
+    return None

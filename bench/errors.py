@@ -1,0 +1,49 @@
+"""Errors that end a command: one sentence that says what to do, and a documented exit code."""
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
+EXIT_CODES: Final[dict[int, str]] = {
+    0: "done",
+    1: "a negative verdict (check, compare)",
+    2: "usage",
+    3: "some cells failed",
+    4: "data or device unavailable",
+    5: "results unreadable or not writable",
+    130: "interrupted",
+}
+
+
+class BenchError(Exception):
+    """Ends the command with `exit_code`; the message is one sentence for the user."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class UsageError(BenchError):
+    """What was asked for does not exist or does not fit together."""
+
+
+class CellsFailed(BenchError):
+    """Some cells failed; the others are recorded."""
+
+    exit_code = 3
+
+
+class DeviceUnavailable(BenchError):
+    """The device asked for is not on this machine."""
+
+    exit_code = 4
+
+
+class ResultsError(BenchError):
+    """A results folder or a record cannot be read or written."""
+
+    exit_code = 5
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for a near miss, else nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,102 @@
+"""How many replicates to batch at once: measured once per task, estimator and machine, and remembered.
+
+On a CPU a chunk that leaves the cache is slower than a loop; on a GPU, and on small tasks anywhere, a large chunk is
+10 to 100 times faster. Which draws a replicate sees depends on the chunk, so it is part of what a record states.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Final
+
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from bench.measure.replicates import LOOP, Replicator
+from bench.random import seeded
+
+_BYTES: Final = {"cpu": 256 << 20, "cuda": 4 << 30}
+"""At most this much memory for one chunk of gradients."""
+
+_LARGEST: Final = 16_384
+
+
+def chunk_size(replicator: Replicator, x: Tensor, *identity: object) -> int:
+    """Return the number of replicates to draw at once, measured if it is not remembered for `identity`."""
+    if replicator.check_batching(x):
+        return LOOP
+    file = _memory_file()
+    key = _key(x.device, *identity, replicator.size, tuple(x.shape))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_suffix(".lock")):
+        known = _read(file)
+        if key not in known:
+            with seeded(x.device, "chunk"):
+                known[key] = fastest_chunk(replicator, x)
+            temporary = file.with_suffix(f".{os.getpid()}")
+            temporary.write_text(json.dumps(known, indent=0, sort_keys=True))
+            temporary.replace(file)
+    return known[key]
+
+
+def fastest_chunk(replicator: Replicator, x: Tensor, seconds: float = 0.1) -> int:
+    """Return the chunk with the least time per replicate, doubling it while that pays."""
+    largest = min(_LARGEST, _BYTES[x.device.type] // (replicator.size * x.element_size()))
+    best, best_time, chunk, worse = LOOP, _time(replicator, x, LOOP, seconds), 2, 0
+    while chunk <= largest and worse < 2:
+        try:
+            duration = _time(replicator, x, chunk, seconds)
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            break
+        # A larger chunk must be clearly faster: it costs memory, and equal times are noise.
+        if duration < 0.97 * best_time:
+            best, best_time, worse = chunk, duration, 0
+        else:
+            worse += 1
+        chunk *= 2
+    return best
+
+
+def _time(replicator: Replicator, x: Tensor, chunk: int, seconds: float) -> float:
+    """Return the seconds per replicate, the fastest of several repeats."""
+    replicator.draw(x, chunk)
+    fastest, deadline, repeats = float("inf"), time.perf_counter() + seconds, 0
+    while repeats < 3 or (time.perf_counter() < deadline and repeats < 20):
+        synchronize(x.device)
+        start = time.perf_counter()
+        replicator.draw(x, chunk)
+        synchronize(x.device)
+        fastest = min(fastest, (time.perf_counter() - start) / chunk)
+        repeats += 1
+    return fastest
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait for the device, so that a clock read next has seen all the work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _memory_file() -> Path:
+    import pooch
+
+    return Path(os.environ.get("BENCH_CACHE") or pooch.os_cache("varbench")) / "chunks.json"
+
+
+def _key(device: torch.device, *identity: object) -> str:
+    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    text = "/".join(map(str, (hardware, os.cpu_count(), torch.get_num_threads(), torch.__version__, *identity)))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _read(file: Path) -> dict[str, int]:
+    """Return what is remembered; a file that cannot be read is measured anew."""
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}

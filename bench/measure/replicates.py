@@ -1,0 +1,102 @@
+"""Replicates of one gradient estimate at fixed parameters, batched by `vmap` or, where that fails, one by one."""
+
+from collections.abc import Callable
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+
+from estimators.base import Estimator
+from tasks.base import Task
+
+LOOP = 1
+"""A chunk of one replicate is computed by plain autograd, without `vmap`."""
+
+
+class _Surrogate(nn.Module):
+    """The mean surrogate of a batch as a function of a task's parameters."""
+
+    def __init__(self, task: Task, estimator: Estimator, samples: int) -> None:
+        super().__init__()
+        self.task, self.estimator, self.samples = task, estimator, samples
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.estimator.estimate(self.task, x, self.samples).surrogate.mean()
+
+
+@final
+class Replicator:
+    """Draws replicates of a gradient estimate as rows of a [n, P] matrix: first φ, then θ.
+
+    Attributes:
+        slices: where each parameter group lies in a row: `all`, `guide`, `model` and the task's `detail`.
+        size: P.
+        reason: why replicates are drawn one by one, or None where `vmap` works.
+    """
+
+    def __init__(self, task: Task, estimator: Estimator, samples: int) -> None:
+        self._module = _Surrogate(task, estimator, samples)
+        self.parameters = ordered_parameters(task)
+        self.slices = parameter_slices(task)
+        self.size = self.slices["all"].stop
+        self.reason: str | None = None
+        self._batched = vmap(grad(self._surrogate), in_dims=(None, None, 0), randomness="different")
+
+    def _surrogate(self, parameters: dict[str, Tensor], x: Tensor, _replicate: Tensor) -> Tensor:
+        return functional_call(self._module, parameters, (x,))
+
+    def draw(self, x: Tensor, count: int) -> Tensor:
+        """Return `count` gradients on the batch x, [count, P]; a count of one, or a failed `vmap`, is a loop."""
+        if count == LOOP or self.reason is not None:
+            return torch.stack([self._draw_one(x) for _ in range(count)])
+        with torch.no_grad():
+            parameters = {f"task.{name}": value.detach() for name, value in self.parameters.items()}
+            gradients = self._batched(parameters, x, torch.empty(count, device=x.device))
+        return torch.cat([gradients[f"task.{name}"].reshape(count, -1) for name in self.parameters], 1)
+
+    def _draw_one(self, x: Tensor) -> Tensor:
+        values = list(self.parameters.values())
+        gradients = torch.autograd.grad(self._module(x), values, allow_unused=True, materialize_grads=True)
+        return torch.cat([gradient.reshape(-1) for gradient in gradients])
+
+    def check_batching(self, x: Tensor) -> str | None:
+        """Try `vmap` once; on failure keep to the loop and return the reason."""
+        try:
+            self.draw(x, 2)
+        except (RuntimeError, ValueError, NotImplementedError) as error:
+            self.reason = str(error).strip().splitlines()[0]
+        return self.reason
+
+
+def ordered_parameters(task: Task) -> dict[str, nn.Parameter]:
+    """Return a task's trained parameters by name, φ before θ: the order of a gradient's coordinates."""
+    named = [(name, value) for name, value in task.named_parameters() if value.requires_grad]
+    unknown = [name for name, _ in named if not name.startswith(("guide.", "model."))]
+    if unknown:
+        raise ValueError(f"parameters belong to the guide or the model; {type(task).__name__} also has {unknown[0]}")
+    return dict(sorted(named, key=lambda item: item[0].startswith("model.")))
+
+
+def parameter_slices(task: Task) -> dict[str, slice]:
+    """Return where each non-empty parameter group lies among a gradient's coordinates."""
+    slices: dict[str, slice] = {}
+    ends = {"guide": 0, "model": 0}
+    start = 0
+    for name, value in ordered_parameters(task).items():
+        end = start + value.numel()
+        if name in task.detail:
+            slices[name] = slice(start, end)
+        ends[name.partition(".")[0]] += value.numel()
+        start = end
+    if start == 0:
+        raise ValueError(f"{type(task).__name__} has no trained parameters")
+    groups = {"all": slice(0, start), "guide": slice(0, ends["guide"]), "model": slice(ends["guide"], start)}
+    return {name: where for name, where in groups.items() if where.stop > where.start} | slices
+
+
+def gradient_of(value: Callable[[], Tensor], task: Task) -> Tensor:
+    """Return the gradient of a scalar in all of a task's parameters as one row, [P]."""
+    parameters = list(ordered_parameters(task).values())
+    gradients = torch.autograd.grad(value(), parameters, allow_unused=True, materialize_grads=True)
+    return torch.cat([gradient.reshape(-1) for gradient in gradients])

@@ -1,0 +1,180 @@
+"""Open registries of tasks and estimators: ours from a lazy index, others' from entry points or `module:Class`."""
+
+import importlib
+import inspect
+import sys
+import types
+import typing
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+import estimators
+import tasks
+from bench.errors import UsageError, did_you_mean
+from bench.spec import Spec, Value
+
+if TYPE_CHECKING:
+    from estimators.base import Estimator
+    from tasks.base import Task
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered name: where its class is, and a line about it."""
+
+    name: str
+    path: str
+    summary: str
+
+
+class Registry(Generic[T]):
+    """Names of one kind of thing, imported only when they are used."""
+
+    def __init__(self, kind: str, index: Mapping[str, tuple[str, str]], aliases: Mapping[str, str], group: str) -> None:
+        self.kind, self.aliases, self.group = kind, aliases, group
+        self._own = {name: Entry(name, path, summary) for name, (path, summary) in index.items()}
+
+    @cached_property
+    def entries(self) -> dict[str, Entry]:
+        """Every name, ours first; a plug-in cannot take a name of ours."""
+        found = dict(self._own)
+        for point in entry_points(group=self.group):
+            if point.name in found:
+                warnings.warn(
+                    f"{_origin(point)} offers {self.kind} '{point.name}', a name already taken; skipped", stacklevel=2
+                )
+            else:
+                found[point.name] = Entry(point.name, point.value, f"from {_origin(point)}")
+        return found
+
+    def names(self) -> list[str]:
+        """Return every registered name."""
+        return list(self.entries)
+
+    def resolve(self, name: str) -> str:
+        """Return the registered name behind a name or alias; `module:Class` stands for itself.
+
+        Raises:
+            UsageError: there is no such name.
+        """
+        name = self.aliases.get(name, name)
+        if name in self.entries or ":" in name:
+            return name
+        hint = did_you_mean(name, [*self.entries, *self.aliases])
+        raise UsageError(f"there is no {self.kind} '{name}'{hint or f'; `bench list` names them'}")
+
+    def load(self, name: str) -> type[T]:
+        """Import and return the class behind a name, an alias or `module:Class`.
+
+        Raises:
+            UsageError: there is no such name, or its module does not import.
+        """
+        name = self.resolve(name)
+        path = self.entries[name].path if name in self.entries else name
+        module, _, attribute = path.partition(":")
+        if name not in self._own and "" not in sys.path:
+            sys.path.insert(0, "")  # a user's own module:Class lies in the working folder
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            raise UsageError(f"{self.kind} '{name}' needs the module {error.name}, which is not installed") from error
+        except AttributeError as error:
+            raise UsageError(f"{self.kind} '{name}': {module} has no class {attribute}") from error
+        except Exception as error:
+            raise UsageError(f"{self.kind} '{name}' does not import: {type(error).__name__}: {error}") from error
+        if not inspect.isclass(found) or inspect.isabstract(found):
+            raise UsageError(f"{self.kind} '{name}': {path} is not a {self.kind} class")
+        return found
+
+    def parameters(self, spec: Spec) -> dict[str, Value]:
+        """Return every constructor parameter, the defaults filled in.
+
+        Raises:
+            UsageError: a parameter is unknown, missing, or of another type.
+        """
+        accepted = constructor_parameters(self.load(spec.name))
+        for key in spec.parameters:
+            if key not in accepted:
+                has = f"it has {', '.join(accepted)}" if accepted else "it has no parameters"
+                raise UsageError(
+                    f"{self.kind} '{spec.name}' has no parameter '{key}'{did_you_mean(key, accepted) or '; ' + has}"
+                )
+        resolved: dict[str, Value] = {}
+        for key, parameter in accepted.items():
+            if key not in spec.parameters:
+                if parameter.default is inspect.Parameter.empty:
+                    raise UsageError(
+                        f"{self.kind} '{spec.name}' needs a value for '{key}', as in {spec.name}({key}=...)"
+                    )
+                resolved[key] = parameter.default
+            else:
+                resolved[key] = _conform(spec, key, spec.parameters[key], parameter.annotation)
+        return resolved
+
+    def build(self, spec: Spec) -> T:
+        """Return an instance.
+
+        Raises:
+            UsageError: see `load` and `parameters`; or the class refuses a value.
+        """
+        parameters = self.parameters(spec)
+        try:
+            return self.load(spec.name)(**parameters)
+        except ValueError as error:
+            raise UsageError(f"{spec}: {error}") from error
+
+
+def constructor_parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """Return a class's constructor parameters by name, annotations evaluated."""
+    hints = typing.get_type_hints(cls.__init__)
+    signature = inspect.signature(cls.__init__)
+    return {
+        name: parameter.replace(annotation=hints.get(name, Any))
+        for name, parameter in list(signature.parameters.items())[1:]
+        if parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    }
+
+
+def _conform(spec: Spec, key: str, value: Value, annotation: Any) -> Value:
+    """Return the value as the annotation wants it, or say what it wants."""
+    options = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
+    for option in options:
+        if typing.get_origin(option) is typing.Literal:
+            match = [choice for choice in typing.get_args(option) if str(choice) == str(value)]
+            if match:
+                return match[0]
+        elif option is Any or (option is type(None) and value is None):
+            return value
+        elif option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        elif option is str and value is not None:
+            return str(value)
+        elif isinstance(option, type) and type(value) is option:
+            return value
+    raise UsageError(f"{spec.name}: '{key}' must be {' or '.join(map(_describe, options))}, not {value!r}")
+
+
+def _is_union(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
+
+
+def _describe(option: Any) -> str:
+    if typing.get_origin(option) is typing.Literal:
+        return " or ".join(map(str, typing.get_args(option)))
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}.get(option, str(option))
+
+
+def _origin(point: EntryPoint) -> str:
+    return f"package {point.dist.name}" if point.dist else point.module
+
+
+ESTIMATORS: "Final[Registry[Estimator]]" = Registry(
+    "estimator", estimators.INDEX, estimators.ALIASES, "bench.estimators"
+)
+TASKS: "Final[Registry[Task]]" = Registry("task", tasks.INDEX, tasks.ALIASES, "bench.tasks")

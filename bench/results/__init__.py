@@ -1,0 +1,1 @@
+"""What was measured: records on disk, one per cell, and the tidy tables made from them."""

@@ -1,0 +1,82 @@
+"""`name(parameter=value, ...)`, as tasks, estimators and schedules are written on the command line."""
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bench.errors import UsageError
+
+Value = bool | int | float | str | None
+
+_SPEC = re.compile(r"\s*(?P<name>[\w.:-]+)\s*(?:\((?P<arguments>.*)\))?\s*", re.DOTALL)
+_PARAMETER = re.compile(r"\s*(?P<key>[A-Za-z_]\w*)\s*=\s*(?P<value>'[^']*'|\"[^\"]*\"|[^\s,='\"()]+)\s*")
+_WORDS: Mapping[str, Value] = {"true": True, "false": False, "none": None}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A name with parameters, as written: nothing is looked up or filled in yet."""
+
+    name: str
+    parameters: dict[str, Value] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        if not self.parameters:
+            return self.name
+        return f"{self.name}({', '.join(f'{key}={value}' for key, value in self.parameters.items())})"
+
+
+def parse_spec(text: str) -> Spec:
+    """Parse `name` or `name(a=1, b=word)`. Values are numbers, true, false, none, quoted strings or bare words.
+
+    Raises:
+        UsageError: the text has another form; nothing is ever evaluated as code.
+    """
+    match = _SPEC.fullmatch(text)
+    if match is None:
+        raise UsageError(f"'{text}' is not of the form name or name(parameter=value, ...)")
+    parameters: dict[str, Value] = {}
+    rest = match["arguments"] or ""
+    while rest.strip():
+        item = _PARAMETER.match(rest)
+        if item is None:
+            raise UsageError(f"'{text}' is not of the form name(parameter=value, ...): see '{rest.strip()}'")
+        if item["key"] in parameters:
+            raise UsageError(f"'{text}' gives '{item['key']}' twice")
+        parameters[item["key"]] = _parse_value(item["value"])
+        rest = rest[item.end() :]
+        if rest and not rest.startswith(","):
+            raise UsageError(f"'{text}' needs a comma before '{rest.strip()}'")
+        rest = rest[1:]
+    return Spec(match["name"], parameters)
+
+
+def _parse_value(text: str) -> Value:
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+    return value if isinstance(value, bool | int | float | str) else text
+
+
+def parse_numbers(text: str) -> list[int]:
+    """Parse `1,5,50`, `0-4` or a mixture into distinct whole numbers, in the order given.
+
+    Raises:
+        UsageError: something in it is neither a number nor a range.
+    """
+    numbers: dict[int, None] = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        if match is None:
+            raise UsageError(f"'{text}' is not a list of numbers and ranges such as 1,5,50 or 0-4")
+        low, high = int(match[1]), int(match[2] or match[1])
+        if high < low:
+            raise UsageError(f"the range {part.strip()} runs backwards")
+        if high - low > 100_000:
+            raise UsageError(f"the range {part.strip()} is longer than 100 000")
+        numbers.update(dict.fromkeys(range(low, high + 1)))
+    return list(numbers)

@@ -1,0 +1,138 @@
+"""The estimator protocol, and the few quantities that estimators are written in."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from estimators import families
+from estimators.draw import Draw, Replayed, Trace, probe
+from tasks.base import GenerativeModel, Target, Task
+
+
+class Unfit(ValueError):
+    """An estimator cannot be run on a task; the message says which latents or which part is in the way."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One stochastic gradient estimate.
+
+    Attributes:
+        objective: [B], the estimate of the target's value; reported, never altered by the gradient's construction.
+        surrogate: [B], the gradient of its mean over the batch is the gradient estimate. Its value means nothing.
+        auxiliary: a scalar loss of the estimator's own parameters, whose gradient reaches neither θ nor φ.
+    """
+
+    objective: Tensor
+    surrogate: Tensor
+    auxiliary: Tensor | None = None
+
+
+class Estimator(nn.Module, ABC):
+    """One Monte Carlo gradient estimator. Hyperparameters are constructor arguments; learned parts are modules.
+
+    Attributes:
+        targets: the targets whose gradient it estimates; on a task it is the task's own where that is among them.
+        unbiased: whether the mean gradient is the gradient of that target.
+        latents: what every latent site must be.
+        minimum_samples: the fewest samples K that it is defined for.
+        trains_guide: whether φ receives a gradient at all.
+        version: raised when a change makes earlier results incomparable.
+        formula: the estimator on one line, in the notation of the papers.
+        paper: author, year and equation.
+    """
+
+    targets: ClassVar[tuple[Target, ...]]
+    unbiased: ClassVar[bool] = True
+    latents: ClassVar[Literal["any", "reparameterizable", "enumerable"]] = "any"
+    minimum_samples: ClassVar[int] = 1
+    trains_guide: ClassVar[bool] = True
+    version: ClassVar[int] = 1
+    formula: ClassVar[str]
+    paper: ClassVar[str]
+
+    @abstractmethod
+    def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
+        """Return one estimate from `samples` samples per datapoint of the batch x [B, ...]."""
+
+    def observe(self, estimate: Estimate) -> None:
+        """Update adaptive state after a training step. Called after `estimate`, never while moments are measured."""
+
+    def forward(self, task: Task, x: Tensor, samples: int) -> Estimate:
+        return self.estimate(task, x, samples)
+
+    def target(self, task: Task) -> Target:
+        """Return the target whose gradient is estimated on `task`."""
+        return task.target if task.target in self.targets else self.targets[0]
+
+    def require(self, task: Task, x: Tensor, samples: int) -> None:
+        """Raise `Unfit` with the reason where the estimator cannot be run on this task with K = `samples`."""
+        name, where = type(self).__name__, type(task).__name__
+        if task.target == "expectation" and "expectation" not in self.targets:
+            raise Unfit(
+                f"{name} estimates {' or '.join(self.targets)}, which needs log p(x, z); {where} is a cost f(z)"
+            )
+        if samples < self.minimum_samples:
+            raise Unfit(f"{name} needs at least {self.minimum_samples} samples per datapoint; --samples is {samples}")
+        for site, drawn in probe(task.guide, x[:1]).sites.items():
+            family = families.family(drawn.distribution)
+            if self.latents == "reparameterizable" and not drawn.distribution.has_rsample:
+                raise Unfit(f"{name} needs reparameterizable latents; site '{site}' of {where} is {family}")
+            if self.latents == "enumerable" and not drawn.distribution.support.is_discrete:
+                raise Unfit(f"{name} needs discrete latents; site '{site}' of {where} is {family}")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A guide's draws with the two log densities at them.
+
+    Attributes:
+        trace: the guide's sites.
+        log_q: log q_φ(z|x), [K, B].
+        log_p: log p_θ(x, z), or f(z) on an `expectation` task, [K, B].
+        f: what is averaged over q: log p − log q, or f(z), [K, B].
+    """
+
+    trace: Trace
+    log_q: Tensor
+    log_p: Tensor
+    f: Tensor
+
+
+def evaluate(task: Task, x: Tensor, draw: Draw) -> Evaluation:
+    """Run the guide with `draw` and evaluate the model at its draws."""
+    task.guide(x, draw)
+    log_q = draw.trace.log_prob()
+    log_p = task.model(x, draw.trace.latents)
+    return Evaluation(draw.trace, log_q, log_p, log_p if task.target == "expectation" else log_p - log_q)
+
+
+def log_prob_detached(task: Task, x: Tensor, trace: Trace, latents: Mapping[str, Tensor]) -> Tensor:
+    """Return log q_φ(z|x) at `latents` with φ detached inside the density, so that only the path through z remains."""
+    if not any(site.conditional for site in trace.sites.values()):
+        terms = [
+            families.log_prob(families.detach(site.distribution), latents[name]) for name, site in trace.sites.items()
+        ]
+        return torch.stack(terms).sum(0) if len(terms) > 1 else terms[0]
+    # A conditional site's parameters depend on φ and on earlier draws; only φ is to be detached, so the guide runs again.
+    frozen = {name: value.detach() for name, value in task.guide.named_parameters()}
+    draw = Replayed(latents)
+    torch.func.functional_call(task.guide, frozen, (x, draw))
+    return draw.trace.log_prob()
+
+
+def log_mean_exp(log_weight: Tensor) -> Tensor:
+    """Return log (1/K) Σ_k w_k over the sample axis: [K, B] to [B]."""
+    return torch.logsumexp(log_weight, 0) - math.log(log_weight.shape[0])
+
+
+def generative(task: Task, needed_by: str) -> GenerativeModel:
+    """Return the task's model where it has a prior to draw from; raise `Unfit` where it has not."""
+    if isinstance(task.model, GenerativeModel):
+        return task.model
+    raise Unfit(f"{needed_by} draws from the prior; {type(task).__name__} has a joint density only")

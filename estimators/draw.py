@@ -1,0 +1,148 @@
+"""How latent sites are drawn: the `draw` that an estimator hands to a guide, and what it records."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import final
+
+import torch
+from torch import Size, Tensor
+from torch.distributions import Distribution
+
+from estimators import families
+from estimators.families import IID, Noise
+from tasks.base import Guide
+
+
+@dataclass(frozen=True)
+class Site:
+    """One latent site as it was drawn: its distribution and its value [K, B, event]."""
+
+    distribution: Distribution
+    value: Tensor
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the distribution depends on a site drawn before it (its batch shape is [K, B], not [B])."""
+        return len(self.distribution.batch_shape) > 1
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The sites of one run of a guide (or of a prior), in the order in which they were drawn."""
+
+    sites: dict[str, Site] = field(default_factory=dict)
+
+    @property
+    def latents(self) -> dict[str, Tensor]:
+        """The drawn values by site, as a model takes them."""
+        return {name: site.value for name, site in self.sites.items()}
+
+    def log_prob(self) -> Tensor:
+        """Return log q(z|x) = Σ_sites log q(z_site | …) in nats, [K, B]."""
+        total = None
+        for site in self.sites.values():
+            term = families.log_prob(site.distribution, site.value)
+            total = term if total is None else total + term
+        if total is None:
+            raise ValueError("the guide drew no latent site; it must call draw(site, distribution)")
+        return total
+
+
+class Draw(ABC):
+    """Gives each site its value and records it in `trace`."""
+
+    def __init__(self) -> None:
+        self.trace = Trace()
+
+    def __call__(self, site: str, distribution: Distribution) -> Tensor:
+        """Return the site's value, [K, B, event]."""
+        value = self.value(site, distribution)
+        self.trace.sites[site] = Site(distribution, value)
+        return value
+
+    @abstractmethod
+    def value(self, site: str, distribution: Distribution) -> Tensor:
+        """Return a value for the site, [K, B, event]."""
+
+
+@final
+class Reparameterized(Draw):
+    """Values that are differentiable functions of the guide's parameters."""
+
+    def __init__(self, samples: int, noise: Noise = IID) -> None:
+        super().__init__()
+        self.samples, self.noise = samples, noise
+
+    def value(self, site: str, distribution: Distribution) -> Tensor:
+        return families.sample(distribution, _sample_shape(distribution, self.samples), self.noise)
+
+
+@final
+class Detached(Draw):
+    """Values through which no gradient flows, for score functions and reweighting."""
+
+    def __init__(self, samples: int, noise: Noise = IID) -> None:
+        super().__init__()
+        self.samples, self.noise = samples, noise
+
+    def value(self, site: str, distribution: Distribution) -> Tensor:
+        with torch.no_grad():
+            return families.sample(distribution, _sample_shape(distribution, self.samples), self.noise)
+
+
+@final
+class Replayed(Draw):
+    """Given values: the guide is run again to evaluate log q at them."""
+
+    def __init__(self, latents: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.latents = latents
+
+    def value(self, site: str, distribution: Distribution) -> Tensor:
+        return self.latents[site]
+
+
+@final
+class _Probe(Draw):
+    """One detached sample, to see which sites there are."""
+
+    def value(self, site: str, distribution: Distribution) -> Tensor:
+        with torch.no_grad():
+            return families.sample(distribution, _sample_shape(distribution, 1))
+
+
+def _sample_shape(distribution: Distribution, samples: int) -> Size:
+    """Add the sample axis to a [B] distribution; a [K, B] one has it already."""
+    return Size(()) if len(distribution.batch_shape) > 1 else Size((samples,))
+
+
+def probe(guide: Guide, x: Tensor) -> Trace:
+    """Return a trace with one sample per site, without gradients: what latents a guide has."""
+    draw = _Probe()
+    with torch.no_grad():
+        guide(x, draw)
+    return draw.trace
+
+
+def joint_states(guide: Guide, x: Tensor, limit: int = 4096) -> dict[str, Tensor]:
+    """Return every joint state of a guide's discrete sites, each site as [S, B, event].
+
+    Raises:
+        Unsupported: a site is not discrete, or there are more than `limit` joint states.
+    """
+    sites = probe(guide, x).sites
+    sizes = [families.support_size(site.distribution) for site in sites.values()]
+    total = 1
+    for size in sizes:
+        total *= size
+    if total > limit:
+        raise families.Unsupported(f"the latents have {total} joint states, and at most {limit} are enumerated")
+    states, repeat = {}, total
+    for (name, site), size in zip(sites.items(), sizes, strict=True):
+        repeat //= size
+        values = families.support(site.distribution)
+        index = torch.arange(total, device=values.device) // repeat % size
+        batch = site.value.shape[1]
+        states[name] = values[index][:, None].expand(total, batch, *values.shape[1:])
+    return states

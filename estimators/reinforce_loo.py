@@ -1,0 +1,30 @@
+"""REINFORCE with a leave-one-out baseline."""
+
+from typing import final
+
+from torch import Tensor
+
+from estimators.base import Estimate, Estimator, evaluate
+from estimators.draw import Detached
+from tasks.base import Task
+
+
+@final
+class ReinforceLOO(Estimator):
+    """(1/K) Σ_k (f_k − mean_{j≠k} f_j) ∇_φ log q(z_k|x).
+
+    The baseline of a sample is the mean over the others, so it is independent of that sample. With the mean over all
+    K it would be correlated: f_k − mean f = (K−1)/K · (f_k − mean_{j≠k} f_j), and K/(K−1) puts that right.
+    Requirements: K ≥ 2. Bias: none. Cost: K evaluations.
+    """
+
+    targets = ("expectation", "elbo")
+    minimum_samples = 2
+    formula = "(1/K) Σ_k (f(z_k) − mean_{j≠k} f(z_j)) ∇_φ log q(z_k|x)"
+    paper = "Kool, van Hoof & Welling 2019, eq. 8"
+
+    def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
+        run = evaluate(task, x, Detached(samples))
+        f = run.f.detach()
+        centred = (f - f.mean(0)) * (samples / (samples - 1))
+        return Estimate(f.mean(0), (centred * run.log_q + run.log_p).mean(0))

@@ -1,0 +1,140 @@
+"""The task protocol: a guide, a model, data, and exact answers where there are any."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+Draw = Callable[[str, Distribution], Tensor]
+"""`draw(site, distribution)` returns a value of shape [K, B, event]; the estimator decides how it is sampled."""
+
+Latents = Mapping[str, Tensor]
+"""Values of the latent sites by name, each [K, B, event]."""
+
+Target = Literal["expectation", "elbo", "iwae", "evidence"]
+
+
+class Guide(nn.Module, ABC):
+    """The approximate posterior q_φ(z|x)."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, draw: Draw) -> None:
+        """Call `draw(site, distribution)` once per latent site, in order.
+
+        The distribution's batch shape is [B], or [K, B] where it depends on a site drawn before;
+        everything behind that belongs to the event (use `torch.distributions.Independent`).
+        """
+
+
+class Model(nn.Module, ABC):
+    """What is averaged over the guide: log p_θ(x, z), or a cost f(z) on an `expectation` task.
+
+    Estimators evaluate it by calling it, `model(x, z)`: that is what the harness counts as evaluations.
+    """
+
+    @abstractmethod
+    def forward(self, x: Tensor, z: Latents) -> Tensor:
+        """Return log p_θ(x, z) in nats (or f(z)), shape [K, B]."""
+
+
+class GenerativeModel(Model):
+    """A model that factorises into a prior that can be drawn from and a likelihood."""
+
+    def forward(self, x: Tensor, z: Latents) -> Tensor:
+        return self.log_joint(x, z)
+
+    @abstractmethod
+    def log_joint(self, x: Tensor, z: Latents) -> Tensor:
+        """Return log p_θ(x, z) in nats, shape [K, B]."""
+
+    @abstractmethod
+    def prior(self, x: Tensor, draw: Draw) -> None:
+        """Call `draw(site, distribution)` for each latent site, in the guide's order; `x` gives only the batch's shape."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """The observations of a task, one per row, as they are stored (a task's `prepare` makes them observations).
+
+    `train` is [N, ...] and `test` is [N_test, ...]; `name` enters a result's identity; `note` is one line for people.
+    """
+
+    train: Tensor
+    test: Tensor
+    name: str
+    note: str = ""
+
+    def to(self, device: torch.device) -> "Data":
+        """Return the same data on `device`."""
+        return Data(self.train.to(device), self.test.to(device), self.name, self.note)
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """Training settings that fit a task; each can be overridden on the command line."""
+
+    steps: int = 1000
+    batch_size: int = 1
+    samples: int = 1
+    optimizer: Literal["adam", "sgd"] = "adam"
+    model_lr: float = 1e-2
+    guide_lr: float = 1e-2
+    schedule: str = "constant"
+    precision: float = 0.05
+    replicates_cap: int = 20_000
+    evaluation_samples: int = 1000
+
+
+class Task(nn.Module, ABC):
+    """One inference problem. Parameters are `guide.*` (φ) and `model.*` (θ).
+
+    Attributes:
+        target: what the task's score-function and pathwise estimators estimate the gradient of.
+        maximise: whether training ascends the target (costs are descended).
+        version: raised when a change makes earlier results incomparable.
+        dtype: the floating-point type that the task runs in unless told otherwise.
+        unit: of the target.
+        detail: parameters that are reported on their own beside the groups φ and θ.
+        references: for a target without an exact answer, the unbiased estimator that stands in for it.
+        defaults: training settings.
+    """
+
+    target: ClassVar[Target] = "elbo"
+    maximise: ClassVar[bool] = True
+    version: ClassVar[int] = 1
+    dtype: ClassVar[torch.dtype] = torch.float32
+    unit: ClassVar[str] = "nats per datapoint"
+    detail: ClassVar[tuple[str, ...]] = ()
+    references: ClassVar[Mapping[str, str]] = {}
+    defaults: ClassVar[Defaults] = Defaults()
+
+    guide: Guide
+    model: Model
+
+    @abstractmethod
+    def load(self) -> Data:
+        """Return the data. Called once per run; raises `tasks.data.DataUnavailable` with what to do."""
+
+    def prepare(self, raw: Tensor) -> Tensor:
+        """Turn stored rows [B, ...] into observations x; draws (dynamic binarization) are functional."""
+        return raw
+
+    def initialise(self, data: Data) -> None:
+        """Set parameters that depend on the data, such as an output bias. Called once, before training."""
+
+    def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
+        """Return the exact value of `target` per datapoint, [B], differentiable in the parameters.
+
+        None where neither closed form, enumeration nor quadrature gives it. `samples` is K of the `iwae` target.
+        """
+        return None
+
+
+def empty_data(name: str, dtype: torch.dtype) -> Data:
+    """Return the data of a task that observes nothing: one row without columns, so that B = 1."""
+    nothing = torch.zeros(1, 0, dtype=dtype)
+    return Data(nothing, nothing, name)

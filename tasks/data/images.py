@@ -1,0 +1,35 @@
+"""Image datasets as tensors, and how grey levels become binary pixels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images as rows of grey levels.
+
+    Attributes:
+        train: [N, pixels] uint8.
+        test: [N_test, pixels] uint8.
+        name: of the dataset with its number of training images; part of a result's identity.
+        note: one line for people.
+        train_labels: [N] uint8, where there are labels.
+        test_labels: [N_test] uint8, where there are labels.
+    """
+
+    train: Tensor
+    test: Tensor
+    name: str
+    note: str
+    train_labels: Tensor | None = None
+    test_labels: Tensor | None = None
+
+
+def binarize(grey: Tensor, seed: int) -> Tensor:
+    """Draw every pixel once from Bernoulli(grey / 255): uint8 to uint8, 0 or 255. The same seed gives the same pixels."""
+    # u is uniform on 0..254, so P(u < g) is g / 255 exactly. NumPy's generator is the same on every machine.
+    uniform = np.random.default_rng(seed).integers(0, 255, size=tuple(grey.shape), dtype=np.uint8)
+    return (torch.from_numpy(uniform) < grey.cpu()).to(torch.uint8) * 255
