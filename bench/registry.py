@@ -67,7 +67,7 @@ class Registry(Generic[T]):
         if name in self.entries or ":" in name:
             return name
         hint = did_you_mean(name, [*self.entries, *self.aliases])
-        raise UsageError(f"there is no {self.kind} '{name}'{hint or f'; `bench list` names them'}")
+        raise UsageError(f"there is no {self.kind} '{name}'{hint or '; `bench list` names them'}")
 
     def load(self, name: str) -> type[T]:
         """Import and return the class behind a name, an alias or `module:Class`.

@@ -85,6 +85,7 @@ class Defaults:
     guide_lr: float = 1e-2
     schedule: str = "constant"
     precision: float = 0.05
+    checkpoints: int = 6
     replicates_cap: int = 20_000
     evaluation_samples: int = 1000
 

@@ -57,7 +57,7 @@ class BernoulliQuadratic(Task):
     def __init__(self, t: float = 0.45, dim: int = 1) -> None:
         super().__init__()
         self.t = t
-        self.guide: BernoulliGuide = BernoulliGuide(dim)  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.guide: BernoulliGuide = BernoulliGuide(dim)
         self.model = SquaredDistance(t)
 
     def load(self) -> Data:

@@ -51,7 +51,7 @@ class GaussianToy(Task):
     def __init__(self, k: float, dim: int, loc: float, scale: float) -> None:
         super().__init__()
         self.k = k
-        self.guide: GaussianGuide = GaussianGuide(dim, loc, scale)  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.guide: GaussianGuide = GaussianGuide(dim, loc, scale)
 
     @abstractmethod
     def expectation(self, loc: Tensor, variance: Tensor) -> Tensor:

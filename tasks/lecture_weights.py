@@ -45,8 +45,8 @@ class LectureWeights(Task):
 
     def __init__(self, loc: float = 2.0, scale: float = 1.1) -> None:
         super().__init__()
-        self.guide: GaussianGuide = GaussianGuide(1, loc, scale)  # pyright: ignore[reportIncompatibleVariableOverride]
-        self.model: ScaledNormal = ScaledNormal()  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.guide: GaussianGuide = GaussianGuide(1, loc, scale)
+        self.model: ScaledNormal = ScaledNormal()
 
     def load(self) -> Data:
         return empty_data("none", self.dtype)

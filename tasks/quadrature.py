@@ -12,7 +12,7 @@ from torch import Tensor
 _REACH = 8.0
 """Where the standard normal density is cut off: its tail there is 1e-15."""
 
-_COARSE = 1e-5
+_COARSE = 1e-4
 """The largest error, in nats, that the grid of twice the spacing may have; the full grid's is about its square."""
 
 
@@ -27,7 +27,7 @@ def importance_bound(log_weight: Tensor, samples: int) -> Tensor:
     The trapezoidal rule is used, and not Gauss–Hermite: log Σ_k w_k has branch points π / |d log w / dε| away from the
     real axis, and for such integrands it needs far fewer nodes (Trefethen 2022, "Exactness of quadrature formulas").
     Its error falls as exp(−2π · distance / spacing), and so is the square of the error at twice the spacing. That one
-    is measured, and where it is above 1e-5 nats the answer is NaN: no value rather than a wrong one.
+    is measured, and where it is above 1e-4 nats the answer is NaN: no value rather than a wrong one.
 
     Args:
         log_weight: [N, B], log w in nats at `normal_nodes(N)`, N odd so that every second node is a grid too.

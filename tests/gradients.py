@@ -28,7 +28,7 @@ class Replicates:
 
     def matrix(self) -> Tensor:
         """Return every gradient coordinate and, last, the objective: [R, P + 1]."""
-        flat = [gradient.flatten(1) for gradient in self.gradients.values()]
+        flat = [gradient.reshape(len(gradient), -1) for gradient in self.gradients.values()]
         return torch.cat([*flat, self.objectives[:, None]], 1)
 
 
@@ -97,9 +97,9 @@ class _Exact(nn.Module):
 def mean_differs(draws: Tensor, mean: Tensor) -> bool:
     """Return whether the rows of `draws` [R, P] are inconsistent with the mean [P].
 
-    A z-test of each coordinate, with Bonferroni's correction: a correct mean is rejected with probability `FALSE_ALARM`,
-    as far as the central limit theorem holds at R. A bias of more than about seven standard errors in any coordinate is
-    rejected with probability 0.95. Coordinates without variance must agree to rounding.
+    A z-test of each coordinate, with Bonferroni's correction: a correct mean is rejected with probability at most
+    `FALSE_ALARM`, as far as the central limit theorem holds at R. A bias of about seven standard errors in any one
+    coordinate is rejected with probability 0.95. Coordinates without variance must agree to rounding.
     """
     count, coordinates = draws.shape
     threshold = float(stats.norm.isf(FALSE_ALARM / (2 * coordinates)))

@@ -1,6 +1,5 @@
 """Replicates of one gradient estimate at fixed parameters, batched by `vmap` or, where that fails, one by one."""
 
-from collections.abc import Callable
 from typing import final
 
 import torch
@@ -95,8 +94,8 @@ def parameter_slices(task: Task) -> dict[str, slice]:
     return {name: where for name, where in groups.items() if where.stop > where.start} | slices
 
 
-def gradient_of(value: Callable[[], Tensor], task: Task) -> Tensor:
+def gradient_of(value: Tensor, task: Task) -> Tensor:
     """Return the gradient of a scalar in all of a task's parameters as one row, [P]."""
     parameters = list(ordered_parameters(task).values())
-    gradients = torch.autograd.grad(value(), parameters, allow_unused=True, materialize_grads=True)
+    gradients = torch.autograd.grad(value, parameters, allow_unused=True, materialize_grads=True)
     return torch.cat([gradient.reshape(-1) for gradient in gradients])

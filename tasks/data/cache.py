@@ -6,7 +6,7 @@ import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pooch
 from filelock import FileLock
@@ -54,7 +54,9 @@ def read(name: str, filename: str) -> bytes:
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise DataUnavailable(f"{path} is corrupt; delete it, then {_remedy(name, dataset)}") from None
     except OSError as error:
-        raise DataUnavailable(f"{path} cannot be read ({error.strerror}); mend that, or {_remedy(name, dataset)}") from None
+        raise DataUnavailable(
+            f"{path} cannot be read ({error.strerror}); mend that, or {_remedy(name, dataset)}"
+        ) from None
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise DataUnavailable(f"{path} is corrupt (its checksum is wrong); delete it, then {_remedy(name, dataset)}")
     return content
@@ -98,7 +100,8 @@ def _download(name: str, file: File, path: Path, progress: Progress) -> None:
     # Its announcements would come between the lines of a progress bar.
     pooch.get_logger().setLevel("ERROR")
     part = path.with_name(path.name + PART)
-    downloader = ResumingDownloader(part, lambda done: progress(file, done))
+    # pooch's own protocol for downloaders names its parameters otherwise than pooch calls them.
+    downloader: Any = ResumingDownloader(part, lambda done: progress(file, done))
     failures: dict[str, str] = {}
     # A partial file that was spoilt costs one try, not a mirror.
     spare = file.mirrors[:1] if part.exists() else ()
@@ -147,10 +150,10 @@ def _status(file: File) -> Status:
     path = _locate(file)
     if path is None:
         return "missing"
-    opened = gzip.open(path) if file.gzip_allowed and path.suffix == ".gz" else path.open("rb")
+    unzip = file.gzip_allowed and path.suffix == ".gz"
     try:
-        with opened as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]
+        with gzip.GzipFile(path) if unzip else path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except (EOFError, zlib.error, OSError):
         return "corrupt"
     return "ok" if digest == file.sha256 else "corrupt"

@@ -13,7 +13,7 @@ _CHUNK: Final = 1 << 16  # bytes
 class ResumingDownloader:
     """Collects a file in `part` and continues it with an HTTP Range request where the server supports one.
 
-    The partial file may stem from another mirror: pooch checks the checksum of the whole, and deletes it if it is wrong.
+    The partial file may stem from another mirror: pooch checks the whole, and deletes it if its checksum is wrong.
 
     Args:
         part: the partial file; it outlives an interrupted download and becomes the download when that is complete.

@@ -29,7 +29,7 @@ class Images:
 
 
 def binarize(grey: Tensor, seed: int) -> Tensor:
-    """Draw every pixel once from Bernoulli(grey / 255): uint8 to uint8, 0 or 255. The same seed gives the same pixels."""
+    """Draw every pixel once from Bernoulli(grey / 255): uint8 to uint8, 0 or 255, fixed by the seed."""
     # u is uniform on 0..254, so P(u < g) is g / 255 exactly. NumPy's generator is the same on every machine.
     uniform = np.random.default_rng(seed).integers(0, 255, size=tuple(grey.shape), dtype=np.uint8)
     return (torch.from_numpy(uniform) < grey.cpu()).to(torch.uint8) * 255

@@ -19,7 +19,8 @@ from estimators.stl import STL
 from tasks.gaussian_toys import GaussianCosine, GaussianExponential, GaussianQuadratic, GaussianToy
 from tests.gradients import exact_gradient, mean_differs, replicate
 
-COSTS: dict[type[GaussianToy], Callable[[float, float], float]] = {
+Toy = Callable[..., GaussianToy]
+COSTS: dict[Toy, Callable[[float, float], float]] = {
     GaussianQuadratic: lambda z, k: (z - k) ** 2,
     GaussianExponential: lambda z, k: math.exp(-k * z * z),
     GaussianCosine: lambda z, k: math.cos(k * z),
@@ -47,14 +48,19 @@ def warmed_up(make: Callable[[], Estimator], task: GaussianToy) -> Estimator:
 
 @pytest.mark.parametrize("toy", TOYS)
 @pytest.mark.parametrize(("k", "loc", "scale"), [(0.3, 1.0, 1.0), (2.0, -0.7, 0.5), (1.3, 0.4, -1.5)])
-def test_closed_form_value_and_gradient(toy: type[GaussianToy], k: float, loc: float, scale: float):
+def test_closed_form_value_and_gradient(toy: Toy, k: float, loc: float, scale: float):
     task = toy(k=k, loc=loc, scale=scale)
-    cost, normal = COSTS[toy], stats.norm(loc, abs(scale))
+    cost = COSTS[toy]
 
     def expectation(weight: Callable[[float], float]) -> float:
         low, high = loc - 10 * abs(scale), loc + 10 * abs(scale)
         return integrate.quad(
-            lambda z: normal.pdf(z) * cost(z, k) * weight(z), low, high, epsabs=1e-12, epsrel=1e-12, limit=200
+            lambda z: stats.norm.pdf(z, loc, abs(scale)) * cost(z, k) * weight(z),
+            low,
+            high,
+            epsabs=1e-12,
+            epsrel=1e-12,
+            limit=200,
         )[0]
 
     # The gradient by the score, ∂ log N / ∂μ and ∂ log N / ∂σ: independent of the closed form's derivative.
@@ -68,7 +74,7 @@ def test_closed_form_value_and_gradient(toy: type[GaussianToy], k: float, loc: f
 
 
 @pytest.mark.parametrize("toy", TOYS)
-def test_coordinates_add_and_every_row_has_the_same_value(toy: type[GaussianToy]):
+def test_coordinates_add_and_every_row_has_the_same_value(toy: Toy):
     x = torch.zeros(3, 0, dtype=torch.float64)
     single, triple = (toy(dim=dim).exact("expectation", x, 1) for dim in (1, 3))
     assert single is not None
@@ -80,10 +86,10 @@ def test_coordinates_add_and_every_row_has_the_same_value(toy: type[GaussianToy]
 
 @pytest.mark.parametrize("toy", TOYS)
 @pytest.mark.parametrize(("make", "samples"), ESTIMATORS)
-def test_unbiased(toy: type[GaussianToy], make: Callable[[], Estimator], samples: int):
+def test_unbiased(toy: Toy, make: Callable[[], Estimator], samples: int):
     task = toy(dim=2)
     x = task.load().train
-    draws = replicate(task, warmed_up(make, task), x, samples=samples).matrix()
+    draws = replicate(task, warmed_up(make, task), x, samples=samples, count=100_000).matrix()
     assert not mean_differs(draws, exact_gradient(task, "expectation", x))
 
 
@@ -109,19 +115,19 @@ def gradient_at(make: Callable[[], Estimator], name: str, noise: np.ndarray, c: 
 def test_closed_form_variance(
     make: Callable[[], Estimator], name: str, closed_form: Callable[[float, float], float], k: float, scale: float
 ):
-    count, loc = 200_000, 1.0
+    count, loc = 1_000_000, 1.0
     task = GaussianQuadratic(k=k, loc=loc, scale=scale)
     measured = replicate(task, make(), task.load().train, count=count).gradients[name].flatten()
     expected = closed_form(loc - k, scale)
-    # The standard error of a sample variance is sqrt((m4 − s⁴)/R). The fourth moment m4 is exact: a polynomial by Gauss–Hermite.
+    # The standard error of a sample variance is sqrt((m4 − s⁴)/R); m4 is exact, a polynomial by Gauss–Hermite.
     nodes, weights = np.polynomial.hermite_e.hermegauss(20)
     gradient, weights = gradient_at(make, name, nodes, loc - k, scale), weights / weights.sum()
     centred = gradient - weights @ gradient
     assert weights @ centred**2 == pytest.approx(expected)
     error = math.sqrt((weights @ centred**4 - expected**2) / count)
-    # Five standard errors: a false alarm in 2e6 for each case.
+    # Five standard errors: one false alarm in 2e6 for each case. They are at most a tenth of the variance.
     assert measured.var().item() == pytest.approx(expected, abs=5 * error)
-    assert error < 0.02 * expected
+    assert 5 * error < 0.1 * expected
 
 
 @pytest.mark.parametrize("make", [STL, IWAE, DReG, NaiveMC, Enumerate])

@@ -23,7 +23,7 @@ def test_one_sample_is_a_plain_expectation():
 
 @pytest.mark.parametrize("slope", [0.1, 1.0, 2.0])
 def test_two_samples_by_one_dimension(slope: float):
-    # log((e^{su} + e^{sv})/2) = s(u+v)/2 + log cosh(s(u−v)/2), and u−v ~ N(0, 2): a different, one-dimensional quadrature.
+    # log((e^{su} + e^{sv})/2) = s(u+v)/2 + log cosh(s(u−v)/2) with u−v ~ N(0, 2): an integral in one dimension.
     nodes, weights = np.polynomial.hermite_e.hermegauss(250)
     expected = weights @ np.log(np.cosh(slope * nodes / math.sqrt(2))) / weights.sum()
     assert importance_bound(linear(slope, 129), 2).item() == pytest.approx(expected, abs=1e-9)

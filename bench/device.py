@@ -1,0 +1,33 @@
+"""The device and the numeric type that a cell runs in."""
+
+from typing import Final, Literal
+
+import torch
+from torch import Tensor
+
+from bench.errors import DeviceUnavailable
+from tasks.base import Task
+
+DTYPES: Final[dict[str, torch.dtype]] = {"float32": torch.float32, "float64": torch.float64}
+
+
+def find_device(name: Literal["cpu", "cuda"]) -> torch.device:
+    """Return the device.
+
+    Raises:
+        DeviceUnavailable: PyTorch sees no such device here.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        build = "this build of PyTorch has no CUDA" if torch.version.cuda is None else "PyTorch finds no GPU here"
+        raise DeviceUnavailable(f"--device cuda cannot be used: {build}; leave --device out to run on the CPU")
+    return torch.device(name)
+
+
+def dtype_name(task: type[Task]) -> str:
+    """Return the name of the type that a task runs in by default."""
+    return next(name for name, dtype in DTYPES.items() if dtype == task.dtype)
+
+
+def observations(task: Task, rows: Tensor) -> Tensor:
+    """Return stored rows [B, ...] as observations x in the type of the task's parameters."""
+    return task.prepare(rows).to(next(task.parameters()).dtype)

@@ -1,0 +1,53 @@
+"""The networks that guides and models are made of. Weights come from torch's global generator."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+
+
+def dense(inputs: int, outputs: int) -> nn.Linear:
+    """Return a linear layer with uniform Glorot weights and zero biases (Glorot & Bengio 2010, eq. 16)."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def hidden_layers(sizes: list[int], activation: type[nn.Module] = nn.Tanh) -> nn.Sequential:
+    """Return dense layers of the given sizes, inputs first, each followed by its activation."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(sizes):
+        layers += [dense(inputs, outputs), activation()]
+    return nn.Sequential(*layers)
+
+
+class DiagonalNormal(nn.Module):
+    """Features [..., inputs] to N(loc, diag scale²) over an event [size], as Burda et al. (2016) parameterise it.
+
+    The scale is the exponential of a linear layer and is not clamped: a clamp has no gradient beyond its bound, so that
+    a diverging run would look like a converged one.
+    """
+
+    def __init__(self, inputs: int, size: int) -> None:
+        super().__init__()
+        self.loc = dense(inputs, size)
+        self.log_scale = dense(inputs, size)
+
+    def forward(self, features: Tensor) -> Independent:
+        return diagonal_normal(self.loc(features), self.log_scale(features).exp())
+
+
+def diagonal_normal(loc: Tensor, scale: Tensor) -> Independent:
+    """Return N(loc, diag scale²) with the last axis as event. Not validated: `vmap` allows no branch on values."""
+    return Independent(Normal(loc, scale, validate_args=False), 1, validate_args=False)
+
+
+def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
+    """Return Σ_pixels log Bernoulli(x | logits) in nats: x [B, pixels] and logits [K, B, pixels] to [K, B].
+
+    At grey levels x in (0, 1) it is the negative cross entropy. Of the [K, B, pixels] arrays only `logits` is kept for
+    the backward pass; binary_cross_entropy_with_logits keeps several.
+    """
+    return (x * logits).sum(-1) - torch.nn.functional.softplus(logits).sum(-1)

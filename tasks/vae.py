@@ -1,0 +1,156 @@
+"""Variational auto-encoders with Gaussian latents and Bernoulli pixels (Kingma & Welling 2014)."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from tasks.base import Data, Defaults, Draw, GenerativeModel, Guide, Latents, Task
+from tasks.data import binarized, cache, embedded, mnist
+from tasks.data.images import Images, binarize
+from tasks.networks import DiagonalNormal, bernoulli_log_prob, dense, diagonal_normal, hidden_layers
+
+Binarization = Literal["static", "dynamic", "grey"]
+Source = Literal["auto", "5k", "full", "static"]
+
+_TRAIN_SEED, _TEST_SEED = 1, 2
+
+
+class GaussianGuide(Guide):
+    """q_φ(z|x) = N(loc_φ(x), diag scale_φ(x)²), amortized; one site, `z`."""
+
+    def __init__(self, pixels: int, latent: int, hidden: int, depth: int) -> None:
+        super().__init__()
+        self.features = hidden_layers([pixels] + [hidden] * depth)
+        self.head = DiagonalNormal(hidden, latent)
+
+    def forward(self, x: Tensor, draw: Draw) -> None:
+        draw("z", self.head(self.features(x)))
+
+
+class BernoulliDecoder(GenerativeModel):
+    """z ~ N(0, I), x_i ~ Bernoulli(sigmoid(logits_θ(z)_i))."""
+
+    def __init__(self, pixels: int, latent: int, hidden: int, depth: int) -> None:
+        super().__init__()
+        self.latent = latent
+        self.features = hidden_layers([latent] + [hidden] * depth)
+        self.output = dense(hidden, pixels)
+
+    def prior(self, x: Tensor, draw: Draw) -> None:
+        zeros = x.new_zeros(x.shape[0], self.latent)
+        draw("z", diagonal_normal(zeros, torch.ones_like(zeros)))
+
+    def log_joint(self, x: Tensor, z: Latents) -> Tensor:
+        log_prior = -0.5 * z["z"].square().sum(-1) - 0.5 * self.latent * math.log(2 * math.pi)
+        return log_prior + self.log_likelihood(x, z)
+
+    def log_likelihood(self, x: Tensor, z: Latents) -> Tensor:
+        """Return log p_θ(x|z) in nats, [K, B]; with grey pixels, the negative cross entropy."""
+        return bernoulli_log_prob(x, self.decode(z["z"]))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the logits of the pixels, [K, B, latent] to [K, B, pixels]."""
+        return self.output(self.features(z))
+
+
+class VAE(Task):
+    """A Gaussian VAE on images; a subclass says which images.
+
+    Stored rows are grey levels, uint8. `dynamic` binarization draws each pixel from Bernoulli(grey / 255) at every
+    access (Burda et al. 2016), `static` draws the training set once, `grey` keeps grey levels, with the cross entropy
+    in place of a likelihood. Unless `grey`, the test set is binarized once, with a fixed seed: every estimator and
+    every training seed is evaluated on the same pixels.
+
+    Args:
+        pixels: per image.
+        binarization: of the training images.
+        latent: dimension of z.
+        hidden: units in each hidden layer, of guide and model.
+        depth: hidden layers of each, tanh.
+    """
+
+    references: ClassVar[Mapping[str, str]] = {"elbo": "reparam", "iwae": "dreg"}
+    defaults: ClassVar[Defaults] = Defaults(
+        steps=2000,
+        batch_size=100,
+        model_lr=1e-3,
+        guide_lr=1e-3,
+        replicates_cap=400,
+        evaluation_samples=100,
+    )
+
+    def __init__(self, pixels: int, binarization: Binarization, latent: int, hidden: int, depth: int) -> None:
+        super().__init__()
+        if binarization not in get_args(Binarization):
+            raise ValueError(f"binarization must be static, dynamic or grey; it is '{binarization}'")
+        if min(latent, hidden, depth) < 1:
+            raise ValueError(f"latent, hidden and depth must be at least 1; they are {latent}, {hidden} and {depth}")
+        self.binarization = binarization
+        self.guide = GaussianGuide(pixels, latent, hidden, depth)
+        self.model: BernoulliDecoder = BernoulliDecoder(pixels, latent, hidden, depth)
+
+    @abstractmethod
+    def images(self) -> Images:
+        """Return the images in grey levels; raises `tasks.data.DataUnavailable` with what to do."""
+
+    def load(self) -> Data:
+        images = self.images()
+        train = binarize(images.train, _TRAIN_SEED) if self.binarization == "static" else images.train
+        test = images.test if self.binarization == "grey" else binarize(images.test, _TEST_SEED)
+        return Data(train, test, f"{images.name}-{self.binarization}", images.note)
+
+    def prepare(self, raw: Tensor) -> Tensor:
+        """Turn grey levels [B, pixels] uint8 into x, binary unless `grey`. Rows of 0 and 255 stay as they are."""
+        dtype = self.model.output.bias.dtype
+        if self.binarization != "dynamic":
+            return raw.to(dtype) / 255
+        # u is uniform on 0..254, so P(u < g) is g / 255 exactly: never on for 0, always for 255.
+        return (torch.randint(0, 255, raw.shape, dtype=torch.uint8, device=raw.device) < raw).to(dtype)
+
+    @torch.no_grad()
+    def initialise(self, data: Data) -> None:
+        """Set the output bias to the logits of the training set's mean pixels, clipped as in Burda's code."""
+        mean = data.train.sum(0, dtype=torch.int64).double() / (255 * len(data.train))
+        self.model.output.bias.copy_(torch.logit(mean.clamp(0.001, 0.999)))
+
+
+class VAEMnist(VAE):
+    """A Gaussian VAE on MNIST digits, 784–200–200–50 (Burda, Grosse & Salakhutdinov 2016, one stochastic layer).
+
+    Args:
+        data: `full` is all 70 000 digits, `5k` the 5000 embedded ones, `auto` the former where they are in the cache
+            folder and the latter where not, `static` the fixed binarization of Salakhutdinov & Murray.
+        binarization: of the training images; see `VAE`.
+        latent: dimension of z.
+        hidden: units in each hidden layer, of guide and model.
+        depth: hidden layers of each, tanh.
+    """
+
+    def __init__(
+        self,
+        data: Source = "auto",
+        binarization: Binarization = "dynamic",
+        latent: int = 50,
+        hidden: int = 200,
+        depth: int = 2,
+    ) -> None:
+        if data not in get_args(Source):
+            raise ValueError(f"data must be auto, 5k, full or static; it is '{data}'")
+        if data == "static" and binarization != "static":
+            raise ValueError(
+                f"data=static is binarized once and for all, so that binarization={binarization} is impossible;"
+                " add binarization=static, or choose data=full"
+            )
+        super().__init__(28 * 28, binarization, latent, hidden, depth)
+        self.data = data
+
+    def images(self) -> Images:
+        if self.data == "static":
+            return binarized.load()
+        if self.data == "5k" or (self.data == "auto" and not cache.present("mnist")):
+            return embedded.load()
+        return mnist.load()
