@@ -65,7 +65,7 @@ def make_plan(request: Request, load: Callable[[Task], Data] = lambda task: task
     for task_spec in request.tasks:
         task = _probe_task(task_spec)
         rows = load(task)
-        data[str(task_spec)] = rows
+        data[str(Spec(TASKS.resolve(task_spec.name), TASKS.parameters(task_spec)))] = rows
         x = observations(task, rows.train[:1])
         for spec, estimator in estimators:
             for samples in request.samples or (max(task.defaults.samples, estimator.minimum_samples),):

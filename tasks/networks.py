@@ -32,11 +32,14 @@ class DiagonalNormal(nn.Module):
 
     def __init__(self, inputs: int, size: int) -> None:
         super().__init__()
-        self.loc = dense(inputs, size)
-        self.log_scale = dense(inputs, size)
+        # Both outputs from one matrix product; each half of the weights is a Glorot layer of its own.
+        self.loc_and_log_scale = dense(inputs, 2 * size)
+        for half in self.loc_and_log_scale.weight.chunk(2):
+            nn.init.xavier_uniform_(half)
 
     def forward(self, features: Tensor) -> Independent:
-        return diagonal_normal(self.loc(features), self.log_scale(features).exp())
+        loc, log_scale = self.loc_and_log_scale(features).chunk(2, -1)
+        return diagonal_normal(loc, log_scale.exp())
 
 
 def diagonal_normal(loc: Tensor, scale: Tensor) -> Independent:

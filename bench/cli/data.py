@@ -56,6 +56,7 @@ def fetch(names: Sequence[str], everything: bool) -> None:
     from tasks.data.cache import fetch as fetch_dataset
 
     wanted = [name for name, dataset in DATASETS.items() if name in names or (everything and dataset.fetchable)]
+    fetched: list[str] = []
     failures: list[str] = []
     with _progress() as progress:
         for name in wanted:
@@ -64,7 +65,11 @@ def fetch(names: Sequence[str], everything: bool) -> None:
             except DataUnavailable as error:
                 failures.append(str(error))
             else:
-                click.echo(f"{name}: {len(paths)} files in {cache_folder() / paths[0].parent.name}")
+                count = f"{len(paths)} file" + "s" * (len(paths) > 1)
+                fetched.append(f"{name}: {count} in {cache_folder() / DATASETS[name].folder}")
+    # Not before the bars are gone: on a terminal they would be drawn over.
+    for line in fetched:
+        click.echo(line)
     if failures:
         raise DataUnavailable("; ".join(failures))
     click.echo("next: bench list")

@@ -134,8 +134,7 @@ def _reason(error: Exception) -> str:
 
 
 def _remedy(name: str, dataset: Dataset) -> str:
-    folder = dataset.files[0].path.rpartition("/")[0]
-    elsewhere = f"set BENCH_DATA to a folder that holds {folder}/"
+    elsewhere = f"set BENCH_DATA to a folder that holds {dataset.folder}/"
     return f"run `bench data fetch {name}`, or {elsewhere}" if dataset.fetchable else elsewhere
 
 

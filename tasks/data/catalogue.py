@@ -45,6 +45,11 @@ class Dataset:
     published: bool
 
     @property
+    def folder(self) -> str:
+        """The folder in the cache that holds every file."""
+        return self.files[0].path.partition("/")[0]
+
+    @property
     def fetchable(self) -> bool:
         """Whether every file has a public address."""
         return all(file.mirrors for file in self.files)

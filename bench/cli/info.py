@@ -1,0 +1,105 @@
+"""`bench info NAME`: what a task or an estimator is."""
+
+import inspect
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.errors import UsageError, did_you_mean
+from bench.registry import ESTIMATORS, TASKS, Registry, constructor_parameters
+
+if TYPE_CHECKING:
+    from estimators.base import Estimator
+    from tasks.base import Task
+
+
+@click.command()
+@click.argument("name")
+def info(name: str) -> None:
+    """Show formula, paper, requirements and parameters of NAME, a task or an estimator."""
+    if name in ESTIMATORS.aliases or name in ESTIMATORS.entries:
+        _print_estimator(ESTIMATORS.resolve(name), ESTIMATORS.load(name))
+    elif name in TASKS.aliases or name in TASKS.entries:
+        _print_task(TASKS.resolve(name), TASKS.load(name))
+    elif ":" in name:
+        _print_path(name)
+    else:
+        known = [*ESTIMATORS.entries, *ESTIMATORS.aliases, *TASKS.entries, *TASKS.aliases]
+        hint = did_you_mean(name, known) or "; `bench list` names them"
+        raise UsageError(f"there is no task or estimator '{name}'{hint}")
+
+
+def _print_path(path: str) -> None:
+    from estimators.base import Estimator
+
+    found = ESTIMATORS.load(path)
+    if issubclass(found, Estimator):
+        _print_estimator(path, found)
+    else:
+        _print_task(path, TASKS.load(path))
+
+
+def _print_estimator(name: str, cls: "type[Estimator]") -> None:
+    latents = {
+        "any": "any",
+        "reparameterizable": "reparameterizable at every site",
+        "enumerable": "discrete, few states",
+    }
+    _print_head(name, ESTIMATORS, cls)
+    _print_fields(
+        {
+            "gradient": cls.formula,
+            "paper": cls.paper,
+            "target": " or ".join(cls.targets) + ("" if len(cls.targets) == 1 else ", whichever is the task's"),
+            "bias": "none" if cls.unbiased else "biased for its target",
+            "latents": latents[cls.latents],
+            "samples": f"K ≥ {cls.minimum_samples}",
+            "trains φ": "yes" if cls.trains_guide else "no: the guide stays as it was",
+        }
+    )
+    _print_parameters(cls)
+    samples = f" --samples {cls.minimum_samples}" if cls.minimum_samples > 1 else ""
+    task = "linear-gaussian" if "expectation" not in cls.targets else "gaussian-quadratic"
+    if cls.latents == "enumerable":
+        task = "bernoulli-quadratic"
+    click.echo(f"\nexample: bench run --task {task} --estimator {name}{samples} --no-train")
+
+
+def _print_task(name: str, cls: "type[Task]") -> None:
+    _print_head(name, TASKS, cls)
+    defaults = cls.defaults
+    references = ", ".join(f"{target}: {estimator}" for target, estimator in cls.references.items())
+    _print_fields(
+        {
+            "target": f"{cls.target}, {'ascended' if cls.maximise else 'descended'}, in {cls.unit}",
+            "reference": f"exact where it exists, else Monte Carlo by {references}" if references else "exact",
+            "training": f"{defaults.steps} steps of {defaults.optimizer}, batch {defaults.batch_size}, "
+            f"ρ = {defaults.model_lr:g}, η = {defaults.guide_lr:g}, {defaults.schedule}",
+            "dtype": str(cls.dtype).removeprefix("torch."),
+        }
+    )
+    _print_parameters(cls)
+    click.echo(f"\nexample: bench run --task {name} --estimator reinforce")
+
+
+def _print_head(name: str, registry: Registry[Any], cls: type) -> None:
+    names = ", ".join(alias for alias, target in registry.aliases.items() if target == name)
+    also = f" (also {names})" if names else ""
+    click.echo(f"{name}{also}: {registry.kind}, {cls.__module__}:{cls.__name__}\n")
+    click.echo(textwrap.indent(inspect.getdoc(cls) or "", "  ") + "\n")
+
+
+def _print_fields(fields: dict[str, str]) -> None:
+    width = max(map(len, fields))
+    for key, value in fields.items():
+        click.echo(f"  {key:<{width}}  {value}")
+
+
+def _print_parameters(cls: type) -> None:
+    parameters = constructor_parameters(cls)
+    click.echo("\n  parameters" + ("" if parameters else ": none"))
+    for name, parameter in parameters.items():
+        kind = inspect.formatannotation(parameter.annotation).replace("typing.", "")
+        default = "" if parameter.default is inspect.Parameter.empty else f" = {parameter.default}"
+        click.echo(f"    {name}: {kind}{default}")

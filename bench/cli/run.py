@@ -1,0 +1,151 @@
+"""`bench run`: train, measure and evaluate estimators on tasks."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from bench.errors import CellsFailed, UsageError
+from bench.spec import Spec, parse_numbers, parse_spec
+
+
+class _SpecType(click.ParamType):
+    """`name` or `name(parameter=value, ...)`, completed and checked without importing torch."""
+
+    name = "name(parameter=value)"
+
+    def __init__(self, kind: Literal["task", "estimator"]) -> None:
+        self.kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Spec:
+        from bench.registry import ESTIMATORS, TASKS
+
+        spec = value if isinstance(value, Spec) else parse_spec(value)
+        (TASKS if self.kind == "task" else ESTIMATORS).resolve(spec.name)
+        return spec
+
+
+class _Numbers(click.ParamType):
+    """Numbers and ranges, as `1,5,50` or `0-4`."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        return value if isinstance(value, tuple) else tuple(parse_numbers(value))
+
+
+_OPTIONS = [
+    click.option("--task", "tasks", type=_SpecType("task"), multiple=True, help="Task; repeatable."),
+    click.option(
+        "--estimator", "estimators", type=_SpecType("estimator"), multiple=True, help="Estimator; repeatable."
+    ),
+    click.option("--samples", type=_Numbers(), help="Samples K per datapoint, as 1,5,50.  [default: the task's]"),
+    click.option("--seeds", type=_Numbers(), default=(0,), show_default="0", help="Training seeds, as 0-4."),
+    click.option("--steps", type=click.IntRange(0), help="Training steps.  [default: the task's]"),
+    click.option("--batch-size", type=click.IntRange(1), help="Datapoints per step.  [default: the task's]"),
+    click.option("--optimizer", type=click.Choice(["adam", "sgd"]), help="[default: the task's]"),
+    click.option("--model-lr", type=click.FloatRange(0), help="Step size ρ of θ.  [default: the task's]"),
+    click.option("--guide-lr", type=click.FloatRange(0), help="Step size η of φ.  [default: the task's]"),
+    click.option("--schedule", help="constant, robbins-monro(power=, delay=) or staged(stages=, growth=)."),
+    click.option("--no-train", is_flag=True, help="Measure at the initial parameters only."),
+    click.option("--replicates", type=click.IntRange(40), help="Measure exactly this many gradients."),
+    click.option(
+        "--precision",
+        type=click.FloatRange(0, min_open=True),
+        help="Measure until the variance is known to ± this share.  [default: 0.05, or a cap]",
+    ),
+    click.option(
+        "--checkpoints", type=click.IntRange(1), help="Steps to measure at, log-spaced.  [default: the task's]"
+    ),
+    click.option("--evaluation-samples", type=click.IntRange(1), help="K of the final log-likelihood bound."),
+    click.option(
+        "--at",
+        type=click.Choice(["own", "shared"]),
+        help="Measure along each estimator's own training, or at common parameters.  [default: shared for several]",
+    ),
+    click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
+    click.option("--dtype", type=click.Choice(["float32", "float64"]), help="[default: the task's]"),
+    click.option(
+        "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Results folder."
+    ),
+    click.option("--rerun", type=click.Choice(["failed", "stale", "all"]), help="Run finished cells again."),
+    click.option("--dry-run", is_flag=True, help="Say what would run, and why, and stop."),
+    click.option("--config", type=click.Path(path_type=Path), help="Options from a TOML file; the command line wins."),
+]
+
+
+def _with_options(command: Any) -> Any:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command(no_args_is_help=True)
+@_with_options
+@click.pass_context
+def run(ctx: click.Context, /, **options: Any) -> None:
+    r"""Train, measure and evaluate estimators on tasks.
+
+    Every combination of tasks, estimators, samples and seeds is a cell. Finished cells are not run again, and an
+    interrupted one continues where it was.
+
+    \b
+    bench run --task vae-mnist --estimator reinforce
+    bench run --task vae-mnist --estimator reinforce --estimator reparam --samples 5 --seeds 0-4
+    bench run --task 'gaussian-quadratic(k=2)' --estimator reinforce --no-train
+    """
+    if options["config"] is not None:
+        options = _with_config(ctx, options)
+    if not options["tasks"] or not options["estimators"]:
+        missing = "--task" if not options["tasks"] else "--estimator"
+        raise UsageError(f"name at least one {missing}; `bench list` shows them")
+    from bench.execute import Asked, execute
+    from bench.plan import Request
+
+    steps = 0 if options.pop("no_train") else options["steps"]
+    asked = Asked(options.pop("out"), options.pop("rerun"), options.pop("dry_run"))
+    del options["config"]
+    summary = execute(Request(**{**options, "steps": steps}), asked)
+    if summary.failed:
+        raise CellsFailed(
+            f"{summary.failed} of {summary.cells} cells failed; the reasons are in `bench status --out {asked.out}`, "
+            f"and `--rerun failed` runs them again"
+        )
+
+
+def _with_config(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what the command line leaves open from a TOML file whose keys are the long options' names."""
+    import tomllib
+
+    from bench.errors import did_you_mean
+
+    file: Path = options["config"]
+    try:
+        content = tomllib.loads(file.read_text())
+    except OSError as error:
+        raise UsageError(f"--config {file} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"--config {file} is not TOML: {error}") from error
+    parameters = {p.opts[0].removeprefix("--"): p for p in ctx.command.params if isinstance(p, click.Option)}
+    del parameters["config"]
+    for key, value in content.items():
+        if key not in parameters:
+            raise UsageError(f"--config {file}: there is no option '{key}'{did_you_mean(key, parameters)}")
+        parameter = parameters[key]
+        assert parameter.name is not None
+        if ctx.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE:
+            continue
+        try:
+            options[parameter.name] = parameter.type_cast_value(ctx, _as_written(value, parameter))
+        except click.BadParameter as error:
+            raise UsageError(f"--config {file}: '{key}': {error.message}") from error
+    return options
+
+
+def _as_written(value: Any, parameter: click.Option) -> Any:
+    """Return a TOML value as the command line would have it: lists of numbers joined, a single name as a list."""
+    if parameter.multiple:
+        return value if isinstance(value, list) else [value]
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return value if isinstance(value, bool) else str(value)

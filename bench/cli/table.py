@@ -1,0 +1,127 @@
+"""`bench table`: results as text, CSV, Markdown or LaTeX."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NoReturn
+
+import click
+
+from bench.errors import ResultsError, UsageError, did_you_mean
+from bench.results.columns import TABLES
+from bench.results.render import render
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.results.tables import Results
+
+What = Literal["gradients", "final", "training", "runs"]
+Form = Literal["text", "csv", "markdown", "latex"]
+
+
+@click.command()
+@click.argument("results", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--what", type=click.Choice(list(TABLES)), default="gradients", show_default=True, help="Which table.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "csv", "markdown", "latex"]),
+    default="text",
+    show_default=True,
+    help="csv gives tidy rows, the others a summary.",
+)
+@click.option("--metric", "metrics", multiple=True, help="Metric of the gradients; repeatable.")
+@click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
+@click.option("--columns", help="Tidy rows with these columns, as task,estimator,value.")
+@click.option("--skip-unreadable", is_flag=True, help="Leave out records that cannot be read.")
+def table(
+    results: tuple[Path, ...],
+    what: What,
+    form: Form,
+    metrics: tuple[str, ...],
+    groups: tuple[str, ...],
+    columns: str | None,
+    skip_unreadable: bool,
+) -> None:
+    r"""Print what was measured in RESULTS: results folders, or tasks or cells in them; by default results.
+
+    The summary of the gradients is at each cell's last measured step, with 95% intervals; several seeds become their
+    mean, with the interval between seeds.
+
+    \b
+    bench table
+    bench table --metric variance --metric work_variance --group guide --format latex
+    bench table results/vae-mnist --what training --format csv > training.csv
+    """
+    from bench.results.tables import load
+
+    if (metrics or groups) and what != "gradients":
+        raise UsageError(f"--metric and --group choose rows of the gradients, and {what} has none")
+    chosen = [column.strip() for column in columns.split(",")] if columns else None
+    for column in chosen or ():
+        _require("column", column, [known.name for known in TABLES[what]])
+    found = load(*results, errors="skip" if skip_unreadable else "raise")
+    frame: pd.DataFrame = getattr(found, what)
+    if frame.empty:
+        _explain_empty(found, what, results)
+    for kind, names in (("metric", metrics), ("group", groups)):
+        for name in names:
+            _require(kind, name, list(frame[kind].unique()))
+    if form == "csv" or chosen or what in ("training", "runs"):
+        _print_rows(_selected(frame, metrics, groups).filter(chosen or list(frame.columns)), form)
+    else:
+        _print_summary(found, what, form, metrics, groups)
+
+
+def _selected(frame: "pd.DataFrame", metrics: tuple[str, ...], groups: tuple[str, ...]) -> "pd.DataFrame":
+    if metrics:
+        frame = frame.loc[frame["metric"].isin(metrics)]
+    return frame.loc[frame["group"].isin(groups)] if groups else frame
+
+
+def _print_rows(frame: "pd.DataFrame", form: Form) -> None:
+    if form == "csv":
+        click.echo(frame.to_csv(index=False), nl=False)
+        return
+    texts = frame.astype(object).where(frame.notna(), "").astype(str)
+    click.echo(render("", list(frame.columns), texts.to_numpy().tolist(), form))
+
+
+def _print_summary(
+    found: "Results",
+    what: What,
+    form: Literal["text", "markdown", "latex"],
+    metrics: tuple[str, ...],
+    groups: tuple[str, ...],
+) -> None:
+    from bench.results.summary import GRADIENT_METRICS, GROUPS, final_blocks, gradient_blocks
+
+    if what == "final":
+        blocks = final_blocks(found)
+    else:
+        measured = list(found.gradients["group"].unique())
+        shown = groups or [group for group in GROUPS if group in measured] or measured
+        blocks = gradient_blocks(found, metrics or GRADIENT_METRICS, shown)
+        _note_missing(found)
+    click.echo("\n\n".join(render(block.title, block.headers, block.lines, form) for block in blocks))
+    click.echo("next: `bench table --format csv` for every row, `--format latex` for a paper", err=True)
+
+
+def _note_missing(found: "Results") -> None:
+    missing = len(set(found.final["cell"]) - set(found.gradients["cell"]))
+    if missing:
+        click.echo(f"{missing} cells have no gradients and are left out: `bench status` says why", err=True)
+
+
+def _explain_empty(found: "Results", what: What, results: tuple[Path, ...]) -> NoReturn:
+    where = ", ".join(map(str, results)) or "results"
+    if len(found.final):
+        raise ResultsError(f"no cell in {where} has rows of {what}: `bench status --out {where}` says how they ended")
+    raise ResultsError(
+        f"there are no {'runs' if what == 'runs' else 'finished cells'} in {where}: "
+        f"`bench run --task gaussian-quadratic --estimator reinforce --out {where}` makes some"
+    )
+
+
+def _require(kind: str, name: str, names: list[str]) -> None:
+    if name not in names:
+        raise UsageError(f"there is no {kind} '{name}'{did_you_mean(name, names) or '; there are ' + ', '.join(names)}")

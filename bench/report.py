@@ -1,0 +1,193 @@
+"""What a run prints at its end: the gradient's moments, the final bounds, where the results are."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from rich.table import Table
+
+from bench.measure.intervals import Interval, quantile
+from bench.results.schema import Record
+
+_GROUPS: Final = {"guide": "guide φ", "model": "model θ"}
+_COST: Final = ("seconds", "evaluations")
+
+
+@dataclass(frozen=True)
+class Comparable:
+    """Records that differ in the seed only: what one line of a report is about."""
+
+    name: str
+    records: Sequence[Record]
+
+
+def comparables(records: Iterable[Record]) -> list[Comparable]:
+    """Group the records of one task by estimator and samples, in the order in which they come."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(label(record), []).append(record)
+    return [Comparable(name, members) for name, members in groups.items()]
+
+
+def label(record: Record) -> str:
+    """Return the estimator with its parameters and K, as a line of a report is named."""
+    return f"{record.cell.estimator_spec} K={record.cell.samples}"
+
+
+def gradient_table(records: Sequence[Record]) -> Table | None:
+    """Return bias, variance, SNR, cosine and cost per estimator and parameter group at the last measured step."""
+    step = max((row.step for record in records for row in record.gradients), default=None)
+    if step is None:
+        return None
+    at = records[0].cell.measurement.at if records[0].cell.training.steps else "initial"
+    where = {"own": f"at step {step}", "shared": f"at step {step} of the reference trajectory"}.get(
+        at, "at the initial parameters"
+    )
+    table = Table(
+        title=f"{records[0].cell.task}: gradient {where}",
+        caption=_caption(records, step),
+        box=None,
+        title_justify="left",
+        caption_justify="left",
+        title_style="bold",
+        caption_style="dim",
+        pad_edge=False,
+    )
+    table.add_column("")
+    for column in ("relative bias", "variance", "SNR", "cosine", "s/gradient", "evaluations"):
+        table.add_column(column, justify="right")
+    for line in comparables(records):
+        _add_lines(table, line, step)
+    return table
+
+
+def _add_lines(table: Table, line: Comparable, step: int) -> None:
+    groups = [
+        group for group in _reported_groups(line.records[0]) if _over_seeds(line.records, step, group, "variance")
+    ]
+    for position, group in enumerate(groups):
+        found = {
+            metric: _over_seeds(line.records, step, "all" if metric in _COST else group, metric)
+            for metric in ("relative_bias", "variance", "snr", "cosine", *_COST)
+        }
+        name = _GROUPS.get(group, group)
+        table.add_row(
+            f"{line.name}  {name}" if position == 0 else f"{'':{len(line.name)}}  {name}",
+            _with_interval(found["relative_bias"]),
+            _with_percent(found["variance"]),
+            _with_interval(found["snr"]),
+            _plain(found["cosine"], ".2f"),
+            _plain(found["seconds"], ".2g") if position == 0 else "",
+            _plain(found["evaluations"], "g") if position == 0 else "",
+        )
+
+
+def _reported_groups(record: Record) -> list[str]:
+    """Return φ and θ, and the single parameters that a task reports on their own in place of the group they make up."""
+    names = list(dict.fromkeys(row.group for row in record.gradients))
+    single = [name for name in names if "." in name]
+    return [
+        name for name in ("guide", "model") if name in names and not any(s.startswith(name) for s in single)
+    ] + single
+
+
+def _over_seeds(records: Sequence[Record], step: int, group: str, metric: str) -> Interval | None:
+    """Return a metric; over several seeds its mean, with the interval over seeds."""
+    rows = [
+        row
+        for record in records
+        for row in record.gradients
+        if (row.step, row.group, row.metric) == (step, group, metric)
+    ]
+    if not rows:
+        return None
+    if len(rows) == 1:
+        return Interval(rows[0].value, rows[0].se, rows[0].ci_low, rows[0].ci_high)
+    return mean_over_seeds([row.value for row in rows])
+
+
+def mean_over_seeds(values: Sequence[float]) -> Interval:
+    """Return the mean over independent seeds with Student's interval."""
+    mean = float(np.mean(values))
+    se = float(np.std(values, ddof=1) / math.sqrt(len(values)))
+    half = quantile(len(values) - 1) * se
+    return Interval(mean, se, mean - half, mean + half)
+
+
+def _caption(records: Sequence[Record], step: int) -> str:
+    rows = [row for record in records for row in record.gradients if row.step == step]
+    lines = []
+    for target in dict.fromkeys(row.target for row in rows if row.metric == "relative_bias"):
+        references = {row.reference for row in rows if row.target == target and row.metric == "relative_bias"}
+        lines.append(f"target {target}, reference {' and '.join(sorted(references))}")
+    counts = [row.n for row in rows]
+    if counts:
+        span = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)}–{max(counts)}"
+        lines.append(f"{span} replicates; brackets and ± are 95% intervals")
+    return "\n".join(lines)
+
+
+def final_lines(records: Sequence[Record]) -> list[str]:
+    """Return one line per estimator with its final objective or bounds, and one per training that diverged."""
+    lines = []
+    for line in comparables(records):
+        done = [record.final for record in line.records if record.final and record.status == "done"]
+        parts = [
+            f"{title} {_final_value([getattr(final, name) for final in done], [getattr(final, f'{name}_se') for final in done])}"
+            for name, title in (
+                ("objective", "objective"),
+                ("train_elbo", "train ELBO"),
+                ("test_elbo", "test ELBO"),
+                ("test_log_likelihood", "test log p(x) ≥"),
+            )
+            if done and getattr(done[0], name) is not None
+        ]
+        if parts:
+            lines.append(f"{line.name}  {' · '.join(parts)}")
+        lines += [
+            f"{line.name}, seed {record.cell.seed}: diverged: {record.reason}"
+            for record in line.records
+            if record.status == "diverged"
+        ]
+    return lines
+
+
+def _final_value(values: Sequence[float], errors: Sequence[float]) -> str:
+    if len(values) > 1:
+        interval = mean_over_seeds(values)
+        half = (interval.high - interval.low) / 2
+        return f"{_number(interval.value)} ±{half:.2g} ({len(values)} seeds)"
+    if errors[0] == 0 or not math.isfinite(errors[0]):
+        return _number(values[0])
+    return f"{_number(values[0])} ±{quantile(math.inf) * errors[0]:.2g}"
+
+
+def _number(value: float) -> str:
+    text = f"{value:.1f}" if 10 <= abs(value) < 1e5 else f"{value:.4g}"
+    return text.replace("-", "−")
+
+
+def _with_interval(interval: Interval | None) -> str:
+    if interval is None:
+        return "–"
+    return f"{_short(interval.value)} [{_short(interval.low)}, {_short(interval.high)}]"
+
+
+def _with_percent(interval: Interval | None) -> str:
+    if interval is None:
+        return "–"
+    if interval.value == 0:
+        return "0"
+    return f"{interval.value:.3g} ±{100 * (interval.high - interval.low) / 2 / interval.value:.2g}%"
+
+
+def _plain(interval: Interval | None, form: str) -> str:
+    return "–" if interval is None else f"{interval.value:{form}}".replace("-", "−")
+
+
+def _short(value: float) -> str:
+    if value == 0:
+        return "0"
+    return (f"{value:.2f}" if 0.1 <= abs(value) < 100 else f"{value:.2g}").replace("-", "−")

@@ -1,0 +1,235 @@
+"""A results folder: one folder per cell, one note per invocation.
+
+<folder>/<task>/<estimator>-K<samples>-seed<seed>-<id>/record.json, checkpoint.pt, parameters.pt, .lock
+<folder>/runs/<run>.json
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from filelock import FileLock, Timeout
+
+from bench.errors import ResultsError
+from bench.results.atomic import TEMPORARY, replacing
+from bench.results.codec import CorruptRecord, dump, parse
+from bench.results.schema import Record, RunInfo
+from bench.settings import Cell
+
+RECORD: Final = "record.json"
+CELL_FOLDER: Final = re.compile(r"(?P<estimator>.+)-K(?P<samples>\d+)-seed(?P<seed>\d+)-(?P<id>[0-9a-f]{16})")
+Errors = Literal["raise", "skip"]
+
+_LOCK: Final = ".lock"
+# `is_running` holds a lock for an instant, which must not turn a runner away.
+_PATIENCE: Final = 0.5
+
+
+class CellBusy(ResultsError):
+    """Another process is running the cell."""
+
+
+class Store:
+    """Reads and writes one results folder. Any number of processes may use it at once."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    def ensure_writable(self) -> None:
+        """Make the folder, and find out before anything is computed whether it takes files.
+
+        Raises:
+            ResultsError: it does not.
+        """
+        probe = self.folder / f".writable-{os.getpid()}"
+        try:
+            with replacing(probe):
+                pass
+            probe.unlink()
+        except (ResultsError, OSError) as error:
+            why = error.__cause__ or error
+            reason = why.strerror if isinstance(why, OSError) else why
+            raise ResultsError(
+                f"results cannot be written to {self.folder} ({reason}): give another folder with --out"
+            ) from error
+
+    def record_path(self, cell: Cell) -> Path:
+        """Return where the cell's record is, or will be."""
+        return self.folder / cell.folder / RECORD
+
+    def checkpoint_path(self, cell: Cell) -> Path:
+        """Return where training leaves what it continues from."""
+        return self.folder / cell.folder / "checkpoint.pt"
+
+    def parameters_path(self, cell: Cell) -> Path:
+        """Return where the trained parameters are, or will be."""
+        return self.folder / cell.folder / "parameters.pt"
+
+    def read(self, cell: Cell) -> Record | None:
+        """Return the cell's record, or None without one.
+
+        Raises:
+            CorruptRecord: there is one, but it is damaged.
+            ResultsError: it cannot be opened, or its schema version is not readable.
+        """
+        path = self.record_path(cell)
+        record = read_record(path)
+        if record is not None and record.cell != cell:
+            raise CorruptRecord(f"{path} is the record of another cell ({record.cell.folder}): delete it")
+        return record
+
+    def read_or_set_aside(self, cell: Cell, warn: Callable[[str], object]) -> Record | None:
+        """Return the cell's record as `read`; a damaged one is kept under another name, so that the cell can run.
+
+        Args:
+            cell: the cell, whose lock the caller holds.
+            warn: is told, in one sentence, what was set aside and why.
+        """
+        try:
+            return self.read(cell)
+        except CorruptRecord as error:
+            path = self.record_path(cell)
+            taken = len(list(path.parent.glob(f"{RECORD}.corrupt-*")))
+            aside = path.replace(path.with_name(f"{RECORD}.corrupt-{taken + 1}"))
+            why = error.__cause__ or "it is the record of another cell"
+            warn(f"{path} is not a readable record ({why}): it is now {aside.name}, and the cell is run again")
+            return None
+
+    def write(self, record: Record) -> Path:
+        """Write a cell's record, whole or not at all, and return where.
+
+        Raises:
+            ResultsError: the folder does not take it.
+        """
+        path = self.record_path(record.cell)
+        with replacing(path) as file:
+            file.write(dump(record))
+        return path
+
+    @contextmanager
+    def lock(self, cell: Cell) -> Iterator[None]:
+        """Keep other processes from running the cell. The system lets go of it when this process ends, however it ends.
+
+        Raises:
+            CellBusy: another process is running it.
+            ResultsError: the folder does not take the lock's file.
+        """
+        folder = self.folder / cell.folder
+        lock = FileLock(folder / _LOCK)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=_PATIENCE)
+        except Timeout:
+            raise CellBusy(f"{folder} is being run by another process: wait for it, or end it") from None
+        except OSError as error:
+            raise ResultsError(f"cannot lock {folder}: {error.strerror or error}") from error
+        try:
+            for left_behind in folder.glob(TEMPORARY):
+                left_behind.unlink(missing_ok=True)
+            yield
+        finally:
+            lock.release()
+
+    def cell_folders(self, below: Path | None = None) -> list[Path]:
+        """Return the folder of every cell begun or done, those in the folder `below` only if it is given."""
+        found = [
+            folder
+            for folder in sorted(self.folder.glob("*/*"))
+            if CELL_FOLDER.fullmatch(folder.name) and folder.is_dir()
+        ]
+        return [folder for folder in found if below is None or folder.is_relative_to(below)]
+
+    def records(self, below: Path | None = None, errors: Errors = "raise") -> Iterator[Record]:
+        """Give every record, in the order of the folders' names.
+
+        Raises:
+            ResultsError: one cannot be read; with `errors="skip"` it is left out.
+        """
+        paths = (folder / RECORD for folder in self.cell_folders(below))
+        return _each(read_record, paths, errors)
+
+    def stale(self, cell: Cell) -> list[Record]:
+        """Return the readable records of the same cell under other versions of its task or estimator."""
+        wanted = _without_versions(cell)
+        prefix = cell.folder.rpartition("-")[0]
+        paths = (path / RECORD for path in sorted(self.folder.glob(f"{prefix}-*")))
+        records = _each(read_record, paths, "skip")
+        return [other for other in records if other.cell != cell and _without_versions(other.cell) == wanted]
+
+    def write_run(self, run: RunInfo) -> Path:
+        """Write the note about an invocation, and return where.
+
+        Raises:
+            ResultsError: the folder does not take it.
+        """
+        path = self.folder / "runs" / f"{run.run}.json"
+        with replacing(path) as file:
+            file.write(dump(run))
+        return path
+
+    def runs(self, errors: Errors = "raise") -> Iterator[RunInfo]:
+        """Give the note of every invocation, oldest first.
+
+        Raises:
+            ResultsError: one cannot be read; with `errors="skip"` it is left out.
+        """
+        return _each(_read_run, sorted(self.folder.glob("runs/*.json")), errors)
+
+
+def read_record(path: Path) -> Record | None:
+    """Return the record in a file, or None where there is no file.
+
+    Raises:
+        ResultsError: it cannot be read.
+    """
+    data = _read(path)
+    return None if data is None else parse(Record, data, path)
+
+
+def is_running(cell_folder: Path) -> bool:
+    """Return whether some process holds the lock of the cell in this folder."""
+    path = cell_folder / _LOCK
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False  # a folder that cannot be locked, such as a published one, is not run in either
+
+
+def _read_run(path: Path) -> RunInfo | None:
+    data = _read(path)
+    return None if data is None else parse(RunInfo, data, path)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _each(read: Callable[[Path], Any], paths: Any, errors: Errors) -> Iterator[Any]:
+    for path in paths:
+        try:
+            content = read(path)
+        except ResultsError:
+            if errors == "raise":
+                raise
+            continue
+        if content is not None:
+            yield content
+
+
+def _without_versions(cell: Cell) -> dict[str, Any]:
+    identity = cell.identity()
+    del identity["task_version"], identity["estimator_version"]
+    return identity

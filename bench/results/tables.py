@@ -1,0 +1,172 @@
+"""The tidy tables of a results folder, as pandas frames, Parquet and CSV."""
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+from filelock import FileLock
+
+from bench.errors import ResultsError
+from bench.results.atomic import replacing
+from bench.results.columns import FINAL, GRADIENTS, IDENTITY, METRICS, RUNS, TRAINING, Column
+from bench.results.schema import Final, Record, RunInfo
+from bench.results.store import CELL_FOLDER, Errors, Store
+from bench.settings import cell_id
+from bench.spec import Value
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Four tidy frames; `results/README.md` documents their columns.
+
+    Attributes:
+        gradients: one row per cell × step × parameter group × metric.
+        training: one row per cell × step.
+        final: one row per cell, failed ones included.
+        runs: one row per invocation.
+    """
+
+    gradients: pd.DataFrame
+    training: pd.DataFrame
+    final: pd.DataFrame
+    runs: pd.DataFrame
+
+
+def load(*paths: Path | str, errors: Errors = "raise") -> Results:
+    """Return the tables of results folders, or of single tasks or cells in them; without any, of `results/`.
+
+    Raises:
+        ResultsError: there is no such folder, or something in it cannot be read; with `errors="skip"` the latter is
+            left out.
+    """
+    records: dict[Path, Record] = {}
+    runs: dict[str, RunInfo] = {}
+    for path in map(Path, paths or ("results",)):
+        store, below = _locate(path)
+        for record in store.records(below, errors):
+            records[store.record_path(record.cell).resolve()] = record
+        runs.update((run.run, run) for run in store.runs(errors))
+    return _tables(list(records.values()), list(runs.values()))
+
+
+def export(folder: Path | str, errors: Errors = "raise") -> list[Path]:
+    """Write `tables/*.parquet` and `tables/*.csv` of a results folder, made anew from its records; return where.
+
+    Raises:
+        ResultsError: a record cannot be read (with `errors="skip"` it is left out), or a file cannot be written.
+    """
+    tables = Path(folder) / "tables"
+    try:
+        tables.mkdir(parents=True, exist_ok=True)
+        # The records are read under the lock: whoever writes last has seen everybody's.
+        with FileLock(tables / ".lock"):
+            return _write(load(folder, errors=errors), tables)
+    except OSError as error:
+        raise ResultsError(f"cannot write {tables}: {error.strerror or error}") from error
+
+
+def parameters_text(parameters: Mapping[str, Value]) -> str:
+    """Return `name=value, ...` in the order of the names."""
+    return ", ".join(f"{key}={parameters[key]}" for key in sorted(parameters))
+
+
+def _locate(path: Path) -> tuple[Store, Path | None]:
+    """Return the results folder that a path is in, and the path if it is only a part of that folder."""
+    if not path.is_dir():
+        what = "is not a folder" if path.exists() else "does not exist"
+        raise ResultsError(f"{path} {what}: give the folder that `bench run --out` wrote to")
+    whole = path.absolute()
+    if CELL_FOLDER.fullmatch(whole.name):
+        return Store(whole.parent.parent), whole
+    if any(CELL_FOLDER.fullmatch(child.name) for child in path.iterdir()):
+        return Store(whole.parent), whole
+    return Store(path), None
+
+
+def _write(results: Results, folder: Path) -> list[Path]:
+    written = []
+    for table in fields(results):
+        frame: pd.DataFrame = getattr(results, table.name)
+        for suffix, data in ((".parquet", frame.to_parquet(index=False)), (".csv", frame.to_csv(index=False).encode())):
+            written.append(folder / f"{table.name}{suffix}")
+            with replacing(written[-1]) as file:
+                file.write(data)
+    return written
+
+
+def _tables(records: Sequence[Record], runs: Sequence[RunInfo]) -> Results:
+    identity = _frame([_identity(record) for record in records], IDENTITY)
+    final = _frame([_final(record) for record in records], FINAL[len(IDENTITY) :])
+    return Results(
+        gradients=_per_step(records, identity, lambda record: record.gradients, GRADIENTS, _gradient_values),
+        training=_per_step(records, identity, lambda record: record.training, TRAINING, _attribute),
+        final=pd.concat([identity, final], axis=1),
+        runs=_frame([{**vars(run), "argv": shlex.join(run.argv)} for run in runs], RUNS),
+    )
+
+
+def _per_step(
+    records: Sequence[Record],
+    identity: pd.DataFrame,
+    rows_of: Callable[[Record], Sequence[Row]],
+    columns: Sequence[Column],
+    values: Callable[[Sequence[Row], str], Iterable[Any]],
+) -> pd.DataFrame:
+    """Return one row per row of each record, its cell's identity in front."""
+    owners = [index for index, record in enumerate(records) for _ in rows_of(record)]
+    rows = [row for record in records for row in rows_of(record)]
+    return pd.concat(
+        [
+            identity.take(owners).reset_index(drop=True),
+            _typed({column.name: values(rows, column.name) for column in columns[len(IDENTITY) :]}, columns),
+        ],
+        axis=1,
+    )
+
+
+def _attribute(rows: Sequence[Any], name: str) -> list[Any]:
+    return [getattr(row, name) for row in rows]
+
+
+def _gradient_values(rows: Sequence[Any], name: str) -> list[Any]:
+    if name == "unit":
+        return [METRICS[row.metric].unit if row.metric in METRICS else "" for row in rows]
+    return _attribute(rows, name)
+
+
+def _identity(record: Record) -> dict[str, Any]:
+    cell = record.cell
+    without_seed = {key: value for key, value in cell.identity().items() if key != "seed"}
+    return {
+        **vars(cell),
+        "cell": cell.id,
+        "configuration": cell_id(without_seed),
+        "task_parameters": parameters_text(cell.task_parameters),
+        "estimator_parameters": parameters_text(cell.estimator_parameters),
+    }
+
+
+def _final(record: Record) -> dict[str, Any]:
+    return {
+        **{field.name: None for field in fields(Final)},
+        **(vars(record.final) if record.final else {}),
+        **vars(record),
+        "notes": " · ".join(record.notes),
+        **{f"training_{key}": value for key, value in asdict(record.cell.training).items()},
+        **{f"measurement_{key}": value for key, value in asdict(record.cell.measurement).items()},
+    }
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> pd.DataFrame:
+    return _typed({column.name: [row[column.name] for row in rows] for column in columns}, columns)
+
+
+def _typed(values: Mapping[str, Iterable[Any]], columns: Sequence[Column]) -> pd.DataFrame:
+    """Return a frame of these columns, with the documented types even when it is empty."""
+    types = {column.name: column.dtype for column in columns}
+    return pd.DataFrame({name: pd.Series(list(column), dtype=types[name]) for name, column in values.items()})

@@ -1,0 +1,84 @@
+"""Cells and records that the tests of the results layer share."""
+
+import dataclasses
+from typing import Any
+
+from bench.results.schema import Final, GradientRow, Record, RunInfo, TrainingRow
+from bench.settings import Cell, Measurement, Training
+
+TRAINING = Training(steps=100, batch_size=20, optimizer="adam", model_lr=1e-3, guide_lr=1e-2, schedule="constant")
+MEASUREMENT = Measurement(
+    at="own", replicates=None, replicates_cap=10_000, precision=0.05, checkpoints=3, evaluation_samples=100
+)
+RUN = RunInfo(
+    run="20260101T000000Z-abcdef",
+    started="2026-01-01T00:00:00+00:00",
+    argv=["bench", "run", "--task", "vae-mnist", "--estimator", "rebar(temperature=0.3)"],
+    varbench="0.1.0",
+    python="3.11.7",
+    torch="2.13.0",
+    numpy="2.4.6",
+    git_commit=None,
+    git_dirty=None,
+    system="Linux 6 x86_64",
+    cpu="a processor",
+    cores=2,
+    threads=2,
+    gpu=None,
+    gpu_driver=None,
+    cuda=None,
+    tf32_matmul=False,
+    tf32_convolution=True,
+    deterministic=False,
+)
+
+
+def cell(**changes: Any) -> Cell:
+    """Return a cell that differs from the usual one as asked."""
+    usual = Cell(
+        task="vae-mnist",
+        task_parameters={"hidden": 200},
+        task_version=1,
+        estimator="rebar",
+        estimator_parameters={"temperature": 0.3, "learned": True},
+        estimator_version=1,
+        samples=1,
+        seed=0,
+        dataset="mnist",
+        dtype="float32",
+        device="cpu",
+        training=TRAINING,
+        measurement=MEASUREMENT,
+    )
+    return dataclasses.replace(usual, **changes)
+
+
+def gradient(metric: str, value: float, step: int = 100, group: str = "guide", **changes: Any) -> GradientRow:
+    """Return a row whose interval is value ± 10%."""
+    row = GradientRow(
+        step, group, metric, value, value / 20, value * 0.9, value * 1.1, n=1000, reference="exact", target="elbo"
+    )
+    return dataclasses.replace(row, **changes)
+
+
+def record(of: Cell | None = None, **changes: Any) -> Record:
+    """Return a finished record that differs from the usual one as asked."""
+    usual = Record(
+        cell=of or cell(),
+        run=RUN.run,
+        status="done",
+        reason=None,
+        started="2026-01-01T00:00:00+00:00",
+        seconds=12.5,
+        gradients=[
+            gradient("variance", 1.0, step=0),
+            gradient("variance", 2.0),
+            gradient("variance", 3.0, group="model"),
+            gradient("evaluations", 1.0, group="all", reference="", ci_low=1.0, ci_high=1.0),
+        ],
+        training=[TrainingRow(100, 3.0, -180.5, 0.3, 1.0, 2.0, 1e-3, 1e-2)],
+        final=Final("nats per datapoint", 100, test_elbo=-181.0, test_elbo_se=0.5, seconds_per_step=0.03),
+        chunk=50,
+        notes=["a note"],
+    )
+    return dataclasses.replace(usual, **changes)

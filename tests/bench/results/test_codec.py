@@ -1,0 +1,146 @@
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.errors import ResultsError
+from bench.results import codec
+from bench.results.codec import CorruptRecord, dump, parse
+from bench.results.schema import SCHEMA_VERSION, Final, GradientRow, Record, RunInfo, TrainingRow
+from tests.bench.results.samples import RUN, cell, gradient, record
+
+PATH = Path("results/record.json")
+
+numbers = st.floats(allow_nan=True, allow_infinity=True)
+values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+cells = st.builds(
+    cell, task=st.text(min_size=1), task_parameters=st.dictionaries(st.text(), values), seed=st.integers(0, 10**6)
+)
+rows = st.builds(
+    GradientRow,
+    step=st.integers(),
+    group=st.text(),
+    metric=st.text(),
+    **{name: numbers for name in ("value", "se", "ci_low", "ci_high")},
+    n=st.integers(),
+    reference=st.text(),
+    target=st.text(),
+)
+records = st.builds(
+    Record,
+    cell=cells,
+    run=st.text(),
+    status=st.sampled_from(["done", "diverged", "failed"]),
+    reason=st.none() | st.text(),
+    started=st.text(),
+    seconds=numbers,
+    gradients=st.lists(rows, max_size=3),
+    training=st.lists(st.builds(TrainingRow, st.integers(), *[numbers] * 7), max_size=3),
+    final=st.none() | st.builds(Final, st.text(), st.integers(), *[st.none() | numbers] * 8),
+    chunk=st.none() | st.integers(),
+    notes=st.lists(st.text(), max_size=2),
+)
+
+
+def _refuse(word: str) -> None:
+    raise AssertionError(f"{word} is not JSON")
+
+
+@given(records)
+def test_a_record_comes_back_as_it_was(written: Record) -> None:
+    data = dump(written)
+    json.loads(data, parse_constant=_refuse)
+    # repr tells 1 from 1.0 and -0.0 from 0.0, and finds NaN equal to itself.
+    assert repr(parse(Record, data, PATH)) == repr(written)
+
+
+def test_a_run_comes_back_as_it_was() -> None:
+    assert parse(RunInfo, dump(RUN), PATH) == RUN
+
+
+def test_missing_nan_and_infinities_stay_apart() -> None:
+    final = Final("nats", 1, train_elbo=None, test_elbo=math.nan, objective=-math.inf, test_log_likelihood=math.inf)
+    read = parse(Record, dump(record(final=final)), PATH).final
+    assert read is not None
+    assert read.train_elbo is None
+    assert read.test_elbo is not None
+    assert math.isnan(read.test_elbo)
+    assert (read.objective, read.test_log_likelihood) == (-math.inf, math.inf)
+
+
+def test_an_undecodable_file_name_in_a_reason_survives() -> None:
+    written = record(reason="no file caf\udce9.npz ±")
+    assert parse(Record, dump(written), PATH) == written
+
+
+def test_a_newer_schema_is_refused() -> None:
+    data = {**json.loads(dump(record())), "schema_version": SCHEMA_VERSION + 1}
+    with pytest.raises(ResultsError, match=r"results/record\.json has schema version 2 .*: update varbench") as error:
+        parse(Record, json.dumps(data).encode(), PATH)
+    assert not isinstance(error.value, CorruptRecord)
+    assert error.value.exit_code == 5
+
+
+def test_an_older_schema_is_upgraded_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = json.loads(dump(record()))
+    data["took"] = data.pop("seconds")
+    data["status"] = "finished"
+    monkeypatch.setattr(codec, "SCHEMA_VERSION", 3)
+    monkeypatch.setitem(
+        codec.UPGRADES,
+        Record,
+        {
+            1: lambda old: {**{key: old[key] for key in old if key != "took"}, "seconds": old["took"]},
+            2: lambda old: {**old, "status": "done"},
+        },
+    )
+    assert parse(Record, json.dumps(data).encode(), PATH) == record()
+
+
+def test_an_older_schema_without_an_upgrade_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "SCHEMA_VERSION", 2)
+    data = {**json.loads(dump(record())), "schema_version": 1}
+    with pytest.raises(ResultsError, match="schema version 1, which this varbench no longer reads"):
+        parse(Record, json.dumps(data).encode(), PATH)
+
+
+def _without(key: str) -> bytes:
+    data = json.loads(dump(record()))
+    del data[key]
+    return json.dumps(data).encode()
+
+
+def _with(**changes: object) -> bytes:
+    return json.dumps({**json.loads(dump(record())), **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "Expecting value"),
+        (dump(record())[:-100], "delimiter|Expecting|Unterminated"),
+        (b"\xff\xfe\x00", "decode"),
+        (b"[]", "indices|pop"),
+        (b"{}", "no 'schema_version'"),
+        (_without("cell"), "no 'cell'"),
+        (_without("seconds"), "no 'seconds'"),
+        (_with(colour="red"), "unknown key colour"),
+        (_with(status="started"), "'started' is none of done, diverged, failed"),
+        (_with(seconds="12"), "no '12'"),
+        (_with(chunk=1.5), "1.5 is not of type int"),
+        (_with(gradients={}), "not of type list"),
+        (_with(schema_version="1"), "schema_version is not a number"),
+    ],
+)
+def test_damage_is_named(data: bytes, why: str) -> None:
+    with pytest.raises(CorruptRecord, match=rf"^results/record\.json is not a readable record \(.*({why}).*delete it"):
+        parse(Record, data, PATH)
+
+
+def test_integers_count_as_numbers() -> None:
+    whole = record(gradients=[gradient("variance", 2)])
+    value = parse(Record, dump(whole), PATH).gradients[0].value
+    assert (value, type(value)) == (2.0, float)
