@@ -1,5 +1,6 @@
 """Checkpoints of a running cell: all that its end depends on, so that a killed run ends with the same numbers."""
 
+import os
 import pickle
 import time
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,7 @@ from bench.results.atomic import replacing
 from bench.results.schema import GradientRow
 from bench.train import Trainer
 
-_SECONDS: Final = 10.0
+_SECONDS: Final = float(os.environ.get("BENCH_CHECKPOINT_SECONDS", "10"))
 
 
 @dataclass

@@ -8,7 +8,9 @@ from torch import Tensor
 from bench.errors import DeviceUnavailable
 from tasks.base import Task
 
-DTYPES: Final[dict[str, torch.dtype]] = {"float32": torch.float32, "float64": torch.float64}
+Precision = Literal["float32", "float64"]
+
+DTYPES: Final[dict[Precision, torch.dtype]] = {"float32": torch.float32, "float64": torch.float64}
 
 
 def find_device(name: Literal["cpu", "cuda"]) -> torch.device:
@@ -23,9 +25,9 @@ def find_device(name: Literal["cpu", "cuda"]) -> torch.device:
     return torch.device(name)
 
 
-def dtype_name(task: type[Task]) -> str:
+def dtype_name(task: type[Task]) -> Precision:
     """Return the name of the type that a task runs in by default."""
-    return next(name for name, dtype in DTYPES.items() if dtype == task.dtype)
+    return "float64" if task.dtype == torch.float64 else "float32"
 
 
 def observations(task: Task, rows: Tensor) -> Tensor:

@@ -45,16 +45,15 @@ def evaluate_bounds(
 
     The standard errors are over datapoints, and so contain the Monte Carlo error of each datapoint.
     """
-    elbo, bound = [], []
+    log_weights = []
     with seeded(rows.device, seed, "evaluate", purpose), torch.no_grad():
         for done, x in _batches(task, rows, samples):
-            log_weight = run_guide(task, x, Detached(samples)).f.double().cpu()
-            elbo.append(log_weight.mean(0))
-            bound.append(torch.logsumexp(log_weight, 0) - math.log(samples))
+            log_weights.append(run_guide(task, x, Detached(samples)).f.cpu())
             progress(done)
+    log_weight = torch.cat(log_weights, 1).double()
     if len(rows) == 1:
         return _single_datapoint(log_weight[:, 0])
-    return Bounds(_mean(torch.cat(elbo)), _mean(torch.cat(bound)))
+    return Bounds(_mean(log_weight.mean(0)), _mean(torch.logsumexp(log_weight, 0) - math.log(samples)))
 
 
 def _single_datapoint(log_weight: Tensor) -> Bounds:

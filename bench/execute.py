@@ -16,12 +16,12 @@ from rich.console import Console
 from bench.device import find_device
 from bench.errors import BenchError
 from bench.gradients import References
-from bench.machine import new_run
+from bench.machine import machine_info, new_run
 from bench.plan import Plan, Request, make_plan
 from bench.progress import TerminalListener
 from bench.report import final_lines, gradient_table
 from bench.results.schema import Record
-from bench.results.store import Store
+from bench.results.store import CellBusy, Store
 from bench.results.tables import export
 from bench.runner import run_cell
 from bench.settings import Cell
@@ -59,9 +59,11 @@ def execute(request: Request, asked: Asked) -> Summary:
         return Summary(len(plan.cells), 0)
     store.ensure_writable()
     session = _Session(plan, store, asked, messages)
-    records = [session.run_or_recall(cell) for cell in plan.cells]
+    found = [session.run_or_recall(cell) for cell in plan.cells]
+    records = [record for record in found if record is not None]
     export(asked.out, errors="skip")
-    _print_records(records, asked.out)
+    if records:
+        _print_records(records, asked.out)
     return Summary(len(records), sum(record.status == "failed" for record in records))
 
 
@@ -80,17 +82,24 @@ class _Session:
         self.store.write_run(run)
         return run.run
 
-    def run_or_recall(self, cell: Cell) -> Record:
-        """Return the cell's record, running the cell where that is due."""
-        with self.store.lock(cell):
-            known = self.store.read_or_set_aside(cell, lambda message: _say(self.messages, f"warning: {message}"))
-            found, why = recall(cell, known, self.store, self.asked.rerun)
-            if found is not None:
-                _say(self.messages, f"{_title(cell)}: {why}")
-                return found
-            if self.asked.rerun == "all":
-                self.store.checkpoint_path(cell).unlink(missing_ok=True)
-            return self._run(cell)
+    def run_or_recall(self, cell: Cell) -> Record | None:
+        """Return the cell's record, running the cell where that is due; None where another process runs it."""
+        try:
+            with self.store.lock(cell):
+                return self._run_or_recall(cell)
+        except CellBusy as busy:
+            _say(self.messages, f"{_title(cell)}: {busy}")
+            return None
+
+    def _run_or_recall(self, cell: Cell) -> Record:
+        known = self.store.read_or_set_aside(cell, lambda message: _say(self.messages, f"warning: {message}"))
+        found, why = recall(cell, known, self.store, self.asked.rerun)
+        if found is not None:
+            _say(self.messages, f"{_title(cell)}: {why}")
+            return found
+        if self.asked.rerun == "all":
+            self.store.checkpoint_path(cell).unlink(missing_ok=True)
+        return self._run(cell)
 
     def _run(self, cell: Cell) -> Record:
         data = self.plan.data[str(cell.task_spec)]
@@ -124,18 +133,22 @@ def recall(
     """Return the record to use instead of running the cell, or None, and why."""
     if rerun == "all":
         return None, "asked for with --rerun all"
-    if known is not None:
-        if known.status == "failed" and rerun == "failed":
-            return None, f"failed before ({known.reason})"
-        if known.status == "failed":
-            return known, f"failed before ({known.reason}); --rerun failed runs it again"
+    if known is None:
+        return None, "continues from its checkpoint" if store.checkpoint_path(cell).exists() else "new"
+    if rerun == "stale" and not _same_software(known, store):
+        return None, "done by another version of varbench or torch"
+    if known.status != "failed":
         return known, f"{known.status} already, not run again"
-    stale = store.stale(cell)
-    if stale and rerun != "stale":
-        return stale[-1], "done by another version of the task or estimator; --rerun stale runs it again"
-    if stale:
-        return None, "done by another version of the task or estimator"
-    return None, "continues from its checkpoint" if store.checkpoint_path(cell).exists() else "new"
+    if rerun == "failed":
+        return None, f"failed before ({known.reason})"
+    return known, f"failed before ({known.reason}); --rerun failed runs it again"
+
+
+def _same_software(record: Record, store: Store) -> bool:
+    """Return whether a record was made by the versions that are installed now; a record without a note was not."""
+    now = machine_info()
+    made = next((run for run in store.runs(errors="skip") if run.run == record.run), None)
+    return made is not None and (made.varbench, made.torch) == (now["varbench"], now["torch"])
 
 
 def _print_dry_run(plan: Plan, store: Store, asked: Asked) -> None:

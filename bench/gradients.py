@@ -10,15 +10,15 @@ from torch import Tensor
 from bench.device import observations
 from bench.measure.chunk import chunk_size
 from bench.measure.measure import Measured, Precision, measure
-from bench.measure.reference import Reference, exact_reference, monte_carlo_reference
-from bench.measure.replicates import Replicator
+from bench.measure.reference import Reference, exact_reference, exact_target_reference, monte_carlo_reference
+from bench.measure.replicates import LOOP, Replicator
 from bench.random import derive_seed, seeded
 from bench.registry import ESTIMATORS
 from bench.results.schema import GradientRow
 from bench.settings import Cell
 from bench.spec import parse_spec
 from estimators.base import Estimator
-from tasks.base import Data, Target, Task
+from tasks.base import STANDARD_TARGETS, Data, Target, Task
 
 _NESTED_BATCHES: Final = 20
 _REFERENCE_PRECISION: Final = 0.01
@@ -74,7 +74,9 @@ class GradientMeter:
             progress: told the share that is done.
         """
         target = estimator.target(task)
-        reference = self._shared(where, step, target, lambda: self._reference(task, target, step))
+        # A target that an estimator defines itself depends on its parameters: other cells do not share it.
+        own = "" if target in STANDARD_TARGETS else str(self.cell.estimator_spec)
+        reference = self._shared(where, step, target + own, lambda: self._reference(task, estimator, target, step))
         evidence = self._shared(where, step, "evidence", lambda: exact_reference(task, "evidence", self.x, 1))
         settings = self.cell.measurement
         measured = measure(
@@ -92,8 +94,15 @@ class GradientMeter:
         )
         return measured, _as_rows(measured, step, target)
 
+    def is_finite(self, task: Task, estimator: Estimator, step: int) -> bool:
+        """Return whether a gradient drawn here is finite, and so far from overflow that its moments are too."""
+        with seeded(self.x.device, self.cell.seed, "finite", step):
+            gradient = Replicator(task, estimator, self.cell.samples).draw(self.x, LOOP)
+        # The interval of a squared norm takes fourth powers; the eighth leaves room for draws that are larger.
+        return bool(gradient.double().norm().pow(8).isfinite())
+
     def _shared(
-        self, where: str | None, step: int, target: Target, compute: Callable[[], Reference | None]
+        self, where: str | None, step: int, target: str, compute: Callable[[], Reference | None]
     ) -> Reference | None:
         cell = self.cell
         key = (
@@ -109,9 +118,9 @@ class GradientMeter:
         )
         return self.references.get((*key, cell.samples) if where is not None else None, compute)
 
-    def _reference(self, task: Task, target: Target, step: int) -> Reference | None:
+    def _reference(self, task: Task, estimator: Estimator, target: Target, step: int) -> Reference | None:
         """Return the gradient of the target: exact, else by the unbiased estimator that the task names, else None."""
-        exact = exact_reference(task, target, self.x, self.cell.samples)
+        exact = exact_target_reference(estimator, task, self.x, self.cell.samples)
         if exact is not None or target not in task.references:
             return exact
         name = task.references[target]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import estimators
 import tasks
@@ -90,7 +90,7 @@ class Registry(Generic[T]):
             raise UsageError(f"{self.kind} '{name}' does not import: {type(error).__name__}: {error}") from error
         if not inspect.isclass(found) or inspect.isabstract(found):
             raise UsageError(f"{self.kind} '{name}': {path} is not a {self.kind} class")
-        return found
+        return cast("type[T]", found)
 
     def parameters(self, spec: Spec) -> dict[str, Value]:
         """Return every constructor parameter, the defaults filled in.

@@ -5,13 +5,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 from rich.table import Table
 
 from bench.measure.intervals import Interval, quantile
 from bench.results.schema import Record
+from bench.results.summary import mean_over_seeds
 
 _GROUPS: Final = {"guide": "guide φ", "model": "model θ"}
+_FINAL: Final = {
+    "objective": "objective",
+    "train_elbo": "train ELBO",
+    "test_elbo": "test ELBO",
+    "test_log_likelihood": "test log p(x) ≥",
+}
 _COST: Final = ("seconds", "evaluations")
 
 
@@ -105,15 +111,8 @@ def _over_seeds(records: Sequence[Record], step: int, group: str, metric: str) -
         return None
     if len(rows) == 1:
         return Interval(rows[0].value, rows[0].se, rows[0].ci_low, rows[0].ci_high)
-    return mean_over_seeds([row.value for row in rows])
-
-
-def mean_over_seeds(values: Sequence[float]) -> Interval:
-    """Return the mean over independent seeds with Student's interval."""
-    mean = float(np.mean(values))
-    se = float(np.std(values, ddof=1) / math.sqrt(len(values)))
-    half = quantile(len(values) - 1) * se
-    return Interval(mean, se, mean - half, mean + half)
+    mean, low, high = mean_over_seeds([row.value for row in rows])
+    return Interval(mean, math.nan, low, high)
 
 
 def _caption(records: Sequence[Record], step: int) -> str:
@@ -134,16 +133,11 @@ def final_lines(records: Sequence[Record]) -> list[str]:
     lines = []
     for line in comparables(records):
         done = [record.final for record in line.records if record.final and record.status == "done"]
-        parts = [
-            f"{title} {_final_value([getattr(final, name) for final in done], [getattr(final, f'{name}_se') for final in done])}"
-            for name, title in (
-                ("objective", "objective"),
-                ("train_elbo", "train ELBO"),
-                ("test_elbo", "test ELBO"),
-                ("test_log_likelihood", "test log p(x) ≥"),
-            )
-            if done and getattr(done[0], name) is not None
-        ]
+        parts = []
+        for name, title in _FINAL.items():
+            values = [getattr(final, name) for final in done]
+            if values and values[0] is not None:
+                parts.append(f"{title} {_final_value(values, [getattr(final, f'{name}_se') for final in done])}")
         if parts:
             lines.append(f"{line.name}  {' · '.join(parts)}")
         lines += [
@@ -156,9 +150,8 @@ def final_lines(records: Sequence[Record]) -> list[str]:
 
 def _final_value(values: Sequence[float], errors: Sequence[float]) -> str:
     if len(values) > 1:
-        interval = mean_over_seeds(values)
-        half = (interval.high - interval.low) / 2
-        return f"{_number(interval.value)} ±{half:.2g} ({len(values)} seeds)"
+        mean, _, high = mean_over_seeds(values)
+        return f"{_number(mean)} ±{high - mean:.2g} ({len(values)} seeds)"
     if errors[0] == 0 or not math.isfinite(errors[0]):
         return _number(values[0])
     return f"{_number(values[0])} ±{quantile(math.inf) * errors[0]:.2g}"

@@ -1,6 +1,7 @@
 """Run one cell: train, measure gradient moments at checkpoints, evaluate, record; resume where it was cut off."""
 
 import copy
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 
 from bench.checkpoint import Checkpoint, Progress
-from bench.device import DTYPES, find_device
+from bench.device import DTYPES, find_device, observations
 from bench.evaluate import evaluate_bounds, evaluate_expectation, evaluate_train
 from bench.gradients import GradientMeter, References
 from bench.random import seeded
@@ -83,6 +84,7 @@ def build(cell: Cell, data: Data) -> tuple[Task, Estimator]:
         task.initialise(data)
     with seeded(torch.device("cpu"), cell.seed, "initial estimator"):
         estimator = ESTIMATORS.build(cell.estimator_spec)
+        estimator.prepare(task, observations(task, data.train[:1].cpu()))
     return task.to(device, DTYPES[cell.dtype]), estimator.to(device, DTYPES[cell.dtype])
 
 
@@ -114,6 +116,8 @@ def _train_and_measure(
     def measure(at: Task, with_estimator: Estimator, step: int, where: str | None) -> None:
         done = len(progress.measured)
         listener.phase("measure", done, len(steps))
+        if not meter.is_finite(at, with_estimator, step):
+            raise Diverged(step, math.nan)
         measured, rows = meter.measure(
             at, with_estimator, step, where, lambda share: listener.phase("measure", done + share, len(steps))
         )

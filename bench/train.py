@@ -94,14 +94,15 @@ class Trainer:
             stop = min(until, (self.progress.step // every + 1) * every)
             start = time.perf_counter()
             while self.progress.step < stop:
-                self._step()
+                self.step()
             synchronize(self.device)
             self.progress.seconds += time.perf_counter() - start
             if self.progress.step % every == 0 or self.progress.step == self.settings.steps:
                 self._record()
             yield self.progress.step
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """Take one training step."""
         self._set_step_sizes()
         x = observations(self.task, self.batches.next())
         estimate = self.estimator.estimate(self.task, x, self.samples)

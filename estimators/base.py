@@ -36,22 +36,27 @@ class Estimate:
 class Estimator(nn.Module, ABC):
     """One Monte Carlo gradient estimator. Hyperparameters are constructor arguments; learned parts are modules.
 
+    Where a hyperparameter decides it, an instance overrides `unbiased`, `latents` or `minimum_samples` of its class.
+
     Attributes:
         targets: the targets whose gradient it estimates; on a task it is the task's own where that is among them.
         unbiased: whether the mean gradient is the gradient of that target.
         latents: what every latent site must be.
         minimum_samples: the fewest samples K that it is defined for.
         trains_guide: whether φ receives a gradient at all.
+        zero_variance: where theory proves that the gradient has no variance: `always`; at a guide that is the
+            `posterior` (its φ part); on a cost that is `quadratic` in Gaussian latents.
         version: raised when a change makes earlier results incomparable.
         formula: the estimator on one line, in the notation of the papers.
         paper: author, year and equation.
     """
 
-    targets: ClassVar[tuple[Target, ...]]
-    unbiased: ClassVar[bool] = True
-    latents: ClassVar[Literal["any", "reparameterizable", "enumerable"]] = "any"
-    minimum_samples: ClassVar[int] = 1
-    trains_guide: ClassVar[bool] = True
+    targets: tuple[Target, ...]
+    unbiased: bool = True
+    latents: Literal["any", "reparameterizable", "enumerable"] = "any"
+    minimum_samples: int = 1
+    trains_guide: bool = True
+    zero_variance: ClassVar[Literal["always", "posterior", "quadratic"] | None] = None
     version: ClassVar[int] = 1
     formula: ClassVar[str]
     paper: ClassVar[str]
@@ -60,8 +65,15 @@ class Estimator(nn.Module, ABC):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         """Return one estimate from `samples` samples per datapoint of the batch x [B, ...]."""
 
+    def prepare(self, task: Task, x: Tensor) -> None:
+        """Build learned parts whose shape depends on the task. Called once, with observations x, before training."""
+
     def observe(self, estimate: Estimate) -> None:
         """Update adaptive state after a training step. Called after `estimate`, never while moments are measured."""
+
+    def evaluations(self, samples: int) -> int | None:
+        """Return the evaluations of the model per datapoint and gradient; None where they depend on task or chance."""
+        return None
 
     def forward(self, task: Task, x: Tensor, samples: int) -> Estimate:
         return self.estimate(task, x, samples)
@@ -69,6 +81,13 @@ class Estimator(nn.Module, ABC):
     def target(self, task: Task) -> Target:
         """Return the target whose gradient is estimated on `task`."""
         return task.target if task.target in self.targets else self.targets[0]
+
+    def exact(self, task: Task, x: Tensor, samples: int) -> Tensor | None:
+        """Return the exact value of the target per datapoint, [B], differentiable in the task's parameters.
+
+        None where nothing gives it. An estimator whose target is its own computes it from `estimators.exact`.
+        """
+        return task.exact(self.target(task), x, samples)
 
     def require(self, task: Task, x: Tensor, samples: int) -> None:
         """Raise `Unfit` with the reason where the estimator cannot be run on this task with K = `samples`."""
@@ -81,9 +100,10 @@ class Estimator(nn.Module, ABC):
             raise Unfit(f"{name} needs at least {self.minimum_samples} samples per datapoint; --samples is {samples}")
         for site, drawn in probe(task.guide, x[:1]).sites.items():
             family = families.family(drawn.distribution)
-            if self.latents == "reparameterizable" and not drawn.distribution.has_rsample:
+            if self.latents == "reparameterizable" and not families.reparameterizable(drawn.distribution):
                 raise Unfit(f"{name} needs reparameterizable latents; site '{site}' of {where} is {family}")
-            if self.latents == "enumerable" and not drawn.distribution.support.is_discrete:
+            support = drawn.distribution.support
+            if self.latents == "enumerable" and not (support is not None and support.is_discrete):
                 raise Unfit(f"{name} needs discrete latents; site '{site}' of {where} is {family}")
 
 
@@ -119,7 +139,7 @@ def log_prob_detached(task: Task, x: Tensor, trace: Trace, latents: Mapping[str,
             families.log_prob(families.detach(site.distribution), latents[name]) for name, site in trace.sites.items()
         ]
         return torch.stack(terms).sum(0) if len(terms) > 1 else terms[0]
-    # A conditional site's parameters depend on φ and on earlier draws; only φ is to be detached, so the guide runs again.
+    # A conditional site's parameters depend on φ and on earlier draws. Only φ is to be detached: the guide runs again.
     frozen = {name: value.detach() for name, value in task.guide.named_parameters()}
     draw = Replayed(latents)
     torch.func.functional_call(task.guide, frozen, (x, draw))
@@ -129,6 +149,17 @@ def log_prob_detached(task: Task, x: Tensor, trace: Trace, latents: Mapping[str,
 def log_mean_exp(log_weight: Tensor) -> Tensor:
     """Return log (1/K) Σ_k w_k over the sample axis: [K, B] to [B]."""
     return torch.logsumexp(log_weight, 0) - math.log(log_weight.shape[0])
+
+
+def log_mean_exp_of_others(log_weight: Tensor) -> Tensor:
+    """Return L̂_{−k} = log (1/(K−1)) Σ_{j≠k} w_j for every k, [K, B], differentiable; K ≥ 2.
+
+    By sums from both ends: subtracting w_k from the sum of all would lose every digit where w̃_k is near one.
+    """
+    nothing = torch.full_like(log_weight[:1], -math.inf)
+    before = torch.cat([nothing, log_weight.logcumsumexp(0)[:-1]])
+    after = torch.cat([log_weight.flip(0).logcumsumexp(0).flip(0)[1:], nothing])
+    return torch.logaddexp(before, after) - math.log(log_weight.shape[0] - 1)
 
 
 def generative(task: Task, needed_by: str) -> GenerativeModel:

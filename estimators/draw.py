@@ -92,6 +92,28 @@ class Detached(Draw):
 
 
 @final
+class PathwiseOrDetached(Draw):
+    """Reparameterized values where the family allows it, detached ones elsewhere."""
+
+    def __init__(self, samples: int, noise: Noise = IID) -> None:
+        super().__init__()
+        self.samples, self.noise = samples, noise
+
+    def value(self, site: str, distribution: Distribution) -> Tensor:
+        value = families.sample(distribution, _sample_shape(distribution, self.samples), self.noise)
+        return value if families.reparameterizable(distribution) else value.detach()
+
+    def score(self) -> Tensor | None:
+        """Return Σ log q over the detached sites, [K, B], whose gradient is their score; None where there are none."""
+        terms = [
+            families.log_prob(site.distribution, site.value)
+            for site in self.trace.sites.values()
+            if not families.reparameterizable(site.distribution)
+        ]
+        return torch.stack(terms).sum(0) if terms else None
+
+
+@final
 class Replayed(Draw):
     """Given values: the guide is run again to evaluate log q at them."""
 

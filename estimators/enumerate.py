@@ -20,6 +20,7 @@ class Enumerate(Estimator):
 
     targets = ("expectation", "elbo")
     latents = "enumerable"
+    zero_variance = "always"
     formula = "∇_φ Σ_z q(z|x) f(z)"
     paper = "exact; see Mohamed et al. 2020, section 3"
 

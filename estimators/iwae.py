@@ -26,3 +26,6 @@ class IWAE(Estimator):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         bound = log_mean_exp(evaluate(task, x, Reparameterized(samples)).f)
         return Estimate(bound.detach(), bound)
+
+    def evaluations(self, samples: int) -> int:
+        return samples

@@ -5,17 +5,18 @@ from typing import final
 import torch
 from torch import Tensor
 
-from estimators.base import Estimate, Estimator, evaluate
+from estimators.base import Estimate, evaluate
 from estimators.draw import Detached
+from estimators.sampling import AnyDraws, Sampling
 from tasks.base import Task
 
 
 @final
-class ReinforceEMA(Estimator):
+class ReinforceEMA(AnyDraws):
     """(f − b_{t−1}) ∇_φ log q, with b an exponential moving average of f over *past* batches.
 
     The average is read before it is updated: one that contains the current sample would shrink the gradient
-    by (1 − decay)/(K B). It is divided by 1 − decay^t, as Adam's moments are, so that early steps are not biased to zero.
+    by (1 − decay)/(K B). It is divided by 1 − decay^t, as Adam's moments are, so that it does not start near zero.
     Requirements: none. Bias: none, since b does not depend on the current draws. Cost: K evaluations.
     """
 
@@ -26,8 +27,8 @@ class ReinforceEMA(Estimator):
     total: Tensor
     mass: Tensor
 
-    def __init__(self, decay: float = 0.9) -> None:
-        super().__init__()
+    def __init__(self, decay: float = 0.9, sampling: Sampling = "iid") -> None:
+        super().__init__(sampling)
         if not 0 <= decay < 1:
             raise ValueError(f"decay must be in [0, 1); it is {decay}")
         self.decay = decay
@@ -35,10 +36,13 @@ class ReinforceEMA(Estimator):
         self.register_buffer("mass", torch.zeros(()))
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
-        run = evaluate(task, x, Detached(samples))
+        run = evaluate(task, x, Detached(samples, self.noise()))
         f = run.f.detach()
         baseline = self.total / self.mass.clamp(min=torch.finfo(self.mass.dtype).tiny)
         return Estimate(f.mean(0), ((f - baseline) * run.log_q + run.log_p).mean(0))
+
+    def evaluations(self, samples: int) -> int:
+        return samples
 
     def observe(self, estimate: Estimate) -> None:
         self.total.mul_(self.decay).add_((1 - self.decay) * estimate.objective.detach().mean())

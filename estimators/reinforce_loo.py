@@ -28,3 +28,6 @@ class ReinforceLOO(Estimator):
         f = run.f.detach()
         centred = (f - f.mean(0)) * (samples / (samples - 1))
         return Estimate(f.mean(0), (centred * run.log_q + run.log_p).mean(0))
+
+    def evaluations(self, samples: int) -> int:
+        return samples

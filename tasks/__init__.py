@@ -21,7 +21,27 @@ INDEX: Final[dict[str, tuple[str, str]]] = {
         "tasks.linear_gaussian:LinearGaussian",
         "z ~ N(μ, I), x ~ N(z, I); log p and ELBO in closed form",
     ),
+    "ppca": ("tasks.ppca:PPCA", "z ~ N(0, I), x ~ N(Wz + b, σ²I); log p, posterior and ELBO in closed form"),
+    "gamma-weights": ("tasks.gamma_weights:GammaWeights", "weights ~ Gamma(a, a): the bias of L_K in closed form"),
+    "gamma-poisson": (
+        "tasks.gamma_poisson:GammaPoisson",
+        "Gamma rates of Poisson counts; log p and ELBO in closed form",
+    ),
+    "dirichlet-multinomial": (
+        "tasks.dirichlet_multinomial:DirichletMultinomial",
+        "Dirichlet proportions of counts; log p and ELBO in closed form",
+    ),
+    "logistic-normal": (
+        "tasks.logistic_normal:LogisticNormalTask",
+        "logistic-normal guide for a Dirichlet; log p in closed form, ELBO by quadrature",
+    ),
+    "categorical-toy": (
+        "tasks.categorical_toy:CategoricalToy",
+        "E over categoricals of a polynomial, degree 1 to 3; enumerated",
+    ),
     "vae-mnist": ("tasks.vae:VAEMnist", "Gaussian VAE on MNIST digits, 784-200-200-50"),
+    "vae-gamma": ("tasks.vae_gamma:VAEGamma", "VAE with Gamma latents on MNIST digits"),
+    "vae-dirichlet": ("tasks.vae_dirichlet:VAEDirichlet", "VAE with a latent on the simplex on MNIST digits"),
 }
 
 ALIASES: Final[dict[str, str]] = {}

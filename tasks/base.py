@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,27 @@ Draw = Callable[[str, Distribution], Tensor]
 Latents = Mapping[str, Tensor]
 """Values of the latent sites by name, each [K, B, event]."""
 
-Target = Literal["expectation", "elbo", "iwae", "evidence"]
+Target = Literal[
+    "expectation",
+    "elbo",
+    "iwae",
+    "evidence",
+    "miwae",
+    "piwae",
+    "ciwae",
+    "renyi",
+    "tvo",
+    "wake",
+    "sleep",
+    "smoothed",
+]
+"""What a gradient is the gradient of. Those behind `evidence` are the estimators' own, and depend on their settings.
+
+`wake` and `sleep` are the K-sample bound for θ, and for φ −E KL(p(z|x) ‖ q) at the data x and at the model's own x.
+"""
+
+STANDARD_TARGETS: Final[frozenset[Target]] = frozenset({"expectation", "elbo", "iwae", "evidence"})
+"""The targets that do not depend on an estimator's parameters, but for K."""
 
 
 class Guide(nn.Module, ABC):
@@ -53,7 +73,15 @@ class GenerativeModel(Model):
 
     @abstractmethod
     def prior(self, x: Tensor, draw: Draw) -> None:
-        """Call `draw(site, distribution)` for each latent site, in the guide's order; `x` gives only the batch's shape."""
+        """Call `draw(site, distribution)` for each latent site, in the guide's order; `x` gives the batch's shape."""
+
+
+class SimulableModel(GenerativeModel):
+    """A generative model whose observations can be drawn too."""
+
+    @abstractmethod
+    def simulate(self, z: Latents) -> Tensor:
+        """Return x ~ p_θ(x|z) without gradient, shape [K, B, ...]; draws are functional."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +130,7 @@ class Task(nn.Module, ABC):
         detail: parameters that are reported on their own beside the groups φ and θ.
         references: for a target without an exact answer, the unbiased estimator that stands in for it.
         defaults: training settings.
+        checked: constructor arguments of the small variants that `bench check` runs on.
     """
 
     target: ClassVar[Target] = "elbo"
@@ -112,6 +141,7 @@ class Task(nn.Module, ABC):
     detail: ClassVar[tuple[str, ...]] = ()
     references: ClassVar[Mapping[str, str]] = {}
     defaults: ClassVar[Defaults] = Defaults()
+    checked: ClassVar[tuple[Mapping[str, bool | int | float | str], ...]] = ({},)
 
     guide: Guide
     model: Model

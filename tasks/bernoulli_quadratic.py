@@ -53,6 +53,7 @@ class BernoulliQuadratic(Task):
     unit = "cost"
     detail = ("guide.logits",)
     defaults = Defaults(model_lr=0.0, guide_lr=0.01)
+    checked = ({"dim": 3},)
 
     def __init__(self, t: float = 0.45, dim: int = 1) -> None:
         super().__init__()

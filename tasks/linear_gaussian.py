@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
-from tasks.base import Data, Defaults, Draw, GenerativeModel, Guide, Latents, Target, Task
+from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task
 from tasks.quadrature import importance_bound, normal_nodes
 
 _GUIDE_VARIANCE = 2 / 3
@@ -36,7 +36,7 @@ class LinearGuide(Guide):
 
 
 @final
-class LinearGaussianModel(GenerativeModel):
+class LinearGaussianModel(SimulableModel):
     """z ~ N(μ, I), x|z ~ N(z, I); μ is `loc` [D]. Hence x ~ N(μ, 2I) and z|x ~ N((x + μ)/2, ½ I)."""
 
     def __init__(self, loc: Tensor) -> None:
@@ -46,6 +46,10 @@ class LinearGaussianModel(GenerativeModel):
     def log_joint(self, x: Tensor, z: Latents) -> Tensor:
         squares = (z["z"] - self.loc) ** 2 + (x - z["z"]) ** 2
         return (-0.5 * squares - math.log(2 * math.pi)).sum(-1)
+
+    def simulate(self, z: Latents) -> Tensor:
+        mean = z["z"].detach()
+        return mean + torch.randn(mean.shape, dtype=mean.dtype, device=mean.device)
 
     def prior(self, x: Tensor, draw: Draw) -> None:
         loc = self.loc.expand(x.shape[0], -1)
@@ -71,6 +75,7 @@ class LinearGaussian(Task):
 
     dtype = torch.float64
     defaults = Defaults(batch_size=32, model_lr=1e-3, guide_lr=1e-3)
+    checked = ({"dim": 1, "n": 8, "perturbation": 0.3}, {"dim": 3, "n": 8, "perturbation": 0.3})
 
     def __init__(self, dim: int = 20, n: int = 1024, perturbation: float = 0.01) -> None:
         super().__init__()
@@ -101,6 +106,8 @@ class LinearGaussian(Task):
             return (-0.25 * (x - self.model.loc) ** 2 - 0.5 * math.log(4 * math.pi)).sum(-1)
         if target == "elbo" or (target == "iwae" and samples == 1):
             return self._elbo(x)
+        if target == "sleep":
+            return self._sleep().expand(x.shape[0])
         if target == "iwae" and self.dim == 1 and samples in _NODES:
             return self._importance_bound(x, samples)
         return None
@@ -111,6 +118,13 @@ class LinearGaussian(Task):
         log_joint = -0.5 * squares - math.log(2 * math.pi)
         entropy = 0.5 * math.log(2 * math.pi * math.e * _GUIDE_VARIANCE)
         return (log_joint + entropy).sum(-1)
+
+    def _sleep(self) -> Tensor:
+        """Return E log q(z|x) over (z, x) ~ p: z − A x − b = (I − A) μ − b + (I − A)(z − μ) − A (x − z)."""
+        rest = torch.eye(self.dim, dtype=self.guide.weight.dtype, device=self.guide.weight.device) - self.guide.weight
+        residual = rest @ self.model.loc - self.guide.bias
+        squares = residual.square().sum() + rest.square().sum() + self.guide.weight.square().sum()
+        return -0.5 * (squares / _GUIDE_VARIANCE + self.dim * math.log(2 * math.pi * _GUIDE_VARIANCE))
 
     def _importance_bound(self, x: Tensor, samples: int) -> Tensor:
         noise = normal_nodes(_NODES[samples], x)[:, None]

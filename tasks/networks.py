@@ -42,6 +42,23 @@ class DiagonalNormal(nn.Module):
         return diagonal_normal(loc, log_scale.exp())
 
 
+class Positive(nn.Module):
+    """Features [..., inputs] to `count` positive vectors, each [..., size]: the softplus of a linear layer, plus 0.1.
+
+    A Gamma or Dirichlet of a concentration below 0.1 puts draws where float32 has no numbers left.
+    """
+
+    def __init__(self, inputs: int, size: int, count: int) -> None:
+        super().__init__()
+        self.count = count
+        self.linear = dense(inputs, count * size)
+        for part in self.linear.weight.chunk(count):
+            nn.init.xavier_uniform_(part)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, ...]:
+        return (nn.functional.softplus(self.linear(features)) + 0.1).chunk(self.count, -1)
+
+
 def diagonal_normal(loc: Tensor, scale: Tensor) -> Independent:
     """Return N(loc, diag scale²) with the last axis as event. Not validated: `vmap` allows no branch on values."""
     return Independent(Normal(loc, scale, validate_args=False), 1, validate_args=False)

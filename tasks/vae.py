@@ -3,18 +3,22 @@
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Final, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from tasks.base import Data, Defaults, Draw, GenerativeModel, Guide, Latents, Task
+from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Task
 from tasks.data import binarized, cache, embedded, mnist
 from tasks.data.images import Images, binarize
 from tasks.networks import DiagonalNormal, bernoulli_log_prob, dense, diagonal_normal, hidden_layers
 
 Binarization = Literal["static", "dynamic", "grey"]
+Chosen = Literal["auto", "static", "dynamic", "grey"]
 Source = Literal["auto", "5k", "full", "static"]
+
+PIXELS: Final = 28 * 28
+"""Of a digit."""
 
 _TRAIN_SEED, _TEST_SEED = 1, 2
 
@@ -31,7 +35,7 @@ class GaussianGuide(Guide):
         draw("z", self.head(self.features(x)))
 
 
-class BernoulliDecoder(GenerativeModel):
+class BernoulliDecoder(SimulableModel):
     """z ~ N(0, I), x_i ~ Bernoulli(sigmoid(logits_θ(z)_i))."""
 
     def __init__(self, pixels: int, latent: int, hidden: int, depth: int) -> None:
@@ -45,20 +49,27 @@ class BernoulliDecoder(GenerativeModel):
         draw("z", diagonal_normal(zeros, torch.ones_like(zeros)))
 
     def log_joint(self, x: Tensor, z: Latents) -> Tensor:
-        log_prior = -0.5 * z["z"].square().sum(-1) - 0.5 * self.latent * math.log(2 * math.pi)
-        return log_prior + self.log_likelihood(x, z)
+        return self.log_prior(z["z"]) + self.log_likelihood(x, z)
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """Return log p(z) in nats, [K, B, latent] to [K, B]."""
+        return -0.5 * z.square().sum(-1) - 0.5 * self.latent * math.log(2 * math.pi)
 
     def log_likelihood(self, x: Tensor, z: Latents) -> Tensor:
         """Return log p_θ(x|z) in nats, [K, B]; with grey pixels, the negative cross entropy."""
         return bernoulli_log_prob(x, self.decode(z["z"]))
+
+    def simulate(self, z: Latents) -> Tensor:
+        probs = self.decode(z["z"]).detach().sigmoid()
+        return (torch.rand(probs.shape, dtype=probs.dtype, device=probs.device) < probs).to(probs.dtype)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the logits of the pixels, [K, B, latent] to [K, B, pixels]."""
         return self.output(self.features(z))
 
 
-class VAE(Task):
-    """A Gaussian VAE on images; a subclass says which images.
+class ImageVAE(Task):
+    """A VAE on images; subclasses say which images and which latents.
 
     Stored rows are grey levels, uint8. `dynamic` binarization draws each pixel from Bernoulli(grey / 255) at every
     access (Burda et al. 2016), `static` draws the training set once, `grey` keeps grey levels, with the cross entropy
@@ -66,11 +77,9 @@ class VAE(Task):
     every training seed is evaluated on the same pixels.
 
     Args:
-        pixels: per image.
         binarization: of the training images.
-        latent: dimension of z.
-        hidden: units in each hidden layer, of guide and model.
-        depth: hidden layers of each, tanh.
+        guide: amortized.
+        model: the decoder.
     """
 
     references: ClassVar[Mapping[str, str]] = {"elbo": "reparam", "iwae": "dreg"}
@@ -84,15 +93,13 @@ class VAE(Task):
         evaluation_samples=100,
     )
 
-    def __init__(self, pixels: int, binarization: Binarization, latent: int, hidden: int, depth: int) -> None:
+    def __init__(self, binarization: Binarization, guide: Guide, model: BernoulliDecoder) -> None:
         super().__init__()
         if binarization not in get_args(Binarization):
             raise ValueError(f"binarization must be static, dynamic or grey; it is '{binarization}'")
-        if min(latent, hidden, depth) < 1:
-            raise ValueError(f"latent, hidden and depth must be at least 1; they are {latent}, {hidden} and {depth}")
         self.binarization = binarization
-        self.guide = GaussianGuide(pixels, latent, hidden, depth)
-        self.model: BernoulliDecoder = BernoulliDecoder(pixels, latent, hidden, depth)
+        self.guide = guide
+        self.model: BernoulliDecoder = model
 
     @abstractmethod
     def images(self) -> Images:
@@ -119,13 +126,36 @@ class VAE(Task):
         self.model.output.bias.copy_(torch.logit(mean.clamp(0.001, 0.999)))
 
 
+class VAE(ImageVAE):
+    """A VAE with Gaussian latents on images; a subclass says which images.
+
+    Args:
+        pixels: per image.
+        binarization: of the training images; see `ImageVAE`.
+        latent: dimension of z.
+        hidden: units in each hidden layer, of guide and model.
+        depth: hidden layers of each, tanh.
+    """
+
+    def __init__(self, pixels: int, binarization: Binarization, latent: int, hidden: int, depth: int) -> None:
+        check_sizes(latent, hidden, depth)
+        guide = GaussianGuide(pixels, latent, hidden, depth)
+        super().__init__(binarization, guide, BernoulliDecoder(pixels, latent, hidden, depth))
+
+
+def check_sizes(latent: int, hidden: int, depth: int) -> None:
+    """Raise ValueError where a network would have nothing in it."""
+    if min(latent, hidden, depth) < 1:
+        raise ValueError(f"latent, hidden and depth must be at least 1; they are {latent}, {hidden} and {depth}")
+
+
 class VAEMnist(VAE):
     """A Gaussian VAE on MNIST digits, 784–200–200–50 (Burda, Grosse & Salakhutdinov 2016, one stochastic layer).
 
     Args:
         data: `full` is all 70 000 digits, `5k` the 5000 embedded ones, `auto` the former where they are in the cache
             folder and the latter where not, `static` the fixed binarization of Salakhutdinov & Murray.
-        binarization: of the training images; see `VAE`.
+        binarization: of the training images, see `ImageVAE`; `auto` is dynamic, but for data=static.
         latent: dimension of z.
         hidden: units in each hidden layer, of guide and model.
         depth: hidden layers of each, tanh.
@@ -134,24 +164,36 @@ class VAEMnist(VAE):
     def __init__(
         self,
         data: Source = "auto",
-        binarization: Binarization = "dynamic",
+        binarization: Chosen = "auto",
         latent: int = 50,
         hidden: int = 200,
         depth: int = 2,
     ) -> None:
-        if data not in get_args(Source):
-            raise ValueError(f"data must be auto, 5k, full or static; it is '{data}'")
-        if data == "static" and binarization != "static":
-            raise ValueError(
-                f"data=static is binarized once and for all, so that binarization={binarization} is impossible;"
-                " add binarization=static, or choose data=full"
-            )
-        super().__init__(28 * 28, binarization, latent, hidden, depth)
-        self.data = data
+        super().__init__(PIXELS, binarization_of(data, binarization), latent, hidden, depth)
+        self.data: Source = data
 
     def images(self) -> Images:
-        if self.data == "static":
-            return binarized.load()
-        if self.data == "5k" or (self.data == "auto" and not cache.present("mnist")):
-            return embedded.load()
-        return mnist.load()
+        return digits(self.data)
+
+
+def binarization_of(data: Source, binarization: Chosen) -> Binarization:
+    """Return how the digits of a source are binarized; raise ValueError where that is impossible."""
+    if data not in get_args(Source):
+        raise ValueError(f"data must be auto, 5k, full or static; it is '{data}'")
+    if binarization == "auto":
+        binarization = "static" if data == "static" else "dynamic"
+    if data == "static" and binarization != "static":
+        raise ValueError(
+            f"data=static is binarized once and for all, so that binarization={binarization} is impossible;"
+            " leave binarization out, or choose data=full"
+        )
+    return binarization
+
+
+def digits(data: Source) -> Images:
+    """Return MNIST from a source; raises `tasks.data.DataUnavailable` with what to do."""
+    if data == "static":
+        return binarized.load()
+    if data == "5k" or (data == "auto" and not cache.present("mnist")):
+        return embedded.load()
+    return mnist.load()

@@ -3,7 +3,7 @@
 import sys
 import traceback
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -12,6 +12,11 @@ from bench.errors import BenchError
 _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Measure": {
         "run": ("bench.cli.run:run", "train, measure and evaluate estimators on tasks"),
+    },
+    "Verify": {
+        "check": ("bench.cli.check:check", "is each estimator's gradient right?"),
+        "compare": ("bench.cli.compare:compare", "has variance, bias, ELBO or cost changed between two results?"),
+        "reference": ("bench.cli.reference:reference", "do gradient moments agree with the committed ones?"),
     },
     "Look around": {
         "list": ("bench.cli.list:list_", "tasks and estimators; --matrix shows which fits which"),
@@ -58,7 +63,7 @@ class _LazyGroup(click.Group):
 @click.version_option(package_name="varbench", prog_name="bench")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
-    r"""How biased, how noisy, how costly and how good is a Monte Carlo gradient estimator?
+    """How biased, how noisy, how costly and how good is a Monte Carlo gradient estimator?
 
     \b
     bench run --task vae-mnist --estimator reinforce
@@ -66,14 +71,15 @@ def cli(debug: bool) -> None:
 
     Exit codes: 0 done; 1 a negative verdict; 2 usage; 3 some cells failed; 4 data or device unavailable;
     5 results unreadable or not writable; 130 interrupted.
-    """
+    """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
 
 
-def main() -> None:
-    """Run the command line and leave with a documented exit code."""
-    debug = "--debug" in sys.argv[1:2]
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line (`sys.argv`, unless given) and leave with a documented exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in words[:1]
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(words, prog_name="bench", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = error.exit_code

@@ -26,7 +26,7 @@ def data() -> None:
     """
 
 
-@data.command("list")
+@data.command("list", short_help="Show every dataset.")
 def list_() -> None:
     """Show every dataset: its size, whether it is in the cache, what it is, and whose.
 
@@ -42,7 +42,7 @@ def list_() -> None:
     click.echo(f"\ncache folder: {cache_folder()}\nnext: bench data fetch NAME")
 
 
-@data.command()
+@data.command(short_help="Download datasets.")
 @click.argument("names", nargs=-1, type=_NAME, metavar="NAME...")
 @click.option("--all", "everything", is_flag=True, help="Every dataset with a public address.")
 def fetch(names: Sequence[str], everything: bool) -> None:
@@ -75,7 +75,7 @@ def fetch(names: Sequence[str], everything: bool) -> None:
     click.echo("next: bench list")
 
 
-@data.command()
+@data.command(short_help="Compare files with their checksums.")
 @click.argument("names", nargs=-1, type=_NAME, metavar="[NAME...]")
 def verify(names: Sequence[str]) -> None:
     """Compare files with their checksums: of the named datasets, or of whatever is in the cache.

@@ -1,28 +1,13 @@
 """`bench run`: train, measure and evaluate estimators on tasks."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
+from bench.cli.specs import SpecType
 from bench.errors import CellsFailed, UsageError
-from bench.spec import Spec, parse_numbers, parse_spec
-
-
-class _SpecType(click.ParamType):
-    """`name` or `name(parameter=value, ...)`, completed and checked without importing torch."""
-
-    name = "name(parameter=value)"
-
-    def __init__(self, kind: Literal["task", "estimator"]) -> None:
-        self.kind = kind
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Spec:
-        from bench.registry import ESTIMATORS, TASKS
-
-        spec = value if isinstance(value, Spec) else parse_spec(value)
-        (TASKS if self.kind == "task" else ESTIMATORS).resolve(spec.name)
-        return spec
+from bench.spec import parse_numbers
 
 
 class _Numbers(click.ParamType):
@@ -35,9 +20,9 @@ class _Numbers(click.ParamType):
 
 
 _OPTIONS = [
-    click.option("--task", "tasks", type=_SpecType("task"), multiple=True, help="Task; repeatable."),
+    click.option("--task", "tasks", type=SpecType("task"), multiple=True, help="Task; repeatable."),
     click.option(
-        "--estimator", "estimators", type=_SpecType("estimator"), multiple=True, help="Estimator; repeatable."
+        "--estimator", "estimators", type=SpecType("estimator"), multiple=True, help="Estimator; repeatable."
     ),
     click.option("--samples", type=_Numbers(), help="Samples K per datapoint, as 1,5,50.  [default: the task's]"),
     click.option("--seeds", type=_Numbers(), default=(0,), show_default="0", help="Training seeds, as 0-4."),
@@ -84,7 +69,7 @@ def _with_options(command: Any) -> Any:
 @_with_options
 @click.pass_context
 def run(ctx: click.Context, /, **options: Any) -> None:
-    r"""Train, measure and evaluate estimators on tasks.
+    """Train, measure and evaluate estimators on tasks.
 
     Every combination of tasks, estimators, samples and seeds is a cell. Finished cells are not run again, and an
     interrupted one continues where it was.
@@ -93,7 +78,7 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     bench run --task vae-mnist --estimator reinforce
     bench run --task vae-mnist --estimator reinforce --estimator reparam --samples 5 --seeds 0-4
     bench run --task 'gaussian-quadratic(k=2)' --estimator reinforce --no-train
-    """
+    """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     if options["config"] is not None:
         options = _with_config(ctx, options)
     if not options["tasks"] or not options["estimators"]:

@@ -1,5 +1,6 @@
 """`bench status`: what is done, running, interrupted, failed or unreadable."""
 
+import shlex
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,8 +72,9 @@ def _checkpoint_age(folder: Path) -> str:
 
 def _next(states: Counter[str], store: Store) -> str:
     if states["interrupted"]:
-        commands = [" ".join(run.argv) for run in store.runs("skip")]
-        return f"`{commands[-1]}` continues" if commands else "the same `bench run` continues what was interrupted"
+        commands = [shlex.join(run.argv) for run in store.runs("skip")]
+        last = f"; the last one was `{commands[-1]}`" if commands else ""
+        return f"the `bench run` that was interrupted, once more: it continues{last}"
     if states["unreadable"]:
         return "the same `bench run` sets unreadable records aside and runs their cells again"
     if states["failed"]:

@@ -42,7 +42,7 @@ def table(
     columns: str | None,
     skip_unreadable: bool,
 ) -> None:
-    r"""Print what was measured in RESULTS: results folders, or tasks or cells in them; by default results.
+    """Print what was measured in RESULTS: results folders, or tasks or cells in them; by default results.
 
     The summary of the gradients is at each cell's last measured step, with 95% intervals; several seeds become their
     mean, with the interval between seeds.
@@ -51,7 +51,7 @@ def table(
     bench table
     bench table --metric variance --metric work_variance --group guide --format latex
     bench table results/vae-mnist --what training --format csv > training.csv
-    """
+    """  # noqa: D301 - click wants a backspace, not a backslash
     from bench.results.tables import load
 
     if (metrics or groups) and what != "gradients":
@@ -109,7 +109,7 @@ def _print_summary(
 def _note_missing(found: "Results") -> None:
     missing = len(set(found.final["cell"]) - set(found.gradients["cell"]))
     if missing:
-        click.echo(f"{missing} cells have no gradients and are left out: `bench status` says why", err=True)
+        click.echo(f"left out, without gradients: {missing} of {len(found.final)} cells; see `bench status`", err=True)
 
 
 def _explain_empty(found: "Results", what: What, results: tuple[Path, ...]) -> NoReturn:

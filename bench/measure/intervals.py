@@ -1,12 +1,16 @@
-"""Standard errors and confidence intervals from groups of replicates."""
+"""Standard errors and confidence intervals: the grouped jackknife, the median, products and roots.
+
+Coverage of the 95% intervals is tested in `tests/bench/measure`. For gradients with light tails it is 94–96% from 200
+replicates on. Heavy tails (REINFORCE on a quadratic: kurtosis above 1000) need more replicates than that before anything
+is known about the variance: the interval becomes wide, and covers 92–95%.
+"""
 
 import math
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
-from scipy import stats
+from scipy import special, stats
 from torch import Tensor
 
 LEVEL: Final = 0.95
@@ -27,103 +31,123 @@ class Interval:
         # The standard error of a root is half the interval over the quantile: the delta method fails at zero.
         return Interval(value, (high - low) / (2 * quantile(math.inf)), low, high)
 
+    def scaled(self, factor: float) -> "Interval":
+        """Return the interval of θ times a positive factor."""
+        return Interval(self.value * factor, self.se * factor, self.low * factor, self.high * factor)
+
+    def clipped(self, least: float, most: float = math.inf) -> "Interval":
+        """Return the interval of a θ that is known to lie in [least, most]."""
+        value, low, high = (min(max(bound, least), most) for bound in (self.value, self.low, self.high))
+        return Interval(value, self.se, low, high)
+
 
 EXACTLY_ZERO: Final = Interval(0.0, 0.0, 0.0, 0.0)
 
 
 def quantile(degrees: float) -> float:
     """Return the two-sided 95% quantile of Student's t with `degrees` degrees of freedom."""
-    return float(stats.t.ppf((1 + LEVEL) / 2, degrees))
+    upper = (1 + LEVEL) / 2
+    return float(special.stdtrit(degrees, upper) if math.isfinite(degrees) else special.ndtri(upper))
 
 
-def jackknife(full: float, left_out: Tensor, counts: Tensor, *, log: bool = False) -> Interval:
-    """Return the delete-a-group jackknife interval of a statistic.
+def influences(full: float | Tensor, left_out: Tensor, counts: Tensor) -> Tensor:
+    """Return z_j, [G], of which the mean square is the jackknife variance of a statistic.
 
-    Groups may differ in size: pseudo-values are weighted as in Busing, Meijer & van der Leeden (1999, eq. 4-6).
+    These are the centred pseudo-values of Busing, Meijer & van der Leeden (1999, eq. 4-6), which allow groups of
+    different sizes, over √(h_j − 1), h_j = n/n_j. The mean of z y is likewise the covariance of two statistics.
 
     Args:
         full: the statistic on all replicates.
         left_out: the statistic without group j, [G].
         counts: replicates per group, [G].
-        log: make the interval for the statistic's logarithm (it is positive) and map it back.
+    """
+    h = counts.sum() / counts
+    pseudo = h * full - (h - 1) * left_out
+    return (pseudo - (pseudo / h).sum()) / (h - 1).sqrt()
+
+
+def jackknife(full: float, left_out: Tensor, counts: Tensor, *, log: bool = False) -> Interval:
+    """Return the delete-a-group jackknife interval of a statistic, corrected for its skewness.
+
+    Where gradients have heavy tails an estimate that is too small comes with a standard error that is too small, and
+    the t interval ends below the truth too often (17% of the time for REINFORCE at R = 200, in place of 2.5%). Hall's
+    (1992) monotone cubic transformation of t, with the skewness γ of the pseudo-values, restores the balance: the bounds
+    are θ̂ − se · (3/a)((1 + a (±t − a/6))^⅓ − 1), a = γ/√G. Without skewness that is the t interval.
+
+    Args:
+        full: the statistic on all replicates.
+        left_out: the statistic without group j, [G].
+        counts: replicates per group, [G].
+        log: the statistic is positive; make the interval for its logarithm and map it back.
     """
     if log and full <= 0:
         return EXACTLY_ZERO
-    whole = math.log(full) if log else full
-    without = left_out.log() if log else left_out
-    h = counts.sum() / counts
-    pseudo = h * whole - (h - 1) * without
-    centre = float((pseudo / h).sum())
-    variance = float(((pseudo - centre) ** 2 / (h - 1)).mean())
-    se = math.sqrt(variance)
-    half = quantile(len(counts) - 1) * se
+    if log and float(left_out.min()) <= 0:
+        # All there is comes from one group: there is no logarithm, and the interval reaches down to zero.
+        return jackknife(full, left_out, counts).clipped(0.0)
+    z = influences(math.log(full), left_out.log(), counts) if log else influences(full, left_out, counts)
+    se = float(z.square().mean().sqrt())
+    if se == 0:
+        return Interval(full, 0.0, full, full)
+    below, above = hall_quantiles(z)
     if log:
-        return Interval(full, full * se, full * math.exp(-half), full * math.exp(half))
-    return Interval(full, se, full - half, full + half)
+        return Interval(full, full * se, full * math.exp(-above * se), full * _exp(below * se))
+    return Interval(full, se, full - above * se, full + below * se)
 
 
-def squared_norm(differences: Tensor, counts: Tensor, scale: float = 1.0, scale_se: float = 0.0) -> Interval:
-    """Return the interval of θ = ‖E a‖² / s from the Gram matrix [G, G] of independent group means a_j.
+def hall_quantiles(z: Tensor) -> tuple[float, float]:
+    """Return how many standard errors an estimate may lie below and above the truth, from its `influences` z [G].
 
-    The estimate is the U-statistic over pairs of different groups, which is unbiased and may be negative. Its
-    variance is 4 ‖E a‖² δ + ε, δ being the variance of the overall mean along E a and ε = 2 tr(Σ²)/(G(G−1)) what is
-    left at E a = 0; since it depends on θ itself, the interval is that of Wilson's score test: all θ with
-    (U − θ s)² ≤ t² (4 θ s δ + ε + θ² Var s). It is honest at zero, where the delta method is not.
-    tr(Σ²) is estimated as for a Wishart matrix, the group means being nearly normal.
-
-    Args:
-        differences: Gram matrix of a_j, [G, G].
-        counts: replicates per group, [G].
-        scale: s, a positive estimate that θ is relative to.
-        scale_se: its standard error.
+    These are −q(0.025) and q(0.975) of the t statistic, both positive: t where z is symmetric.
     """
-    groups = len(counts)
-    weights = counts / counts.sum()
-    pairs = float(1 - (weights**2).sum())
-    total = float(weights @ differences @ weights)
-    own = float((weights**2 * differences.diagonal()).sum())
-    u = (total - own) / pairs
-    t = quantile(groups - 1)
+    se = float(z.square().mean().sqrt())
+    t = quantile(len(z) - 1)
+    if se == 0:
+        return t, t
+    a = float((z / se).pow(3).mean()) / math.sqrt(len(z))
+    return -_hall(-t, a), _hall(t, a)
 
-    degrees = groups - 1
-    centre = torch.eye(groups, dtype=torch.float64) - weights
-    centred = centre @ differences @ centre.T
-    # Weighting by √count makes the groups' means exchangeable: each has covariance Σ times the mean count.
-    root = (counts / counts.mean()).sqrt()
-    normed = root[:, None] * centred * root
-    trace_square = float((normed**2).sum()) / degrees**2 - float(normed.trace()) ** 2 / degrees**3
-    trace_square *= degrees**2 / ((degrees - 1) * (degrees + 2))
-    epsilon = 2 * max(0.0, trace_square) / (groups * degrees)
-    along = root * (centre @ differences @ weights)
-    delta = float((along**2).sum()) / degrees / groups / total if total > 0 else 0.0
 
-    a = scale**2 - t**2 * scale_se**2
-    b = u * scale + 2 * t**2 * scale * delta
-    c = u**2 - t**2 * epsilon
-    se = math.sqrt(4 * max(0.0, u) * delta + epsilon + (u / scale * scale_se) ** 2) / scale
-    if a <= 0:
-        return Interval(u / scale, se, -math.inf, math.inf)
-    half = math.sqrt(max(0.0, b * b - a * c))
-    return Interval(u / scale, se, (b - half) / a, (b + half) / a)
+def _hall(z: float, a: float) -> float:
+    """Return the inverse of Hall's transformation t + a t² / 3 + a² t³ / 27 + a / 6."""
+    shifted = z - a / 6
+    return 3 / a * (math.cbrt(1 + a * shifted) - 1) if abs(a) > 1e-5 else shifted - a * shifted**2 / 3
 
 
 def median(samples: np.ndarray) -> Interval:
-    """Return the median with its order-statistic interval, which assumes nothing of the distribution."""
+    """Return the median with its order-statistic interval, which assumes nothing of the distribution.
+
+    Between the two pairs of order statistics whose coverages enclose 95%, it interpolates as Hettmansperger & Sheather
+    (1986) do. The samples are taken to be independent; there must be at least six.
+    """
     ordered = np.sort(samples)
     n = len(ordered)
-    low = max(0, int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5)) - 1)
-    high = n - 1 - low
-    spread = float(ordered[high] - ordered[low])
-    return Interval(
-        float(np.median(ordered)), spread / (2 * quantile(math.inf)), float(ordered[low]), float(ordered[high])
-    )
+    inner = int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5))
+    wide, narrow = (1 - 2 * float(stats.binom.cdf(rank - 1, n, 0.5)) for rank in (inner, inner + 1))
+    share = (wide - LEVEL) / (wide - narrow)
+    weight = (n - inner) * share / (inner + (n - 2 * inner) * share)
+    low = (1 - weight) * ordered[inner - 1] + weight * ordered[inner]
+    high = (1 - weight) * ordered[n - inner] + weight * ordered[n - inner - 1]
+    return Interval(float(np.median(ordered)), float(high - low) / (2 * quantile(math.inf)), float(low), float(high))
 
 
 def product(first: Interval, second: Interval) -> Interval:
-    """Return the interval of the product of two independent positive quantities, made for its logarithm."""
+    """Return the interval of the product of two independent positive quantities.
+
+    Distances to the bounds are added in squares on the logarithmic scale (MOVER; Zou & Donner 2008).
+    """
     value = first.value * second.value
     if value <= 0:
         return EXACTLY_ZERO
-    se = math.hypot(first.se / first.value, second.se / second.value)
-    half = quantile(math.inf) * se
-    return Interval(value, value * se, value * math.exp(-half), value * math.exp(half))
+    se = value * math.hypot(first.se / first.value, second.se / second.value)
+    below = math.hypot(*(_log_ratio(factor.value, factor.low) for factor in (first, second)))
+    above = math.hypot(*(_log_ratio(factor.high, factor.value) for factor in (first, second)))
+    return Interval(value, se, value * math.exp(-below), value * _exp(above))
+
+
+def _log_ratio(larger: float, smaller: float) -> float:
+    return math.log(larger / smaller) if smaller > 0 else math.inf
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 700 else math.inf

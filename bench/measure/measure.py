@@ -9,15 +9,10 @@ from torch import Tensor
 
 from bench.measure.chunk import chunk_size
 from bench.measure.cost import cost_metrics
+from bench.measure.cosines import Cosines
 from bench.measure.intervals import Interval, product
-from bench.measure.metrics import (
-    Cosines,
-    bias_metrics,
-    gradient_metrics,
-    nested_variances,
-    variance,
-    without_minibatches,
-)
+from bench.measure.looks import first_look, next_look
+from bench.measure.metrics import gradient_metrics, nested_variances, variance, without_minibatches
 from bench.measure.moments import GROUPS, Moments
 from bench.measure.reference import Reference
 from bench.measure.replicates import Replicator
@@ -93,21 +88,21 @@ def measure(
         progress: told how far the replicates are.
     """
     replicator = Replicator(task, estimator, samples)
-    chunk = chunk_size(replicator, x, *identity)
+    with seeded(x.device, seed, "chunk"):
+        chunk = chunk_size(replicator, x, *identity)
     with seeded(x.device, seed, "replicates"):
         moments, cosines = _accumulate(replicator, x, chunk, reference, precision, progress)
         split = _minibatch_split(replicator, batches, chunk)
-    cost = cost_metrics(task, replicator, x)
-    metrics = {}
+    with seeded(x.device, seed, "cost"):
+        cost = cost_metrics(task, replicator, x)
+    metrics: dict[str, dict[str, Interval]] = {}
     for group, where in replicator.slices.items():
-        found = gradient_metrics(moments, where, reference)
-        if cosines is not None:
-            found["cosine"] = cosines.interval(group, moments.counts)
-        if evidence is not None:
-            found["bias_evidence"] = bias_metrics(moments, where, evidence, moments.summary(where))["bias"]
+        found = gradient_metrics(moments, where, reference, evidence)
+        if cosines is not None and (cosine := cosines.interval(group, moments.counts)) is not None:
+            found["cosine"] = cosine
         found |= split[group] if split else without_minibatches(found["variance"])
         found["work_variance"] = product(found["variance"], cost["seconds"])
-        metrics[group] = {name: interval for name, interval in found.items() if not math.isnan(interval.value)}
+        metrics[group] = found
     metrics["all"] |= cost
     return Measured(
         metrics,
@@ -131,24 +126,24 @@ def _accumulate(
     moments = Moments(replicator.size, x.dtype, x.device)
     cosines = Cosines(reference, replicator.slices) if reference is not None else None
     everything = replicator.slices["all"]
-    limit = precision.replicates or precision.cap
     # Every group of the jackknife needs two replicates, so that each has a variance of its own.
-    limit = max(limit, 2 * GROUPS)
-    # A round gives every group a share; one look at the precision costs a pass over all groups.
-    chunks_a_round = -(-GROUPS // moments.parts(chunk))
+    limit = max(precision.replicates or precision.cap, 2 * GROUPS)
+    if chunk < 2 * GROUPS:
+        # Such a chunk goes to one group as a whole, and every group must get one.
+        chunk = min(chunk, limit // GROUPS)
+    look = limit if precision.replicates is not None else min(limit, first_look(chunk))
     while moments.replicates < limit:
-        for _ in range(chunks_a_round):
-            count = min(chunk, limit - moments.replicates)
-            if count <= 0:
-                break
-            gradients = replicator.draw(x, count)
+        while moments.replicates < look:
+            gradients = replicator.draw(x, min(chunk, look - moments.replicates))
             dealt = moments.update(gradients)
             if cosines is not None:
                 cosines.update(gradients, dealt)
             progress(moments.replicates / limit)
-        enough = moments.replicates >= 10 * GROUPS and float(moments.counts.min()) >= 2
-        if precision.replicates is None and enough and _half_width(moments, everything) <= precision.variance:
-            break
+        if precision.replicates is None:
+            width = _half_width(moments, everything)
+            if width <= precision.variance:
+                break
+            look = min(limit, next_look(moments.replicates, width / precision.variance))
     progress(1.0)
     return moments, cosines
 

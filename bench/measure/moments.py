@@ -1,6 +1,6 @@
 """Streaming first and second moments of gradients, kept in groups of replicates so that errors can be jackknifed."""
 
-import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -12,6 +12,44 @@ GROUPS: Final = 20
 
 _SMALL: Final = 10_000
 """Up to this many parameters, moments accumulate in float64 whatever the task's dtype."""
+
+_BLOCK: Final = 1 << 16
+"""Coordinates that are reduced at once, so that float64 copies of a large float32 matrix stay small."""
+
+_CACHED: Final = 1 << 18
+"""Numbers that fit a CPU's cache."""
+
+_ROUNDING: Final = 8.0
+"""A coordinate whose standard deviation is below this many units of rounding of its mean is constant."""
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """Which rows of a chunk went where: p·k consecutive rows, k to each of p consecutive groups."""
+
+    rows: slice
+    groups: slice
+
+    def split(self, chunk: Tensor) -> Tensor:
+        """Return the rows by group, [n, ...] to [p, k, ...], without a copy."""
+        return chunk[self.rows].unflatten(0, (self.groups.stop - self.groups.start, -1))
+
+
+@dataclass(frozen=True)
+class Block:
+    """Moments of some coordinates in float64.
+
+    Attributes:
+        centre: the mean over all replicates, [p].
+        offsets: the groups' means less `centre`, [G, p].
+        deviation: squared deviations from the group's own mean, summed, [G, p].
+        noisy: whether a coordinate varies by more than rounding, [p]; those that do not have no offset nor deviation.
+    """
+
+    centre: Tensor
+    offsets: Tensor
+    deviation: Tensor
+    noisy: Tensor
 
 
 @dataclass(frozen=True)
@@ -35,17 +73,20 @@ class Summary:
 
 @final
 class Moments:
-    """Mean and summed squared deviation per coordinate and group of replicates.
+    """Mean and summed squared deviation per coordinate and group of replicates. No [R, P] matrix is kept.
 
-    Updates are the pairwise ones of Chan, Golub & LeVeque (1983): no difference of large sums is ever taken, so that
-    a variance far below the squared mean comes out right. No [R, P] matrix is kept.
+    Sums are of deviations from a pivot, the mean of the first chunk (the shifted-data algorithm of Chan, Golub & LeVeque
+    1983). Whatever the mean, they are then of the order of the standard deviation, so that a mean of 10⁴ standard
+    deviations costs no digits, not even in float32, where Welford's running mean would stop moving.
     """
 
     def __init__(self, size: int, dtype: torch.dtype, device: torch.device) -> None:
         self.dtype = torch.float64 if size <= _SMALL else dtype
         self.counts = torch.zeros(GROUPS, dtype=torch.float64)
-        self.mean = torch.zeros(GROUPS, size, dtype=self.dtype, device=device)
-        self.deviation = torch.zeros(GROUPS, size, dtype=self.dtype, device=device)
+        self._epsilon = torch.finfo(dtype).eps
+        self._pivot = torch.zeros(size, dtype=self.dtype, device=device)
+        self._sums = torch.zeros(GROUPS, size, dtype=self.dtype, device=device)
+        self._squares = torch.zeros(GROUPS, size, dtype=self.dtype, device=device)
         self._next = 0
 
     @property
@@ -53,64 +94,89 @@ class Moments:
         """How many gradients have been added."""
         return int(self.counts.sum())
 
-    def update(self, gradients: Tensor) -> list[tuple[int, slice]]:
+    def update(self, gradients: Tensor) -> list[Dealt]:
         """Add gradients [n, P]; return which rows went to which group.
 
-        A small chunk goes to one group as a whole, since a pass over [G, P] per replicate would cost as much as the
-        gradient itself; a large one is dealt out evenly.
+        A small chunk goes to one group as a whole, since a pass over [G, P] would cost more than the gradients
+        themselves; a large one is dealt out evenly.
         """
-        parts = self.parts(gradients.shape[0])
-        dealt = [
-            ((self._next + part) % GROUPS, slice(rows[0], rows[-1] + 1))
-            for part, rows in enumerate(_split(gradients.shape[0], parts))
-        ]
-        for group, rows in dealt:
-            self._merge(group, gradients[rows].to(self.dtype))
-        self._next = (self._next + parts) % GROUPS
+        if not self.replicates:
+            self._pivot.copy_(gradients.mean(0))
+        dealt = self._deal(gradients.shape[0])
+        for part in dealt:
+            rows = gradients[part.rows]
+            for columns in self._strips(rows.shape[0]):
+                self._add(part, rows[:, columns] - self._pivot[columns], columns)
+            self.counts[part.groups] += rows.shape[0] // (part.groups.stop - part.groups.start)
         return dealt
 
-    @staticmethod
-    def parts(count: int) -> int:
-        """Return over how many groups a chunk of `count` replicates is dealt."""
-        return min(GROUPS, max(1, count // 2))
+    def _strips(self, rows: int) -> Iterator[slice]:
+        """Return columns to add at once: on a CPU so few that what is computed on the way stays in the cache."""
+        size = self._pivot.shape[0]
+        width = max(16, _CACHED // rows) if self._pivot.device.type == "cpu" else size
+        return (slice(start, min(start + width, size)) for start in range(0, size, width))
 
-    def _merge(self, group: int, gradients: Tensor) -> None:
-        n = gradients.shape[0]
-        before = float(self.counts[group])
-        mean = gradients.mean(0)
-        shift = mean - self.mean[group]
-        self.mean[group].add_(shift, alpha=n / (before + n))
-        if n > 1:
-            self.deviation[group].add_((gradients - mean).square_().sum(0))
-        if before:
-            self.deviation[group].addcmul_(shift, shift, value=before * n / (before + n))
-        self.counts[group] += n
+    def _add(self, part: Dealt, shifted: Tensor, columns: slice) -> None:
+        sums, squares = self._sums[part.groups, columns], self._squares[part.groups, columns]
+        if shifted.shape[0] == 1:
+            sums.add_(shifted)
+            squares.addcmul_(shifted, shifted)
+            return
+        by_group = shifted.unflatten(0, (sums.shape[0], -1))
+        sums.add_(by_group.sum(1))
+        squares.add_(by_group.square_().sum(1))
+
+    def _deal(self, count: int) -> list[Dealt]:
+        """Return how a chunk of `count` is dealt out."""
+        even = count // GROUPS * GROUPS if count >= 2 * GROUPS else 0
+        dealt = [Dealt(slice(0, even), slice(0, GROUPS))] if even else []
+        if even < count:
+            dealt.append(Dealt(slice(even, count), slice(self._next, self._next + 1)))
+            self._next = (self._next + 1) % GROUPS
+        return dealt
+
+    def blocks(self, where: slice) -> Iterator[tuple[slice, Block]]:
+        """Return the moments of the coordinates in `where`, block by block; each group must have a replicate."""
+        counts = self.counts[:, None].to(self._sums.device)
+        for start in range(where.start, where.stop, _BLOCK):
+            columns = slice(start, min(start + _BLOCK, where.stop))
+            sums = self._sums[:, columns].double()
+            means = sums / counts
+            shift = sums.sum(0) / counts.sum()
+            offsets = means - shift
+            deviation = (self._squares[:, columns].double() - sums * means).clamp_(min=0)
+            centre = self._pivot[columns].double() + shift
+            spread = (deviation + counts * offsets.square()).sum(0) / counts.sum()
+            noisy = spread > (_ROUNDING * self._epsilon * centre).square()
+            yield columns, Block(centre, offsets * noisy, deviation * noisy, noisy)
 
     def summary(self, where: slice) -> Summary:
         """Reduce the coordinates of one parameter group to inner products."""
-        mean = self.mean[:, where]
-        overall = self.overall_mean()[where]
-        return Summary(
-            self.counts.clone(),
-            self.deviation[:, where].sum(1, dtype=torch.float64).cpu(),
-            gram(mean - overall),
-            gram(mean),
-            where.stop - where.start,
-        )
+        within = torch.zeros(GROUPS, dtype=torch.float64)
+        centred = torch.zeros(GROUPS, GROUPS, dtype=torch.float64)
+        means = torch.zeros(GROUPS, GROUPS, dtype=torch.float64)
+        for _, block in self.blocks(where):
+            within += block.deviation.sum(1).cpu()
+            centred += (block.offsets @ block.offsets.T).cpu()
+            rows = block.centre + block.offsets
+            means += (rows @ rows.T).cpu()
+        return Summary(self.counts.clone(), within, centred, means, where.stop - where.start)
 
-    def overall_mean(self) -> Tensor:
-        """Return the mean over all replicates, [P]."""
-        weights = (self.counts / self.counts.sum()).to(self.mean)
-        return weights @ self.mean
+    def differences(self, others: Tensor, where: slice) -> Tensor:
+        """Return the Gram matrix [G, G] of the groups' means less the rows of `others`, [G, P] or [1, P]."""
+        total = torch.zeros(GROUPS, GROUPS, dtype=torch.float64)
+        for columns, block in self.blocks(where):
+            rows = (block.centre - others[:, columns].to(block.centre)) + block.offsets
+            total += (rows @ rows.T).cpu()
+        return total
+
+    @property
+    def mean(self) -> Tensor:
+        """The groups' means, [G, P]."""
+        return self._pivot + self._sums / self.counts[:, None].to(self._sums)
 
 
 def gram(rows: Tensor) -> Tensor:
     """Return the inner products of the rows, [G, G], in float64 on the CPU."""
-    # Blocks of columns keep the float64 copy of a large float32 matrix small.
-    blocks = rows.split(1 << 16, dim=1)
+    blocks = rows.split(_BLOCK, dim=1)
     return sum((block.double() @ block.double().T for block in blocks), torch.zeros(())).cpu()
-
-
-def _split(count: int, parts: int) -> list[range]:
-    edges = [count * part // parts for part in range(parts + 1)]
-    return [range(low, high) for low, high in itertools.pairwise(edges)]

@@ -48,7 +48,7 @@ def parse(kind: type[T], data: bytes, path: Path) -> T:
     """
     try:
         content = json.loads(data)
-        version = content.pop("schema_version")
+        version = _exact_decoder(dict)(content).pop("schema_version")
         if type(version) is not int:
             raise TypeError("schema_version is not a number")
         content = _upgrade(kind, content, version, path)
@@ -108,7 +108,11 @@ def _decoder(annotation: Any) -> Callable[[Any], Any]:
 def _float(value: Any) -> float:
     if type(value) is float:
         return value
-    return float(value) if type(value) is int else _NOT_FINITE[value]
+    if type(value) is int:
+        return float(value)
+    if value not in _NOT_FINITE:
+        raise ValueError(f"{value!r} is not a number")
+    return _NOT_FINITE[value]
 
 
 def _dataclass_decoder(cls: Any) -> Callable[[Any], Any]:

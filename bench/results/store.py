@@ -1,6 +1,6 @@
 """A results folder: one folder per cell, one note per invocation.
 
-<folder>/<task>/<estimator>-K<samples>-seed<seed>-<id>/record.json, checkpoint.pt, parameters.pt, .lock
+<folder>/<task>/<estimator>-K<samples>-seed<seed>-<id>/record.json, parameters.pt, checkpoint.pt, .lock
 <folder>/runs/<run>.json
 """
 
@@ -151,14 +151,6 @@ class Store:
         paths = (folder / RECORD for folder in self.cell_folders(below))
         return _each(read_record, paths, errors)
 
-    def stale(self, cell: Cell) -> list[Record]:
-        """Return the readable records of the same cell under other versions of its task or estimator."""
-        wanted = _without_versions(cell)
-        prefix = cell.folder.rpartition("-")[0]
-        paths = (path / RECORD for path in sorted(self.folder.glob(f"{prefix}-*")))
-        records = _each(read_record, paths, "skip")
-        return [other for other in records if other.cell != cell and _without_versions(other.cell) == wanted]
-
     def write_run(self, run: RunInfo) -> Path:
         """Write the note about an invocation, and return where.
 
@@ -227,9 +219,3 @@ def _each(read: Callable[[Path], Any], paths: Any, errors: Errors) -> Iterator[A
             continue
         if content is not None:
             yield content
-
-
-def _without_versions(cell: Cell) -> dict[str, Any]:
-    identity = cell.identity()
-    del identity["task_version"], identity["estimator_version"]
-    return identity

@@ -74,7 +74,7 @@ def record(of: Cell | None = None, **changes: Any) -> Record:
             gradient("variance", 1.0, step=0),
             gradient("variance", 2.0),
             gradient("variance", 3.0, group="model"),
-            gradient("evaluations", 1.0, group="all", reference="", ci_low=1.0, ci_high=1.0),
+            gradient("evaluations", 1.0, group="all", reference="", se=0.0, ci_low=1.0, ci_high=1.0),
         ],
         training=[TrainingRow(100, 3.0, -180.5, 0.3, 1.0, 2.0, 1e-3, 1e-2)],
         final=Final("nats per datapoint", 100, test_elbo=-181.0, test_elbo_se=0.5, seconds_per_step=0.03),

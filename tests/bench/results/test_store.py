@@ -88,9 +88,8 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_record(store: Store) -> No
 def test_a_failing_writer_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), replacing(path) as file:
-        file.write(b"new")
-        raise ZeroDivisionError
+    with pytest.raises(TypeError), replacing(path) as file:
+        file.write("text where bytes belong")  # type: ignore[arg-type]
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -178,29 +177,6 @@ def test_readers_say_what_is_damaged_or_skip_it_when_told(store: Store) -> None:
     with pytest.raises(ResultsError, match="seed1"):
         list(store.records())
     assert [found.cell.seed for found in store.records(errors="skip")] == [0]
-
-
-def test_stale_records_differ_in_versions_only(store: Store) -> None:
-    for other in (cell(), cell(estimator_version=2), cell(task_version=0), cell(seed=1), cell(dtype="float64")):
-        store.write(record(other))
-    found = {(old.cell.task_version, old.cell.estimator_version) for old in store.stale(cell())}
-    assert found == {(1, 2), (0, 1)}
-    assert store.stale(cell(seed=1)) == []
-
-
-# Tests may run as root, whom permission bits do not stop: an ordinary file in the way stops everybody.
-def test_a_folder_that_takes_no_files_is_found_out_before_anything_runs(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ResultsError, match=r"cannot be written to .*: give another folder with --out") as error:
-        Store(tmp_path / "file" / "results").ensure_writable()
-    assert error.value.exit_code == 5
-    with pytest.raises(ResultsError):
-        Store(tmp_path / "file").ensure_writable()
-    blocked = Store(tmp_path / "file")
-    with pytest.raises(ResultsError, match="cannot write"):
-        blocked.write(record())
-    with pytest.raises(ResultsError, match="cannot lock"), blocked.lock(cell()):
-        pass
 
 
 def test_a_folder_that_takes_files_is_left_as_it_was(store: Store) -> None:

@@ -91,6 +91,7 @@ def test_download_starts_again_where_the_server_knows_no_ranges(monkeypatch, emp
     put(empty_cache, "a.bin.part", CONTENT[:1000])
     server.ranges = False
     cache.fetch("tiny")
+    assert len(server.requests) == 1
     assert cache.verify("tiny") == {"tiny/a.bin": "ok"}
 
 

@@ -1,0 +1,1 @@
+"""Is an estimator's gradient what it claims to be? The statistical tests, the declared properties, the verdicts."""

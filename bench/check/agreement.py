@@ -1,0 +1,87 @@
+"""Whether two samples of one estimate agree in their means: chunk sizes, numeric types, devices."""
+
+import copy
+from collections.abc import Iterator
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from bench.check.deviations import quantile
+from bench.check.draws import Draws
+from bench.check.verdicts import Violation
+
+_COUNT: Final = 4096
+_SMALL_CHUNK: Final = 64
+_FLOAT32: Final = 1e-3
+"""Relative to the gradient's size: what float32 may lose."""
+
+
+def disagreement(first: Tensor, second: Tensor, level: float, rounding: float = 1e-6) -> str | None:
+    """Return which column differs most if the means of two independent samples differ, or None.
+
+    Welch's test of each column with Bonferroni's correction.
+
+    Args:
+        first: rows [n, P + 1].
+        second: rows [m, P + 1].
+        level: the probability of a difference where there is none.
+        rounding: a difference up to this share of the largest mean is none.
+    """
+    first, second = first.double().cpu(), second.double().cpu()
+    for rows in (first, second):
+        if not bool(rows.isfinite().all()):
+            return "some values are not finite"
+    difference = (first.mean(0) - second.mean(0)).abs()
+    error = (first.var(0) / len(first) + second.var(0) / len(second)).sqrt()
+    allowed = quantile(level / (2 * first.shape[1]), min(len(first), len(second))) * error
+    allowed = allowed + rounding * (1 + second.mean(0).abs().max())
+    worst = int((difference - allowed).argmax())
+    if bool(difference[worst] <= allowed[worst]):
+        return None
+    return f"{float(first.mean(0)[worst]):.4g} against {float(second.mean(0)[worst]):.4g} in coordinate {worst}"
+
+
+def disagreements(draws: Draws, level: float) -> Iterator[Violation]:
+    """Yield a violation for each setting that changes the mean: the chunk size, float32, a GPU.
+
+    Args:
+        draws: in float64 on the CPU.
+        level: the false-alarm probability of each of the `COMPARISONS`.
+    """
+    reference = _rows(draws, _COUNT)
+    if draws.reason is None:
+        chunked = torch.cat([draws.batch(_SMALL_CHUNK) for _ in range(_COUNT // _SMALL_CHUNK)])
+        found = disagreement(chunked, reference, level)
+        if found is not None:
+            yield Violation(
+                "chunk size", f"chunks of {_SMALL_CHUNK} and of {draws.chunk} have different means: {found}"
+            )
+    for name, device, dtype in settings():
+        found = disagreement(_rows(_moved(draws, device, dtype), _COUNT), reference, level, _FLOAT32)
+        if found is not None:
+            yield Violation(name, f"the mean is another one: {found}")
+
+
+def settings() -> list[tuple[str, torch.device, torch.dtype]]:
+    """Return what estimates in float64 on the CPU are compared with here."""
+    cpu = ("float32", torch.device("cpu"), torch.float32)
+    return [cpu, ("cuda", torch.device("cuda"), torch.float64)] if torch.cuda.is_available() else [cpu]
+
+
+COMPARISONS: Final = 3
+"""The most comparisons that `disagreements` makes."""
+
+
+def _moved(draws: Draws, device: torch.device, dtype: torch.dtype) -> Draws:
+    task = copy.deepcopy(draws.task).to(device, dtype)
+    estimator = copy.deepcopy(draws.estimator).to(device, dtype)
+    return Draws(task, estimator, draws.x.to(device, dtype), draws.samples)
+
+
+def _rows(draws: Draws, count: int) -> Tensor:
+    """Return about `count` rows; fewer where they are drawn one by one."""
+    parts: list[Tensor] = []
+    while sum(map(len, parts)) < (count if draws.reason is None else count // 16):
+        parts.append(draws.draw(count))
+    return torch.cat(parts)

@@ -1,0 +1,54 @@
+"""Estimators to check: by name, class or instance, with their adaptive parts away from where they started."""
+
+import copy
+from typing import Final
+
+import torch
+
+from bench.check.points import Point, Subject
+from bench.registry import ESTIMATORS
+from bench.spec import Spec, parse_spec
+from estimators.base import Estimator
+
+_STEPS: Final = 20
+_STEP_SIZE: Final = 0.02
+
+
+def estimator_subject(what: "str | Spec | type[Estimator] | Estimator") -> Subject[Estimator]:
+    """Return a name (`rebar(temperature=0.3)`, `module:Class`), a class or an instance as something to check.
+
+    Raises:
+        UsageError: there is no such estimator, or a parameter does not fit.
+    """
+    if isinstance(what, Estimator):
+        return Subject(type(what).__name__, lambda: copy.deepcopy(what))
+    if isinstance(what, type):
+        return Subject(what.__name__, what)
+    spec = parse_spec(what) if isinstance(what, str) else what
+    ESTIMATORS.parameters(spec)
+    return Subject(str(spec), lambda: ESTIMATORS.build(spec))
+
+
+def settled(subject: Subject[Estimator], point: Point, samples: int) -> Estimator:
+    """Return an instance in float64 whose adaptive state and learned parts have seen 20 estimates at `point`.
+
+    A control variate that is still zero hides what is wrong with it. The task's parameters stay as they are.
+    """
+    estimator = subject.build()
+    estimator.prepare(point.task, point.x)
+    estimator = estimator.double()
+    learned = [parameter for parameter in estimator.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(learned, lr=_STEP_SIZE) if learned else None
+    for _ in range(_STEPS if optimizer is not None or _adapts(estimator) else 0):
+        estimate = estimator.estimate(point.task, point.x, samples)
+        if optimizer is not None and estimate.auxiliary is not None:
+            gradients = torch.autograd.grad(estimate.auxiliary, learned, allow_unused=True)
+            for parameter, gradient in zip(learned, gradients, strict=True):
+                parameter.grad = gradient
+            optimizer.step()
+        estimator.observe(estimate)
+    return estimator
+
+
+def _adapts(estimator: Estimator) -> bool:
+    return type(estimator).observe is not Estimator.observe

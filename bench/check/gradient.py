@@ -1,0 +1,149 @@
+"""One estimator on one task: is the mean gradient the exact one, and does one estimate keep to the protocol?"""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from bench.check.deviations import Deviations
+from bench.check.draws import Draws
+from bench.check.estimators import settled
+from bench.check.points import Exact, Point, Subject, first_line
+from bench.check.protocol import broken_properties
+from bench.check.sequential import Outcome, sequential_test
+from bench.check.verdicts import Line, Verdict, Violation, worst
+from bench.random import seeded
+from estimators.base import Estimator
+
+_PILOT: Final = 256
+_FAR: Final = 1e6
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """Tests the gradient of `estimator` at `point` for each K of `samples`, against its declared target."""
+
+    estimator: Subject[Estimator]
+    point: Point
+    samples: tuple[int, ...]
+
+    @property
+    def tests(self) -> int:
+        """The number of tests that share the level of a run."""
+        return 2 * len(self.samples)
+
+    @property
+    def subject(self) -> str:
+        """What a line of the report calls it."""
+        return self.point.name
+
+    def run(self, level: float, tolerance: float, seconds: float, seed: int) -> Line:
+        """Return the verdict.
+
+        Args:
+            level: the false-alarm probability of each test.
+            tolerance: the relative bias that a `pass` excludes.
+            seconds: for all of it, about.
+            seed: of the draws.
+        """
+        start = time.perf_counter()
+        results: list[_Result] = []
+        try:
+            for position, samples in enumerate(self.samples):
+                left = (start + seconds - time.perf_counter()) / (len(self.samples) - position)
+                results.append(self._at(samples, level, tolerance, max(0.0, left), seed))
+        except Exception as error:
+            # Whatever a stranger's code raises on a task that it has accepted is its violation, and not ours.
+            results.append(_Result("violated", f"failed on a task that it accepts: {first_line(error)}", None))
+        outcomes = [result.outcome for result in results if result.outcome is not None]
+        verdict = worst([result.verdict for result in results])
+        return Line(
+            estimator=self.estimator.name,
+            subject=self.subject,
+            verdict=verdict,
+            samples=self.samples,
+            detectable=max((outcome.detectable for outcome in outcomes), default=None),
+            replicates=sum(outcome.replicates for outcome in outcomes) or None,
+            seconds=time.perf_counter() - start,
+            detail=next(result.detail for result in results if result.verdict == verdict),
+        )
+
+    def _at(self, samples: int, level: float, tolerance: float, seconds: float, seed: int) -> "_Result":
+        device = self.point.x.device
+        with seeded(device, seed, "check", self.estimator.name, self.point.name, samples):
+            estimator = settled(self.estimator, self.point, samples)
+            exact = self.point.exact(estimator, samples)
+            assert exact is not None
+            draws = Draws(self.point.task, estimator, self.point.x, samples)
+            violations = broken_properties(draws, level)
+            if violations:
+                return _Result("violated", _at_samples(samples, violations), None)
+            outcome = self._test(draws, exact, level, tolerance, seconds)
+        return self._conclude(estimator, draws, exact, outcome)
+
+    def _test(self, draws: Draws, exact: Exact, level: float, tolerance: float, seconds: float) -> Outcome:
+        pilot = draws.draw(_PILOT).to(exact.gradient)
+        tested = torch.ones(len(exact.row), dtype=torch.bool)
+        tested[: self.point.groups["guide"]] = draws.estimator.trains_guide
+        tested[-1] = draws.estimator.unbiased
+
+        def fresh() -> Deviations:
+            return Deviations(exact, pilot, tested, torch.Generator().manual_seed(0))
+
+        return sequential_test(draws.draw, fresh, self._scales(exact), level, tolerance, seconds)
+
+    def _scales(self, exact: Exact) -> Tensor:
+        """Return what a bias is relative to: the norm of a coordinate's group, φ or θ, [P]."""
+        scales = torch.empty_like(exact.gradient)
+        start = 0
+        for size in self.point.groups.values():
+            part = exact.gradient[start : start + size].norm()
+            whole = exact.gradient.norm()
+            scales[start : start + size] = part if part > 0 else whole if whole > 0 else 1.0
+            start += size
+        return scales
+
+    def _conclude(self, estimator: Estimator, draws: Draws, exact: Exact, outcome: Outcome) -> "_Result":
+        notes = [] if draws.reason is None else [f"drawn one by one, since vmap failed: {draws.reason}"]
+        if outcome.alarm is not None:
+            notes.insert(0, self._describe(exact, outcome, draws.samples))
+        if outcome.verdict == "off":
+            verdict: Verdict = "biased" if estimator.unbiased else "biased, as declared"
+        elif outcome.verdict == "clear":
+            verdict = "pass" if estimator.unbiased else "no bias seen"
+        else:
+            verdict = "inconclusive"
+            if outcome.alarm is not None:
+                notes.insert(0, "an alarm was not confirmed")
+        return _Result(verdict, "; ".join(notes), outcome)
+
+    def _describe(self, exact: Exact, outcome: Outcome, samples: int) -> str:
+        alarm = outcome.alarm
+        assert alarm is not None
+        size = len(exact.row)
+        where = f"K={samples}: "
+        error = abs(alarm.statistic)
+        off = f"{error:.0f} standard errors" if error < _FAR else "without any variance"
+        if alarm.direction < size:
+            value = float(exact.row[alarm.direction])
+            text = f"{self.point.names[alarm.direction]} is {value + alarm.shift:.4g} and not {value:.4g} ({off})"
+        elif alarm.direction == size:
+            text = f"off by {alarm.shift:.4g} along the exact gradient ({off})"
+        else:
+            text = f"off along a random projection ({off})"
+        return where + text + ("" if alarm.direction == size - 1 else f"; relative bias {outcome.relative_bias:.2g}")
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What came out for one K."""
+
+    verdict: Verdict
+    detail: str
+    outcome: Outcome | None
+
+
+def _at_samples(samples: int, violations: list[Violation]) -> str:
+    return "; ".join(f"K={samples}: {violation}" for violation in violations)

@@ -1,0 +1,102 @@
+"""Variances that theory orders, and the test that they are so ordered."""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from bench.check.deviations import quantile
+from bench.check.draws import Draws
+from bench.check.estimators import estimator_subject, settled
+from bench.check.points import Point, first_line, task_subjects
+from bench.check.verdicts import Line
+from bench.random import seeded
+
+_GROUPS: Final = 40
+_COUNT: Final = 40_000
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """Var(`less`, K = `less_samples`) ≤ `factor` · Var(`more`, K = `more_samples`) on `task`, traces of covariances.
+
+    Attributes:
+        why: the theorem or calculation.
+    """
+
+    less: str
+    less_samples: int
+    more: str
+    more_samples: int
+    task: str
+    why: str
+    factor: float = 1.0
+
+
+_MOMENTS: Final = "Gaussian moments in closed form"
+_MEAN: Final = "a mean of K independent terms"
+
+ORDERINGS: Final[tuple[Ordering, ...]] = (
+    Ordering("reparam", 1, "reinforce", 1, "gaussian-quadratic", _MOMENTS),
+    Ordering("reinforce-loo", 2, "reinforce", 2, "gaussian-quadratic", _MOMENTS),
+    Ordering("reinforce", 4, "reinforce", 1, "gaussian-quadratic", _MEAN, 0.25),
+    Ordering("reparam", 4, "reparam", 1, "gaussian-quadratic", _MEAN, 0.25),
+    Ordering("enumerate", 1, "reinforce", 1, "bernoulli-quadratic(dim=3)", "Rao–Blackwell"),
+)
+
+
+@dataclass(frozen=True)
+class OrderingCheck:
+    """Tests one ordering; `violated` says that the variance that should be smaller is larger."""
+
+    ordering: Ordering
+
+    @property
+    def tests(self) -> int:
+        """The number of tests that share the level of a run."""
+        return 1
+
+    @property
+    def subject(self) -> str:
+        """What a line of the report calls it."""
+        o = self.ordering
+        factor = "" if o.factor == 1 else f"{o.factor:g} × "
+        return f"variance ≤ {factor}{o.more}, K={o.more_samples}, on {o.task}"
+
+    def run(self, level: float, tolerance: float, seconds: float, seed: int) -> Line:
+        """Return the verdict; `tolerance` and `seconds` play no part."""
+        start = time.perf_counter()
+        o = self.ordering
+        try:
+            (subject,) = task_subjects(o.task)
+            point = Point(subject, moved=False)
+            with seeded(torch.device("cpu"), seed, "ordering", o.less, o.more, o.task):
+                less = _variances(o.less, point, o.less_samples)
+                more = _variances(o.more, point, o.more_samples) * o.factor
+        except Exception as error:
+            # What breaks in a stranger's estimator is reported of it, not raised.
+            return Line(o.less, self.subject, "violated", (o.less_samples,), detail=first_line(error))
+        difference = less.mean() - more.mean()
+        error = ((less.var() + more.var()) / _GROUPS).sqrt()
+        off = bool(difference > quantile(level, _GROUPS) * error + 1e-9 * more.mean())
+        return Line(
+            estimator=o.less,
+            subject=self.subject,
+            verdict="violated" if off else "pass",
+            samples=(o.less_samples,),
+            replicates=2 * _COUNT,
+            seconds=time.perf_counter() - start,
+            detail=f"{float(less.mean()):.4g} against {float(more.mean()):.4g}: not as by {o.why}" if off else "",
+        )
+
+
+def _variances(estimator: str, point: Point, samples: int) -> Tensor:
+    """Return the trace of the covariance in each group of replicates, [G]."""
+    draws = Draws(point.task, settled(estimator_subject(estimator), point, samples), point.x, samples)
+    rows: list[Tensor] = []
+    while sum(map(len, rows)) < _COUNT:
+        rows.append(draws.draw(_COUNT))
+    gradients = torch.cat(rows)[:_COUNT, :-1]
+    return gradients.reshape(_GROUPS, -1, gradients.shape[1]).var(1).sum(1)

@@ -1,0 +1,147 @@
+"""What a run of checks consists of, and what does not apply, with the reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bench.check.declarations import DeclarationCheck
+from bench.check.estimators import estimator_subject
+from bench.check.gradient import GradientCheck
+from bench.check.orderings import ORDERINGS, OrderingCheck
+from bench.check.points import Point, Subject, first_line, has_exact_answers, task_subjects
+from bench.check.verdicts import Line
+from bench.errors import BenchError, UsageError
+from bench.registry import ESTIMATORS, TASKS
+from bench.spec import Spec
+from estimators.base import Estimator, Unfit
+from tasks.base import Task
+from tasks.data import DataUnavailable
+
+_SAMPLES = 3
+"""K beside the fewest possible: with two samples, the mean over the others is the other, and mistakes coincide."""
+
+
+class Check(Protocol):
+    """One line of a report that is still to be worked out."""
+
+    @property
+    def subject(self) -> str:
+        """What the line calls it."""
+        ...
+
+    @property
+    def tests(self) -> int:
+        """The number of tests that share the level of a run."""
+        ...
+
+    def run(self, level: float, tolerance: float, seconds: float, seed: int) -> Line:
+        """Return the verdict, given the false-alarm probability of each test and about `seconds`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Checks to run, by estimator, and lines that say why others are not."""
+
+    checks: dict[str, list[Check]]
+    lines: list[Line]
+
+    @property
+    def tests(self) -> int:
+        """The number of tests that share the level of the run."""
+        return sum(check.tests for checks in self.checks.values() for check in checks)
+
+
+def make_plan(estimators: Sequence[Subject[Estimator]], points: Sequence[Point], lines: Sequence[Line] = ()) -> Plan:
+    """Return the checks of each estimator at each point that it fits, and lines for the points that it does not."""
+    plan = Plan({}, list(lines))
+    for subject in estimators:
+        try:
+            estimator = subject.build()
+        except BenchError as error:
+            plan.lines.append(Line(subject.name, "every task", "not applicable", detail=str(error)))
+            continue
+        checks: list[Check] = []
+        for point in points:
+            try:
+                found = _fitting_samples(estimator, point)
+            except Exception as error:
+                # A refusal is an Unfit with a reason; anything else would end a run with a traceback.
+                detail = f"it refuses by {first_line(error)}; require() must raise Unfit, with the reason"
+                plan.lines.append(Line(subject.name, point.name, "violated", detail=detail))
+                continue
+            if isinstance(found, str):
+                plan.lines.append(Line(subject.name, point.name, "not applicable", detail=found))
+            else:
+                checks.append(GradientCheck(subject, point, found))
+                if len(checks) == 1:
+                    checks.append(DeclarationCheck(subject, point, found[-1]))
+        if checks:
+            plan.checks[subject.name] = checks + _orderings(subject.name)
+    return plan
+
+
+def _orderings(estimator: str) -> list[Check]:
+    known = [o for o in ORDERINGS if o.less == estimator and {o.less, o.more} <= set(ESTIMATORS.entries)]
+    return [OrderingCheck(ordering) for ordering in known]
+
+
+def _fitting_samples(estimator: Estimator, point: Point) -> tuple[int, ...] | str:
+    """Return the numbers of samples to check at a point, or why there are none."""
+    fewest = estimator.minimum_samples
+    chosen: list[int] = []
+    for wanted in ((fewest,), (max(fewest, _SAMPLES), max(fewest, _SAMPLES - 1))):
+        for samples in wanted:
+            try:
+                estimator.require(point.task, point.x, samples)
+            except Unfit as reason:
+                return str(reason)
+            if point.exact(estimator, samples) is not None:
+                chosen.append(samples)
+                break
+    return (
+        tuple(dict.fromkeys(chosen)) or f"{point.name} has no exact value of the target {estimator.target(point.task)}"
+    )
+
+
+def make_points(tasks: Sequence[Subject[Task]]) -> tuple[list[Point], list[Line]]:
+    """Return the points of the tasks that have exact answers and data, and a line for each of the others."""
+    points: list[Point] = []
+    lines: list[Line] = []
+    for subject in tasks:
+        try:
+            points.append(Point(subject))
+        except (BenchError, DataUnavailable) as error:
+            lines.append(_without(subject.name, first_line(error)))
+    return points, lines
+
+
+def registered_tasks() -> tuple[list[Subject[Task]], list[Line]]:
+    """Return the small variants of every registered task with exact answers, and a line for each of the others."""
+    subjects: list[Subject[Task]] = []
+    lines: list[Line] = []
+    for name in TASKS.entries:
+        try:
+            exact = has_exact_answers(TASKS.load(name))
+            subjects += task_subjects(Spec(name)) if exact else []
+        except UsageError as error:
+            lines.append(_without(name, str(error)))
+        else:
+            lines += [] if exact else [_without(name, "it has no exact answers")]
+    return subjects, lines
+
+
+def registered_estimators() -> tuple[list[Subject[Estimator]], list[Line]]:
+    """Return every registered estimator with its defaults, and a line for each that cannot be made."""
+    subjects: list[Subject[Estimator]] = []
+    lines: list[Line] = []
+    for name in ESTIMATORS.entries:
+        try:
+            subjects.append(estimator_subject(Spec(name)))
+        except UsageError as error:
+            lines.append(Line(name, "every task", "not applicable", detail=str(error)))
+    return subjects, lines
+
+
+def _without(task: str, reason: str) -> Line:
+    return Line("every estimator", task, "not applicable", detail=reason)

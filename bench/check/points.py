@@ -1,0 +1,125 @@
+"""Where estimators are checked: a small variant of a task, at parameters away from its symmetric start."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar, final
+
+import torch
+from torch import Tensor
+
+from bench.check.draws import coordinate_names, group_sizes
+from bench.device import observations
+from bench.errors import BenchError
+from bench.measure.replicates import gradient_of
+from bench.random import seeded
+from bench.registry import TASKS
+from bench.spec import Spec, parse_spec
+from estimators.base import Estimator
+from tasks.base import STANDARD_TARGETS, Target, Task
+
+T = TypeVar("T")
+
+_ROWS: Final = 4
+_SHIFT: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Subject(Generic[T]):
+    """Something to check: its name, and how an instance is made."""
+
+    name: str
+    build: Callable[[], T]
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The exact gradient [P] of a target, φ before θ, and the exact value, both of the batch mean."""
+
+    gradient: Tensor
+    value: float
+
+    @property
+    def row(self) -> Tensor:
+        """The gradient and, last, the value, [P + 1]."""
+        return torch.cat([self.gradient, self.gradient.new_tensor([self.value])])
+
+
+@final
+class Point:
+    """A task in float64 at fixed parameters, with a batch of at most four observations.
+
+    The start of many tasks is symmetric (a probability of one half, a zero mean), and hides mistakes; so each parameter
+    is moved by N(0, 0.2²), the same in every run: `--seed` changes the draws and not the question.
+    """
+
+    def __init__(self, subject: Subject[Task], *, moved: bool = True) -> None:
+        cpu = torch.device("cpu")
+        self.name = subject.name
+        with seeded(cpu, "check", subject.name):
+            self.task = subject.build().double()
+            data = self.task.load()
+            self.task.initialise(data)
+            self.x = observations(self.task, data.train[:_ROWS])
+            start = {name: value.clone() for name, value in self.task.state_dict().items()}
+            if moved:
+                self._move()
+        self._exact: dict[tuple[Target, int], Exact | None] = {}
+        if moved and _exact(self.task, self.task.exact(self.task.target, self.x, 1)) is None:
+            # Some quadratures reach only so far from the start.
+            self.task.load_state_dict(start)
+
+    @torch.no_grad()
+    def _move(self) -> None:
+        for value in self.task.parameters():
+            value += _SHIFT * torch.randn(value.shape, dtype=value.dtype)
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each coordinate of the gradient and, last, for the objective."""
+        return coordinate_names(self.task)
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """The number of coordinates of φ and of θ."""
+        return group_sizes(self.task)
+
+    def exact(self, estimator: Estimator, samples: int) -> Exact | None:
+        """Return the exact gradient and value of an estimator's target, or None where nothing gives them."""
+        target = estimator.target(self.task)
+        if target not in STANDARD_TARGETS or type(estimator).exact is not Estimator.exact:
+            return _exact(self.task, estimator.exact(self.task, self.x, samples))
+        key = (target, samples)
+        if key not in self._exact:
+            self._exact[key] = _exact(self.task, self.task.exact(target, self.x, samples))
+        return self._exact[key]
+
+
+def _exact(task: Task, value: Tensor | None) -> Exact | None:
+    # A quadrature that did not converge says so by NaN.
+    if value is None or not bool(value.isfinite().all()):
+        return None
+    return Exact(gradient_of(value.mean(), task), float(value.detach().mean()))
+
+
+def task_subjects(spec: Spec | str) -> list[Subject[Task]]:
+    """Return the small variants of a task; the one that is asked for where parameters are given.
+
+    Raises:
+        UsageError: there is no such task, or it does not import.
+    """
+    spec = parse_spec(spec) if isinstance(spec, str) else spec
+    variants = [spec]
+    if not spec.parameters:
+        variants = [Spec(spec.name, dict(values)) for values in TASKS.load(spec.name).checked]
+    return [Subject(str(variant), lambda variant=variant: TASKS.build(variant)) for variant in variants]
+
+
+def has_exact_answers(task: type[Task]) -> bool:
+    """Return whether a task says anything about exact values, without building it."""
+    return task.exact is not Task.exact
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says on one line; its type too, unless it was written for users."""
+    text = (str(error).strip().splitlines() or [""])[0]
+    return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"

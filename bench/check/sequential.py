@@ -1,0 +1,143 @@
+"""A group-sequential test that stops as soon as the case is clear, and a confirmation on fresh draws."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from scipy import stats
+from torch import Tensor
+
+from bench.check.deviations import Deviations, quantile
+from bench.check.verdicts import POWER
+
+FIRST_LOOK: Final = 2**11
+LAST_LOOK: Final = 2**22
+_LEAST_CONFIRMATION: Final = 2**14
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A direction whose mean is off.
+
+    Attributes:
+        direction: its index in the deviations.
+        shift: the mean deviation along it.
+        statistic: in standard errors, nearly.
+    """
+
+    direction: int
+    shift: float
+    statistic: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a test of one mean ended.
+
+    Attributes:
+        verdict: `off` if an alarm was confirmed on fresh draws, `clear` if what is detectable is below the tolerance,
+            `open` otherwise.
+        alarm: what was off.
+        detectable: the smallest bias of a coordinate, relative to its scale, that is seen with 99% power.
+        relative_bias: of the whole gradient.
+        replicates: drawn, those of the confirmation included.
+    """
+
+    verdict: Literal["off", "clear", "open"]
+    alarm: Alarm | None
+    detectable: float
+    relative_bias: float
+    replicates: int
+
+
+def sequential_test(
+    draw: Callable[[int], Tensor],
+    fresh: Callable[[], Deviations],
+    scales: Tensor,
+    level: float,
+    tolerance: float,
+    seconds: float,
+) -> Outcome:
+    """Draw until the mean is clearly off, or clearly not off by more than `tolerance`, or `seconds` are over.
+
+    There are twelve looks, each at twice as many draws as the one before. Look j may spend √t_j − √t_{j−1} of the
+    level, t being the share of the last look's draws (Kim & DeMets 1987, ρ = ½), and divides that by the number of
+    directions: by Bonferroni's inequality the level holds over all looks and directions whatever their dependence, and
+    when the clock ends the test early, what is left of the level is unused. An alarm counts only if fresh draws, at
+    least as many, are off along the same direction to the same side: a tail that is heavier than the normal one far
+    out, where looks are taken, is not also heavier at the same place in draws of their own.
+
+    Args:
+        draw: returns at most the given number of rows [n, P + 1].
+        fresh: returns empty deviations.
+        scales: what a bias of each coordinate of the gradient is relative to, [P].
+        level: the probability of an alarm if the mean is right.
+        tolerance: the relative bias that the test is to exclude.
+        seconds: for the draws up to an alarm; the confirmation takes as long again at most.
+    """
+    deviations = fresh()
+    detectable = float("inf")
+    alarm = None
+    for spent in _looks(draw, deviations, level, time.perf_counter() + seconds):
+        each = spent / (2 * deviations.tests)
+        detectable = _detectable(deviations, scales, each)
+        alarm = _alarm(deviations, each)
+        if alarm is not None or detectable <= tolerance:
+            break
+    if alarm is None:
+        verdict = "clear" if detectable <= tolerance else "open"
+        return Outcome(verdict, None, detectable, deviations.relative_bias(), deviations.count)
+    again = fresh()
+    _fill(draw, again, max(deviations.count, _LEAST_CONFIRMATION), time.perf_counter() + seconds)
+    repeated = float(again.statistic()[alarm.direction])
+    confirmed = repeated * alarm.statistic > 0 and abs(repeated) > quantile(level, again.count)
+    shift = float(again.shift()[alarm.direction])
+    return Outcome(
+        "off" if confirmed else "open",
+        Alarm(alarm.direction, shift, repeated),
+        detectable,
+        again.relative_bias(),
+        deviations.count + again.count,
+    )
+
+
+def _looks(draw: Callable[[int], Tensor], deviations: Deviations, level: float, deadline: float) -> Iterator[float]:
+    """Draw up to each look, and yield how much of the level it may spend; the deadline makes a look the last."""
+    before, count = 0.0, FIRST_LOOK
+    while count <= LAST_LOOK:
+        share = (count / LAST_LOOK) ** 0.5
+        in_time = _fill(draw, deviations, count, deadline)
+        yield level * (share - before)
+        if not in_time:
+            return
+        before, count = share, 2 * count
+
+
+def _fill(draw: Callable[[int], Tensor], deviations: Deviations, count: int, deadline: float) -> bool:
+    """Draw until there are `count` rows; return whether the deadline was met. Some rows are drawn in any case."""
+    while deviations.count < count:
+        deviations.update(draw(count - deviations.count))
+        if time.perf_counter() > deadline:
+            return False
+    return True
+
+
+def _alarm(deviations: Deviations, level: float) -> Alarm | None:
+    statistic = deviations.statistic()
+    critical = quantile(level, deviations.count)
+    size = len(deviations.mean)
+    # A coordinate says more to a reader than a projection, where both are off.
+    direction = int(statistic[:size].abs().argmax())
+    if abs(float(statistic[direction])) <= critical:
+        direction = int(statistic.abs().argmax())
+    if abs(float(statistic[direction])) <= critical:
+        return None
+    return Alarm(direction, float(deviations.shift()[direction]), float(statistic[direction]))
+
+
+def _detectable(deviations: Deviations, scales: Tensor, level: float) -> float:
+    """Return the largest over coordinates of the relative bias that is seen with 99% power."""
+    errors = deviations.standard_error()[: len(scales)] / scales
+    claimed = errors[deviations.tested[: len(scales)]]
+    return float(claimed.max()) * (quantile(level, deviations.count) + float(stats.norm.ppf(POWER)))

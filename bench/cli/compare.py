@@ -1,0 +1,82 @@
+"""`bench compare`: has variance, bias, ELBO or cost changed between two sets of results?"""
+
+from typing import Literal
+
+import click
+
+from bench.errors import UsageError
+
+
+@click.command()
+@click.argument("base")
+@click.argument("new")
+@click.option(
+    "--fail-if",
+    "fail_if",
+    multiple=True,
+    metavar="METRIC:±N[%]",
+    help="Fail only for a significant change of at least this, as variance:+10%; repeatable.  [default: any worse]",
+)
+@click.option("--group", "groups", multiple=True, help="Parameter group; repeatable.  [default: guide and model]")
+@click.option("--pair", "pairs", multiple=True, metavar="A=B", help="Compare A of BASE with B of NEW; repeatable.")
+@click.option(
+    "--level",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    default=0.01,
+    show_default=True,
+    help="How often results that do not differ may get a verdict of better or worse.",
+)
+@click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
+def compare(
+    base: str,
+    new: str,
+    fail_if: tuple[str, ...],
+    groups: tuple[str, ...],
+    pairs: tuple[str, ...],
+    level: float,
+    form: Literal["text", "csv", "json"],
+) -> None:
+    r"""Judge whether NEW is better, worse or equivalent to BASE: results folders, or REVISION:FOLDER of a git checkout.
+
+    Variance, relative bias, final ELBO or objective, evaluations and seconds, with 95% intervals, a correction for
+    multiplicity, and the change that would have been found with 80% power. Exit code 1 only for a negative verdict.
+
+    \b
+    bench compare results-before results-after
+    bench compare main:results/benchmarks results/benchmarks --fail-if 'variance:+10%' --fail-if test_elbo:-0.5
+    bench compare results results --pair reinforce=reinforce-loo
+    """
+    from bench.compare.matching import match, parse_pairs
+    from bench.compare.quantities import parse_threshold, with_thresholds
+    from bench.compare.report import Report, as_csv, as_json, as_text
+    from bench.compare.sources import read_source
+    from bench.compare.trainings import timings_differ_because
+    from bench.compare.verdicts import judge, violations
+
+    thresholds = [parse_threshold(text) for text in fail_if]
+    matches = match(read_source(base), read_source(new), parse_pairs(pairs))
+    if not matches.found:
+        detail = "; ".join(matches.notes[:4])
+        raise UsageError(
+            f"{base} and {new} have no experiment in common: only seeds and versions may differ ({detail})"
+        )
+    judged = judge(matches.found, with_thresholds(thresholds), groups or ("guide", "model"), level)
+    reasons = [reason for experiment in matches.found if (reason := timings_differ_because(experiment)) is not None]
+    untimed = [f"seconds not compared: {reason}" for reason in dict.fromkeys(reasons)]
+    report = Report(judged, violations(judged, thresholds), len(matches.found), [*matches.notes, *untimed])
+    for note in report.notes:
+        click.echo(note, err=True)
+    if form == "text":
+        click.echo(as_text(report))
+    else:
+        click.echo(as_csv(report) if form == "csv" else as_json(report), nl=form == "json")
+        click.echo(report.summary(), err=True)
+    click.echo(f"next: {_next(form, untimed)}", err=True)
+    if report.failing:
+        click.get_current_context().exit(1)
+
+
+def _next(form: str, untimed: list[str]) -> str:
+    if form == "text":
+        return "`--format csv` for every column" + (", `bench env` for this machine" if untimed else "")
+    return "docs/compare.md says what each column means"

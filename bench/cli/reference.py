@@ -1,0 +1,67 @@
+"""`bench reference`: do gradient moments on small tasks agree with those kept in the repository?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from bench.reference.moments import Moment
+
+_SHARE = 0.25
+
+
+@click.command()
+@click.option("--write", is_flag=True, help="Measure in full and keep the result.")
+@click.option("--estimator", "estimators", multiple=True, help="Only this estimator; repeatable.  [default: all]")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("results/reference"),
+    show_default=True,
+    help="Where moments.csv is.",
+)
+@click.option("--seed", default=1, show_default=True, help="Of the replicates of a check.")
+def reference(write: bool, estimators: tuple[str, ...], folder: Path, seed: int) -> None:
+    r"""Check the gradient moments of every estimator on small tasks against moments.csv, or --write that file.
+
+    A check takes a quarter of the replicates. It fails, with exit code 1, if a mean or a variance has changed (a false
+    alarm in at most one check of 1000), or if an estimator has no moments there.
+
+    \b
+    bench reference
+    bench reference --write --estimator reinforce-loo
+    """
+    from bench.reference.check import changes, uncovered
+    from bench.reference.table import FILE, read_table, write_table
+    from bench.registry import ESTIMATORS
+
+    names = [ESTIMATORS.resolve(name) for name in estimators] or ESTIMATORS.names()
+    kept = [] if write and not (estimators and (folder / FILE).exists()) else read_table(folder)
+    fresh = _measure(names, 1.0 if write else _SHARE, 0 if write else seed)
+    if write:
+        path = write_table(folder, [moment for moment in kept if moment.estimator not in names] + fresh)
+        click.echo(f"{path}: {len(fresh)} rows written\nnext: `bench reference` checks them with other draws")
+        return
+    changed, missing = changes(kept, fresh), uncovered(kept, fresh)
+    for change in changed:
+        click.echo(str(change))
+    for name in missing:
+        click.echo(f"{name}: not in {folder / FILE}; `bench reference --write --estimator {name}` adds it")
+    click.echo(f"{len(changed)} moments changed, {len(missing)} estimators without moments; {len(fresh)} rows measured")
+    if changed or missing:
+        click.get_current_context().exit(1)
+
+
+def _measure(names: list[str], share: float, seed: int) -> "list[Moment]":
+    from rich.console import Console
+    from rich.progress import track
+
+    from bench.reference.moments import build_estimator, fitting, measure_moments, points
+
+    work = [(point, name) for point in points() for name in fitting(point, names)]
+    console = Console(stderr=True)
+    moments = []
+    for point, name in track(work, "measure", console=console, transient=True, disable=not console.is_terminal):
+        moments += measure_moments(point, name, build_estimator(name, point.x.dtype), share, seed)
+    return moments

@@ -1,0 +1,153 @@
+"""Verdicts as aligned text, CSV rows or JSON."""
+
+import io
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from bench.compare.matching import Row
+from bench.compare.verdicts import VERDICTS, Judged
+from bench.results.render import render
+
+_MOST_LINES: Final = 60
+_MISSING: Final = "–"
+_HEADERS: Final = ("verdict", "experiment", "step", "group", "metric", "BASE", "NEW", "change", "p", "detectable", "by")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that a comparison found.
+
+    Attributes:
+        judged: the verdicts, most urgent first.
+        failing: those that the comparison fails for.
+        experiments: how many experiments both sides have.
+        notes: sentences about what was not compared.
+    """
+
+    judged: Sequence[Judged]
+    failing: Sequence[Judged]
+    experiments: int
+    notes: Sequence[str]
+
+    def summary(self) -> str:
+        """Return the outcome on one line."""
+        counts = Counter(one.verdict for one in self.judged)
+        verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
+        failing = f"; fails for {len(self.failing)}" if self.failing else ""
+        return f"{verdicts}; {len(self.judged)} comparisons of {self.experiments} experiments{failing}"
+
+
+def as_text(report: Report) -> str:
+    """Return an aligned table, the most urgent lines first, and the summary."""
+    shown = report.judged[:_MOST_LINES]
+    names = _names([one.comparison.row for one in report.judged])
+    lines = [_line(one, names) for one in shown]
+    more = len(report.judged) - len(shown)
+    rest = [f"{more} more lines with --format csv"] if more else []
+    return "\n".join([render("", _HEADERS, lines, "text"), *rest, report.summary()])
+
+
+def as_csv(report: Report) -> str:
+    """Return one row per comparison."""
+    buffer = io.StringIO()
+    pd.DataFrame([_fields(one, report) for one in report.judged]).to_csv(buffer, index=False)
+    return buffer.getvalue()
+
+
+def as_json(report: Report) -> str:
+    """Return the summary, the comparisons and the notes; what is not finite is null."""
+    counts = Counter(one.verdict for one in report.judged)
+    content = {
+        "experiments": report.experiments,
+        "verdicts": {verdict: counts[verdict] for verdict in VERDICTS},
+        "failing": len(report.failing),
+        "comparisons": [{key: _finite(value) for key, value in _fields(one, report).items()} for one in report.judged],
+        "notes": list(report.notes),
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _fields(one: Judged, report: Report) -> dict[str, Any]:
+    comparison, row = one.comparison, one.comparison.row
+    return {
+        "verdict": one.verdict,
+        "failing": any(one is other for other in report.failing),
+        **{
+            key: row[key]
+            for key in ("task", "task_parameters", "estimator", "estimator_parameters", "samples", "dtype")
+        },
+        "step": comparison.step,
+        "group": comparison.group,
+        "metric": comparison.quantity.name,
+        "base": comparison.base,
+        "new": comparison.new,
+        "change": one.change,
+        "ci_low": one.low,
+        "ci_high": one.high,
+        "change_is": "share of base" if comparison.quantity.percent else "difference",
+        "margin": comparison.quantity.margin,
+        "p_adjusted": one.p,
+        "detectable": one.detectable,
+        "seeds_base": len(comparison.difference.base),
+        "seeds_new": len(comparison.difference.new),
+        "method": comparison.difference.method,
+    }
+
+
+def _line(one: Judged, names: dict[str, str]) -> list[str]:
+    comparison = one.comparison
+    percent = comparison.quantity.percent
+    change = _change(one.change, percent)
+    if not math.isnan(one.low) and one.low != one.high:
+        change += f" [{_change(one.low, percent)}, {_change(one.high, percent)}]"
+    return [
+        one.verdict,
+        names[_identity(comparison.row)],
+        _MISSING if comparison.step is None else str(comparison.step),
+        comparison.group or _MISSING,
+        comparison.quantity.name,
+        f"{comparison.base:.4g}",
+        f"{comparison.new:.4g}",
+        change,
+        _MISSING if math.isnan(one.p) else f"{one.p:.2g}",
+        _change(one.detectable, percent) if one.detectable else _MISSING,
+        comparison.difference.method,
+    ]
+
+
+def _change(value: float, percent: bool) -> str:
+    if math.isnan(value):
+        return _MISSING
+    if not percent:
+        return f"{value:+.3g}"
+    return f"{100 * value:+.3g}%" if abs(value) < 10 else f"×{1 + value:.3g}"
+
+
+def _identity(row: Row) -> str:
+    return (
+        f"{row['task']}({row['task_parameters']}) {row['estimator']}({row['estimator_parameters']}) K={row['samples']}"
+    )
+
+
+def _names(rows: Sequence[Row]) -> dict[str, str]:
+    """Return a short name for each experiment; parameters are shown where the name alone would be ambiguous."""
+    parameters: dict[str, set[str]] = {}
+    for row in rows:
+        for kind in ("task", "estimator"):
+            parameters.setdefault(f"{kind} {row[kind]}", set()).add(row[f"{kind}_parameters"])
+
+    def spec(row: Row, kind: str) -> str:
+        several = len(parameters[f"{kind} {row[kind]}"]) > 1
+        return f"{row[kind]}({row[f'{kind}_parameters']})" if several else row[kind]
+
+    return {_identity(row): f"{spec(row, 'task')} · {spec(row, 'estimator')} · K={row['samples']}" for row in rows}

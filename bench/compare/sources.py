@@ -1,0 +1,49 @@
+"""Where results to compare come from: a folder, or a folder as a git revision has it, `REVISION:FOLDER`."""
+
+import io
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from bench.errors import ResultsError
+from bench.results.tables import Results, load
+
+
+def read_source(source: str) -> Results:
+    """Return the tables of a results folder, or of one that is committed, written `REVISION:FOLDER`.
+
+    Raises:
+        ResultsError: there is no such folder or revision, or something in it cannot be read, or it holds no cell.
+    """
+    revision, colon, folder = source.partition(":")
+    if Path(source).exists() or not colon:
+        found = load(source)
+    else:
+        with tempfile.TemporaryDirectory(prefix="bench-compare-") as temporary:
+            _extract(revision, folder or "results", Path(temporary))
+            found = load(Path(temporary) / (folder or "results"))
+    if found.final.empty:
+        raise ResultsError(f"{source} holds no finished cell: give a folder that `bench run --out` wrote to")
+    return found
+
+
+def _extract(revision: str, folder: str, into: Path) -> None:
+    """Write a committed folder, as seen from the working folder, below `into`."""
+    commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if commit is None:
+        raise ResultsError(f"'{revision}:{folder}' names neither a folder nor a git revision that is here")
+    archive = _git("archive", "--format=tar", commit.decode().strip(), "--", folder)
+    if archive is None:
+        raise ResultsError(f"revision {revision} has no folder {folder} below the working folder: see `git ls-tree`")
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(into, filter="data")
+
+
+def _git(*arguments: str) -> bytes | None:
+    """Return what git prints, or None where it fails."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, check=False)
+    except OSError as error:
+        raise ResultsError(f"git cannot be run ({error.strerror}): give folders instead of revisions") from error
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,115 @@
+"""Verdicts over a whole grid of comparisons: better, worse, equivalent or inconclusive, corrected for multiplicity."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from scipy import stats
+
+from bench.compare.comparisons import Comparison
+from bench.compare.matching import Match
+from bench.compare.moments import compare_moments
+from bench.compare.quantities import QUANTITIES, Quantity, Threshold
+from bench.compare.trainings import compare_trainings
+from bench.errors import UsageError
+
+LEVEL: Final = 0.01
+"""False discovery rate. Two sets of results that do not differ get a verdict of better or worse at most this often."""
+
+Verdict = Literal["worse", "better", "inconclusive", "equivalent"]
+VERDICTS: Final[tuple[Verdict, ...]] = ("worse", "better", "inconclusive", "equivalent")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A comparison with its verdict. Changes are shares of BASE's value, or differences, as the metric has it.
+
+    Attributes:
+        comparison: what is judged.
+        change: NEW against BASE.
+        low: lower end of its 95% interval.
+        high: upper end of its 95% interval.
+        p: p-value adjusted by Benjamini & Hochberg (1995).
+        detectable: the change for the worse that would be found with 80% power.
+        verdict: what to make of it.
+    """
+
+    comparison: Comparison
+    change: float
+    low: float
+    high: float
+    p: float
+    detectable: float
+    verdict: Verdict
+
+
+def judge(
+    found: Sequence[Match],
+    quantities: Mapping[str, Quantity] = QUANTITIES,
+    groups: tuple[str, ...] = ("guide", "model"),
+    level: float = LEVEL,
+) -> list[Judged]:
+    """Return the verdict on every metric of the matched experiments, most urgent first."""
+    compared = [
+        comparison
+        for experiment in found
+        for comparison in (*compare_moments(experiment, quantities, groups), *compare_trainings(experiment, quantities))
+    ]
+    raw = np.array([_p_value(comparison) for comparison in compared])
+    tested = ~np.isnan(raw)
+    adjusted = np.full(len(raw), math.nan)
+    if tested.any():
+        adjusted[tested] = stats.false_discovery_control(raw[tested])
+    # What one change alone needs: the strictest of the levels that Benjamini and Hochberg's procedure uses.
+    alone = level / max(1, int(tested.sum()))
+    judged = [_judged(comparison, float(p), alone, level) for comparison, p in zip(compared, adjusted, strict=True)]
+    return sorted(judged, key=lambda one: VERDICTS.index(one.verdict))
+
+
+def violations(judged: Sequence[Judged], thresholds: Sequence[Threshold]) -> list[Judged]:
+    """Return what a comparison fails for: what is worse, or, given thresholds, what is worse by more than they allow.
+
+    Raises:
+        UsageError: a threshold's metric was compared nowhere.
+    """
+    worse = [one for one in judged if one.verdict == "worse"]
+    if not thresholds:
+        return worse
+    for threshold in thresholds:
+        if not any(one.comparison.quantity.name == threshold.name for one in judged):
+            raise UsageError(f"--fail-if '{threshold.text}' cannot be judged: {threshold.name} was compared nowhere")
+    return [one for one in worse if any(_exceeds(one, threshold) for threshold in thresholds)]
+
+
+def _exceeds(one: Judged, threshold: Threshold) -> bool:
+    if one.comparison.quantity.name != threshold.name:
+        return False
+    return one.change >= threshold.change if threshold.change > 0 else one.change <= threshold.change
+
+
+def _p_value(comparison: Comparison) -> float:
+    difference, quantity = comparison.difference, comparison.quantity
+    if difference.effect is None:
+        return math.nan
+    if difference.p is not None:
+        return difference.p
+    return difference.effect.p_value(quantity.bounds()[1] if quantity.beyond_margin else 0.0)
+
+
+def _judged(comparison: Comparison, p: float, alone: float, level: float) -> Judged:
+    effect, quantity = comparison.difference.effect, comparison.quantity
+    if effect is None:
+        return Judged(comparison, math.nan, math.nan, math.nan, math.nan, math.nan, "inconclusive")
+    low, high = effect.interval()
+    least, most = quantity.bounds()
+    verdict: Verdict = "inconclusive"
+    if least <= low and high <= most:
+        verdict = "equivalent"
+    elif p <= level:
+        verdict = "better" if effect.value * comparison.better > 0 else "worse"
+    size = effect.detectable(alone, rise=comparison.better < 0) + (most if quantity.beyond_margin else 0.0)
+    detectable = quantity.natural(-comparison.better * size)
+    change, low, high = (quantity.natural(bound) for bound in (effect.value, low, high))
+    return Judged(comparison, change, low, high, p, detectable, verdict)

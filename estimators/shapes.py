@@ -1,0 +1,13 @@
+"""Between one number per sample, [K, B], and values that have event axes behind those two."""
+
+from torch import Tensor
+
+
+def as_events(weight: Tensor, like: Tensor) -> Tensor:
+    """Give a [K, B] weight trailing axes, so that it multiplies values [K, B, event]."""
+    return weight.reshape(weight.shape + (1,) * (like.dim() - weight.dim()))
+
+
+def sum_events(value: Tensor) -> Tensor:
+    """Sum over the event axes: [K, B, event] to [K, B]."""
+    return value.flatten(2).sum(2) if value.dim() > 2 else value

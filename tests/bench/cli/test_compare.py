@@ -1,0 +1,99 @@
+"""`bench compare` as a user meets it, on real runs: seeds do not matter, a fifth more noise does."""
+
+import csv
+import io
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.bench.cli.conftest import Outcome
+from tests.bench.compare.noisy import NoisyReinforce
+
+Bench = Callable[..., Outcome]
+
+NOISY = "tests.bench.compare.noisy:NoisyReinforce"
+TOYS = (
+    "run", "--task", "gaussian-cosine", "--task", "bernoulli-quadratic", "--estimator", NOISY, "--no-train",
+    "--replicates", "8000",
+)  # fmt: skip
+VAE = (
+    "run", "--task", "vae-mnist(data=5k, latent=2, hidden=8, depth=1)", "--estimator",
+    "tests.bench.compare.noisy:NoisyReparam", "--steps", "10", "--checkpoints", "2", "--replicates", "1500",
+    "--batch-size", "10", "--evaluation-samples", "2",
+)  # fmt: skip
+
+
+def rows(outcome: Outcome) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(outcome.out)))
+
+
+def test_another_seed_is_not_worse_and_a_fifth_more_noise_is(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bench(*TOYS, "--out", "base").code == 0
+    assert bench(*TOYS, "--out", "other", "--seeds", "1").code == 0
+    monkeypatch.setattr(NoisyReinforce, "extra", 0.2)
+    assert bench(*TOYS, "--out", "noisy", "--seeds", "1").code == 0
+
+    same = bench("compare", "base", "other", "--format", "csv")
+    assert same.code == 0, same.out
+    assert {row["verdict"] for row in rows(same)} <= {"equivalent", "inconclusive"}
+
+    worse = bench("compare", "base", "noisy")
+    assert worse.code == 1
+    assert "2 worse, 0 better" in worse.out
+    gate = ("compare", "base", "noisy", "--fail-if", "variance:+60%", "--format")
+    found = [row for row in rows(bench(*gate, "csv")) if row["metric"] == "variance"]
+    for row in found:
+        assert float(row["ci_low"]) < 0.2 < float(row["ci_high"])
+    passed = bench(*gate, "json")
+    assert (passed.code, json.loads(passed.out)["failing"]) == (0, 0)
+    assert bench("compare", "noisy", "base").code == 0
+
+
+def test_vae_before_training_shows_the_noise(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bench(*VAE, "--out", "base").code == 0
+    assert bench(*VAE, "--out", "other", "--seeds", "1").code == 0
+    assert bench("compare", "base", "other").code == 0
+    monkeypatch.setattr(NoisyReinforce, "extra", 0.2)
+    assert bench(*VAE, "--out", "noisy").code == 0
+    outcome = bench("compare", "base", "noisy", "--format", "csv")
+    assert outcome.code == 1
+    verdicts = {(row["metric"], row["step"], row["group"]): row["verdict"] for row in rows(outcome)}
+    assert verdicts["variance", "0", "guide"] == verdicts["variance", "0", "model"] == "worse"
+    # One training on each side says nothing about trainings.
+    assert verdicts["test_elbo", "", ""] == "inconclusive"
+
+
+def test_committed_results_are_read_by_revision(bench: Bench) -> None:
+    toy = ("run", "--task", "gaussian-quadratic", "--estimator", "reparam", "--no-train", "--replicates", "40")
+    assert bench(*toy, "--out", "kept").code == 0
+    git = ["git", "-c", "user.name=n", "-c", "user.email=n@example.org"]
+    for command in (["init", "-q"], ["add", "kept"], ["commit", "-q", "-m", "kept"]):
+        subprocess.run([*git, *command], check=True)
+    outcome = bench("compare", "HEAD:kept", "kept")
+    assert outcome.code == 0
+    assert "0 worse" in outcome.out
+    assert "identical" in outcome.out
+    assert "no folder nothing" in bench("compare", "HEAD:nothing", "kept").err
+    missing = bench("compare", "gone:kept", "kept")
+    assert (missing.code, "neither a folder nor a git revision" in missing.err) == (5, True)
+
+
+def test_mistakes_end_with_one_sentence(bench: Bench) -> None:
+    toy = ("run", "--task", "gaussian-quadratic", "--no-train", "--replicates", "40", "--estimator")
+    assert bench(*toy, "reparam", "--out", "a").code == 0
+    assert bench(*toy, "reinforce", "--out", "b").code == 0
+    Path("empty").mkdir()
+    for arguments, code, sentence in (
+        (("a", "b"), 2, "no experiment in common"),
+        (("a", "nowhere"), 5, "does not exist"),
+        (("a", "empty"), 5, "no finished cell"),
+        (("a", "a", "--fail-if", "variance"), 2, "not a threshold"),
+        (("a", "a", "--fail-if", "test_elbo:-1"), 2, "compared nowhere"),
+    ):
+        outcome = bench("compare", *arguments)
+        assert (outcome.code, sentence in outcome.err) == (code, True), outcome.err
+    paired = bench("compare", "a", "b", "--pair", "reparam=reinforce")
+    assert "reparam" in paired.out

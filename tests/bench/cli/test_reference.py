@@ -1,0 +1,29 @@
+"""`bench reference` as a user meets it."""
+
+from collections.abc import Callable
+
+from tests.bench.cli.conftest import Outcome
+
+Bench = Callable[..., Outcome]
+
+
+def test_write_then_check_then_find_a_change(bench: Bench) -> None:
+    assert bench("reference", "--write", "--estimator", "pathwise", "--folder", "kept").code == 0
+    same = bench("reference", "--estimator", "reparam", "--folder", "kept")
+    assert (same.code, "0 moments changed" in same.out) == (0, True), same.out
+    missing = bench("reference", "--estimator", "enumerate", "--folder", "kept")
+    assert (missing.code, "--write --estimator enumerate" in missing.out) == (1, True)
+    assert bench("reference", "--write", "--estimator", "enumerate", "--folder", "kept").code == 0
+    with open("kept/moments.csv") as file:
+        text = file.read()
+    assert "reparam" in text  # writing one estimator keeps the others
+    changed = [line.replace(",0,0,0,", ",1,0.9,1.1,") if ",enumerate," in line else line for line in text.splitlines()]
+    with open("kept/moments.csv", "w") as file:
+        file.write("\n".join(changed))
+    found = bench("reference", "--estimator", "enumerate", "--folder", "kept")
+    assert (found.code, "variance was 1 and is 0" in found.out) == (1, True)
+
+
+def test_without_a_table_it_says_what_to_do(bench: Bench) -> None:
+    outcome = bench("reference", "--estimator", "reparam")
+    assert (outcome.code, "bench reference --write" in outcome.err) == (5, True)

@@ -1,0 +1,196 @@
+"""`bench run` as a user meets it: what it prints, what it writes, and how it ends when something is wrong."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import bench as varbench
+from tests.bench.cli.conftest import Outcome
+
+Bench = Callable[..., Outcome]
+
+TOY = ("--task", "gaussian-quadratic", "--estimator", "reinforce", "--no-train", "--replicates", "400")
+TINY_VAE = "vae-mnist(data=5k, latent=2, hidden=8, depth=1)"
+
+
+def test_run_writes_a_record_and_prints_its_table(bench: Bench) -> None:
+    outcome = bench("run", *TOY)
+    assert outcome.code == 0, outcome.err
+    for word in ("relative bias", "variance", "SNR", "guide.loc", "guide.scale", "exact", "next:"):
+        assert word in outcome.out
+    results = varbench.load("results")
+    found = results.gradients.query("group == 'guide.loc' and metric == 'variance'").iloc[0]
+    # c = −2, σ = 1: c⁴ + 14 c² + 15 = 87 (Mohamed et al. 2020). Kurtosis makes ±40% five standard errors of 400 draws.
+    assert found.value == pytest.approx(87, rel=0.4)
+    assert found.n == 400
+
+
+def test_closed_form_variances_lie_in_the_intervals(bench: Bench) -> None:
+    outcome = bench(
+        "run", "--task", "gaussian-quadratic", "--estimator", "reinforce", "--estimator", "reparam", "--no-train",
+        "--replicates", "100000",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    rows = varbench.load("results").gradients.set_index(["estimator", "group", "metric"])
+    exact = {
+        ("reinforce", "guide.loc"): 87.0,
+        ("reinforce", "guide.scale"): 346.0,
+        ("reparam", "guide.loc"): 4.0,
+        ("reparam", "guide.scale"): 24.0,
+    }
+    for (estimator, group), variance in exact.items():
+        row = rows.loc[(estimator, group, "variance")]
+        # Four intervals at 95% would fail one time in five; twice their width fails less than once in 2000.
+        assert abs(row.value - variance) < 2 * max(row.ci_high - row.value, row.value - row.ci_low)
+        bias = rows.loc[(estimator, group, "bias")]
+        assert bias.ci_low == 0
+
+
+def test_naive_evidence_bias_shrinks_as_one_over_samples(bench: Bench) -> None:
+    outcome = bench(
+        "run", "--task", "linear-gaussian(dim=1)", "--estimator", "naive-mc", "--samples", "10,100", "--no-train",
+        "--replicates", "10000", "--batch-size", "8",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    rows = varbench.load("results").gradients.query("group == 'model' and metric == 'bias_evidence'")
+    ten, hundred = (rows.query(f"samples == {samples}").iloc[0] for samples in (10, 100))
+    ratio = ten.value / hundred.value
+    error = ratio * ((ten.se / ten.value) ** 2 + (hundred.se / hundred.value) ** 2) ** 0.5
+    assert ten.ci_low > 0
+    # 1/M, plus the next order at M = 10: within four standard errors of ten, and never as slow as 1/√M.
+    assert ratio == pytest.approx(10, abs=4 * error + 2)
+    assert ratio > 5
+
+
+def test_a_second_identical_run_is_a_hit(bench: Bench) -> None:
+    first = bench("run", *TOY)
+    record = next(Path("results").glob("*/*/record.json"))
+    before = (record.stat().st_mtime_ns, record.read_bytes())
+    second = bench("run", *TOY)
+    assert second.code == 0
+    assert "done already" in second.err
+    assert second.out == first.out
+    assert (record.stat().st_mtime_ns, record.read_bytes()) == before
+    assert len(list(Path("results/runs").iterdir())) == 1
+
+
+def test_rerun_all_runs_again(bench: Bench) -> None:
+    bench("run", *TOY)
+    record = next(Path("results").glob("*/*/record.json"))
+    before = json.loads(record.read_text())["run"]
+    assert bench("run", *TOY, "--rerun", "all").code == 0
+    assert json.loads(record.read_text())["run"] != before
+
+
+def test_dry_run_says_what_would_run_and_runs_nothing(bench: Bench) -> None:
+    outcome = bench("run", *TOY, "--samples", "1,5", "--seeds", "0-2", "--dry-run")
+    assert outcome.code == 0
+    assert "6 of 6 cells would run" in outcome.out
+    assert not Path("results").exists()
+
+
+def test_training_improves_the_bound_on_digits_and_compares_at_shared_parameters(bench: Bench) -> None:
+    outcome = bench(
+        "run", "--task", TINY_VAE, "--estimator", "reinforce-loo", "--estimator", "reparam", "--samples", "2",
+        "--steps", "150", "--guide-lr", "0.003", "--model-lr", "0.01", "--replicates", "60", "--evaluation-samples", "10",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "reference trajectory" in outcome.out
+    results = varbench.load("results")
+    assert (results.final.test_log_likelihood > results.final.test_elbo).all()
+    assert (results.final.test_elbo > -230).all()
+    last = results.gradients.query("step == 150 and group == 'guide' and metric == 'variance'").set_index("estimator")
+    assert last.loc["reinforce-loo"].ci_low > 5 * last.loc["reparam"].ci_high
+    training = results.training
+    for _, rows in training.groupby("cell"):
+        assert rows.objective.iloc[-10:].mean() > rows.objective.iloc[:10].mean()
+
+
+def test_divergence_is_recorded_with_its_step(bench: Bench) -> None:
+    outcome = bench(
+        "run", "--task", "gaussian-quadratic", "--estimator", "reinforce", "--optimizer", "sgd", "--guide-lr", "1e6",
+        "--steps", "200", "--replicates", "40",
+    )  # fmt: skip
+    assert outcome.code == 0
+    assert "diverged" in outcome.out
+    final = varbench.load("results").final.iloc[0]
+    assert final.status == "diverged"
+    assert 0 <= final.diverged_at < 200
+
+
+def test_config_file_and_command_line_win_in_that_order(bench: Bench) -> None:
+    Path("sweep.toml").write_text(
+        'task = "gaussian-quadratic"\nestimator = ["reinforce", "reparam"]\nsamples = [1, 5]\nno-train = true\n'
+    )
+    assert "4 of 4" in bench("run", "--config", "sweep.toml", "--dry-run").out
+    assert "2 of 2" in bench("run", "--config", "sweep.toml", "--samples", "3", "--dry-run").out
+    Path("sweep.toml").write_text("stepz = 3\n")
+    outcome = bench("run", "--config", "sweep.toml")
+    assert outcome.code == 2
+    assert "did you mean 'steps'" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--task", "vae-mnst", "--estimator", "reinforce"), 2, "did you mean 'vae-mnist'"),
+        (("--task", "vae-mnist", "--estimator", "reinforc"), 2, "did you mean 'reinforce'"),
+        (("--task", "gaussian-quadratic(kk=2)", "--estimator", "reinforce"), 2, "no parameter 'kk'"),
+        (("--task", "gaussian-quadratic(k=two)", "--estimator", "reinforce"), 2, "'k' must be a number"),
+        (("--task", "gaussian-quadratic(k=2", "--estimator", "reinforce"), 2, "is not of the form"),
+        (("--task", "bernoulli-quadratic", "--estimator", "reparam"), 2, "needs reparameterizable latents"),
+        (("--task", "gaussian-quadratic", "--estimator", "reinforce-loo", "--samples", "1"), 2, "at least 2 samples"),
+        (("--task", "gaussian-quadratic", "--estimator", "iwae"), 2, "needs log p(x, z)"),
+        (("--task", "gaussian-quadratic", "--estimator", "reinforce", "--schedule", "cosine"), 2, "no schedule"),
+        (("--task", "gaussian-quadratic", "--estimator", "reinforce", "--samples", "5-1"), 2, "runs backwards"),
+        (("--task", "gaussian-quadratic", "--estimator", "no.module:Thing"), 2, "not installed"),
+        (("--task", "gaussian-quadratic"), 2, "--estimator"),
+        (("--task", "vae-mnist(data=full)", "--estimator", "reinforce"), 4, "bench data fetch mnist"),
+        (("--task", "gaussian-quadratic", "--estimator", "reinforce", "--device", "cuda"), 4, "--device cuda"),
+        ((*TOY, "--out", "file/results"), 5, "--out"),
+    ],
+)
+def test_what_is_wrong_gets_one_sentence_and_its_exit_code(
+    bench: Bench, arguments: tuple[str, ...], code: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    Path("file").write_text("not a folder")
+    outcome = bench("run", *arguments)
+    assert outcome.code == code, outcome.err
+    assert words in outcome.err
+    assert "Traceback" not in outcome.err
+    assert not Path("results").exists()
+
+
+def test_a_cell_that_fails_is_recorded_and_the_others_go_on(bench: Bench) -> None:
+    Path("broken.py").write_text(
+        "from estimators.reinforce import Reinforce\n"
+        "from estimators.base import Estimator\n"
+        "class Broken(Estimator):\n"
+        "    targets = ('expectation',)\n"
+        "    formula = paper = 'none'\n"
+        "    def estimate(self, task, x, samples):\n"
+        "        raise RuntimeError('out of luck')\n"
+    )
+    options = ("--task", "gaussian-quadratic", "--estimator", "broken:Broken", "--estimator", "reinforce", "--no-train")
+    outcome = bench("run", *options, "--replicates", "40")
+    assert outcome.code == 3
+    assert "1 of 2 cells failed" in outcome.err
+    statuses = varbench.load("results").final.set_index("estimator").status
+    assert statuses["broken:Broken"] == "failed"
+    assert statuses["reinforce"] == "done"
+    again = bench("run", *options, "--replicates", "40")
+    assert "--rerun failed" in again.err
+
+
+def test_a_corrupt_record_is_set_aside_and_the_cell_runs_again(bench: Bench) -> None:
+    bench("run", *TOY)
+    record = next(Path("results").glob("*/*/record.json"))
+    record.write_text('{"half of')
+    assert bench("table").code == 5
+    outcome = bench("run", *TOY)
+    assert outcome.code == 0
+    assert "is not a readable record" in outcome.err
+    assert record.with_name("record.json.corrupt-1").read_text() == '{"half of'

@@ -1,0 +1,110 @@
+import io
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from bench.cli import cli
+from bench.errors import BenchError, ResultsError, UsageError
+from bench.results.columns import TABLES
+from bench.results.store import Store
+from tests.bench.results.samples import RUN, cell, gradient, record
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "results")
+    store.write(record())
+    other = cell(estimator="reinforce", estimator_parameters={})
+    store.write(record(other, gradients=[gradient("variance", 40.0), gradient("snr", 0.5)]))
+    store.write_run(RUN)
+    return store
+
+
+def _table(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["table", *map(str, arguments)], catch_exceptions=False)
+
+
+def test_the_usual_table_compares_estimators(store: Store) -> None:
+    result = _table(store.folder)
+    lines = [re.split(r"\s{2,}", line) for line in result.stdout.splitlines()]
+    assert lines[0] == ["vae-mnist(hidden=200) · gradient, guide"]
+    assert lines[1][:6] == ["estimator", "target", "step", "seeds", "relative_bias", "variance (nats²/param²)"]
+    assert lines[2][:6] == ["rebar(learned=True, temperature=0.3) K=1", "elbo", "100", "1", "–", "2 [1.8, 2.2]"]
+    assert lines[3][0] == "reinforce K=1"
+    assert lines[3][5:7] == ["40 [36, 44]", "0.5 [0.45, 0.55]"]
+    assert lines[5] == ["vae-mnist(hidden=200) · gradient, model"]
+    assert "next: `bench table" in result.stderr
+
+
+@pytest.mark.parametrize("what", list(TABLES))
+def test_csv_is_the_tidy_table(store: Store, what: str) -> None:
+    result = _table(store.folder, "--what", what, "--format", "csv")
+    frame = pd.read_csv(io.StringIO(result.stdout))
+    assert list(frame.columns) == [column.name for column in TABLES[what]]
+    assert len(frame) == {"gradients": 6, "training": 2, "final": 2, "runs": 1}[what]
+
+
+@pytest.mark.parametrize("what", list(TABLES))
+@pytest.mark.parametrize(("form", "mark"), [("text", ""), ("markdown", "| --- |"), ("latex", r"\toprule")])
+def test_every_table_has_every_form(store: Store, what: str, form: str, mark: str) -> None:
+    result = _table(store.folder, "--what", what, "--format", form)
+    assert mark in result.stdout
+    assert len(result.stdout.splitlines()) > 1
+
+
+def test_rows_and_columns_are_chosen(store: Store) -> None:
+    arguments = ("--metric", "variance", "--group", "guide", "--columns", "estimator,step, value")
+    result = _table(store.folder, *arguments, "--format", "csv")
+    assert result.stdout.splitlines() == ["estimator,step,value", "rebar,0,1.0", "rebar,100,2.0", "reinforce,100,40.0"]
+    result = _table(store.folder, *arguments)
+    assert [line.split() for line in result.stdout.splitlines()][:2] == [
+        ["estimator", "step", "value"],
+        ["rebar", "0", "1.0"],
+    ]
+
+
+def test_missing_values_are_blank(store: Store) -> None:
+    result = _table(store.folder, "--what", "runs", "--columns", "gpu,git_dirty,cpu", "--format", "markdown")
+    assert result.stdout.splitlines()[-1] == "|  |  | a processor |"
+
+
+def test_cells_without_gradients_are_mentioned(store: Store) -> None:
+    store.write(record(cell(seed=5), status="failed", reason="no", gradients=[]))
+    assert "left out, without gradients: 1 of 3 cells" in _table(store.folder).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--metric", "varience"], "there is no metric 'varience'; did you mean 'variance'"),
+        (["--group", "phi"], "there is no group 'phi'; there are "),
+        (["--columns", "estimator,valu"], "there is no column 'valu'; did you mean 'value'"),
+        (["--what", "final", "--metric", "variance"], "final has none"),
+    ],
+)
+def test_what_does_not_exist_is_refused(store: Store, arguments: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        _table(store.folder, *arguments)
+
+
+def test_damage_is_an_error_unless_told_otherwise(store: Store) -> None:
+    store.write(record(cell(seed=1))).write_text("{")
+    with pytest.raises(ResultsError, match="not a readable record"):
+        _table(store.folder)
+    assert _table(store.folder, "--skip-unreadable").exit_code == 0
+
+
+def test_no_rows_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match=r"there are no finished cells in .*: `bench run"):
+        _table(tmp_path)
+    store = Store(tmp_path)
+    store.write(record(status="failed", gradients=[], training=[]))
+    with pytest.raises(BenchError, match=r"no cell in .* has rows of training: `bench status"):
+        _table(tmp_path, "--what", "training")
+
+
+def test_the_examples_in_the_help_keep_their_lines() -> None:
+    assert "\n  bench table results/vae-mnist --what training --format csv > training.csv\n" in _table("--help").stdout

@@ -1,0 +1,52 @@
+"""`--fail-if` thresholds."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.compare.quantities import QUANTITIES, parse_threshold, with_thresholds
+from bench.errors import UsageError
+
+
+def test_thresholds_are_margins_too() -> None:
+    threshold = parse_threshold(" variance : +25% ")
+    assert (threshold.name, threshold.change) == ("variance", 0.25)
+    changed = with_thresholds([threshold, parse_threshold("test_elbo:-2")])
+    assert changed["variance"].margin == 0.25
+    assert changed["test_elbo"].margin == 2
+    assert changed["train_elbo"] == QUANTITIES["train_elbo"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("variance", "not a threshold"),
+        ("variance:10%", "not a threshold"),
+        ("variance:+ten%", "not a threshold"),
+        ("varience:+10%", "did you mean 'variance'"),
+        ("variance:+10", "write a %"),
+        ("test_elbo:-1%", "leave the % out"),
+        ("variance:-10%", "that would be better; write variance:\\+10%"),
+        ("test_elbo:+1", "that would be better; write test_elbo:-1"),
+        ("completed:-1", "not compared"),
+    ],
+)
+def test_other_forms_are_refused_with_the_reason(text: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        parse_threshold(text)
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    try:
+        assert parse_threshold(text).name in QUANTITIES
+    except UsageError as error:
+        assert str(error)
+
+
+@given(st.sampled_from(list(QUANTITIES)), st.floats(-5, 5))
+def test_a_natural_change_has_the_sign_of_the_change(name: str, change: float) -> None:
+    natural = QUANTITIES[name].natural(change)
+    assert math.copysign(1, natural) == math.copysign(1, change) or change == 0

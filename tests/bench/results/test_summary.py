@@ -1,0 +1,74 @@
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bench.results.schema import Final
+from bench.results.store import Store
+from bench.results.summary import final_blocks, gradient_blocks, mean_over_seeds
+from bench.results.tables import load
+from tests.bench.results.samples import TRAINING, cell, gradient, record
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+def test_a_line_has_the_last_step_with_its_interval(store: Store) -> None:
+    store.write(record())
+    blocks = gradient_blocks(load(store.folder), ["variance", "evaluations", "bias"], ["guide", "model", "absent"])
+    assert [block.title for block in blocks] == [
+        "vae-mnist(hidden=200) · gradient, guide",
+        "vae-mnist(hidden=200) · gradient, model",
+    ]
+    assert blocks[0].headers[4:] == ["variance (nats²/param²)", "evaluations", "bias (nats/param)"]
+    name = "rebar(learned=True, temperature=0.3) K=1"
+    assert blocks[0].lines == [[name, "elbo", "100", "1", "2 [1.8, 2.2]", "1", "–"]]
+    assert blocks[1].lines[0][4] == "3 [2.7, 3.3]"
+
+
+def test_seeds_become_their_mean_with_students_interval(store: Store) -> None:
+    values = [1.0, 2.0, 4.0]
+    for seed, value in enumerate(values):
+        store.write(record(cell(seed=seed), gradients=[gradient("variance", value)]))
+    low, high = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
+    assert mean_over_seeds(values) == pytest.approx((np.mean(values), low, high))
+    [block] = gradient_blocks(load(store.folder), ["variance"], ["guide"])
+    assert block.lines[0][3:] == ["3", f"2.333 [{low:.4g}, {high:.4g}]"]
+
+
+def test_an_infinite_seed_is_seen_in_the_mean() -> None:
+    mean, low, high = mean_over_seeds([1.0, math.inf])
+    assert mean == math.inf
+    assert math.isnan(low)
+    assert math.isnan(high)
+
+
+def test_cells_that_differ_in_a_setting_are_told_apart(store: Store) -> None:
+    plain = "rebar(learned=True, temperature=0.3) K=1"
+    store.write(record())
+    store.write(record(cell(training=replace(TRAINING, guide_lr=0.1))))
+    store.write(record(cell(samples=5)))
+    [block, _] = gradient_blocks(load(store.folder), ["variance"], ["guide", "model"])
+    assert [line[0] for line in block.lines] == [
+        f"{plain} training_guide_lr=0.01",
+        f"{plain} training_guide_lr=0.1",
+        plain.replace("K=1", "K=5"),
+    ]
+
+
+def test_final_values_have_the_unit_and_count_what_became_of_the_seeds(store: Store) -> None:
+    store.write(record())
+    store.write(record(cell(seed=1), final=Final("nats per datapoint", 100, test_elbo=-183.0, test_elbo_se=0.5)))
+    store.write(record(cell(seed=2), status="diverged", final=Final("nats per datapoint", 7, diverged_at=7)))
+    store.write(record(cell(samples=5), final=None))
+    [block] = final_blocks(load(store.folder))
+    assert block.title == "vae-mnist(hidden=200) · final, nats per datapoint"
+    assert block.headers == ["estimator", "seeds", "test_elbo", "seconds_per_step"]
+    _, low, high = mean_over_seeds([-181.0, -183.0])
+    assert block.lines[0][1:] == ["2 done, 1 diverged", f"-182 [{low:.4g}, {high:.4g}]", "0.03"]
+    assert block.lines[1][1:] == ["1 done", "–", "–"]

@@ -1,0 +1,76 @@
+"""Ids of cells: equal settings have equal ids, any other setting another, and the record gives the cell back."""
+
+import json
+import re
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.settings import Cell, Measurement, Training, cell_from_identity, cell_id
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+parameters = st.dictionaries(
+    st.text(max_size=8), st.one_of(st.booleans(), st.integers(), numbers, st.text(), st.none())
+)
+trainings = st.builds(Training, st.integers(0), st.integers(1), st.just("adam"), numbers, numbers, st.text())
+measurements = st.builds(
+    Measurement,
+    st.sampled_from(["own", "shared"]),
+    st.none() | st.integers(1),
+    st.integers(1),
+    numbers,
+    st.integers(1),
+    st.integers(1),
+)
+cells = st.builds(
+    Cell,
+    task=st.text(min_size=1),
+    task_parameters=parameters,
+    task_version=st.integers(1),
+    estimator=st.text(min_size=1),
+    estimator_parameters=parameters,
+    estimator_version=st.integers(1),
+    samples=st.integers(1),
+    seed=st.integers(0),
+    dataset=st.text(),
+    dtype=st.sampled_from(["float32", "float64"]),
+    device=st.sampled_from(["cpu", "cuda"]),
+    training=trainings,
+    measurement=measurements,
+)
+
+
+@given(cells)
+def test_a_cell_survives_json(cell: Cell) -> None:
+    again = cell_from_identity(json.loads(json.dumps(cell.identity())))
+    assert again == cell
+    assert again.id == cell.id
+
+
+@given(cells, st.randoms())
+def test_the_order_of_keys_does_not_matter(cell: Cell, random: Any) -> None:
+    def shuffled(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        keys = list(value)
+        random.shuffle(keys)
+        return {key: shuffled(value[key]) for key in keys}
+
+    assert cell_id(shuffled(cell.identity())) == cell.id
+
+
+@given(cells, cells)
+def test_other_cells_have_other_ids(first: Cell, second: Cell) -> None:
+    # Python's 1, 1.0 and True are equal; JSON's are not, and neither are the ids.
+    assert (first.id == second.id) == (
+        json.dumps(first.identity(), sort_keys=True) == json.dumps(second.identity(), sort_keys=True)
+    )
+
+
+@given(cells)
+def test_a_folder_is_one_level_below_the_task_whatever_the_names(cell: Cell) -> None:
+    task, slash, folder = cell.folder.partition("/")
+    assert slash == "/"
+    assert task
+    assert re.fullmatch(r"[^/\\:\s]+-K\d+-seed\d+-[0-9a-f]{16}", folder)

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import Size
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, VonMises
+
+from estimators import families
+from tests.estimators.families.test_draws import ALL, double
+
+
+@pytest.mark.parametrize("kappa", [0.01, 1.0, 30.0, 700.0])
+def test_von_mises_density(kappa: float):
+    z = torch.linspace(-3.1, 3.1, 9, dtype=torch.float64)
+    actual = families.log_prob(VonMises(double(0.4), double(kappa)), z)
+    np.testing.assert_allclose(actual, stats.vonmises.logpdf(z, kappa, 0.4), rtol=1e-12)
+
+
+def test_multivariate_normal_density():
+    torch.manual_seed(0)
+    factor = torch.randn(5, 3, 3, dtype=torch.float64).tril() + 3 * torch.eye(3, dtype=torch.float64)
+    loc, z = torch.randn(5, 3, dtype=torch.float64), torch.randn(2, 5, 3, dtype=torch.float64)
+    actual = families.log_prob(MultivariateNormal(loc, scale_tril=factor), z)
+    assert actual.shape == (2, 5)
+    for row in range(5):
+        covariance = (factor[row] @ factor[row].T).numpy()
+        expected = stats.multivariate_normal.logpdf(
+            z[:, row],
+            loc[row].numpy(),
+            covariance,  # pyright: ignore[reportArgumentType]
+        )
+        np.testing.assert_allclose(actual[:, row], expected)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_detached_copy(name: str):
+    source = ALL[name]
+    parameters = {
+        key: getattr(source, key).clone().requires_grad_()
+        for key in source.arg_constraints
+        if key in {"loc", "scale", "scale_tril", "rate", "concentration", "concentration1", "concentration0"}
+        or key in {"low", "high"}
+        or (key == "logits")
+    }
+    distribution: Distribution = type(source)(**parameters, validate_args=False) if parameters else source
+    value = families.sample(distribution, Size((3,))).detach()
+    attached, detached = families.log_prob(distribution, value), families.log_prob(families.detach(distribution), value)
+    torch.testing.assert_close(attached.detach(), detached)
+    assert type(families.detach(distribution)) is type(source)
+    assert not detached.requires_grad
+    assert attached.requires_grad
+
+
+def test_independent_sums_and_detaches():
+    normal = Independent(Normal(double(0, 1).requires_grad_(), double(1, 2)), 1)
+    detached = families.detach(normal)
+    value = double(0.3, -0.2)
+    torch.testing.assert_close(families.log_prob(detached, value), normal.log_prob(value).detach())
+    assert not families.log_prob(detached, value).requires_grad
