@@ -53,6 +53,8 @@ def parse_spec(text: str) -> Spec:
 
 
 def _parse_value(text: str) -> Value:
+    if text[0] in "'\"":
+        return text[1:-1]
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     try:

@@ -43,6 +43,23 @@ INDEX: Final[dict[str, tuple[str, str]]] = {
     "piwae": ("estimators.piwae:PIWAE", "one tight bound for the model, several looser ones for the guide"),
     "ciwae": ("estimators.ciwae:CIWAE", "combination of ELBO and importance-weighted bound"),
     "renyi": ("estimators.renyi:Renyi", "variational Rényi bound"),
+    "gumbel-softmax": ("estimators.gumbel_softmax:GumbelSoftmax", "pathwise through relaxed discrete latents (biased)"),
+    "st-gumbel-softmax": (
+        "estimators.st_gumbel_softmax:STGumbelSoftmax",
+        "hard sample forward, the relaxed one's Jacobian back (biased)",
+    ),
+    "straight-through": (
+        "estimators.straight_through:StraightThrough",
+        "hard sample forward, the mean's Jacobian back (biased)",
+    ),
+    "reinmax": ("estimators.reinmax:ReinMax", "straight-through to second order (biased)"),
+    "gumbel-rao": (
+        "estimators.gumbel_rao:GumbelRao",
+        "straight-through Gumbel-softmax, its noise averaged out (biased)",
+    ),
+    "rebar": ("estimators.rebar:Rebar", "score function, relaxed control variate"),
+    "relax": ("estimators.relax:Relax", "score function, learned control variate of a relaxed sample"),
+    "muprop": ("estimators.muprop:MuProp", "score function, Taylor series at the mean as control variate"),
     "enumerate": ("estimators.enumerate:Enumerate", "exact gradient by enumeration of discrete latents"),
     "spsa": ("estimators.spsa:SPSA", "simultaneous perturbation of the guide's distribution parameters"),
     "evolution-strategies": (

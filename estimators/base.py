@@ -44,6 +44,7 @@ class Estimator(nn.Module, ABC):
         latents: what every latent site must be.
         minimum_samples: the fewest samples K that it is defined for.
         trains_guide: whether φ receives a gradient at all.
+        guide_follows_target: whether φ's gradient is that of the target; False where φ follows an aim of its own.
         zero_variance: where theory proves that the gradient has no variance: `always`; at a guide that is the
             `posterior` (its φ part); on a cost that is `quadratic` in Gaussian latents.
         version: raised when a change makes earlier results incomparable.
@@ -56,6 +57,7 @@ class Estimator(nn.Module, ABC):
     latents: Literal["any", "reparameterizable", "enumerable"] = "any"
     minimum_samples: int = 1
     trains_guide: bool = True
+    guide_follows_target: bool = True
     zero_variance: ClassVar[Literal["always", "posterior", "quadratic"] | None] = None
     version: ClassVar[int] = 1
     formula: ClassVar[str]

@@ -75,7 +75,7 @@ class Reparameterized(Draw):
         self.samples, self.noise = samples, noise
 
     def value(self, site: str, distribution: Distribution) -> Tensor:
-        return families.sample(distribution, _sample_shape(distribution, self.samples), self.noise)
+        return families.sample(distribution, sample_shape(distribution, self.samples), self.noise)
 
 
 @final
@@ -88,7 +88,7 @@ class Detached(Draw):
 
     def value(self, site: str, distribution: Distribution) -> Tensor:
         with torch.no_grad():
-            return families.sample(distribution, _sample_shape(distribution, self.samples), self.noise)
+            return families.sample(distribution, sample_shape(distribution, self.samples), self.noise)
 
 
 @final
@@ -100,7 +100,7 @@ class PathwiseOrDetached(Draw):
         self.samples, self.noise = samples, noise
 
     def value(self, site: str, distribution: Distribution) -> Tensor:
-        value = families.sample(distribution, _sample_shape(distribution, self.samples), self.noise)
+        value = families.sample(distribution, sample_shape(distribution, self.samples), self.noise)
         return value if families.reparameterizable(distribution) else value.detach()
 
     def score(self) -> Tensor | None:
@@ -131,10 +131,10 @@ class _Probe(Draw):
 
     def value(self, site: str, distribution: Distribution) -> Tensor:
         with torch.no_grad():
-            return families.sample(distribution, _sample_shape(distribution, 1))
+            return families.sample(distribution, sample_shape(distribution, 1))
 
 
-def _sample_shape(distribution: Distribution, samples: int) -> Size:
+def sample_shape(distribution: Distribution, samples: int) -> Size:
     """Add the sample axis to a [B] distribution; a [K, B] one has it already."""
     return Size(()) if len(distribution.batch_shape) > 1 else Size((samples,))
 

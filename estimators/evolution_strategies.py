@@ -9,6 +9,7 @@ from torch.distributions import Distribution, Independent, Normal
 
 from estimators.base import evaluate
 from estimators.draw import Draw, probe
+from estimators.parameters import unwrapped
 from estimators.perturbation import Perturbation
 from tasks.base import Target, Task
 
@@ -41,10 +42,8 @@ class EvolutionStrategies(Perturbation):
 
     def exact(self, task: Task, x: Tensor, samples: int) -> Tensor | None:
         sites = list(probe(task.guide, x[:1]).sites.values())
-        base = sites[0].distribution
-        if len(sites) > 1 or sites[0].value[0, 0].numel() > 1 or not isinstance(base, Independent):
-            return None
-        if not isinstance(base.base_dist, Normal):
+        single = len(sites) == 1 and sites[0].distribution.event_shape == (1,)
+        if not single or not isinstance(unwrapped(sites[0].distribution), Normal):
             return None
         draw = _Smoothed(self.size)
         f = evaluate(task, x, draw).f
@@ -65,8 +64,8 @@ class _Smoothed(Draw):
         self.mass = torch.as_tensor(mass.reshape(-1))
 
     def __call__(self, site: str, distribution: Distribution) -> Tensor:
-        assert isinstance(distribution, Independent) and isinstance(distribution.base_dist, Normal)
-        normal = distribution.base_dist
+        normal = unwrapped(distribution)
+        assert isinstance(normal, Normal)
         _, by_loc, by_scale = (node.to(normal.loc) for node in self.nodes)
         moved = Normal(
             normal.loc + self.size * by_loc, normal.scale * (self.size * by_scale).exp(), validate_args=False
@@ -74,6 +73,6 @@ class _Smoothed(Draw):
         return super().__call__(site, Independent(moved, 1, validate_args=False))
 
     def value(self, site: str, distribution: Distribution) -> Tensor:
-        assert isinstance(distribution, Independent) and isinstance(distribution.base_dist, Normal)
-        normal = distribution.base_dist
+        normal = unwrapped(distribution)
+        assert isinstance(normal, Normal)
         return normal.loc + normal.scale * self.nodes[0].to(normal.loc)

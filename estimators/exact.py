@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Size, Tensor, nn
-from torch.distributions import Independent, Normal
+from torch.distributions import Normal
 from torch.func import functional_call
 
 from estimators.base import evaluate
 from estimators.draw import Reparameterized, Replayed, joint_states, probe
 from estimators.families import Noise, Unsupported
+from estimators.parameters import unwrapped
 from tasks.base import Task
 
 _REACH: Final = 8.0
@@ -65,7 +66,7 @@ def population(task: Task, x: Tensor, samples: int = 1) -> Population | None:
     sites = probe(task.guide, x[:1]).sites
     if len(sites) == 1 and samples in _NODES:
         (site,) = sites.values()
-        if _is_normal(site.distribution) and site.value[0, 0].numel() == 1:
+        if isinstance(unwrapped(site.distribution), Normal) and site.value[0, 0].numel() == 1:
             nodes = _Nodes(_NODES[samples])
             run = evaluate(task, x, Reparameterized(nodes.count, nodes))
             return Population(nodes.mass(run.f).expand_as(run.f), run.f, run.trace.latents, True)
@@ -91,17 +92,18 @@ def mean(task: Task, x: Tensor, samples: int, value: Callable[[Tensor], Tensor])
     found = population(task, x, samples)
     if found is None:
         return None
-    fine = _mean(found, samples, value)
+    fine = mean_over(found, samples, value)
     if not found.grid:
         return fine
-    resolved = (fine - _mean(found.halved(), samples, value)).abs().detach() <= _COARSE
+    resolved = (fine - mean_over(found.halved(), samples, value)).abs().detach() <= _COARSE
     # A factor rather than a replacement, so that the gradient is NaN where the value is.
     return fine * torch.where(resolved, 1.0, math.nan)
 
 
-def _mean(over: Population, samples: int, value: Callable[[Tensor], Tensor]) -> Tensor:
+def mean_over(over: Population, samples: int, value: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return E value(log w_1, …, log w_K) over K independent draws from a population, [B]."""
     index, multiplicity = (
-        torch.as_tensor(array, device=over.mass.device) for array in _choices(len(over.mass), samples)
+        torch.as_tensor(array, device=over.mass.device) for array in choices(len(over.mass), samples)
     )
     batch = over.mass.shape[1]
     points = over.log_weight[index].reshape(samples, -1)
@@ -111,7 +113,7 @@ def _mean(over: Population, samples: int, value: Callable[[Tensor], Tensor]) -> 
 
 # NumPy arrays, since a tensor that is first made inside a torch.func transform must not outlive it.
 @lru_cache(maxsize=16)
-def _choices(count: int, samples: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def choices(count: int, samples: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return every unordered choice of K out of N, [K, S], and how many ordered ones it stands for, [S]."""
     index = np.array(list(combinations_with_replacement(range(count), samples)))
     repeats, run = np.ones(len(index)), np.ones(len(index))
@@ -174,9 +176,3 @@ class _Nodes(Noise):
     def mass(self, like: Tensor) -> Tensor:
         """Return the probability of each node, [N, 1]."""
         return (-0.5 * self.normal(Size((self.count, 1)), like) ** 2).softmax(0)
-
-
-def _is_normal(distribution: object) -> bool:
-    while isinstance(distribution, Independent):
-        distribution = distribution.base_dist
-    return isinstance(distribution, Normal)

@@ -17,7 +17,7 @@ from tasks.base import Draw, GenerativeModel, Task
 
 @final
 class GDReG(Estimator):
-    """φ as `dreg`. θ of the prior: Σ_k [w̃_k ∂_z log (q/p_j) + w̃_k (1−w̃_k) ∂_z log w_k] ∇_θ T_j(ε; θ) at ε = T_j⁻¹(z_k; θ).
+    """φ as `dreg`. The prior's θ: Σ_k [w̃_k ∂_z log (q/p_j) + w̃_k (1−w̃_k) ∂_z log w_k] ∇_θ T_j(ε; θ), ε = T_j⁻¹(z_k).
 
     p_j is the prior's conditional of site j and T_j its own reparameterization: the guide's sample is seen as a draw
     from the prior. It replaces Σ w̃_k ∇_θ log p_j(z_k). The likelihood's θ keeps Σ w̃_k ∇_θ log p(x|z_k).
@@ -27,7 +27,10 @@ class GDReG(Estimator):
 
     targets = ("iwae",)
     latents = "reparameterizable"
-    formula = "φ: Σ_k w̃_k² ∂_z ℓ_k ∇_φ z_k;  prior's θ: Σ_k [w̃_k ∂_z log(q/p) + w̃_k (1−w̃_k) ∂_z ℓ_k] ∇_θ T_p(ε;θ), ε = T_p⁻¹(z_k)"
+    formula = (
+        "φ: Σ_k w̃_k² ∂_z ℓ_k ∇_φ z_k;  "
+        "prior's θ: Σ_k [w̃_k ∂_z log(q/p) + w̃_k (1−w̃_k) ∂_z ℓ_k] ∇_θ T_p(ε; θ), ε = T_p⁻¹(z_k)"
+    )
     paper = "Bauer & Mnih 2021, eq. 10 and 12"
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:

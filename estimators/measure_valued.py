@@ -4,13 +4,14 @@ from typing import final
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent, OneHotCategorical
+from torch.distributions import OneHotCategorical
 
 from estimators import families
 from estimators.base import Estimate, Estimator, Unfit, evaluate
 from estimators.draw import Detached, Site, Trace, probe
 from estimators.families import Unsupported
 from estimators.measures import Derivative, derivatives
+from estimators.parameters import unwrapped
 from tasks.base import Task
 
 
@@ -84,7 +85,5 @@ def _evaluate(task: Task, x: Tensor, trace: Trace, name: str, value: Tensor) -> 
 
 def _own_axes(site: Site) -> torch.Size:
     """Return the axes of one coordinate's value: the classes of a one-hot vector, else none."""
-    inner = site.distribution
-    while isinstance(inner, Independent):
-        inner = inner.base_dist
-    return site.value.shape[-1:] if isinstance(inner, OneHotCategorical) else torch.Size(())
+    one_hot = isinstance(unwrapped(site.distribution), OneHotCategorical)
+    return site.value.shape[-1:] if one_hot else torch.Size(())

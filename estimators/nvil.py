@@ -16,7 +16,7 @@ class NVIL(AnyDraws):
     """(f − ⊥b_ψ(x) − ⊥c) ∇_φ log q; ψ descends (f − b_ψ(x) − c)², and c is a moving average of f over past batches.
 
     b is a network with one hidden layer on x, and a constant where a task observes nothing. `normalise` divides the
-    signal by max(1, σ), σ² a moving average of its square: an adaptive step size for φ, no longer the target's gradient.
+    signal by max(1, σ), σ² a moving average of its square: a step size for φ that adapts, and a bias.
     Detached: z, f and the baselines. Requirements: none. Bias: none, unless `normalise`. Cost: K evaluations.
 
     Args:

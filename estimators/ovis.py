@@ -14,9 +14,10 @@ from tasks.base import Task
 class OVIS(Estimator):
     """φ: Σ_k (L̂ − w̃_k − c_k) ∇_φ log q(z_k|x), c_k = L̂_{−k} − γ w̃_k + (1−γ) log(1 − 1/K). θ: Σ_k w̃_k ∇_θ log p.
 
-    With γ = 0, c_k does not depend on z_k; the logarithm is the small difference between L̂ and L̂_{−k} that a weight
-    like the others makes. With γ = 1 the coefficient is L̂ − L̂_{−k}, whose mean gradient is exactly that of `iwae-stl`.
-    Detached: z and the coefficients. Requirements: K ≥ 2. Bias: none for the K-sample bound at γ = 0. Cost: K evaluations.
+    With γ = 0, c_k does not depend on z_k; its logarithm centres L̂ − L̂_{−k} − w̃_k where all weights are alike.
+    With γ = 1 the coefficient is L̂ − L̂_{−k}, whose mean gradient is exactly that of `iwae-stl`.
+    Detached: z and the coefficients. Requirements: K ≥ 2. Bias: none for the K-sample bound at γ = 0.
+    Cost: K evaluations.
 
     Args:
         gamma: γ, in [0, 1].

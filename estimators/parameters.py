@@ -1,6 +1,7 @@
 """The parameters of a distribution: to read them, and to build the same distribution with others."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 from torch.distributions import Distribution, Independent, biject_to
@@ -14,7 +15,7 @@ Parameters = Mapping[str, Tensor]
 
 def parameters(distribution: Distribution) -> dict[str, Tensor]:
     """Return the parameters by name; logits, where a family has both them and probabilities."""
-    inner = _inner(distribution)
+    inner = unwrapped(distribution)
     return {name: getattr(inner, name) for name in _names(inner)}
 
 
@@ -23,7 +24,8 @@ def rebuild(distribution: Distribution, values: Parameters) -> Distribution:
     if isinstance(distribution, Independent):
         inner = rebuild(distribution.base_dist, values)
         return Independent(inner, distribution.reinterpreted_batch_ndims, validate_args=False)
-    return type(distribution)(**values, validate_args=False)
+    family: Any = type(distribution)
+    return family(**values, validate_args=False)
 
 
 def unconstrained(distribution: Distribution) -> dict[str, Tensor]:
@@ -38,7 +40,8 @@ def rebuild_unconstrained(distribution: Distribution, values: Parameters) -> Dis
     return rebuild(distribution, {name: biject_to(constraints[name])(value) for name, value in values.items()})
 
 
-def _inner(distribution: Distribution) -> Distribution:
+def unwrapped(distribution: Distribution) -> Distribution:
+    """Return the distribution inside `Independent`."""
     while isinstance(distribution, Independent):
         distribution = distribution.base_dist
     return distribution
@@ -52,5 +55,5 @@ def _names(distribution: Distribution) -> list[str]:
 
 
 def _constraints(distribution: Distribution) -> dict[str, Constraint]:
-    inner = _inner(distribution)
+    inner = unwrapped(distribution)
     return {name: inner.arg_constraints[name] for name in _names(inner)}

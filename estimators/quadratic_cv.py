@@ -4,11 +4,12 @@ from typing import final
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent, Normal
+from torch.distributions import Normal
 from torch.func import functional_call, grad, vjp, vmap
 
 from estimators.base import Estimate, Unfit, evaluate
 from estimators.draw import Reparameterized, probe
+from estimators.parameters import unwrapped
 from estimators.sampling import AnyDraws, Sampling
 from tasks.base import Task
 
@@ -40,14 +41,15 @@ class QuadraticCV(AnyDraws):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Reparameterized(samples, self.noise()))
         ((name, site),) = run.trace.sites.items()
-        normal = _normal(site.distribution)
+        normal = unwrapped(site.distribution)
+        assert isinstance(normal, Normal)
         loc, scale = normal.loc.detach(), normal.scale.detach()
         frozen = {key: value.detach() for key, value in task.model.named_parameters()}
 
         def value_at(z: Tensor) -> Tensor:
             return functional_call(task.model, frozen, (x, {name: z[None]})).sum()
 
-        slope, pull = vjp(grad(value_at), loc)
+        slope, pull = vjp(grad(value_at), loc)[:2]
         offset = site.value.detach() - loc
         # The Hessian is symmetric, and block diagonal over the batch: a row of ones in d gives column d for all.
         curved = vmap(lambda vector: pull(vector)[0])(offset)
@@ -65,17 +67,8 @@ class QuadraticCV(AnyDraws):
         super().require(task, x, samples)
         sites = probe(task.guide, x[:1]).sites
         site = next(iter(sites.values()))
-        base = site.distribution
-        if (
-            len(sites) > 1
-            or site.conditional
-            or not (isinstance(base, Independent) and isinstance(base.base_dist, Normal))
-        ):
+        gaussian = isinstance(unwrapped(site.distribution), Normal) and len(site.distribution.event_shape) == 1
+        if len(sites) > 1 or site.conditional or not gaussian:
             raise Unfit(
                 f"QuadraticCV needs a single diagonal Gaussian site [B, D]; {type(task).__name__} has another guide"
             )
-
-
-def _normal(distribution: object) -> Normal:
-    assert isinstance(distribution, Independent) and isinstance(distribution.base_dist, Normal)
-    return distribution.base_dist

@@ -17,7 +17,7 @@ from tasks.base import Task
 
 @final
 class ReinforceOptimal(AnyDraws):
-    """(1/K) Σ_k (f_k − b_d) s_{k,d} for each parameter η_d of the guide's distributions, then ∇_φ η; b_d = E[f s_d²]/E[s_d²].
+    """(1/K) Σ_k Σ_d (f_k − b_d) s_{k,d} ∇_φ η_d, b_d = E[f s_d²]/E[s_d²], η the guide's distribution parameters.
 
     s_d = ∂ log q/∂η_d: one coordinate's baseline does not suit another's. b comes from independent pilot samples;
     from the same ones it would be biased O(1/K).

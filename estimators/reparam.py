@@ -20,8 +20,8 @@ class Reparam(AnyDraws):
 
     With `kl=analytic` an ELBO is E log p(x|z) − KL(q(z|x) ‖ p(z)), the divergence in closed form.
     Detached: nothing; on an ELBO the density's own dependence on φ is kept.
-    Requirements: every latent site reparameterizable (explicitly, or implicitly as Gamma is), f differentiable in z; for
-    an analytic divergence a prior, and one that torch knows for each site. Bias: none. Cost: K evaluations.
+    Requirements: every latent site reparameterizable (explicitly, or implicitly as Gamma is), f differentiable in z;
+    for an analytic divergence a prior, and one that torch knows for each site. Bias: none. Cost: K evaluations.
 
     Args:
         kl: sampled or analytic.

@@ -15,11 +15,11 @@ _DECAY = 0.9
 
 @final
 class SUMO(Estimator):
-    """L̂_1 + Σ_{k=1}^{𝒦} (L̂_{k+1} − L̂_k) / P(𝒦 ≥ k), all from one stream of samples. θ ascends it, φ descends its square.
+    """L̂_1 + Σ_{k=1}^{𝒦} (L̂_{k+1} − L̂_k) / P(𝒦 ≥ k), one stream of samples. θ ascends it, φ descends its square.
 
     A randomly truncated series whose mean is lim L_K = log p(x): P(𝒦 ≥ k) = 1/k below 80, then 0.9^(k−80)/80. The mean
     does not depend on φ, so that φ minimises E SUMO², and with it the variance, which can be enormous or infinite.
-    The model's surrogate value is never a bound. φ's gradient is pathwise, and the score function's on discrete sites.
+    φ's gradient is pathwise, and the score function's on discrete sites.
     Detached: nothing. Requirements: none; K counts estimates that are averaged. Bias: none for ∇_θ log p(x), where
     moments exist; φ's own gradient is not the target's, which is zero.
     Cost: about 6 K evaluations, a random number; 𝒦 is drawn once for a batch. Since it differs between replicates, they
@@ -27,6 +27,7 @@ class SUMO(Estimator):
     """
 
     targets = ("evidence",)
+    guide_follows_target = False
     formula = "θ: ∇_θ S, S = L̂_1 + Σ_{k≤𝒦} (L̂_{k+1} − L̂_k)/P(𝒦 ≥ k);  φ: −∇_φ S²"
     paper = "Luo, Beatson, Norouzi, Zhu, Duvenaud, Adams & Chen 2020, eq. 9, 14 and 18"
 

@@ -5,11 +5,12 @@ from typing import final
 
 import torch
 from torch import Tensor
-from torch.distributions import Beta, Dirichlet, Distribution, Gamma, Independent, Normal
+from torch.distributions import Beta, Dirichlet, Distribution, Gamma, Normal
 
 from estimators import families
 from estimators.base import Estimate, Estimator, Unfit, evaluate
 from estimators.draw import Draw, probe
+from estimators.parameters import unwrapped
 from tasks.base import Task
 
 
@@ -38,7 +39,7 @@ class WeaklyReparameterized(Estimator):
     def require(self, task: Task, x: Tensor, samples: int) -> None:
         super().require(task, x, samples)
         for site, drawn in probe(task.guide, x[:1]).sites.items():
-            if not isinstance(_inner(drawn.distribution), Normal | Gamma | Beta | Dirichlet):
+            if not isinstance(unwrapped(drawn.distribution), Normal | Gamma | Beta | Dirichlet):
                 family = families.family(drawn.distribution)
                 raise Unfit(
                     f"{type(self).__name__} knows Normal, Gamma, Beta and Dirichlet latents; site '{site}' of"
@@ -58,7 +59,7 @@ class _Draw(Draw):
     def value(self, site: str, distribution: Distribution) -> Tensor:
         conditional = len(distribution.batch_shape) > 1
         shape = torch.Size(() if conditional else (self.samples,))
-        inner = _inner(distribution)
+        inner = unwrapped(distribution)
         if isinstance(inner, Normal):
             return families.sample(inner, shape)
         if isinstance(inner, Gamma):
@@ -90,9 +91,3 @@ def draw_gamma(concentration: Tensor) -> Tensor:
     with torch.no_grad():
         unit = Gamma(concentration, torch.ones_like(concentration), validate_args=False)
         return families.sample(unit, torch.Size(()))
-
-
-def _inner(distribution: Distribution) -> Distribution:
-    while isinstance(distribution, Independent):
-        distribution = distribution.base_dist
-    return distribution

@@ -73,7 +73,7 @@ class GenerativeModel(Model):
 
     @abstractmethod
     def prior(self, x: Tensor, draw: Draw) -> None:
-        """Call `draw(site, distribution)` for each latent site, in the guide's order; `x` gives the batch's shape."""
+        """Call `draw(site, distribution)` for each latent site, ancestors first; `x` gives the batch's shape."""
 
 
 class SimulableModel(GenerativeModel):

@@ -69,7 +69,8 @@ class GammaWeights(Task):
     dtype = torch.float64
     references: ClassVar[Mapping[str, str]] = {"iwae": "dreg"}
     detail = ("guide.log_concentration", "guide.log_rate")
-    defaults = Defaults()
+    # C has no optimum: the bound rises with it without end, so the model stays as it is.
+    defaults = Defaults(model_lr=0.0)
 
     def __init__(self, a: float = 1.0) -> None:
         super().__init__()

@@ -1,10 +1,11 @@
 """The networks that guides and models are made of. Weights come from torch's global generator."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent, Normal
+from torch.distributions import Bernoulli, Independent, Normal
 
 
 def dense(inputs: int, outputs: int) -> nn.Linear:
@@ -15,7 +16,7 @@ def dense(inputs: int, outputs: int) -> nn.Linear:
     return layer
 
 
-def hidden_layers(sizes: list[int], activation: type[nn.Module] = nn.Tanh) -> nn.Sequential:
+def hidden_layers(sizes: list[int], activation: Callable[[], nn.Module] = nn.Tanh) -> nn.Sequential:
     """Return dense layers of the given sizes, inputs first, each followed by its activation."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
@@ -62,6 +63,11 @@ class Positive(nn.Module):
 def diagonal_normal(loc: Tensor, scale: Tensor) -> Independent:
     """Return N(loc, diag scale²) with the last axis as event. Not validated: `vmap` allows no branch on values."""
     return Independent(Normal(loc, scale, validate_args=False), 1, validate_args=False)
+
+
+def bernoulli(logits: Tensor) -> Independent:
+    """Return independent Bernoulli variables with the last axis as event. Not validated, as `diagonal_normal`."""
+    return Independent(Bernoulli(logits=logits, validate_args=False), 1, validate_args=False)
 
 
 def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Final, Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Task
 from tasks.data import binarized, cache, embedded, mnist
@@ -35,7 +35,17 @@ class GaussianGuide(Guide):
         draw("z", self.head(self.features(x)))
 
 
-class BernoulliDecoder(SimulableModel):
+class ImageModel(SimulableModel):
+    """A model of pixels whose last layer is linear: its biases are set from the data.
+
+    Attributes:
+        output: to the logits of the pixels.
+    """
+
+    output: nn.Linear
+
+
+class BernoulliDecoder(ImageModel):
     """z ~ N(0, I), x_i ~ Bernoulli(sigmoid(logits_θ(z)_i))."""
 
     def __init__(self, pixels: int, latent: int, hidden: int, depth: int) -> None:
@@ -82,6 +92,7 @@ class ImageVAE(Task):
         model: the decoder.
     """
 
+    model: ImageModel
     references: ClassVar[Mapping[str, str]] = {"elbo": "reparam", "iwae": "dreg"}
     defaults: ClassVar[Defaults] = Defaults(
         steps=2000,
@@ -93,13 +104,13 @@ class ImageVAE(Task):
         evaluation_samples=100,
     )
 
-    def __init__(self, binarization: Binarization, guide: Guide, model: BernoulliDecoder) -> None:
+    def __init__(self, binarization: Binarization, guide: Guide, model: ImageModel) -> None:
         super().__init__()
         if binarization not in get_args(Binarization):
             raise ValueError(f"binarization must be static, dynamic or grey; it is '{binarization}'")
         self.binarization = binarization
         self.guide = guide
-        self.model: BernoulliDecoder = model
+        self.model = model
 
     @abstractmethod
     def images(self) -> Images:
@@ -136,6 +147,8 @@ class VAE(ImageVAE):
         hidden: units in each hidden layer, of guide and model.
         depth: hidden layers of each, tanh.
     """
+
+    model: BernoulliDecoder
 
     def __init__(self, pixels: int, binarization: Binarization, latent: int, hidden: int, depth: int) -> None:
         check_sizes(latent, hidden, depth)

@@ -10,6 +10,8 @@ from bench.check.points import Exact
 
 PROJECTIONS: Final = 8
 
+_DOMINATED: Final = 0.2
+
 _ROUNDING: Final = 1e-6
 """Relative to the gradient's size: quadratures and sums are not more exact than this."""
 
@@ -44,6 +46,7 @@ class Deviations:
         self.rounding = torch.cat([tolerance, self.projections.abs() @ tolerance])
         self.count = 0
         self.sums = torch.zeros(3, size + len(self.projections), dtype=self.mean.dtype)
+        self.largest = torch.zeros(size + len(self.projections), dtype=self.mean.dtype)
 
     def update(self, rows: Tensor) -> None:
         """Add rows [n, P + 1]."""
@@ -51,6 +54,7 @@ class Deviations:
         deviation = torch.cat([deviation, deviation @ self.projections.T], 1)
         square = deviation * deviation
         self.sums += torch.stack([deviation.sum(0), square.sum(0), (square * deviation).sum(0)])
+        self.largest = self.largest.maximum(square.amax(0))
         self.count += len(rows)
 
     @property
@@ -89,6 +93,15 @@ class Deviations:
         statistic = torch.where(beyond == 0, torch.zeros_like(statistic), statistic)
         statistic = torch.where(shift.isfinite(), statistic, torch.inf)
         return torch.where(self.tested, statistic, 0.0)
+
+    def dominated(self) -> Tensor:
+        """Return along which directions a single row makes up a fifth of the variance, [D].
+
+        There the sum is not near a normal variable, and may never be: the variance may be infinite.
+        """
+        spread = (self.sums[1] - self.count * self.shift() ** 2).clamp(min=0)
+        single = (self.largest.sqrt() - self.shift().abs()).clamp(min=0) ** 2
+        return single > _DOMINATED * spread.maximum((self.count**0.5 * self.rounding) ** 2)
 
     def relative_bias(self) -> float:
         """Return ‖mean − exact‖ / ‖exact‖ of the claimed part of the gradient, its sampling error taken out."""

@@ -86,8 +86,9 @@ class GradientCheck:
     def _test(self, draws: Draws, exact: Exact, level: float, tolerance: float, seconds: float) -> Outcome:
         pilot = draws.draw(_PILOT).to(exact.gradient)
         tested = torch.ones(len(exact.row), dtype=torch.bool)
-        tested[: self.point.groups["guide"]] = draws.estimator.trains_guide
-        tested[-1] = draws.estimator.unbiased
+        estimator = draws.estimator
+        tested[: self.point.groups["guide"]] = estimator.trains_guide and estimator.guide_follows_target
+        tested[-1] = estimator.unbiased
 
         def fresh() -> Deviations:
             return Deviations(exact, pilot, tested, torch.Generator().manual_seed(0))

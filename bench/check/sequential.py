@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import torch
 from scipy import stats
 from torch import Tensor
 
@@ -66,7 +67,8 @@ def sequential_test(
     directions: by Bonferroni's inequality the level holds over all looks and directions whatever their dependence, and
     when the clock ends the test early, what is left of the level is unused. An alarm counts only if fresh draws, at
     least as many, are off along the same direction to the same side: a tail that is heavier than the normal one far
-    out, where looks are taken, is not also heavier at the same place in draws of their own.
+    out, where looks are taken, is not also heavier at the same place in draws of their own. Nothing is concluded from
+    fewer draws than the first look has, nor where a single row makes up a fifth of the variance.
 
     Args:
         draw: returns at most the given number of rows [n, P + 1].
@@ -91,7 +93,12 @@ def sequential_test(
     again = fresh()
     _fill(draw, again, max(deviations.count, _LEAST_CONFIRMATION), time.perf_counter() + seconds)
     repeated = float(again.statistic()[alarm.direction])
-    confirmed = repeated * alarm.statistic > 0 and abs(repeated) > quantile(level, again.count)
+    confirmed = (
+        repeated * alarm.statistic > 0
+        and abs(repeated) > quantile(level, again.count)
+        and again.count >= FIRST_LOOK
+        and not bool(again.dominated()[alarm.direction])
+    )
     shift = float(again.shift()[alarm.direction])
     return Outcome(
         "off" if confirmed else "open",
@@ -124,7 +131,9 @@ def _fill(draw: Callable[[int], Tensor], deviations: Deviations, count: int, dea
 
 
 def _alarm(deviations: Deviations, level: float) -> Alarm | None:
-    statistic = deviations.statistic()
+    if deviations.count < FIRST_LOOK:
+        return None
+    statistic = torch.where(deviations.dominated(), 0.0, deviations.statistic())
     critical = quantile(level, deviations.count)
     size = len(deviations.mean)
     # A coordinate says more to a reader than a projection, where both are off.

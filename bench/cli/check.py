@@ -41,10 +41,14 @@ def check(estimators: tuple[Spec, ...], tasks: tuple[Spec, ...], seed: int, tole
 
     Exit codes: 0 nothing is wrong; 1 something is biased or violated.
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
+    import torch
+
     from bench.check.collect import collect
     from bench.check.report import Layout, advice, summary
     from bench.check.run import Settings, run_plan
 
+    # A missing batching rule costs time; it is no news to the reader of a verdict.
+    torch._C._functorch._set_vmap_fallback_warning_enabled(False)
     start = time.perf_counter()
     settings = Settings(seed=seed, tolerance=tolerance, budget=budget)
     plan = collect(estimators, tasks)

@@ -56,7 +56,9 @@ def as_text(report: Report) -> str:
 def as_csv(report: Report) -> str:
     """Return one row per comparison."""
     buffer = io.StringIO()
-    pd.DataFrame([_fields(one, report) for one in report.judged]).to_csv(buffer, index=False)
+    frame = pd.DataFrame([_fields(one, report) for one in report.judged])
+    # A step that is missing must not turn the others into 0.0 and 100.0.
+    frame.astype({"step": "Int64"} if len(frame) else {}).to_csv(buffer, index=False)
     return buffer.getvalue()
 
 

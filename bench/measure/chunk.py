@@ -27,8 +27,9 @@ _LARGEST: Final = 16_384
 
 def chunk_size(replicator: Replicator, x: Tensor, *identity: object) -> int:
     """Return the number of replicates to draw at once, measured if it is not remembered for `identity`."""
-    if replicator.check_batching(x):
-        return LOOP
+    with seeded(x.device, "chunk"):
+        if replicator.check_batching(x):
+            return LOOP
     file = _memory_file()
     key = _key(x.device, *identity, replicator.size, tuple(x.shape))
     file.parent.mkdir(parents=True, exist_ok=True)

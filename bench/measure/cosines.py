@@ -17,8 +17,8 @@ from bench.measure.reference import Reference
 class Cosines:
     """Mean of g · g* / (‖g‖ ‖g*‖) over replicates, by parameter group.
 
-    With a Monte Carlo reference, replicates of group j are multiplied by the reference's group j, and ‖g*‖² is the unbiased
-    estimate: noise in g* would shrink the cosine. Leaving out group j of both then shows the errors of both.
+    With a Monte Carlo reference, replicates of group j are multiplied by the reference's group j, and ‖g*‖² is the
+    unbiased estimate: noise in g* would shrink the cosine. Leaving out group j of both then shows the errors of both.
     """
 
     def __init__(self, reference: Reference, slices: dict[str, slice]) -> None:

@@ -41,6 +41,9 @@ def count_evaluations(task: Task) -> Iterator[list[int]]:
     count = [0]
 
     def add(_module: Any, _inputs: Any, output: Tensor) -> None:
+        # Inside an estimator's own `vmap` a tensor shows one element of the batch, and holds all of it.
+        while torch._C._functorch.is_functorch_wrapped_tensor(output):
+            output = torch._C._functorch.get_unwrapped(output)
         count[0] += output.numel()
 
     handle = task.model.register_forward_hook(add)

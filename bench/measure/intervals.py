@@ -1,8 +1,8 @@
 """Standard errors and confidence intervals: the grouped jackknife, the median, products and roots.
 
 Coverage of the 95% intervals is tested in `tests/bench/measure`. For gradients with light tails it is 94–96% from 200
-replicates on. Heavy tails (REINFORCE on a quadratic: kurtosis above 1000) need more replicates than that before anything
-is known about the variance: the interval becomes wide, and covers 92–95%.
+replicates on. Heavy tails (REINFORCE on a quadratic) need more replicates before much is known about the variance: the
+interval becomes wide, and covers 91–93% until, at 20 000 replicates, it is 95% as well.
 """
 
 import math
@@ -71,8 +71,8 @@ def jackknife(full: float, left_out: Tensor, counts: Tensor, *, log: bool = Fals
 
     Where gradients have heavy tails an estimate that is too small comes with a standard error that is too small, and
     the t interval ends below the truth too often (17% of the time for REINFORCE at R = 200, in place of 2.5%). Hall's
-    (1992) monotone cubic transformation of t, with the skewness γ of the pseudo-values, restores the balance: the bounds
-    are θ̂ − se · (3/a)((1 + a (±t − a/6))^⅓ − 1), a = γ/√G. Without skewness that is the t interval.
+    (1992) monotone cubic transformation of t, with the skewness γ of the pseudo-values, restores the balance: the
+    bounds are θ̂ − se · (3/a)((1 + a (±t − a/6))^⅓ − 1), a = γ/√G. Without skewness that is the t interval.
 
     Args:
         full: the statistic on all replicates.

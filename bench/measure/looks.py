@@ -17,8 +17,8 @@ def first_look(chunk: int) -> int:
 def next_look(replicates: int, excess: float) -> int:
     """Return how many replicates to have drawn at the next look.
 
-    An error shrinks like 1/√R, so that this aims a little beyond the goal. Looking after every chunk would stop at the first
-    error that chance makes small, and the interval that is reported then would be too narrow.
+    An error shrinks like 1/√R, so that this aims a little beyond the goal. Looking after every chunk would stop at the
+    first error that chance makes small, and the interval that is reported then would be too narrow.
 
     Args:
         replicates: drawn so far.

@@ -1,6 +1,5 @@
 """Measure one gradient estimate at fixed parameters: draw replicates until their variance is known well enough."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -8,8 +7,8 @@ import torch
 from torch import Tensor
 
 from bench.measure.chunk import chunk_size
-from bench.measure.cost import cost_metrics
 from bench.measure.cosines import Cosines
+from bench.measure.cost import cost_metrics
 from bench.measure.intervals import Interval, product
 from bench.measure.looks import first_look, next_look
 from bench.measure.metrics import gradient_metrics, nested_variances, variance, without_minibatches
@@ -88,8 +87,7 @@ def measure(
         progress: told how far the replicates are.
     """
     replicator = Replicator(task, estimator, samples)
-    with seeded(x.device, seed, "chunk"):
-        chunk = chunk_size(replicator, x, *identity)
+    chunk = chunk_size(replicator, x, *identity)
     with seeded(x.device, seed, "replicates"):
         moments, cosines = _accumulate(replicator, x, chunk, reference, precision, progress)
         split = _minibatch_split(replicator, batches, chunk)
@@ -162,15 +160,16 @@ def _minibatch_split(
         return None
     sampling: dict[str, list[float]] = {group: [] for group in replicator.slices}
     means = []
+    size = min(chunk, _DRAWS_PER_BATCH)
+    parts = -(-_DRAWS_PER_BATCH // size)
     for batch in batches:
-        size = min(chunk, _DRAWS_PER_BATCH)
-        rows = torch.cat([replicator.draw(batch, size) for _ in range(-(-_DRAWS_PER_BATCH // size))])
+        rows = torch.cat([replicator.draw(batch, size) for _ in range(parts)])
         mean = rows.mean(0)
         means.append(mean)
         for group, where in replicator.slices.items():
             spread = (rows[:, where] - mean[where]).square().sum(dtype=torch.float64) / (len(rows) - 1)
             sampling[group].append(float(spread))
-    stacked, draws = torch.stack(means), len(rows)
+    stacked, draws = torch.stack(means), parts * size
     return {
         group: nested_variances(torch.tensor(sampling[group], dtype=torch.float64), stacked[:, where], draws)
         for group, where in replicator.slices.items()

@@ -16,8 +16,8 @@ def gradient_metrics(
 ) -> dict[str, Interval]:
     """Return every metric of one parameter group that needs no further draws.
 
-    `bias`, `relative_bias` and `mse` are left out where there is no reference, `bias_evidence` where there is no gradient of
-    log p(x), ratios where both parts are zero.
+    `bias`, `relative_bias` and `mse` are left out where there is no reference, `bias_evidence` where there is no
+    gradient of log p(x), ratios where both parts are zero.
     """
     summary = moments.summary(where)
     spread = variance(summary)
@@ -89,15 +89,15 @@ def coordinate_snr(moments: Moments, where: slice) -> Interval:
     this has a floor of √(2/(πR)) ≈ 0.8/√R where the true value is zero; the interval is for the expectation of the
     estimate at this R, and its standard error is that of the estimate. `snr` is free of this bias.
     """
-    counts = moments.counts[:, None].to(moments.mean.device)
-    n, rest = counts.sum(), counts.sum() - counts
     total, left, noisy = 0.0, torch.zeros(GROUPS, dtype=torch.float64), 0
     for _, block in moments.blocks(where):
+        counts = moments.counts[:, None].to(block.centre.device)
+        n, rest = counts.sum(), counts.sum() - counts
         centre, offsets, deviation = (part[..., block.noisy] for part in (block.centre, block.offsets, block.deviation))
         spread = deviation.sum(0) + (counts * offsets.square()).sum(0)
         total += float((centre.abs() / (spread / (n - 1)).sqrt()).sum())
         without = spread - deviation - offsets.square() * (counts * n / rest)
-        # A coordinate may vary in one group only; without that group its ratio has no finite value, and keeps the full one.
+        # A coordinate may vary in one group only; without that group its ratio is not finite, and keeps the full one.
         without = torch.where(without > 1e-12 * spread, without / (rest - 1), spread / (n - 1))
         left += ((centre - offsets * (counts / rest)).abs() / without.sqrt()).sum(1).cpu()
         noisy += int(block.noisy.sum())

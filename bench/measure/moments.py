@@ -75,9 +75,9 @@ class Summary:
 class Moments:
     """Mean and summed squared deviation per coordinate and group of replicates. No [R, P] matrix is kept.
 
-    Sums are of deviations from a pivot, the mean of the first chunk (the shifted-data algorithm of Chan, Golub & LeVeque
-    1983). Whatever the mean, they are then of the order of the standard deviation, so that a mean of 10⁴ standard
-    deviations costs no digits, not even in float32, where Welford's running mean would stop moving.
+    Sums are of deviations from a pivot, the mean of the first chunk (the shifted-data algorithm of Chan, Golub &
+    LeVeque 1983). Whatever the mean, they are then of the order of the standard deviation, so that a mean of 10⁴
+    standard deviations costs no digits, not even in float32, where Welford's running mean would stop moving.
     """
 
     def __init__(self, size: int, dtype: torch.dtype, device: torch.device) -> None:

@@ -51,24 +51,25 @@ def pairs(products: Tensor, counts: Tensor) -> tuple[float, Tensor]:
 def squared_norm(products: Tensor, counts: Tensor, scale: Scale | None = None) -> Interval:
     """Return the interval of θ = ‖E a‖² / s from the Gram matrix [G, G] of independent group means a_j.
 
-    The estimate U is that of `pairs`, unbiased and perhaps negative. Its variance is 4 ‖E a‖² δ + ε, δ being the
-    variance of the overall mean along E a, and ε = 2 tr(Σ²) G/(G − 1) what is left at E a = 0, Σ being the covariance of
-    the overall mean. Since it depends on θ, the interval is that of Wilson's score test: all θ with
+    The estimate U of ‖E a‖² is that of `pairs`, unbiased and perhaps negative. Its variance is 4 ‖E a‖² δ + ε, δ
+    being the variance of the overall mean along E a, and ε = 2 tr(Σ²) G/(G − 1) what is left at E a = 0, Σ being the
+    covariance of the overall mean. Since it depends on θ, the interval is that of Wilson's score test: all θ with
 
-        (U − θ s)² ≤ t² (4 θ (s δ − κ) + θ² Var s) + c² ε,
+        (U − θ s)² ≤ 4 θ s t² δ − 4 θ ρ t d √(δ U) + θ² d² + c² ε.
 
-    where 2 κ √θ is the covariance of s with the overall mean along E a, so that numerator and denominator may be
-    correlated. It is honest at zero, where the delta method is not. At θ = 0, U is distributed like χ²_ν/ν − 1 with
-    ν = (tr Σ)²/tr(Σ²) (Satterthwaite; Box 1954), which for small ν is more skewed than t: c is the larger of t and the
-    95% quantile of F on ν and ν (G − 1) degrees, in the same units.
+    It is honest at zero, where the delta method is not. The error of s enters by the distance d from s to the bound of
+    its own interval on the side in question (MOVER; Donner & Zou 2012), since it is skewed, and by its correlation ρ
+    with the overall mean along E a. t is Hall's quantile on that side.
 
-    A negative U is no evidence for a smaller upper bound than U = 0 gives, so the upper bound is never below that one. If
-    E a is exactly zero, the interval can fail on one side only, and covers 94–98%.
+    At θ = 0, U is distributed like χ²_ν/ν − 1 with ν = (tr Σ)²/tr(Σ²) (Satterthwaite; Box 1954), which for small ν is
+    more skewed than t: c is the larger of t and the 95% quantile of F on ν and ν (G − 1) degrees, in the same units. A
+    negative U is no evidence for a smaller upper bound than U = 0 gives, so the upper bound is never below that one.
+    If E a is exactly zero, the interval can fail on one side only, and covers 94–98%.
 
     Args:
         products: Gram matrix of a_j, [G, G].
         counts: replicates per group, [G].
-        scale: s.
+        scale: s, positive; one unless given.
     """
     groups = len(counts)
     u, _ = pairs(products, counts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from bench.measure.looks import first_look, next_look
-from bench.measure.moments import GROUPS, Moments, gram
+from bench.measure.moments import Moments, gram
 from bench.measure.norms import Scale, pairs
 from bench.measure.replicates import Replicator, gradient_of
 from bench.random import seeded

@@ -1,4 +1,4 @@
-"""What torch.distributions lacks: draws with functional randomness, detached copies, enumeration.
+"""What torch.distributions lacks: draws with functional randomness, detached copies, enumeration, relaxations.
 
 `torch.func.vmap` batches replicates and seeds only over functional draws (`torch.randn(shape)`), while
 `torch.distributions` draws in place. Each function here is dispatched on the distribution's type; a family of
@@ -9,6 +9,7 @@ from estimators.families.copies import detach
 from estimators.families.densities import log_prob
 from estimators.families.draws import reparameterizable, sample
 from estimators.families.noise import IID, Antithetic, Independently, Noise, Unsupported
+from estimators.families.relaxed import Relaxation, relaxation
 from estimators.families.supports import family, support, support_size
 
 __all__ = [
@@ -16,10 +17,12 @@ __all__ = [
     "Antithetic",
     "Independently",
     "Noise",
+    "Relaxation",
     "Unsupported",
     "detach",
     "family",
     "log_prob",
+    "relaxation",
     "reparameterizable",
     "sample",
     "support",

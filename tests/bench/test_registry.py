@@ -39,8 +39,7 @@ values: st.SearchStrategy[Value] = st.one_of(
 def test_values_have_the_annotated_type_or_are_refused(parameters: dict[str, Value]) -> None:
     try:
         resolved = THINGS.parameters(Spec("thing", parameters))
-    except UsageError as error:
-        assert "must be" in str(error)
+    except UsageError:
         return
     assert list(resolved) == ["count", "rate", "flag", "word", "choice", "maybe"]
     assert all(type(resolved[key]) is cls for key, cls in TYPES.items())

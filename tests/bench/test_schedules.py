@@ -1,5 +1,7 @@
 """Step-size schedules stay within (0, 1], never rise, and are what the papers say."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ schedules: st.SearchStrategy[Schedule] = st.one_of(
 def test_multipliers_start_at_one_and_never_rise(schedule: Schedule, steps: int) -> None:
     values = [schedule.multiplier(step, steps) for step in sorted({0, steps // 7, steps // 2, steps - 1})]
     assert values[0] == 1
-    assert all(0 < later <= earlier for earlier, later in zip(values, values[1:], strict=False))
+    assert all(0 < later <= earlier for earlier, later in itertools.pairwise(values))
 
 
 @given(st.floats(0.51, 1.0), st.floats(1.0, 1e3))
@@ -54,6 +56,7 @@ def test_mistakes_are_named(text: str, reason: str) -> None:
 @given(st.text(max_size=30))
 def test_any_text_is_a_schedule_or_refused(text: str) -> None:
     try:
-        assert isinstance(parse_schedule(text), Schedule)
-    except UsageError as error:
-        assert str(error)
+        schedule = parse_schedule(text)
+    except UsageError:
+        return
+    assert isinstance(schedule, Schedule)

@@ -31,7 +31,7 @@ def test_spaces_do_not_matter(spec: Spec, space: str) -> None:
     assert parse_spec(f"{space}{spec.name}({space}{inside}{space}){space}") == spec
 
 
-@given(names, keys, st.text(st.characters(exclude_characters="'\"\\\n\r", codec="utf-8"), max_size=20))
+@given(names, keys, st.text(st.characters(exclude_characters="'", codec="utf-8"), max_size=20))
 def test_quoted_values_are_words_whatever_is_in_them(name: str, key: str, text: str) -> None:
     assert parse_spec(f"{name}({key}='{text}')").parameters == {key: text}
 
@@ -39,9 +39,10 @@ def test_quoted_values_are_words_whatever_is_in_them(name: str, key: str, text: 
 @given(st.text(max_size=40))
 def test_any_text_is_a_spec_or_refused(text: str) -> None:
     try:
-        assert parse_spec(text).name
-    except UsageError as error:
-        assert "'" in str(error)
+        spec = parse_spec(text)
+    except UsageError:
+        return
+    assert spec.name
 
 
 @pytest.mark.parametrize(

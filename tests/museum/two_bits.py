@@ -1,6 +1,7 @@
 """Two binary latents and two binary observations: every bound is a finite sum."""
 
 import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Independent

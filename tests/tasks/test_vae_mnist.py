@@ -72,7 +72,7 @@ def test_full_without_the_files_says_what_to_do(empty_cache: Path):
 
 def test_fixed_binarization_admits_no_other():
     with pytest.raises(ValueError, match=r"binarization=dynamic is impossible; leave binarization out"):
-        VAEMnist(data="static")
+        VAEMnist(data="static", binarization="dynamic")
 
 
 def test_fixed_binarization_is_loaded(real_data: Path):

@@ -21,8 +21,8 @@ TOYS = (
 )  # fmt: skip
 VAE = (
     "run", "--task", "vae-mnist(data=5k, latent=2, hidden=8, depth=1)", "--estimator",
-    "tests.bench.compare.noisy:NoisyReparam", "--steps", "10", "--checkpoints", "2", "--replicates", "1500",
-    "--batch-size", "10", "--evaluation-samples", "2",
+    "tests.bench.compare.noisy:NoisyReparam", "--no-train", "--replicates", "600", "--batch-size", "50",
+    "--samples", "5",
 )  # fmt: skip
 
 
@@ -62,8 +62,6 @@ def test_vae_before_training_shows_the_noise(bench: Bench, monkeypatch: pytest.M
     assert outcome.code == 1
     verdicts = {(row["metric"], row["step"], row["group"]): row["verdict"] for row in rows(outcome)}
     assert verdicts["variance", "0", "guide"] == verdicts["variance", "0", "model"] == "worse"
-    # One training on each side says nothing about trainings.
-    assert verdicts["test_elbo", "", ""] == "inconclusive"
 
 
 def test_committed_results_are_read_by_revision(bench: Bench) -> None:

@@ -1,6 +1,7 @@
 """Differences and their errors, against scipy and by simulation."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ readings = st.builds(Reading, finite, errors, errors)
 def test_paired_and_unpaired_are_student_and_welch() -> None:
     generator = np.random.default_rng(0)
     base, new = generator.normal(0, 1, 5), generator.normal(0.5, 3, 5)
-    assert paired(list(base), list(new)).p_value() == pytest.approx(stats.ttest_rel(new, base).pvalue)
-    welch = stats.ttest_ind(new, base[:4], equal_var=False)
+    student: Any = stats.ttest_rel(new, base)
+    assert paired(list(base), list(new)).p_value() == pytest.approx(student.pvalue)
+    welch: Any = stats.ttest_ind(new, base[:4], equal_var=False)
     assert unpaired(list(base[:4]), list(new)).p_value() == pytest.approx(welch.pvalue)
     assert unpaired(list(base[:4]), list(new)).interval() == pytest.approx(tuple(welch.confidence_interval()))
 
@@ -32,7 +34,7 @@ def test_ends_of_asymmetric_intervals_combine_crosswise() -> None:
 
 def test_a_bias_whose_interval_reaches_zero_is_no_rise() -> None:
     # t · below = value: the interval's lower end is zero.
-    clipped = Reading(0.3, 0.3 / stats.t.ppf(0.975, 19), 0.1)
+    clipped = Reading(0.3, 0.3 / float(stats.t.ppf(0.975, 19)), 0.1)
     assert from_errors([Reading(0.0, 0.0, 0.05)], [clipped]).p_value() > 0.05
 
 
@@ -46,8 +48,9 @@ def test_detectable_is_found_with_80_percent_power() -> None:
     effect = Effect(0.0, 1.0, 1.0, 38)
     size = effect.detectable(0.01, rise=True)
     generator = np.random.default_rng(1)
-    errors = np.sqrt(generator.chisquare(38, 20_000) / 38)
-    p = [Effect(size + z, e, e, 38).p_value() for z, e in zip(generator.normal(size=20_000), errors, strict=True)]
+    values: list[float] = (size + generator.normal(size=20_000)).tolist()
+    errors: list[float] = np.sqrt(generator.chisquare(38, 20_000) / 38).tolist()
+    p = [Effect(value, error, error, 38).p_value() for value, error in zip(values, errors, strict=True)]
     # 20 000 Bernoulli draws: five standard errors are 0.014; the normal shift of t is off by no more than that again.
     assert np.mean(np.array(p) <= 0.01) == pytest.approx(0.8, abs=0.03)
 

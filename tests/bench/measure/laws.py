@@ -16,7 +16,7 @@ FALSE_ALARM = 1e-5
 
 @dataclass(frozen=True)
 class Law:
-    """A distribution of gradients: `draw(shape, generator)` is [*shape, P]; its mean [P]; the trace of its covariance."""
+    """A distribution of gradients: `draw(shape, generator)` is [*shape, P]; its mean [P]; its covariance's trace."""
 
     draw: Callable[[tuple[int, int], torch.Generator], Tensor]
     mean: Tensor
@@ -76,8 +76,8 @@ def shifted(law: Law, standard_errors: float, replicates: int) -> tuple[Tensor, 
 def covers(covered: int, total: int, least: float = 0.93, most: float = 0.97) -> bool:
     """Return whether a number of successes is consistent with a coverage in [least, most].
 
-    Where the coverage is within, the answer is no with probability at most `FALSE_ALARM`. With 1000 simulations, intervals
-    that are 20% too narrow (88% for Gaussian errors) are found with probability 0.85, 80% intervals always.
+    Where the coverage is within, the answer is no with probability at most `FALSE_ALARM`. With 1000 simulations,
+    intervals that are 20% too narrow (88% for Gaussian errors) are found with probability 0.85, 80% intervals always.
     """
     too_few = stats.binom.cdf(covered, total, least) < FALSE_ALARM / 2
     too_many = stats.binom.sf(covered - 1, total, most) < FALSE_ALARM / 2

@@ -29,9 +29,7 @@ def test_unequal_groups_weigh_by_their_size():
     for _ in range(1000):
         means = torch.randn(20, generator=generator, dtype=torch.float64) / counts.sqrt()
         total = (counts * means).sum()
-        interval = jackknife(
-            float(total / counts.sum()), (total - counts * means) / (counts.sum() - counts), counts
-        )
+        interval = jackknife(float(total / counts.sum()), (total - counts * means) / (counts.sum() - counts), counts)
         covered += interval.low <= 0 <= interval.high
     assert laws.covers(covered, 1000)
 

@@ -13,12 +13,10 @@ import pytest
 from torch import Tensor
 
 import estimators
-
 from bench.errors import ResultsError
 from bench.reference.check import FALSE_ALARM, changes, uncovered
 from bench.reference.moments import Moment, Point, build_estimator, fitting, measure_moments, points
 from bench.reference.table import read_table, write_table
-
 from estimators.base import Estimate, Estimator
 from estimators.reinforce_loo import ReinforceLOO
 from estimators.reparam import Reparam

@@ -1,0 +1,134 @@
+"""The checks of `bench check` as pytest tests, for estimators and tasks of any package.
+
+A suite with a test for every task that an estimator fits takes three lines:
+
+    from bench.contract import estimator_contract
+
+    test_mine = estimator_contract("mypackage.mymodule:MyEstimator")
+
+and one that confronts a task's exact answers with every registered estimator that claims to be unbiased:
+
+    from bench.contract import task_contract
+
+    test_my_task = task_contract("mypackage.mymodule:MyTask")
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from bench.check.collect import collect
+from bench.check.plan import Check, Plan
+from bench.check.run import Settings, run_plan
+from bench.check.verdicts import FALSE_ALARM, Line
+from bench.spec import Spec
+from estimators.base import Estimator
+from tasks.base import Task
+
+AnyEstimator = str | Spec | type[Estimator] | Estimator
+AnyTask = str | Spec | type[Task]
+
+_SECONDS_PER_TEST = 20.0
+
+
+def check_estimator(
+    estimator: AnyEstimator,
+    tasks: Sequence[AnyTask] = (),
+    *,
+    seed: int = 0,
+    tolerance: float = 0.1,
+    budget: float = 60.0,
+) -> list[Line]:
+    """Check an estimator; fail the running test if it is biased or breaks what it declares, or if nothing was checked.
+
+    Args:
+        estimator: a registered name, `module:Class`, a class, or an instance.
+        tasks: registered names, `module:Class` or classes; none means every registered task.
+        seed: of the draws.
+        tolerance: the relative bias that a pass excludes with 99% power.
+        budget: seconds, about.
+
+    Returns:
+        What came out, line by line.
+    """
+    return _checked(collect([estimator], tasks), Settings(seed, tolerance, budget))
+
+
+def check_task(
+    task: AnyTask,
+    estimators: Sequence[AnyEstimator] = (),
+    *,
+    seed: int = 0,
+    tolerance: float = 0.1,
+    budget: float = 60.0,
+) -> list[Line]:
+    """Check a task's exact answers with estimators that are known to be right; fail if one of them disagrees.
+
+    Args:
+        task: a registered name, `module:Class` or a class.
+        estimators: as for `check_estimator`; none means every registered one.
+        seed: of the draws.
+        tolerance: the relative bias that a pass excludes with 99% power.
+        budget: seconds, about.
+
+    Returns:
+        What came out, line by line.
+    """
+    return _checked(collect(estimators, [task]), Settings(seed, tolerance, budget))
+
+
+def estimator_contract(
+    estimator: AnyEstimator, tasks: Sequence[AnyTask] = (), *, seed: int = 0, tolerance: float = 0.1
+) -> Callable[..., None]:
+    """Return a pytest test with a case for each task that the estimator fits, and one for what it declares.
+
+    The false-alarm probability holds for all cases together.
+    """
+    return _contract(collect([estimator], tasks), seed, tolerance)
+
+
+def task_contract(
+    task: AnyTask, estimators: Sequence[AnyEstimator] = (), *, seed: int = 0, tolerance: float = 0.1
+) -> Callable[..., None]:
+    """Return a pytest test with a case for each estimator that fits the task."""
+    return _contract(collect(estimators, [task]), seed, tolerance)
+
+
+def _contract(plan: Plan, seed: int, tolerance: float) -> Callable[..., None]:
+    cases = [
+        pytest.param(check, id=f"{name}: {check.subject}") for name, checks in plan.checks.items() for check in checks
+    ]
+    cases += [
+        pytest.param(None, id=f"{line.estimator}: {line.subject}", marks=pytest.mark.skip(reason=line.detail))
+        for line in plan.lines
+        if not line.negative
+    ]
+    cases += [pytest.param(line, id=f"{line.estimator}: {line.subject}") for line in plan.lines if line.negative]
+    level = FALSE_ALARM / max(1, plan.tests)
+
+    @pytest.mark.parametrize("check", cases)
+    def test_contract(check: Any) -> None:
+        line = check if isinstance(check, Line) else _run(check, level, seed, tolerance)
+        if line.negative:
+            pytest.fail(_describe(line), pytrace=False)
+
+    return test_contract
+
+
+def _run(check: Check, level: float, seed: int, tolerance: float) -> Line:
+    return check.run(level, tolerance, _SECONDS_PER_TEST, seed)
+
+
+def _checked(plan: Plan, settings: Settings) -> list[Line]:
+    lines = list(run_plan(plan, settings))
+    wrong = [line for line in lines if line.negative]
+    if wrong:
+        pytest.fail("\n".join(map(_describe, wrong)), pytrace=False)
+    if not plan.checks:
+        pytest.fail("nothing could be checked:\n" + "\n".join(map(_describe, lines)), pytrace=False)
+    return lines
+
+
+def _describe(line: Line) -> str:
+    return f"{line.estimator} on {line.subject}: {line.verdict}: {line.detail}"

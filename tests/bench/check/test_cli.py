@@ -1,0 +1,76 @@
+import pytest
+from click.testing import CliRunner, Result
+
+from bench.cli import cli, main
+
+
+def check(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["check", *arguments], catch_exceptions=False)
+
+
+def test_right_estimator_passes():
+    result = check("reparam", "--task", "gaussian-quadratic")
+    assert result.exit_code == 0
+    header, *lines = result.stdout.splitlines()
+    assert header.split()[:2] == ["estimator", "task"]
+    assert lines[0].split()[:4] == ["reparam", "gaussian-quadratic", "1,3", "pass"]
+    assert "99% power" in result.stdout
+    assert "next: `bench run" in result.stderr
+
+
+def test_bug_leaves_with_one():
+    result = check("tests.museum.score_function:WrongSign", "--task", "gaussian-quadratic")
+    assert result.exit_code == 1
+    assert "biased" in result.stdout
+    assert "and not" in result.stdout
+
+
+def test_broken_promise_leaves_with_one():
+    assert check("tests.museum.protocol:EvaluatesTwice", "--task", "gaussian-quadratic").exit_code == 1
+
+
+def test_declared_bias_is_shown_and_no_failure():
+    result = check("naive-mc", "--task", "linear-gaussian")
+    assert result.exit_code == 0
+    assert "biased, as declared" in result.stdout
+
+
+def test_declared_bias_that_is_none_is_not_confirmed():
+    result = check("tests.bench.check.samples:Modest", "--task", "gaussian-quadratic")
+    assert result.exit_code == 0
+    assert "not confirmed" in result.stdout
+
+
+def test_misfit_says_why():
+    result = check("stl", "--task", "bernoulli-quadratic", "--task", "vae-mnist")
+    assert result.exit_code == 0
+    assert "not applicable" in result.stdout
+    assert "is a cost f(z)" in result.stdout
+
+
+def test_too_little_time_is_inconclusive():
+    result = check("reinforce", "--task", "bernoulli-quadratic", "--tolerance", "0.001", "--budget", "0.5")
+    assert result.exit_code == 0
+    assert "inconclusive" in result.stdout
+    assert "--budget" in result.stderr
+
+
+def test_an_estimator_that_breaks_is_its_own_violation():
+    result = check("tests.bench.check.samples:Raises", "--task", "gaussian-quadratic")
+    assert result.exit_code == 1
+    assert "ZeroDivisionError" in result.stdout
+
+
+def test_the_same_seed_gives_the_same_verdicts():
+    first, second = (check("reinforce", "--task", "gaussian-cosine", "--seed", "3").stdout for _ in range(2))
+    assert [line.split()[:7] for line in first.splitlines()[:2]] == [
+        line.split()[:7] for line in second.splitlines()[:2]
+    ]
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["reparam", "--task", "nonsense"]])
+def test_unknown_names_are_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as left:
+        main(["check", *arguments])
+    assert left.value.code == 2
+    assert "nonsense" in capsys.readouterr().err

@@ -1,0 +1,81 @@
+"""A package of somebody else's is really installed, found through its entry points, and runs its own tests."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "tests" / "example_plugin"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a copy of the example's sources and `site`, where it is installed."""
+    folder = tmp_path_factory.mktemp("example")
+    shutil.copytree(EXAMPLE, folder / "source", ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    pip = (
+        "-m pip install --quiet --disable-pip-version-check --no-deps --no-index --no-build-isolation --target".split()
+    )
+    subprocess.run([sys.executable, *pip, folder / "site", folder / "source"], check=True, capture_output=True)
+    return folder
+
+
+_BENCH = ("-c", "from bench.cli import main; main()")
+_PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs")
+
+
+def run(installed: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run Python where the example is installed."""
+    environment = {**os.environ, "PYTHONPATH": f"{installed / 'site'}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=installed / "source",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_its_names_are_registered(installed: Path):
+    listed = run(installed, *_BENCH, "list")
+    assert listed.returncode == 0, listed.stderr
+    assert "antithetic-score" in listed.stdout
+    assert "cubic-cost" in listed.stdout
+    assert "from package steadygrad" in listed.stdout
+
+
+def test_bench_check_covers_it_and_skips_what_does_not_import(installed: Path):
+    checked = run(installed, *_BENCH, "check", "--task", "cubic-cost", "--tolerance", "0.5", "--budget", "10")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    lines = {tuple(line.split()[:4]) for line in checked.stdout.splitlines()}
+    assert ("antithetic-score", "cubic-cost", "2,3", "pass") in lines
+    assert "does not import: RuntimeError: this machine lacks" in checked.stdout
+
+
+def test_its_own_tests_run_with_the_plugin(installed: Path):
+    result = run(installed, *_PYTEST, "tests")
+    assert result.returncode == 0, result.stdout + result.stderr
+    # A misfit is skipped, with its reason.
+    assert "skipped" in result.stdout
+    assert "Enumerate needs discrete latents" in result.stdout
+
+
+def test_its_tests_fail_when_the_estimator_is_wrong(installed: Path):
+    suite = installed / "source" / "test_wrong.py"
+    suite.write_text(
+        "from bench.contract import estimator_contract\n\n"
+        "test_wrong = estimator_contract('steadygrad.estimator:ForgottenSign', ['cubic-cost'])\n"
+    )
+    result = run(installed, *_PYTEST, str(suite))
+    assert result.returncode == 1
+    assert "ForgottenSign on cubic-cost: biased" in result.stdout
+
+
+def test_the_plugin_is_light():
+    code = "import sys, bench.pytest_plugin; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

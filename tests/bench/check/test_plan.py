@@ -1,0 +1,81 @@
+import warnings
+
+import pytest
+import torch
+
+from bench.check.collect import collect
+from bench.check.estimators import estimator_subject, settled
+from bench.check.gradient import GradientCheck
+from bench.check.orderings import ORDERINGS, Ordering, OrderingCheck
+from bench.check.points import Point, task_subjects
+from bench.check.run import Settings, run_plan
+from bench.registry import ESTIMATORS, TASKS
+from tests.bench.check.samples import OneByOne, RefusesBadly
+
+
+def point(task: str) -> Point:
+    (subject,) = task_subjects(task)
+    return Point(subject)
+
+
+def test_every_registered_name_is_in_the_plan():
+    plan = collect()
+    planned = set(plan.checks) | {line.estimator for line in plan.lines}
+    assert set(ESTIMATORS.entries) <= planned
+    tasks = {check.subject.partition("(")[0] for checks in plan.checks.values() for check in checks}
+    tasks |= {line.subject.partition("(")[0] for line in plan.lines}
+    assert set(TASKS.entries) <= tasks
+
+
+def test_points_leave_symmetry_and_do_not_depend_on_the_run():
+    torch.manual_seed(0)
+    first = point("bernoulli-quadratic(dim=3)").task.state_dict()["guide.logits"]
+    torch.manual_seed(1)
+    second = point("bernoulli-quadratic(dim=3)").task.state_dict()["guide.logits"]
+    assert torch.equal(first, second)
+    assert len(first.unique()) == 3
+
+
+def test_samples_beside_the_fewest():
+    (check, *_) = collect(["reinforce-loo"], ["gaussian-quadratic"]).checks["reinforce-loo"]
+    assert isinstance(check, GradientCheck)
+    assert check.samples == (2, 3)
+    (check, *_) = collect(["iwae"], ["linear-gaussian(dim=3, n=8)"]).checks["iwae"]
+    assert isinstance(check, GradientCheck)
+    assert check.samples == (1,)
+
+
+def test_adaptive_state_has_left_its_start():
+    estimator = settled(estimator_subject("reinforce-ema"), point("gaussian-quadratic"), 1)
+    assert float(estimator.state_dict()["mass"]) == pytest.approx(1 - 0.9**20)
+
+
+def test_a_refusal_by_another_error_is_a_violation():
+    (line,) = collect([RefusesBadly], ["gaussian-quadratic"]).lines
+    assert line.verdict == "violated"
+    assert "Unfit" in line.detail
+
+
+def test_without_vmap_it_goes_on_one_by_one():
+    plan = collect([OneByOne], ["gaussian-quadratic"])
+    line = next(iter(run_plan(plan, Settings(tolerance=0.5, budget=20.0))))
+    assert line.verdict == "pass"
+    assert "vmap failed" in line.detail
+
+
+@pytest.mark.parametrize("ordering", ORDERINGS, ids=lambda o: f"{o.less}, {o.more}")
+def test_orderings_hold(ordering: Ordering):
+    assert OrderingCheck(ordering).run(1e-6, 0.1, 1.0, 0).verdict == "pass"
+
+
+def test_a_wrong_ordering_is_found():
+    wrong = Ordering("reinforce", 1, "reparam", 1, "gaussian-quadratic", "nothing")
+    assert OrderingCheck(wrong).run(1e-6, 0.1, 1.0, 0).verdict == "violated"
+
+
+def test_level_is_shared_by_all_tests():
+    plan = collect(["reparam", "reinforce-loo"], ["gaussian-quadratic"])
+    with warnings.catch_warnings():
+        lines = list(run_plan(plan, Settings(tolerance=0.5)))
+    assert plan.tests == sum(check.tests for checks in plan.checks.values() for check in checks) >= 10
+    assert {line.verdict for line in lines} == {"pass"}

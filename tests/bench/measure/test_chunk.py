@@ -1,0 +1,91 @@
+import json
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.measure import chunk
+from bench.measure.chunk import chunk_size, fastest_chunk
+from bench.measure.replicates import LOOP, Replicator
+from estimators.reinforce import Reinforce
+from tasks.gaussian_toys import GaussianQuadratic
+from tests.bench.measure.estimators import Branching
+
+TASK = GaussianQuadratic()
+X = TASK.load().train
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path))
+
+
+def test_a_toy_is_drawn_in_large_chunks_and_that_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    replicator = Replicator(TASK, Reinforce(), 1)
+    size = chunk_size(replicator, X, "toy", "reinforce")
+    # A batch costs as much as some four single replicates, so that anything above a hundred is plain.
+    assert size >= 128
+    assert list(json.loads((tmp_path / "chunks.json").read_text()).values()) == [size]
+    monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: pytest.fail("measured again"))
+    assert chunk_size(replicator, X, "toy", "reinforce") == size
+
+
+def test_another_identity_is_measured_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: 7)
+    replicator = Replicator(TASK, Reinforce(), 1)
+    for identity in (("a", 1), ("a", 2), ("a", 1)):
+        assert chunk_size(replicator, X, *identity) == 7
+    assert len(json.loads((tmp_path / "chunks.json").read_text())) == 2
+
+
+def test_an_unreadable_memory_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: 7)
+    (tmp_path / "chunks.json").write_text("{")
+    assert chunk_size(Replicator(TASK, Reinforce(), 1), X) == 7
+
+
+def test_what_cannot_be_batched_is_looped_and_not_remembered(tmp_path: Path):
+    assert chunk_size(Replicator(TASK, Branching(), 1), X) == LOOP
+    assert not (tmp_path / "chunks.json").exists()
+
+
+def test_measuring_does_not_disturb_the_random_stream(monkeypatch: pytest.MonkeyPatch):
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    chunk_size(Replicator(TASK, Reinforce(), 1), X, "stream")
+    torch.testing.assert_close(torch.rand(3), expected, rtol=0, atol=0)
+
+
+class Costs:
+    """Stands in for a replicator: a chunk takes a fixed time and a time per replicate, which jumps beyond a cache."""
+
+    size = 2
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, *, fixed: float, each: float, beyond: float, cache: int
+    ) -> None:
+        self.fixed, self.each, self.beyond, self.cache, self.now = fixed, each, beyond, cache, 0.0
+        monkeypatch.setattr(time, "perf_counter", lambda: self.now)
+
+    def draw(self, _x: torch.Tensor, count: int) -> None:
+        self.now += self.fixed + count * (self.each if count <= self.cache else self.beyond)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "each", "beyond", "cache", "expected"),
+    [(1.0, 1e-4, 1.0, 64, [64]), (0.0, 1.0, 1.0, 1, [1]), (0.0, 1.0, 5.0, 1, [1]), (1.0, 1e-6, 1e-6, 1, [16_384])],
+)
+def test_the_least_time_per_replicate_wins(
+    monkeypatch: pytest.MonkeyPatch, fixed: float, each: float, beyond: float, cache: int, expected: list[int]
+):
+    costs = Costs(monkeypatch, fixed=fixed, each=each, beyond=beyond, cache=cache)
+    assert fastest_chunk(costs, X) in expected  # pyright: ignore[reportArgumentType]
+
+
+def test_a_chunk_of_gradients_fits_in_memory(monkeypatch: pytest.MonkeyPatch):
+    costs = Costs(monkeypatch, fixed=1.0, each=1e-9, beyond=1e-9, cache=1)
+    costs.size = 1 << 20
+    # 256 MiB hold 32 gradients of a million float64.
+    assert fastest_chunk(costs, X) == 32  # pyright: ignore[reportArgumentType]

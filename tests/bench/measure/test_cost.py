@@ -1,0 +1,84 @@
+import time
+
+import pytest
+import torch
+
+from bench.measure.cost import cost_metrics, peak_memory, seconds
+from bench.measure.replicates import Replicator
+from estimators.base import Estimator
+from estimators.enumerate import Enumerate
+from estimators.reinforce import Reinforce
+from estimators.reinforce_loo import ReinforceLOO
+from estimators.reparam import Reparam
+from tasks.base import Task
+from tasks.bernoulli_quadratic import BernoulliQuadratic
+from tasks.gaussian_toys import GaussianQuadratic
+from tasks.linear_gaussian import LinearGaussian
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("task", "estimator", "samples", "evaluations"),
+    [
+        (BernoulliQuadratic(dim=3), Enumerate(), 5, 8),
+        (BernoulliQuadratic(dim=3), Reinforce(), 5, 5),
+        (BernoulliQuadratic(dim=3), ReinforceLOO(), 4, 4),
+        (GaussianQuadratic(), Reparam(), 1, 1),
+        (LinearGaussian(dim=2), Reparam(), 3, 3),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Task | Estimator) else str(value),
+)
+def test_evaluations_are_counted_per_datapoint(task: Task, estimator: Estimator, samples: int, evaluations: int):
+    x = task.load().train[:16]
+    cost = cost_metrics(task, Replicator(task, estimator, samples), x)
+    assert cost["evaluations"].value == cost["evaluations"].low == cost["evaluations"].high == evaluations
+    assert 0 < cost["seconds"].low <= cost["seconds"].value <= cost["seconds"].high < 1
+    assert cost["peak_memory"].value > 0
+
+
+def test_seconds_of_a_known_duration():
+    """A sleep of 2 ms takes at least that long, and on a busy machine in the median less than ten times as long."""
+    interval = seconds(lambda: time.sleep(0.002), CPU, budget=0.0)
+    assert 0.002 <= interval.low <= interval.value <= interval.high
+    assert interval.value < 0.02
+
+
+def test_peak_memory_of_known_tensors():
+    mega = 1 << 20
+    kept = torch.zeros(mega, dtype=torch.uint8)
+
+    def work() -> None:
+        first = torch.zeros(mega, dtype=torch.uint8)
+        second = first + kept
+        del first
+        third = torch.cat([second, second])
+        view = third[10:]
+        view.add_(1)
+
+    # `first` and `second` at one time, `second` and `third` at another; views and what was there before are free.
+    assert peak_memory(work, CPU) == 3 * mega
+
+
+def test_peak_memory_of_a_gradient():
+    """f = Σ tanh(W x)²: the activations that backward needs, the gradient, and few temporaries beside."""
+    weight = torch.randn(256, 1024, requires_grad=True)
+    x = torch.randn(1024, 512)
+
+    def work() -> None:
+        torch.autograd.grad((weight @ x).tanh().square().sum(), [weight])
+
+    activation, gradient = 4 * 256 * 512, 4 * 256 * 1024
+    # Forward keeps tanh's output while its square exists; backward holds it with two more of its size, or the result.
+    peak = peak_memory(work, CPU)
+    assert activation + gradient <= peak <= 4 * activation + gradient + 4096
+    assert peak_memory(work, CPU) == peak
+
+
+def test_memory_grows_with_samples():
+    task = LinearGaussian(dim=5)
+    x = task.load().train[:32]
+    few, many = (cost_metrics(task, Replicator(task, Reparam(), k), x)["peak_memory"].value for k in (10, 100))
+    # Activations are [K, 32, 5] in float64; nothing else grows.
+    assert many - few >= 8 * 90 * 32 * 5
+    assert many < 11 * few

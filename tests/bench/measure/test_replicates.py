@@ -1,0 +1,83 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from bench.measure.replicates import LOOP, Replicator, parameter_slices
+from estimators.reinforce import Reinforce
+from tasks.gaussian_toys import GaussianQuadratic
+from tasks.linear_gaussian import LinearGaussian
+from tests.bench.measure.estimators import Branching
+
+TASK = GaussianQuadratic()
+X = TASK.load().train
+
+
+def test_loop_and_vmap_agree_in_distribution():
+    """Five standard errors of the difference of means and of mean squared deviations, for each of two coordinates.
+
+    As far as the central limit theorem holds at R = 4000, a false alarm has probability 2e-6.
+    """
+    torch.manual_seed(0)
+    replicator = Replicator(TASK, Reinforce(), 5)
+    looped = torch.cat([replicator.draw(X, LOOP) for _ in range(4000)])
+    batched = replicator.draw(X, 40_000)
+    for power in (1, 2):
+        a, b = ((rows - batched.mean(0)) ** power if power > 1 else rows for rows in (looped, batched))
+        error = (a.var(0) / len(a) + b.var(0) / len(b)).sqrt()
+        assert bool(((a.mean(0) - b.mean(0)).abs() < 5 * error).all())
+
+
+def test_a_batch_has_independent_rows_and_follows_the_seed():
+    replicator = Replicator(TASK, Reinforce(), 1)
+    draws = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        draws.append(replicator.draw(X, 100))
+    torch.testing.assert_close(draws[0], draws[1], rtol=0, atol=0)
+    assert len(draws[0].unique(dim=0)) == 100
+    assert not torch.equal(draws[0], draws[2])
+
+
+def test_what_vmap_cannot_do_is_looped_with_a_reason():
+    replicator = Replicator(TASK, Branching(), 1)
+    reason = replicator.check_batching(X)
+    assert reason is not None
+    assert "item" in reason
+    assert replicator.reason == reason
+    torch.manual_seed(0)
+    rows = replicator.draw(X, 3)
+    torch.manual_seed(0)
+    one_by_one = torch.cat([Replicator(TASK, Reinforce(), 1).draw(X, LOOP) for _ in range(3)])
+    torch.testing.assert_close(rows, one_by_one)
+    assert Replicator(TASK, Reinforce(), 1).check_batching(X) is None
+
+
+def test_drawing_leaves_parameters_and_their_gradients_alone():
+    replicator = Replicator(TASK, Reinforce(), 1)
+    for count in (LOOP, 10):
+        rows = replicator.draw(X, count)
+        assert not rows.requires_grad
+    assert all(parameter.grad is None for parameter in TASK.parameters())
+
+
+def test_slices_put_the_guide_first():
+    task = LinearGaussian(dim=3)
+    slices = parameter_slices(task)
+    assert slices["all"] == slice(0, 15)
+    assert slices["guide"] == slice(0, 12)
+    assert slices["model"] == slice(12, 15)
+    assert parameter_slices(TASK) == {
+        "all": slice(0, 2),
+        "guide": slice(0, 2),
+        "guide.loc": slice(0, 1),
+        "guide.scale": slice(1, 2),
+    }
+
+
+def test_a_parameter_outside_guide_and_model_is_refused():
+    task = GaussianQuadratic()
+    task.stray = nn.Parameter(torch.tensor(math.pi))
+    with pytest.raises(ValueError, match="belong to the guide or the model"):
+        parameter_slices(task)

@@ -1,0 +1,89 @@
+"""Tiny tasks with families that no task of the suite has a guide of."""
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Independent, Poisson
+
+from estimators import exact
+from estimators.base import log_mean_exp
+from tasks.base import Data, Draw, Guide, Latents, Model, Target, Task, empty_data
+
+
+class BitsGuide(Guide):
+    """Two bits, the second of which may depend on the first."""
+
+    def __init__(self, chained: bool) -> None:
+        super().__init__()
+        self.chained = chained
+        self.logits = nn.Parameter(torch.tensor([0.4, -0.7, 0.9], dtype=torch.float64))
+
+    def forward(self, x: Tensor, draw: Draw) -> None:
+        first, second, link = (logit.expand(x.shape[0], 1) for logit in self.logits)
+        a = draw("a", Independent(Bernoulli(logits=first, validate_args=False), 1, validate_args=False))
+        logits = second + link * a if self.chained else second + link
+        draw("b", Independent(Bernoulli(logits=logits, validate_args=False), 1, validate_args=False))
+
+
+class BitsModel(Model):
+    """log p(x, a, b) = θ₀ + θ₁ a + θ₂ b + θ₃ ab."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.theta = nn.Parameter(torch.tensor([-0.3, 0.8, -1.1, 1.5], dtype=torch.float64))
+
+    def forward(self, x: Tensor, z: Latents) -> Tensor:
+        a, b = z["a"].squeeze(-1), z["b"].squeeze(-1)
+        return self.theta[0] + self.theta[1] * a + self.theta[2] * b + self.theta[3] * a * b
+
+
+class Bits(Task):
+    """An ELBO over four joint states; every target is enumerated."""
+
+    dtype = torch.float64
+
+    def __init__(self, chained: bool = False) -> None:
+        super().__init__()
+        self.guide = BitsGuide(chained)
+        self.model = BitsModel()
+
+    def load(self) -> Data:
+        return empty_data("none", self.dtype)
+
+    def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
+        if target in ("elbo", "iwae"):
+            return exact.mean(self, x, 1 if target == "elbo" else samples, log_mean_exp)
+        return None
+
+
+class CountGuide(Guide):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rate = nn.Parameter(torch.tensor([1.3, 0.6], dtype=torch.float64))
+
+    def forward(self, x: Tensor, draw: Draw) -> None:
+        rate = self.rate.expand(x.shape[0], -1)
+        draw("z", Independent(Poisson(rate, validate_args=False), 1, validate_args=False))
+
+
+class SquaredCount(Model):
+    def forward(self, x: Tensor, z: Latents) -> Tensor:
+        return ((z["z"] - 2) ** 2).sum(-1)
+
+
+class Counts(Task):
+    """E Σ_d (z_d − 2)² over Poisson(λ_d) is Σ_d (λ_d − 2)² + λ_d."""
+
+    target = "expectation"
+    maximise = False
+    dtype = torch.float64
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.guide: CountGuide = CountGuide()
+        self.model = SquaredCount()
+
+    def load(self) -> Data:
+        return empty_data("none", self.dtype)
+
+    def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
+        return ((self.guide.rate - 2) ** 2 + self.guide.rate).sum().expand(x.shape[0])
