@@ -18,7 +18,7 @@ from bench.results.schema import GradientRow
 from bench.settings import Cell
 from bench.spec import parse_spec
 from estimators.base import Estimator
-from tasks.base import STANDARD_TARGETS, Data, Target, Task
+from tasks.base import Data, Target, Task
 
 _NESTED_BATCHES: Final = 20
 _REFERENCE_PRECISION: Final = 0.01
@@ -75,7 +75,7 @@ class GradientMeter:
         """
         target = estimator.target(task)
         # A target that an estimator defines itself depends on its parameters: other cells do not share it.
-        own = "" if target in STANDARD_TARGETS else str(self.cell.estimator_spec)
+        own = "" if type(estimator).exact is Estimator.exact else str(self.cell.estimator_spec)
         reference = self._shared(where, step, target + own, lambda: self._reference(task, estimator, target, step))
         evidence = self._shared(where, step, "evidence", lambda: exact_reference(task, "evidence", self.x, 1))
         settings = self.cell.measurement

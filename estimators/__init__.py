@@ -60,6 +60,16 @@ INDEX: Final[dict[str, tuple[str, str]]] = {
     "rebar": ("estimators.rebar:Rebar", "score function, relaxed control variate"),
     "relax": ("estimators.relax:Relax", "score function, learned control variate of a relaxed sample"),
     "muprop": ("estimators.muprop:MuProp", "score function, Taylor series at the mean as control variate"),
+    "arm": ("estimators.arm:ARM", "antithetic pair of binary latents, augmented"),
+    "disarm": ("estimators.disarm:DisARM", "antithetic pair of binary latents, the augmentation integrated out"),
+    "disarm-iw": ("estimators.disarm:DisARMIW", "antithetic pairs of binary latents for the K-sample bound"),
+    "arms": ("estimators.arms:ARMS", "K mutually antithetic samples of binary latents"),
+    "unordered-set": ("estimators.unordered_set:UnorderedSet", "samples without replacement, averaged over orders"),
+    "double-cv": ("estimators.double_cv:DoubleCV", "leave-one-out with a linear control variate (binary latents)"),
+    "rodeo": ("estimators.rodeo:RODEO", "leave-one-out with Stein control variates (binary latents)"),
+    "local-expectation": ("estimators.flips:LocalExpectation", "each binary latent summed over in turn"),
+    "bitflip": ("estimators.flips:BitFlip", "one binary latent, chosen at random, summed over"),
+    "hybrid": ("estimators.hybrid:Hybrid", "score function for discrete sites, pathwise for continuous ones"),
     "enumerate": ("estimators.enumerate:Enumerate", "exact gradient by enumeration of discrete latents"),
     "spsa": ("estimators.spsa:SPSA", "simultaneous perturbation of the guide's distribution parameters"),
     "evolution-strategies": (
@@ -73,4 +83,5 @@ ALIASES: Final[dict[str, str]] = {
     "score-function": "reinforce",
     "pathwise": "reparam",
     "reparameterization": "reparam",
+    "u2g": "disarm",
 }

@@ -153,7 +153,15 @@ def joint_states(guide: Guide, x: Tensor, limit: int = 4096) -> dict[str, Tensor
     Raises:
         Unsupported: a site is not discrete, or there are more than `limit` joint states.
     """
-    sites = probe(guide, x).sites
+    return states_of(probe(guide, x).sites, limit)
+
+
+def states_of(sites: Mapping[str, Site], limit: int = 4096) -> dict[str, Tensor]:
+    """Return every joint state of discrete sites, each site as [S, B, event].
+
+    Raises:
+        Unsupported: a site is not discrete, or there are more than `limit` joint states.
+    """
     sizes = [families.support_size(site.distribution) for site in sites.values()]
     total = 1
     for size in sizes:

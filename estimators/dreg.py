@@ -60,7 +60,8 @@ def doubly_reparameterized(task: Task, x: Tensor, samples: int, factor: Callable
     # A separate copy for the density and the model: the guide's own use of earlier draws is not weighted again.
     latents = {name: value.clone() for name, value in draw.trace.latents.items()}
     for value in latents.values():
-        value.register_hook(lambda gradient: gradient * as_events(factor(weights[0]), gradient))
+        if value.requires_grad:
+            value.register_hook(lambda gradient: gradient * as_events(factor(weights[0]), gradient))
     log_weight = task.model(x, latents) - log_prob_detached(task, x, draw.trace, latents)
     weights.append(log_weight.detach().softmax(0))
     return Estimate(log_mean_exp(log_weight.detach()), (weights[0] * log_weight).sum(0))

@@ -3,13 +3,9 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import combinations_with_replacement
 from typing import Final, Literal, final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Size, Tensor, nn
 from torch.distributions import Normal
 from torch.func import functional_call
@@ -19,6 +15,7 @@ from estimators.draw import Reparameterized, Replayed, joint_states, probe
 from estimators.families import Noise, Unsupported
 from estimators.parameters import unwrapped
 from tasks.base import Task
+from tasks.enumeration import choices
 
 _REACH: Final = 8.0
 """Where the standard normal density is cut off: its tail there is 1e-15."""
@@ -109,18 +106,6 @@ def mean_over(over: Population, samples: int, value: Callable[[Tensor], Tensor])
     points = over.log_weight[index].reshape(samples, -1)
     mass = over.mass[index].prod(0) * multiplicity[:, None]
     return (mass * value(points).reshape(-1, batch)).sum(0)
-
-
-# NumPy arrays, since a tensor that is first made inside a torch.func transform must not outlive it.
-@lru_cache(maxsize=16)
-def choices(count: int, samples: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return every unordered choice of K out of N, [K, S], and how many ordered ones it stands for, [S]."""
-    index = np.array(list(combinations_with_replacement(range(count), samples)))
-    repeats, run = np.ones(len(index)), np.ones(len(index))
-    for position in range(1, samples):
-        run = np.where(index[:, position] == index[:, position - 1], run + 1, 1)
-        repeats *= run
-    return index.T.copy(), math.factorial(samples) / repeats
 
 
 def posterior_log_q(task: Task, x: Tensor) -> Tensor | None:

@@ -44,7 +44,8 @@ class GDReG(Estimator):
         latents: dict[str, Tensor] = {}
         for name, value in draw.trace.latents.items():
             path, from_prior = value.clone(), as_prior[name].clone()
-            path.register_hook(lambda gradient: gradient * as_events(weights[0], gradient))
+            if path.requires_grad:
+                path.register_hook(lambda gradient: gradient * as_events(weights[0], gradient))
             if from_prior.requires_grad:
                 from_prior.register_hook(lambda gradient: gradient * (1 - as_events(weights[0], gradient)))
             latents[name] = path + (from_prior - from_prior.detach())

@@ -36,6 +36,13 @@ class SUMO(Estimator):
         objective, surrogate = (torch.stack(part).mean(0) for part in zip(*parts, strict=True))
         return Estimate(objective, surrogate)
 
+    def evaluations(self, samples: int) -> int | None:
+        return None
+
+    def exact(self, task: Task, x: Tensor, samples: int) -> Tensor | None:
+        # θ's is the evidence; φ's, E S², has no exact value, and where it is infinite no sample mean tells anything.
+        return None
+
     def _once(self, task: Task, x: Tensor, truncation: int) -> tuple[Tensor, Tensor]:
         draw = PathwiseOrDetached(truncation + 1)
         task.guide(x, draw)

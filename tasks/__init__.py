@@ -42,6 +42,12 @@ INDEX: Final[dict[str, tuple[str, str]]] = {
     "vae-mnist": ("tasks.vae:VAEMnist", "Gaussian VAE on MNIST digits, 784-200-200-50"),
     "vae-gamma": ("tasks.vae_gamma:VAEGamma", "VAE with Gamma latents on MNIST digits"),
     "vae-dirichlet": ("tasks.vae_dirichlet:VAEDirichlet", "VAE with a latent on the simplex on MNIST digits"),
+    "vae-categorical": ("tasks.vae_categorical:CategoricalMnist", "VAE with categorical latents on MNIST digits"),
+    "mixture-vae": ("tasks.mixture_vae:MixtureVAE", "categorical latent that chooses a Gaussian one, on a pinwheel"),
+    "sbn-tiny": ("tasks.sbn_tiny:SBNTiny", "sigmoid belief network on five pixels, 1 to 3 layers; enumerated"),
+    "sbn-mnist": ("tasks.sbn:SBNMnist", "sigmoid belief network, 200 Bernoulli latents per layer, on MNIST digits"),
+    "sbn-fashion": ("tasks.sbn:SBNFashion", "sigmoid belief network on Fashion-MNIST"),
+    "sbn-omniglot": ("tasks.sbn:SBNOmniglot", "sigmoid belief network on Omniglot characters"),
 }
 
 ALIASES: Final[dict[str, str]] = {}

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ Target = Literal[
     "elbo",
     "iwae",
     "evidence",
+    "jackknife",
     "miwae",
     "piwae",
     "ciwae",
@@ -33,9 +34,6 @@ Target = Literal[
 
 `wake` and `sleep` are the K-sample bound for θ, and for φ −E KL(p(z|x) ‖ q) at the data x and at the model's own x.
 """
-
-STANDARD_TARGETS: Final[frozenset[Target]] = frozenset({"expectation", "elbo", "iwae", "evidence"})
-"""The targets that do not depend on an estimator's parameters, but for K."""
 
 
 class Guide(nn.Module, ABC):

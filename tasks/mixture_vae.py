@@ -124,9 +124,11 @@ class MixtureVAE(Task):
             _total(log_mass, terms, target),
             _total(log_mass[:, ::2] + math.log(2), terms[:, ::2] + math.log(2), target),
         )
-        # The guide may not reach to where p(x, z) has its mass; then the grid ends before the integrand does.
-        ends = torch.logsumexp(terms[:, [0, -1]], (0, 1)) - torch.logsumexp(terms, (0, 1))
-        resolved = ((fine - coarse).abs() <= _COARSE) & (ends <= math.log(_COARSE))
+        resolved = (fine - coarse).abs() <= _COARSE
+        if target == "evidence":
+            # The guide may not reach to where p(x, z) has its mass; then the grid ends before the integrand does.
+            ends = torch.logsumexp(terms[:, [0, -1]], (0, 1)) - fine
+            resolved = resolved & (ends <= math.log(_COARSE))
         # A factor rather than a replacement, so that the gradient is NaN where the value is.
         return fine * torch.where(resolved.detach(), 1.0, math.nan)
 

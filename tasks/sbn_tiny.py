@@ -1,19 +1,15 @@
 """A sigmoid belief network so small that its latents can be enumerated."""
 
-from typing import Final, final
+from typing import final
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from tasks.base import Defaults, Target
+from tasks.data import made_up
 from tasks.data.images import Images
 from tasks.enumeration import STATES, exact_bound, joint_states, vectors
 from tasks.sigmoid_belief import Architecture, SigmoidBeliefNetwork, site
-
-_PIXELS: Final = 5
-_ROWS: Final = 16
-_SEED: Final = 0
 
 
 @final
@@ -37,14 +33,12 @@ class SBNTiny(SigmoidBeliefNetwork):
     def __init__(
         self, architecture: Architecture = "linear", layers: int = 1, latent: int = 3, hidden: int = 4
     ) -> None:
-        super().__init__(_PIXELS, "static", architecture, layers, latent, hidden)
+        super().__init__(made_up.PIXELS, "static", architecture, layers, latent, hidden)
         self.latent = latent
         self.double()
 
     def images(self) -> Images:
-        pixels = np.random.default_rng(_SEED).integers(0, 2, (2 * _ROWS, _PIXELS), dtype=np.uint8) * np.uint8(255)
-        train, test = torch.from_numpy(pixels).split(_ROWS)
-        return Images(train, test, f"tiny-{_ROWS}", "16 made-up images of five pixels")
+        return made_up.load()
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         layers = self.model.layers

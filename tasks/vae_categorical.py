@@ -2,17 +2,20 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, OneHotCategorical
 
 from tasks.base import Defaults, Draw, Guide, Latents, Target
+from tasks.data import made_up
 from tasks.data.images import Images
 from tasks.enumeration import STATES, exact_bound, vectors
 from tasks.networks import bernoulli_log_prob, dense, hidden_layers
-from tasks.vae import PIXELS, Chosen, ImageModel, ImageVAE, Source, binarization_of, digits
+from tasks.vae import PIXELS, Binarization, Chosen, ImageModel, ImageVAE, Source, binarization_of, digits
+
+SourceOrTiny = Literal["auto", "5k", "full", "static", "tiny"]
 
 
 @final
@@ -62,7 +65,6 @@ class CategoricalVAE(ImageVAE):
 
     Args:
         pixels: per image.
-        data: where binarization depends on it, see `vae-mnist`.
         binarization: of the training images; see `ImageVAE`.
         categories: C.
         variables: L.
@@ -84,8 +86,7 @@ class CategoricalVAE(ImageVAE):
     def __init__(
         self,
         pixels: int,
-        data: Source,
-        binarization: Chosen,
+        binarization: Binarization,
         categories: int,
         variables: int,
         sizes: list[int],
@@ -96,7 +97,7 @@ class CategoricalVAE(ImageVAE):
             raise ValueError(f"hidden layers must have at least one unit; they have {sizes}")
         guide = CategoricalGuide(pixels, variables, categories, sizes)
         model = CategoricalDecoder(pixels, variables, categories, sizes[::-1])
-        super().__init__(binarization_of(data, binarization), guide, model)
+        super().__init__(binarization, guide, model)
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         variables, categories = self.model.shape
@@ -117,28 +118,30 @@ class CategoricalMnist(CategoricalVAE):
     Args:
         categories: C of each latent.
         variables: L, the number of latents.
-        data: as for `vae-mnist`.
+        data: as for `vae-mnist`, or `tiny`: 16 made-up images of five pixels.
         binarization: as for `vae-mnist`.
         wide: units of the hidden layer next to the pixels.
         narrow: units of the hidden layer next to the latents.
     """
 
-    checked = ({"categories": 3, "variables": 2, "data": "5k", "wide": 2, "narrow": 2},)
+    checked = ({"categories": 3, "variables": 2, "data": "tiny", "wide": 4, "narrow": 4},)
 
     def __init__(
         self,
         categories: int = 10,
         variables: int = 30,
-        data: Source = "auto",
+        data: SourceOrTiny = "auto",
         binarization: Chosen = "auto",
         wide: int = 512,
         narrow: int = 256,
     ) -> None:
-        super().__init__(PIXELS, data, binarization, categories, variables, [wide, narrow])
-        self.data: Source = data
+        self.source: Source | None = None if data == "tiny" else data
+        pixels = made_up.PIXELS if self.source is None else PIXELS
+        chosen = binarization_of("static" if self.source is None else self.source, binarization)
+        super().__init__(pixels, chosen, categories, variables, [wide, narrow])
 
     def images(self) -> Images:
-        return digits(self.data)
+        return made_up.load() if self.source is None else digits(self.source)
 
 
 def one_hot(logits: Tensor) -> Independent:

@@ -44,7 +44,7 @@ def _print_estimator(name: str, cls: "type[Estimator]") -> None:
     latents = {
         "any": "any",
         "reparameterizable": "reparameterizable at every site",
-        "enumerable": "discrete, few states",
+        "enumerable": "discrete",
     }
     _print_head(name, ESTIMATORS, cls)
     _print_fields(

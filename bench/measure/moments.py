@@ -16,7 +16,7 @@ _SMALL: Final = 10_000
 _BLOCK: Final = 1 << 16
 """Coordinates that are reduced at once, so that float64 copies of a large float32 matrix stay small."""
 
-_CACHED: Final = 1 << 18
+_CACHED: Final = 1 << 16
 """Numbers that fit a CPU's cache."""
 
 _ROUNDING: Final = 8.0

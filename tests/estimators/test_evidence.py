@@ -13,22 +13,36 @@ from estimators import sumo
 from estimators.base import Unfit, log_mean_exp
 from estimators.jvi import JVI, jackknife_coefficients
 from estimators.sumo import SUMO
+from tasks.base import Task
 from tasks.gamma_weights import GammaWeights
-from tests.estimators.exactness import lecture_weights, linear_gaussian
+from tests.estimators.exactness import exact_gradient_of, lecture_weights, linear_gaussian, misses
 from tests.estimators.tiny import Bits
 from tests.gradients import exact_gradient, mean_differs, replicate
 
 
+def combination_of_bounds(task: Task, order: int, samples: int) -> Tensor:
+    """Return the gradient of Σ_j c_j L_{K−j} in θ and of L_K in φ, and the former's value, from the exact L_K."""
+    x = task.load().train
+    bounds = [exact_gradient(task, "iwae", x, samples=samples - j) for j in range(order + 1)]
+    combined = torch.stack([c * b for c, b in zip(jackknife_coefficients(samples, order), bounds, strict=True)]).sum(0)
+    of_guide = sum(value.numel() for value in task.guide.parameters())
+    return torch.cat([bounds[0][:of_guide], combined[of_guide:]])
+
+
 @pytest.mark.parametrize(("order", "samples"), [(1, 2), (1, 5), (2, 3), (2, 5), (3, 4)])
 def test_jackknife_mean_is_the_combination_of_bounds(order: int, samples: int):
-    """E JVI = Σ_j c_j L_{K−j}, with L_K of `gamma-weights` in closed form, gradient included."""
+    """On `gamma-weights` L_K is in closed form for every K, gradient included."""
     task = GammaWeights(3.0)
     x = task.load().train
-    coefficients = jackknife_coefficients(samples, order)
-    terms = [c * exact_gradient(task, "iwae", x, samples=samples - j) for j, c in enumerate(coefficients)]
     draws = replicate(task, JVI(order), x, samples=samples, count=40_000).matrix()
-    assert not mean_differs(draws, torch.stack(terms).sum(0))
+    assert not mean_differs(draws, combination_of_bounds(task, order, samples))
     assert mean_differs(draws, exact_gradient(task, "iwae", x, samples=samples))
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("build", [Bits, lambda: Bits(chained=True), lecture_weights, linear_gaussian])
+def test_jackknife_is_unbiased_for_its_own_mean(build: Callable[[], Task], order: int):
+    assert not misses(JVI(order), build(), samples=3, count=40_000)
 
 
 def jackknifed_bias(bias: Callable[[int], float], order: int, samples: int) -> float:
@@ -70,12 +84,10 @@ def test_first_order_by_the_published_form():
     torch.testing.assert_close(JVI(1).bound(log_weight), expected)
 
 
-def test_jackknife_scores_discrete_sites():
-    """Where the guide is discrete, the score term makes the mean the gradient of Σ c_j L_{K−j} all the same."""
-    task, x = Bits(), Bits().load().train
-    terms = [c * exact_gradient(task, "iwae", x, samples=3 - j) for j, c in enumerate(jackknife_coefficients(3, 2))]
-    draws = replicate(task, JVI(2), x, samples=3, count=40_000).matrix()
-    assert not mean_differs(draws, torch.stack(terms).sum(0))
+def test_exact_jackknife_agrees_with_the_combination_of_bounds():
+    task = Bits()
+    found = exact_gradient_of(JVI(2), task, task.load().train, 3)
+    torch.testing.assert_close(found, combination_of_bounds(task, 2, 3))
 
 
 def test_jackknife_refuses_too_many_subsets_and_too_few_samples():

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Independent, Poisson
+from torch.distributions import Bernoulli, Independent, OneHotCategorical, Poisson
 
 from estimators import exact
 from estimators.base import log_mean_exp
@@ -87,3 +87,49 @@ class Counts(Task):
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         return ((self.guide.rate - 2) ** 2 + self.guide.rate).sum().expand(x.shape[0])
+
+
+class ChoiceGuide(Guide):
+    """A category out of three, amortized, and two bits that depend on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        weight = torch.tensor([[0.5, -0.3, 0.8], [-0.2, 0.9, 0.1]], dtype=torch.float64)
+        self.weight = nn.Parameter(weight)
+        self.link = nn.Parameter(torch.tensor([[1.2, -0.4], [-0.8, 0.7], [0.3, 0.5]], dtype=torch.float64))
+
+    def forward(self, x: Tensor, draw: Draw) -> None:
+        category = draw("category", OneHotCategorical(logits=x @ self.weight, validate_args=False))
+        bits = Bernoulli(logits=category @ self.link, validate_args=False)
+        draw("bits", Independent(bits, 1, validate_args=False))
+
+
+class ChoiceModel(Model):
+    """log p(x, c, b) = −2 |x − tanh(c V + b W)|²."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_category = nn.Parameter(torch.tensor([[1.0, -0.5], [-1.5, 0.4], [0.2, 1.1]], dtype=torch.float64))
+        self.by_bits = nn.Parameter(torch.tensor([[0.9, -0.7], [-0.6, 1.3]], dtype=torch.float64))
+
+    def forward(self, x: Tensor, z: Latents) -> Tensor:
+        mean = torch.tanh(z["category"] @ self.by_category + z["bits"] @ self.by_bits)
+        return -2 * (x - mean).square().sum(-1)
+
+
+class Choice(Task):
+    """An ELBO over twelve joint states of two layers, one of them categorical."""
+
+    dtype = torch.float64
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.guide: ChoiceGuide = ChoiceGuide()
+        self.model: ChoiceModel = ChoiceModel()
+
+    def load(self) -> Data:
+        rows = torch.tensor([[0.6, -0.9], [-0.4, 0.7]], dtype=self.dtype)
+        return Data(rows, rows, "two rows")
+
+    def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
+        return exact.mean(self, x, 1, log_mean_exp) if target == "elbo" else None

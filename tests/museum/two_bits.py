@@ -62,22 +62,25 @@ class TwoBits(Task):
         return Data(rows, rows, "three rows")
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
-        run = evaluate(self, x, Replayed(joint_states(self.guide, x)))
+        states = joint_states(self.guide, x)
+        log_p = self.model.log_joint(x, states)
+        log_q = evaluate(self, x, Replayed(states)).log_q
+        log_weight = log_p - log_q
         if target == "evidence":
-            return torch.logsumexp(run.log_p, 0)
+            return torch.logsumexp(log_p, 0)
         if target == "elbo":
-            return (run.log_q.exp() * run.f).sum(0)
+            return (log_q.exp() * log_weight).sum(0)
         orders: dict[Target, float] = {"iwae": 0.0, "renyi": ALPHA}
         order = orders.get(target)
         if order is None or samples > 3:
             return None
-        index = torch.tensor(list(itertools.product(range(len(run.f)), repeat=samples)))
-        tuples = (1 - order) * run.f[index]
+        index = torch.tensor(list(itertools.product(range(len(log_q)), repeat=samples)))
+        tuples = (1 - order) * log_weight[index]
         bound = (torch.logsumexp(tuples, 1) - torch.log(torch.tensor(float(samples)))) / (1 - order)
-        return (run.log_q[index].sum(1).exp() * bound).sum(0)
+        return (log_q[index].sum(1).exp() * bound).sum(0)
 
 
-class HalfTheLikelihood(TwoBits):
+class ScaledTwice(TwoBits):
     """A likelihood that is scaled by N/|B| once more than the exact value is."""
 
     def __init__(self) -> None:
