@@ -182,12 +182,13 @@ def _print_records(records: Sequence[Record], out: Path) -> None:
     console.print(f"{where}   next: {_next(records, out)}")
 
 
-def _next(records: Sequence[Record], out: Path) -> str:
+def _next(records: Sequence[Record], where: Path) -> str:
+    """Return what to do next: whom to compare with, the figure that fits what was run, the table."""
+    folder = "" if where == Path("results") else f" {where}"
     estimators = {record.cell.estimator for record in records}
-    other = next(name for name in ("reparam", "reinforce-loo", "reinforce") if name not in estimators)
-    folder = "" if out == Path("results") else f" {out}"
-    table = f"`bench table{folder}`"
-    return f"add `--estimator {other}`, or {table}" if len(estimators) == 1 else table
+    others = [name for name in ("reparam", "reinforce-loo", "reinforce") if name not in estimators]
+    add = f"add `--estimator {others[0]}`, " if len(estimators) == 1 else ""
+    return f"{add}`bench plot {fitting_kind(records)}{folder}` or `bench table{folder}`"
 
 
 def _output() -> Console:

@@ -117,6 +117,20 @@ class Registry(Generic[T]):
                 resolved[key] = _conform(spec, key, spec.parameters[key], parameter.annotation)
         return resolved
 
+    def brief(self, spec: Spec) -> str:
+        """Return a spec as people write it: without the parameters that have their default values."""
+        defaults = self.parameters(Spec(spec.name)) if self._has_defaults(spec.name) else {}
+        given = {key: value for key, value in spec.parameters.items() if key not in defaults or defaults[key] != value}
+        return str(Spec(spec.name, given))
+
+    def _has_defaults(self, name: str) -> bool:
+        """Return whether the name can be built without parameters; a plug-in that is gone cannot."""
+        try:
+            accepted = constructor_parameters(self.load(name))
+        except UsageError:
+            return False
+        return all(parameter.default is not inspect.Parameter.empty for parameter in accepted.values())
+
     def build(self, spec: Spec) -> T:
         """Return an instance.
 

@@ -8,6 +8,7 @@ from typing import Final
 from rich.table import Table
 
 from bench.measure.intervals import Interval, quantile
+from bench.registry import ESTIMATORS, TASKS
 from bench.results.schema import Record
 from bench.results.summary import mean_over_seeds
 
@@ -39,7 +40,7 @@ def comparables(records: Iterable[Record]) -> list[Comparable]:
 
 def label(record: Record) -> str:
     """Return the estimator with its parameters and K, as a line of a report is named."""
-    return f"{record.cell.estimator_spec} K={record.cell.samples}"
+    return f"{ESTIMATORS.brief(record.cell.estimator_spec)} K={record.cell.samples}"
 
 
 def gradient_table(records: Sequence[Record]) -> Table | None:
@@ -52,7 +53,7 @@ def gradient_table(records: Sequence[Record]) -> Table | None:
         at, "at the initial parameters"
     )
     table = Table(
-        title=f"{records[0].cell.task}: gradient {where}",
+        title=f"{TASKS.brief(records[0].cell.task_spec)}: gradient {where}",
         caption=_caption(records, step),
         box=None,
         title_justify="left",
@@ -61,7 +62,7 @@ def gradient_table(records: Sequence[Record]) -> Table | None:
         caption_style="dim",
         pad_edge=False,
     )
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for column in ("relative bias", "variance", "SNR", "cosine", "s/gradient", "evaluations"):
         table.add_column(column, justify="right")
     for line in comparables(records):

@@ -25,7 +25,7 @@ from bench.trajectory import Snapshots, reference_trajectory
 from estimators.base import Estimator
 from tasks.base import Data, Task
 
-_SETTLING_STEPS: Final = 50
+_SETTLING_STEPS: Final = 100
 
 
 class Listener(Protocol):
@@ -136,7 +136,8 @@ def _train_and_measure(
             listener.phase("train", step, cell.training.steps, note)
             checkpoint.save_if_due()
         if not shared and stop not in progress.measured:
-            measure(task, estimator, stop, where)
+            # Without training there was nothing that adaptive state could have fitted itself to.
+            measure(task, estimator if cell.training.steps else _settled(estimator, task, meter, cell), stop, where)
     if shared:
         initial, _ = build(cell, data)
         by, snapshots = reference_trajectory(
@@ -154,14 +155,22 @@ def _at(task: Task, snapshots: Snapshots, step: int) -> Task:
 
 
 def _settled(estimator: Estimator, task: Task, meter: GradientMeter, cell: Cell) -> Estimator:
-    """Return a copy whose adaptive state fits the parameters that it is measured at.
+    """Return a copy whose adaptive state and learned parts fit the parameters that it is measured at.
 
-    The state of its own training belongs to other parameters; θ and φ stay as they are.
+    Those of its own training belong to other parameters; θ and φ stay as they are.
     """
     estimator = copy.deepcopy(estimator)
-    with seeded(meter.x.device, cell.seed, "settling"), torch.no_grad():
+    learned = [parameter for parameter in estimator.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(learned, lr=cell.training.guide_lr) if learned else None
+    with seeded(meter.x.device, cell.seed, "settling"):
         for _ in range(_SETTLING_STEPS):
-            estimator.observe(estimator.estimate(task, meter.x, cell.samples))
+            estimate = estimator.estimate(task, meter.x, cell.samples)
+            if optimizer is not None and estimate.auxiliary is not None:
+                gradients = torch.autograd.grad(estimate.auxiliary, learned, allow_unused=True)
+                for parameter, gradient in zip(learned, gradients, strict=True):
+                    parameter.grad = gradient
+                optimizer.step()
+            estimator.observe(estimate)
     return estimator
 
 

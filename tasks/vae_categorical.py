@@ -136,8 +136,10 @@ class CategoricalMnist(CategoricalVAE):
         narrow: int = 256,
     ) -> None:
         self.source: Source | None = None if data == "tiny" else data
-        pixels = made_up.PIXELS if self.source is None else PIXELS
-        chosen = binarization_of("static" if self.source is None else self.source, binarization)
+        if self.source is not None:
+            pixels, chosen = PIXELS, binarization_of(self.source, binarization)
+        else:
+            pixels, chosen = made_up.PIXELS, "static" if binarization == "auto" else binarization
         super().__init__(pixels, chosen, categories, variables, [wide, narrow])
 
     def images(self) -> Images:

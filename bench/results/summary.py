@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.special import ndtri, stdtrit
 
 from bench.results.columns import METRICS
+from bench.results.naming import differing_settings
 from bench.results.tables import Results
 
 GRADIENT_METRICS: Final = ("relative_bias", "variance", "snr", "cosine", "seconds", "evaluations")
@@ -26,7 +27,6 @@ FINAL_VALUES: Final = (
 
 # These belong to the whole gradient, whichever group of its parameters a line is about.
 _COSTS: Final = ("seconds", "evaluations", "peak_memory")
-_SETTINGS: Final = ("task_version", "estimator_version", "dataset", "dtype", "device")
 _MISSING: Final = "–"
 
 Row = dict[Hashable, Any]
@@ -99,15 +99,12 @@ def _grouped(rows: Sequence[Row], *keys: str) -> dict[tuple[Any, ...], list[Row]
 
 def _names(results: Results) -> dict[str, str]:
     """Return what to call each configuration: the estimator, its samples, and what else tells it from its namesakes."""
-    one_each = _rows(results.final.drop_duplicates("configuration"))
+    one_each = results.final.drop_duplicates("configuration")
     names = {}
-    same_name = ("task", "task_parameters", "estimator", "estimator_parameters", "samples")
-    for (_, _, estimator, parameters, samples), namesakes in _grouped(one_each, *same_name).items():
-        settings = [
-            key for key in namesakes[0] if key in _SETTINGS or str(key).startswith(("training_", "measurement_"))
-        ]
-        differing = [key for key in settings if len({row[key] for row in namesakes}) > 1]
-        for row in namesakes:
+    same_name = ["task", "task_parameters", "estimator", "estimator_parameters", "samples"]
+    for (_, _, estimator, parameters, samples), namesakes in one_each.groupby(same_name, sort=False):
+        differing = differing_settings(namesakes)
+        for row in _rows(namesakes):
             more = "".join(f" {key}={row[key]}" for key in differing)
             names[row["configuration"]] = f"{_spec(estimator, parameters)} K={samples}{more}"
     return names

@@ -61,8 +61,10 @@ def test_vargrad_is_taken_per_datapoint():
     torch.testing.assert_close(*twins)
 
 
-class SamePilot(ReinforceOptimal):
+class SamePilot(Estimator):
     """The optimal baseline from the very samples that it is subtracted from: biased O(1/K)."""
+
+    targets = ("expectation",)
 
     def estimate(self, task: Task, x: torch.Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))

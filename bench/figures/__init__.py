@@ -1,0 +1,80 @@
+"""Figures of results, ready for a paper: one file per kind, and what they share.
+
+A kind is a module of this package with two functions: `rows(results, groups)` returns the frame that is shown, and
+`draw(rows, page)` draws it. `figure(kind, results)` does both:
+
+    results = bench.load("results")
+    bench.figures.figure("variance", results, style="icml", columns=1).savefig("variance.pdf")
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from bench.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from bench.figures.page import Page
+    from bench.results.tables import Results
+
+
+class Kind(NamedTuple):
+    """What a kind of figure shows; whether it has panels per parameter group."""
+
+    summary: str
+    by_group: bool
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "variance": Kind("gradient variance against training step", True),
+    "elbo": Kind("objective against training step, seconds and evaluations", False),
+    "final": Kind("final ELBO and log-likelihood with intervals over seeds", False),
+    "tradeoff": Kind("squared bias against variance, with lines of equal MSE", True),
+    "frontier": Kind("variance against cost, with the Pareto front", True),
+    "scaling": Kind("bias, variance and SNR against K, with fitted slopes", True),
+    "weights": Kind("importance weights against log weights, on lecture-weights", False),
+    "matrix": Kind("estimators × tasks: variance at equal time, relative to the best", True),
+    "training": Kind("everything about one run", True),
+}
+
+
+def rows(kind: str, results: "Results", groups: Sequence[str] = ()) -> "pd.DataFrame":
+    """Return the rows that a figure shows, one per drawn point; `groups` are parameter groups, by default φ and θ.
+
+    Raises:
+        UsageError: there is no such kind, or the results are not of the sort that it shows.
+        ResultsError: the results hold nothing that it could show.
+    """
+    return _module(kind).rows(results, groups)
+
+
+def draw(kind: str, shown: "pd.DataFrame", page: "Page") -> "Figure":
+    """Return the figure of rows that `rows` returned.
+
+    Raises:
+        UsageError: there is no such kind, or the figure would not fit on the page.
+    """
+    with page.settings():
+        return _module(kind).draw(shown, page)
+
+
+def figure(
+    kind: str, results: "Results", style: str = "neurips", columns: int = 2, groups: Sequence[str] = ()
+) -> "Figure":
+    """Return a figure of results, in the size and the fonts of a venue; `columns` is 1 or 2 of a page's two.
+
+    Raises:
+        UsageError, ResultsError: see `rows` and `draw`.
+    """
+    from bench.figures.page import Page
+
+    return draw(kind, rows(kind, results, groups), Page(style, columns))
+
+
+def _module(kind: str):  # noqa: ANN202
+    if kind not in KINDS:
+        raise UsageError(f"there is no figure '{kind}'{did_you_mean(kind, KINDS) or '; there are ' + ', '.join(KINDS)}")
+    return import_module(f"bench.figures.{kind}")

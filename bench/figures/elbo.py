@@ -1,0 +1,89 @@
+"""`elbo`: the training objective against step, seconds and evaluations."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bench.errors import ResultsError
+from bench.figures.axes import draw_line, handles, legend_below, set_scale
+from bench.figures.estimates import over_seeds
+from bench.figures.grid import grid
+from bench.figures.page import Page
+from bench.figures.palette import look
+from bench.results.tables import Results
+
+_BINS: Final = 40
+_X: Final = {"step": "training step", "seconds": "training time (s)", "evaluations": "evaluations per datapoint"}
+_QUANTILE: Final = 1.96
+
+
+def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
+    """Return one row per task × configuration × stretch of training, at most 40 stretches.
+
+    `value` is the mean of the objective's estimates in the stretch, over seeds where there are several; `step`,
+    `seconds` and `evaluations` are those at its end. The objective is the estimator's own target, with its own K.
+
+    Raises:
+        ResultsError: nothing was trained.
+    """
+    training = results.training
+    if training.empty:
+        raise ResultsError("nothing was trained in these results: run without `--no-train`")
+    length = training.groupby("configuration")["step"].transform("max") / _BINS
+    cells = training.assign(stretch=np.ceil(training["step"] / length.clip(lower=1)).astype(int))
+    cells["squared_se"] = cells["objective_se"] ** 2
+    mean = cells.groupby(["configuration", "cell", "stretch"], sort=False, as_index=False).agg(
+        step=("step", "max"),
+        seconds=("seconds", "max"),
+        value=("objective", _mean),
+        squared_se=("squared_se", "sum"),
+        count=("objective", "size"),
+        known=("squared_se", "count"),
+    )
+    se = np.sqrt(mean["squared_se"]).where(mean["known"] == mean["count"]) / mean["count"]
+    mean = mean.assign(ci_low=mean["value"] - _QUANTILE * se, ci_high=mean["value"] + _QUANTILE * se)
+    found = over_seeds(mean, ["stretch"], results)
+    ends = mean.groupby(["configuration", "stretch"], as_index=False).agg(step=("step", "max"), seconds=("seconds", "mean"))
+    once = results.final.drop_duplicates("configuration")[["configuration", "unit"]]
+    cost = results.final.groupby("configuration", as_index=False)["evaluations"].mean()
+    found = found.merge(ends, on=["configuration", "stretch"]).merge(once, on="configuration").merge(cost, on="configuration")
+    return found.assign(evaluations=found["evaluations"] * found["step"])
+
+
+def draw(shown: pd.DataFrame, page: Page) -> Figure:
+    """Return three panels per task, a line per configuration."""
+    tasks = list(dict.fromkeys(shown["panel"]))
+    figure, axes = grid(page, len(_X) * len(tasks), len(_X), list(dict.fromkeys(shown["label"])))
+    for number, task in enumerate(tasks):
+        of_task = shown.loc[shown["panel"] == task]
+        for place, x in zip(axes[number * len(_X) :], _X, strict=False):
+            for (estimator, variant), line in of_task.groupby(["estimator", "variant"], sort=False):
+                draw_line(place, line, x, look(estimator, variant), markers=False)
+            _scale(place, of_task, x)
+            place.set_xlabel(_X[x])
+            first = place.get_subplotspec().is_first_col()
+            place.set_ylabel(f"objective ({of_task['unit'].iloc[0]})" if first else "")
+            place.set_title(task if x == "step" else "", loc="left")
+    legend_below(figure, handles(shown), page)
+    return figure
+
+
+def _scale(place: Axes, of_task: pd.DataFrame, x: str) -> None:
+    """Show what training converges to: where the objective starts by far below, its first fifth is cut."""
+    set_scale(place, "x", of_task[x])
+    place.yaxis.set_major_locator(MaxNLocator(nbins=5, min_n_ticks=3))
+    finite = of_task.loc[np.isfinite(of_task["value"].astype(float))]
+    later = finite.loc[finite["stretch"] > 0.2 * finite["stretch"].max(), "value"]
+    if len(later) > 1 and later.max() > later.min():
+        margin = 0.08 * (later.max() - later.min())
+        place.set_ylim(later.min() - margin, later.max() + margin)
+
+
+def _mean(values: pd.Series) -> float:
+    """Return a mean that is NaN where a value is, since a diverged training has no mean."""
+    return float(np.mean(values.to_numpy(float)))

@@ -1,0 +1,122 @@
+"""The frames' numbers as figures show them: one estimate with its interval per configuration."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import ResultsError
+from bench.results.naming import configurations
+from bench.results.summary import mean_over_seeds
+from bench.results.tables import Results
+
+GROUPS: Final = ("guide", "model")
+_NAMES: Final = ("panel", "label", "variant")
+
+
+def shown_groups(gradients: pd.DataFrame, asked: Sequence[str]) -> list[str]:
+    """Return the parameter groups to show: those asked for, else φ and θ, else whatever was measured.
+
+    Raises:
+        ResultsError: nothing was measured, or not of a group that is asked for.
+    """
+    there = list(dict.fromkeys(gradients.loc[gradients["metric"] == "variance", "group"]))
+    if not there:
+        raise ResultsError("there are no gradient moments in these results; `bench status` says how their cells ended")
+    for group in asked:
+        if group not in there:
+            raise ResultsError(f"no gradient of the group '{group}' was measured; there are {', '.join(there)}")
+    return list(asked) or [group for group in GROUPS if group in there] or there
+
+
+def moments(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
+    """Return one row per configuration × step × group × metric: value, ci_low, ci_high, over seeds where there are several.
+
+    Metrics of the whole gradient (its cost) have the group `all`. Rows come in the registry's order.
+    """
+    measured = results.gradients
+    chosen = measured.loc[measured["metric"].isin(metrics) & measured["group"].isin([*groups, "all"])]
+    return over_seeds(chosen, ["step", "group", "metric", "unit"], results)
+
+
+def last_moments(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
+    """Return `moments` at each configuration's last measured step that all of its seeds reached."""
+    found = moments(results, metrics, groups)
+    steps = found.groupby(["configuration", "step"])["seeds"].transform("max")
+    complete = found.loc[steps == found.groupby("configuration")["seeds"].transform("max")]
+    return complete.loc[complete["step"] == complete.groupby("configuration")["step"].transform("max")]
+
+
+def wide(estimates: pd.DataFrame, metrics: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
+    """Return a row per configuration and group, with columns `METRIC`, `METRIC_low` and `METRIC_high`.
+
+    What was measured of the whole gradient only stands in every group's row.
+    """
+    keys = ["configuration", "task", "estimator", "samples", *_NAMES, "step", "seeds"]
+    frames = []
+    for group in groups:
+        row = estimates.loc[(estimates["metric"] == "variance") & (estimates["group"] == group), keys].assign(group=group)
+        for metric in metrics:
+            of_metric = estimates.loc[estimates["metric"] == metric]
+            mine = of_metric.loc[of_metric["group"] == (group if (of_metric["group"] == group).any() else "all")]
+            values = mine.set_index("configuration")[["value", "ci_low", "ci_high"]]
+            row = row.join(values.set_axis([metric, f"{metric}_low", f"{metric}_high"], axis=1), on="configuration")
+        frames.append(row)
+    return pd.concat(frames, ignore_index=True)
+
+
+def over_seeds(
+    frame: pd.DataFrame, by: Sequence[str], results: Results, value: str = "value", low: str = "ci_low", high: str = "ci_high"
+) -> pd.DataFrame:
+    """Return one row per configuration and `by`: the rows' own estimate, or the mean of several seeds with Student's interval.
+
+    Returns:
+        the columns of `configurations`, `by`, value, ci_low, ci_high and seeds; intervals NaN where there are none.
+    """
+    names = configurations(results.final)
+    if frame.empty:
+        return pd.DataFrame(columns=[*names.columns, *by, "value", "ci_low", "ci_high", "seeds"])
+    keys = ["configuration", *by]
+    rows = [
+        (*key, *_combined(of_key[[value, low, high]].to_numpy(float)), len(of_key))
+        for key, of_key in frame.groupby(keys, sort=False)
+    ]
+    found = pd.DataFrame(rows, columns=[*keys, "value", "ci_low", "ci_high", "seeds"])
+    order = {configuration: number for number, configuration in enumerate(names["configuration"])}
+    found = found.sort_values(["configuration", *by], key=lambda column: _ordered(column, order), kind="stable")
+    return names.merge(found, on="configuration", how="right")
+
+
+def _ordered(column: pd.Series, order: dict[str, int]) -> pd.Series:
+    return column.map(order) if column.name == "configuration" else column
+
+
+def _combined(estimates: np.ndarray) -> tuple[float, float, float]:
+    """Return estimates [S, 3] of a value and its interval's ends as one."""
+    if len(estimates) == 1:
+        return tuple(estimates[0])
+    value, low, high = mean_over_seeds(list(estimates[:, 0]))
+    if value == 0 and low == high:
+        # Estimates that are cut at zero may agree on it without knowing it: they keep their own upper ends.
+        high = float(np.mean(estimates[:, 2]))
+    return value, low, high
+
+
+def squared(estimates: pd.DataFrame, metric: str, name: str) -> pd.DataFrame:
+    """Return the rows of a metric of the gradients, its square under another name in place of it."""
+    found = estimates.loc[estimates["metric"] == metric].copy()
+    for column in ("value", "ci_low", "ci_high"):
+        found[column] = found[column] ** 2
+    return found.assign(metric=name)
+
+
+def require_rows(frame: pd.DataFrame, what: str, drawable: Callable[[pd.DataFrame], pd.Series] | None = None) -> pd.DataFrame:
+    """Return the frame.
+
+    Raises:
+        ResultsError: it is empty, or nothing in it can be drawn.
+    """
+    if frame.empty or (drawable is not None and not drawable(frame).any()):
+        raise ResultsError(f"there is no {what} in these results; `bench table` shows what there is")
+    return frame

@@ -1,0 +1,105 @@
+"""`final`: what training ended with, a dot per seed and the mean with its interval."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bench.errors import ResultsError
+from bench.figures.axes import say_nothing
+from bench.figures.estimates import over_seeds
+from bench.figures.grid import grid
+from bench.figures.labels import metric_axis
+from bench.figures.page import Page
+from bench.figures.palette import look
+from bench.results.tables import Results
+
+METRICS: Final = ("objective", "train_elbo", "test_elbo", "test_log_likelihood")
+_QUANTILE: Final = 1.96
+
+
+def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
+    """Return one row per task × metric × configuration, and one per seed, whose `seed` is not missing.
+
+    `done` of `cells` seeds ended; the mean is over those that have the metric.
+
+    Raises:
+        ResultsError: no training ended.
+    """
+    final = results.final
+    parts = []
+    for metric in METRICS:
+        known = final.loc[final[metric].notna(), ["configuration", "seed", "unit", metric, f"{metric}_se"]]
+        half = _QUANTILE * known[f"{metric}_se"].fillna(0.0)
+        parts.append(
+            known.rename(columns={metric: "value"}).assign(
+                metric=metric, ci_low=known[metric] - half, ci_high=known[metric] + half
+            )
+        )
+    values = pd.concat(parts, ignore_index=True)
+    if values.empty:
+        raise ResultsError("no training has ended in these results; `bench status` says how the cells ended")
+    means = over_seeds(values, ["metric", "unit"], results)
+    single = means.drop(columns=["value", "ci_low", "ci_high", "seeds"]).merge(
+        values[["configuration", "metric", "seed", "value"]], on=["configuration", "metric"]
+    )
+    counts = final.groupby("configuration", as_index=False).agg(
+        done=("status", lambda status: int((status == "done").sum())), cells=("status", "size")
+    )
+    found = pd.concat([means.assign(seed=pd.NA), single], ignore_index=True).merge(counts, on="configuration")
+    return found.astype({"seed": "Int64"})
+
+
+def draw(shown: pd.DataFrame, page: Page) -> Figure:
+    """Return a panel per task and metric, a line of it per configuration."""
+    panels = list(dict.fromkeys(zip(shown["panel"], shown["metric"], strict=True)))
+    panels.sort(key=lambda panel: (list(dict.fromkeys(shown["panel"])).index(panel[0]), METRICS.index(panel[1])))
+    tasks = list(dict.fromkeys(task for task, _ in panels))
+    beside = max(sum(task == panel[0] for panel in panels) for task in tasks)
+    beside = beside if all(sum(task == panel[0] for panel in panels) == beside for task in tasks) else 1
+    most = max(shown.loc[shown["panel"] == task, "label"].nunique() for task in tasks)
+    height = 0.55 + (page.small / 72 * 1.8) * most
+    figure, axes = grid(page, len(panels), beside, height=height)
+    for place, (task, metric) in zip(axes, panels, strict=True):
+        panel = shown.loc[(shown["panel"] == task) & (shown["metric"] == metric)]
+        _draw_panel(place, panel, metric, shown.loc[shown["panel"] == task])
+        place.set_title(task if place.get_subplotspec().is_first_col() else "", loc="left")
+    return figure
+
+
+def _draw_panel(place: Axes, panel: pd.DataFrame, metric: str, of_task: pd.DataFrame) -> None:
+    lines = of_task.drop_duplicates("label").reset_index(drop=True)
+    position = dict(zip(lines["label"], lines.index, strict=True))
+    means = panel.loc[panel["seed"].isna() & np.isfinite(panel["value"].astype(float))]
+    seeds = panel.loc[panel["seed"].notna() & (panel["cells"] > 1) & np.isfinite(panel["value"].astype(float))]
+    if not seeds.empty:
+        sns.scatterplot(
+            x=seeds["value"], y=seeds["label"].map(position) + 0.28, ax=place, color="0.55", s=5, linewidth=0, legend=False
+        )
+    for row in means.itertuples():
+        style = look(row.estimator, row.variant)
+        half = np.nan_to_num([[row.value - row.ci_low], [row.ci_high - row.value]])
+        place.errorbar(
+            row.value, position[row.label], xerr=half, fmt=style.marker, color=style.colour, markerfacecolor=style.face,
+            elinewidth=1.0,
+        )
+    if means.empty:
+        say_nothing(place, "diverged")
+    first = place.get_subplotspec().is_first_col()
+    place.set_yticks(lines.index, [_label(row) for row in lines.itertuples()] if first else [""] * len(lines))
+    place.set_ylim(len(lines) - 0.4, -0.6)
+    place.tick_params(axis="y", length=0)
+    place.xaxis.set_major_locator(MaxNLocator(nbins=4, min_n_ticks=2))
+    place.grid(axis="y", linewidth=0.3, color="0.88")
+    place.set_axisbelow(True)
+    place.set(xlabel=metric_axis(metric, str(panel["unit"].iloc[0])), ylabel="")
+
+
+def _label(row: object) -> str:
+    lost = row.cells - row.done  # pyright: ignore[reportAttributeAccessIssue]
+    return f"{row.label} ({lost} of {row.cells} lost)" if lost else row.label  # pyright: ignore[reportAttributeAccessIssue]

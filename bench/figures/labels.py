@@ -1,0 +1,42 @@
+"""What panels and axes are called."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from bench.figures.palette import group_name
+from bench.results.columns import METRICS
+
+_WORDS: Final = {
+    "variance": "gradient variance",
+    "variance_mean": "variance per parameter",
+    "relative_bias": "relative bias",
+    "bias_evidence": "bias for log p(x)",
+    "snr": "SNR",
+    "snr_mean": "mean SNR",
+    "mse": "MSE",
+    "cosine": "cosine",
+    "work_variance": "variance × time",
+    "seconds": "time per gradient",
+    "evaluations": "evaluations per gradient",
+    "train_elbo": "train ELBO",
+    "test_elbo": "test ELBO",
+    "test_log_likelihood": "test log p(x) ≥",
+}
+
+
+def metric_axis(metric: str, unit: str | None = None) -> str:
+    """Return an axis label with its unit."""
+    unit = unit if unit is not None else METRICS[metric].unit if metric in METRICS else "1"
+    word = _WORDS.get(metric, metric.replace("_", " "))
+    return word if unit == "1" else f"{word} ({unit})"
+
+
+def panel_title(task: str, group: str, groups: Iterable[str], tasks: Iterable[str]) -> str:
+    """Return the task, the group, or both: what differs between a figure's panels, and the task if nothing does."""
+    parts = [task] if len(set(tasks)) > 1 or len(set(groups)) == 1 else []
+    return "\n".join([*parts, *([group_name(group)] if len(set(groups)) > 1 else [])])
+
+
+def number(value: float) -> str:
+    """Return a number with three significant digits and a true minus."""
+    return f"{value:.3g}".replace("-", "−")
