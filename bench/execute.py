@@ -15,6 +15,7 @@ from rich.console import Console
 
 from bench.device import find_device
 from bench.errors import BenchError
+from bench.figures.fitting import fitting_kind
 from bench.gradients import References
 from bench.machine import machine_info, new_run
 from bench.plan import Plan, Request, make_plan
@@ -22,7 +23,7 @@ from bench.progress import TerminalListener
 from bench.report import final_lines, gradient_table
 from bench.results.schema import Record
 from bench.results.store import CellBusy, Store
-from bench.results.tables import export
+from bench.results.tables import export, load
 from bench.runner import run_cell
 from bench.settings import Cell
 
@@ -31,11 +32,12 @@ _WIDTH: Final = 130
 
 @dataclass(frozen=True)
 class Asked:
-    """Where results go, which finished cells are run again, and whether anything runs at all."""
+    """Where results go, which finished cells are run again, whether anything runs at all, and whether it is drawn."""
 
     out: Path
     rerun: Literal["failed", "stale", "all"] | None
     dry_run: bool
+    plot: bool
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def execute(request: Request, asked: Asked) -> Summary:
     export(asked.out, errors="skip")
     if records:
         _print_records(records, asked.out)
+        if asked.plot:
+            _draw(records, store, messages)
     return Summary(len(records), sum(record.status == "failed" for record in records))
 
 
@@ -179,16 +183,31 @@ def _print_records(records: Sequence[Record], out: Path) -> None:
         for line in final_lines(mine):
             console.print(line)
     where = out / records[0].cell.folder if len(records) == 1 else out
-    console.print(f"{where}   next: {_next(records, out)}")
+    console.print(f"{where}   next: {_next(records, out, where)}")
 
 
-def _next(records: Sequence[Record], where: Path) -> str:
+def _next(records: Sequence[Record], out: Path, where: Path) -> str:
     """Return what to do next: whom to compare with, the figure that fits what was run, the table."""
-    folder = "" if where == Path("results") else f" {where}"
     estimators = {record.cell.estimator for record in records}
     others = [name for name in ("reparam", "reinforce-loo", "reinforce") if name not in estimators]
     add = f"add `--estimator {others[0]}`, " if len(estimators) == 1 else ""
-    return f"{add}`bench plot {fitting_kind(records)}{folder}` or `bench table{folder}`"
+    drawn, told = ("" if folder == Path("results") else f" {folder}" for folder in (where, out))
+    return f"{add}`bench plot {fitting_kind(records)}{drawn}` or `bench table{told}`"
+
+
+def _draw(records: Sequence[Record], store: Store, messages: Console) -> None:
+    """Draw the figure that fits the records into the results folder; a figure that cannot be drawn is no failure."""
+    from bench.figures.page import Page
+    from bench.figures.write import write
+
+    kind = fitting_kind(records)
+    file = store.folder / "figures" / f"{kind}.pdf"
+    try:
+        results = load(*(store.record_path(record.cell).parent for record in records))
+        for path in write(kind, results, file, "pdf", Page()):
+            _output().print(str(path))
+    except BenchError as error:
+        _say(messages, f"no figure: {error}")
 
 
 def _output() -> Console:

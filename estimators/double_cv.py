@@ -34,7 +34,7 @@ class DoubleCV(BinaryEstimator):
 
     def __init__(self, coefficient: float = 0.0) -> None:
         super().__init__()
-        self.coefficient = nn.Parameter(torch.tensor(coefficient))
+        self.coefficient = nn.Parameter(torch.tensor(float(coefficient)))
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         draw = Detached(samples)

@@ -40,8 +40,8 @@ class RODEO(BinaryEstimator):
         if hidden < 1:
             raise ValueError(f"hidden must be at least 1; it is {hidden}")
         self.network = nn.Sequential(nn.Linear(2, hidden), nn.LeakyReLU(0.3), nn.Linear(hidden, 2))
-        self.alpha = nn.Parameter(torch.tensor(coefficient))
-        self.beta = nn.Parameter(torch.tensor(coefficient))
+        self.alpha = nn.Parameter(torch.tensor(float(coefficient)))
+        self.beta = nn.Parameter(torch.tensor(float(coefficient)))
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         draw = Detached(samples)

@@ -37,13 +37,18 @@ class Ordering:
 
 _MOMENTS: Final = "Gaussian moments in closed form"
 _MEAN: Final = "a mean of K independent terms"
+_RAO_BLACKWELL: Final = "Rao–Blackwell"
+_BITS: Final = "bernoulli-quadratic(dim=3)"
 
 ORDERINGS: Final[tuple[Ordering, ...]] = (
     Ordering("reparam", 1, "reinforce", 1, "gaussian-quadratic", _MOMENTS),
     Ordering("reinforce-loo", 2, "reinforce", 2, "gaussian-quadratic", _MOMENTS),
     Ordering("reinforce", 4, "reinforce", 1, "gaussian-quadratic", _MEAN, 0.25),
     Ordering("reparam", 4, "reparam", 1, "gaussian-quadratic", _MEAN, 0.25),
-    Ordering("enumerate", 1, "reinforce", 1, "bernoulli-quadratic(dim=3)", "Rao–Blackwell"),
+    Ordering("enumerate", 1, "reinforce", 1, _BITS, _RAO_BLACKWELL),
+    Ordering("local-expectation", 1, "reinforce", 1, _BITS, _RAO_BLACKWELL),
+    Ordering("disarm", 1, "arm", 1, _BITS, _RAO_BLACKWELL),
+    Ordering("gumbel-rao", 1, "st-gumbel-softmax", 1, "categorical-toy(cost=cubic)", _RAO_BLACKWELL),
 )
 
 

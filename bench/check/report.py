@@ -29,7 +29,7 @@ class Layout:
 
     def line(self, line: Line) -> str:
         """Return one line of the table."""
-        detectable = "" if line.detectable is None else f"{100 * line.detectable:.2g}%"
+        detectable = "" if line.detectable is None else f"{100 * round(line.detectable, 9):.2g}%"
         replicates = "" if line.replicates is None else f"{line.replicates:,}".replace(",", " ")
         samples = ",".join(map(str, line.samples))
         seconds = f"{line.seconds:.1f}" if line.samples else ""

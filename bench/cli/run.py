@@ -5,27 +5,15 @@ from typing import Any
 
 import click
 
+from bench.cli.numbers import Numbers
 from bench.cli.specs import SpecType
 from bench.errors import CellsFailed, UsageError
-from bench.spec import parse_numbers
-
-
-class _Numbers(click.ParamType):
-    """Numbers and ranges, as `1,5,50` or `0-4`."""
-
-    name = "numbers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        return value if isinstance(value, tuple) else tuple(parse_numbers(value))
-
 
 _OPTIONS = [
     click.option("--task", "tasks", type=SpecType("task"), multiple=True, help="Task; repeatable."),
-    click.option(
-        "--estimator", "estimators", type=SpecType("estimator"), multiple=True, help="Estimator; repeatable."
-    ),
-    click.option("--samples", type=_Numbers(), help="Samples K per datapoint, as 1,5,50.  [default: the task's]"),
-    click.option("--seeds", type=_Numbers(), default=(0,), show_default="0", help="Training seeds, as 0-4."),
+    click.option("--estimator", "estimators", type=SpecType("estimator"), multiple=True, help="Estimator; repeatable."),
+    click.option("--samples", type=Numbers(), help="Samples K per datapoint, as 1,5,50.  [default: the task's]"),
+    click.option("--seeds", type=Numbers(), default=(0,), show_default="0", help="Training seeds, as 0-4."),
     click.option("--steps", type=click.IntRange(0), help="Training steps.  [default: the task's]"),
     click.option("--batch-size", type=click.IntRange(1), help="Datapoints per step.  [default: the task's]"),
     click.option("--optimizer", type=click.Choice(["adam", "sgd"]), help="[default: the task's]"),
@@ -55,6 +43,7 @@ _OPTIONS = [
     ),
     click.option("--rerun", type=click.Choice(["failed", "stale", "all"]), help="Run finished cells again."),
     click.option("--dry-run", is_flag=True, help="Say what would run, and why, and stop."),
+    click.option("--plot", is_flag=True, help="Draw the figure that fits, into figures/ of the results folder."),
     click.option("--config", type=click.Path(path_type=Path), help="Options from a TOML file; the command line wins."),
 ]
 
@@ -88,7 +77,7 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     from bench.plan import Request
 
     steps = 0 if options.pop("no_train") else options["steps"]
-    asked = Asked(options.pop("out"), options.pop("rerun"), options.pop("dry_run"))
+    asked = Asked(options.pop("out"), options.pop("rerun"), options.pop("dry_run"), options.pop("plot"))
     del options["config"]
     summary = execute(Request(**{**options, "steps": steps}), asked)
     if summary.failed:

@@ -9,7 +9,7 @@ A kind is a module of this package with two functions: `rows(results, groups)` r
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bench.errors import UsageError, did_you_mean
 
@@ -41,7 +41,7 @@ KINDS: Final[dict[str, Kind]] = {
 }
 
 
-def rows(kind: str, results: "Results", groups: Sequence[str] = ()) -> "pd.DataFrame":
+def rows(kind: str, results: "Results | None", groups: Sequence[str] = ()) -> "pd.DataFrame":
     """Return the rows that a figure shows, one per drawn point; `groups` are parameter groups, by default φ and θ.
 
     Raises:
@@ -58,7 +58,12 @@ def draw(kind: str, shown: "pd.DataFrame", page: "Page") -> "Figure":
         UsageError: there is no such kind, or the figure would not fit on the page.
     """
     with page.settings():
-        return _module(kind).draw(shown, page)
+        drawn: Figure = _module(kind).draw(shown, page)
+        for axes in drawn.axes:
+            # A name with its unit below is one label; STIX would set its lines apart.
+            axes.xaxis.label.set_linespacing(0.85)
+            axes.yaxis.label.set_linespacing(0.85)
+        return drawn
 
 
 def figure(
@@ -74,7 +79,7 @@ def figure(
     return draw(kind, rows(kind, results, groups), Page(style, columns))
 
 
-def _module(kind: str):  # noqa: ANN202
+def _module(kind: str) -> Any:
     if kind not in KINDS:
         raise UsageError(f"there is no figure '{kind}'{did_you_mean(kind, KINDS) or '; there are ' + ', '.join(KINDS)}")
     return import_module(f"bench.figures.{kind}")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from bench.figures.page import Page
 from bench.figures.palette import Look, look
+from bench.results.frames import records, series, where
 
 _DECADES: Final = 1.3
 """Powers of ten between the least and the largest value from which on an axis is logarithmic."""
@@ -27,7 +28,7 @@ def decades(values: Iterable[float]) -> bool:
 
 def draw_line(axes: Axes, frame: pd.DataFrame, x: str, look: Look, markers: bool = True) -> None:
     """Draw `value` against a column, in its order, and the interval as a band, or as a bar where there is one point."""
-    finite = frame.loc[np.isfinite(frame["value"].to_numpy(float))]
+    finite = where(frame, np.isfinite(frame["value"].to_numpy(float)))
     if finite.empty:
         return
     sns.lineplot(
@@ -49,13 +50,15 @@ def draw_line(axes: Axes, frame: pd.DataFrame, x: str, look: Look, markers: bool
     if known.sum() > 1:
         axes.fill_between(finite[x], low, high, where=known.tolist(), color=look.colour, alpha=0.18, linewidth=0)
     elif known.any():
-        draw_interval(axes, finite.loc[known], x, look)
+        draw_interval(axes, where(finite, known), x, look)
 
 
 def draw_interval(axes: Axes, frame: pd.DataFrame, x: str, look: Look) -> None:
     """Draw points at (`x`, value) with their intervals, and `x`'s own where there are `x_low` and `x_high`."""
-    y_error = _error(frame["value"], frame["ci_low"], frame["ci_high"])
-    x_error = _error(frame[x], frame[f"{x}_low"], frame[f"{x}_high"]) if f"{x}_low" in frame else None
+    y_error = _error(series(frame, "value"), series(frame, "ci_low"), series(frame, "ci_high"))
+    x_error = (
+        _error(series(frame, x), series(frame, f"{x}_low"), series(frame, f"{x}_high")) if f"{x}_low" in frame else None
+    )
     axes.errorbar(
         frame[x],
         frame["value"],
@@ -86,16 +89,33 @@ def set_scale(axes: Axes, which: Literal["x", "y"], values: Iterable[float], log
     positive = finite[finite > 0]
     axis = axes.xaxis if which == "x" else axes.yaxis
     if not log or not len(positive):
-        axis.set_major_locator(MaxNLocator(nbins=5, min_n_ticks=3))
+        axis.set_major_locator(ticks(5))
         return False
     axes.set(**{f"{which}scale": "log"})
     low, high = float(positive.min()), float(positive.max())
     margin = 10 ** max(0.06 * math.log10(high / low), 0.1)
     axes.set(**{f"{which}lim": (low / margin, high * margin)})
-    if math.log10(high * margin**2 / low) > 1:
+    axis.set_minor_formatter(NullFormatter())
+    if math.log10(high * margin**2 / low) > 2.2:
         axis.set_major_locator(LogLocator(numticks=6))
-        axis.set_minor_formatter(NullFormatter())
+    else:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
+        axis.set_major_formatter(lambda value, _: f"{value:.3g}")
     return True
+
+
+def y_scale(axes: Axes, frame: pd.DataFrame) -> None:
+    """Scale an axis for values with intervals; arms that are ten times as long as the value leave by the edge."""
+    low, high, value = (series(frame, name) for name in ("ci_low", "ci_high", "value"))
+    set_scale(axes, "y", pd.concat([value, low.where(low > value / 10), high.where(high < value * 10)]))
+
+
+def seconds_scale(axes: Axes, seconds: pd.Series) -> str:
+    """Write an axis of seconds in the unit that suits them, and return that unit."""
+    middle = float(seconds.median())
+    unit, factor = ("s", 1.0) if middle >= 0.1 else ("ms", 1e3) if middle >= 1e-4 else ("µs", 1e6)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value * factor:.3g}")
+    return unit
 
 
 def step_scale(axes: Axes, steps: pd.Series) -> None:
@@ -103,12 +123,12 @@ def step_scale(axes: Axes, steps: pd.Series) -> None:
     values = np.unique(steps.to_numpy(float))
     positive = values[values > 0]
     if len(values) < 3 or not decades(positive):
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        axes.xaxis.set_major_locator(ticks(5, integer=True))
         return
     axes.set_xscale("symlog", linthresh=positive.min(), linscale=0.6)
-    axes.set_xlim(-0.05 * positive.min(), positive.max() * 1.15)
-    ticks = 10.0 ** np.arange(math.ceil(math.log10(positive.min())), math.floor(math.log10(positive.max())) + 1)
-    axes.set_xticks([*([0.0] if values[0] == 0 else []), *ticks])
+    axes.set_xlim(-0.12 * positive.min(), positive.max() * 1.2)
+    powers = 10.0 ** np.arange(math.ceil(math.log10(positive.min())), math.floor(math.log10(positive.max())) + 1)
+    axes.set_xticks([*([0.0] if values[0] == 0 else []), *powers])
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
@@ -119,7 +139,7 @@ def handle(look: Look, label: str, line: bool = True) -> Line2D:
         [],
         color=look.colour,
         marker=look.marker,
-        linestyle=look.line if line else "none",
+        linestyle=cast("Any", look.line if line else "none"),
         markerfacecolor=look.face,
         markeredgecolor=look.colour,
         markersize=look.size if not line else None,
@@ -145,10 +165,18 @@ def legend_below(figure: Figure, handles: Sequence[Line2D], page: Page) -> None:
 def handles(shown: pd.DataFrame, line: bool = True) -> list[Line2D]:
     """Return a legend's entries: one per label of the rows, in their order."""
     labels = shown.drop_duplicates("label")
-    return [
-        handle(look(row.estimator, row.variant), row.label, line)
-        for row in labels.itertuples()
-    ]
+    return [handle(look(row.estimator, row.variant), row.label, line) for row in records(labels)]
+
+
+def is_leftmost(axes: Axes) -> bool:
+    """Return whether a panel stands at the left of its figure, where the labels are written."""
+    place = axes.get_subplotspec()
+    return place is None or place.is_first_col()
+
+
+def ticks(number: int, integer: bool = False) -> MaxNLocator:
+    """Return at most this many intervals between ticks at round numbers."""
+    return MaxNLocator(nbins=number, min_n_ticks=2, integer=integer, steps=[1, 2, 2.5, 5, 10])
 
 
 def say_nothing(axes: Axes, text: str) -> None:

@@ -7,23 +7,23 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from bench.errors import ResultsError
-from bench.figures.axes import draw_line, handles, legend_below, set_scale
+from bench.figures.axes import draw_line, handles, is_leftmost, legend_below, ticks
 from bench.figures.estimates import over_seeds
 from bench.figures.grid import grid
 from bench.figures.page import Page
 from bench.figures.palette import look
+from bench.results.frames import distinct, grouped, series, where
 from bench.results.tables import Results
 
-_BINS: Final = 40
+STRETCHES: Final = 25
 _X: Final = {"step": "training step", "seconds": "training time (s)", "evaluations": "evaluations per datapoint"}
 _QUANTILE: Final = 1.96
 
 
 def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
-    """Return one row per task × configuration × stretch of training, at most 40 stretches.
+    """Return one row per task × configuration × stretch of training, at most 25 stretches.
 
     `value` is the mean of the objective's estimates in the stretch, over seeds where there are several; `step`,
     `seconds` and `evaluations` are those at its end. The objective is the estimator's own target, with its own K.
@@ -34,7 +34,8 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     training = results.training
     if training.empty:
         raise ResultsError("nothing was trained in these results: run without `--no-train`")
-    length = training.groupby("configuration")["step"].transform("max") / _BINS
+    longest = {key: max(of["step"]) for (key,), of in grouped(training, "configuration")}
+    length = series(training, "configuration").map(longest) / STRETCHES
     cells = training.assign(stretch=np.ceil(training["step"] / length.clip(lower=1)).astype(int))
     cells["squared_se"] = cells["objective_se"] ** 2
     mean = cells.groupby(["configuration", "cell", "stretch"], sort=False, as_index=False).agg(
@@ -45,29 +46,31 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
         count=("objective", "size"),
         known=("squared_se", "count"),
     )
-    se = np.sqrt(mean["squared_se"]).where(mean["known"] == mean["count"]) / mean["count"]
+    se = np.sqrt(series(mean, "squared_se").where(mean["known"] == mean["count"])) / mean["count"]
     mean = mean.assign(ci_low=mean["value"] - _QUANTILE * se, ci_high=mean["value"] + _QUANTILE * se)
     found = over_seeds(mean, ["stretch"], results)
-    ends = mean.groupby(["configuration", "stretch"], as_index=False).agg(step=("step", "max"), seconds=("seconds", "mean"))
-    once = results.final.drop_duplicates("configuration")[["configuration", "unit"]]
-    cost = results.final.groupby("configuration", as_index=False)["evaluations"].mean()
-    found = found.merge(ends, on=["configuration", "stretch"]).merge(once, on="configuration").merge(cost, on="configuration")
-    return found.assign(evaluations=found["evaluations"] * found["step"])
+    ends = mean.groupby(["configuration", "stretch"], as_index=False).agg(
+        step=("step", "max"), seconds=("seconds", "mean")
+    )
+    once = results.final.drop_duplicates("configuration").filter(["configuration", "unit"])
+    found = found.merge(ends, on=["configuration", "stretch"]).merge(once, on="configuration")
+    cost = {key: np.mean(of["evaluations"]) for (key,), of in grouped(results.final, "configuration")}
+    return found.assign(evaluations=series(found, "configuration").map(cost) * found["step"])
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return three panels per task, a line per configuration."""
-    tasks = list(dict.fromkeys(shown["panel"]))
-    figure, axes = grid(page, len(_X) * len(tasks), len(_X), list(dict.fromkeys(shown["label"])))
+    tasks = distinct(shown, "panel")
+    figure, axes = grid(page, len(_X) * len(tasks), len(_X), distinct(shown, "label"))
     for number, task in enumerate(tasks):
-        of_task = shown.loc[shown["panel"] == task]
+        of_task = where(shown, shown["panel"] == task)
         for place, x in zip(axes[number * len(_X) :], _X, strict=False):
-            for (estimator, variant), line in of_task.groupby(["estimator", "variant"], sort=False):
+            for (estimator, variant), line in grouped(of_task, "estimator", "variant"):
                 draw_line(place, line, x, look(estimator, variant), markers=False)
             _scale(place, of_task, x)
             place.set_xlabel(_X[x])
-            first = place.get_subplotspec().is_first_col()
-            place.set_ylabel(f"objective ({of_task['unit'].iloc[0]})" if first else "")
+            first = is_leftmost(place)
+            place.set_ylabel(f"objective\n({of_task['unit'].iloc[0]})" if first else "")
             place.set_title(task if x == "step" else "", loc="left")
     legend_below(figure, handles(shown), page)
     return figure
@@ -75,9 +78,9 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
 
 def _scale(place: Axes, of_task: pd.DataFrame, x: str) -> None:
     """Show what training converges to: where the objective starts by far below, its first fifth is cut."""
-    set_scale(place, "x", of_task[x])
-    place.yaxis.set_major_locator(MaxNLocator(nbins=5, min_n_ticks=3))
-    finite = of_task.loc[np.isfinite(of_task["value"].astype(float))]
+    place.xaxis.set_major_locator(ticks(4))
+    place.yaxis.set_major_locator(ticks(5))
+    finite = where(of_task, np.isfinite(of_task["value"].astype(float)))
     later = finite.loc[finite["stretch"] > 0.2 * finite["stretch"].max(), "value"]
     if len(later) > 1 and later.max() > later.min():
         margin = 0.08 * (later.max() - later.min())

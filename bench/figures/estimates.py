@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import ResultsError
+from bench.results.frames import grouped, where
 from bench.results.naming import configurations
 from bench.results.summary import mean_over_seeds
 from bench.results.tables import Results
@@ -31,21 +32,25 @@ def shown_groups(gradients: pd.DataFrame, asked: Sequence[str]) -> list[str]:
 
 
 def moments(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
-    """Return one row per configuration × step × group × metric: value, ci_low, ci_high, over seeds where there are several.
+    """Return one row per configuration × step × group × metric, over seeds where there are several.
 
     Metrics of the whole gradient (its cost) have the group `all`. Rows come in the registry's order.
     """
     measured = results.gradients
-    chosen = measured.loc[measured["metric"].isin(metrics) & measured["group"].isin([*groups, "all"])]
-    return over_seeds(chosen, ["step", "group", "metric", "unit"], results)
+    chosen = where(measured, measured["metric"].isin(metrics) & measured["group"].isin([*groups, "all"]))
+    found = over_seeds(chosen, ["step", "group", "metric", "unit"], results)
+    # Student's interval knows nothing of what a metric can be.
+    least = np.where(found["metric"] == "cosine", -1.0, 0.0)
+    most = np.where(found["metric"] == "cosine", 1.0, np.inf)
+    return found.assign(ci_low=found["ci_low"].clip(lower=least), ci_high=found["ci_high"].clip(upper=most))
 
 
 def last_moments(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
     """Return `moments` at each configuration's last measured step that all of its seeds reached."""
     found = moments(results, metrics, groups)
     steps = found.groupby(["configuration", "step"])["seeds"].transform("max")
-    complete = found.loc[steps == found.groupby("configuration")["seeds"].transform("max")]
-    return complete.loc[complete["step"] == complete.groupby("configuration")["step"].transform("max")]
+    complete = where(found, steps == found.groupby("configuration")["seeds"].transform("max"))
+    return where(complete, complete["step"] == complete.groupby("configuration")["step"].transform("max"))
 
 
 def wide(estimates: pd.DataFrame, metrics: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
@@ -56,10 +61,12 @@ def wide(estimates: pd.DataFrame, metrics: Sequence[str], groups: Sequence[str])
     keys = ["configuration", "task", "estimator", "samples", *_NAMES, "step", "seeds"]
     frames = []
     for group in groups:
-        row = estimates.loc[(estimates["metric"] == "variance") & (estimates["group"] == group), keys].assign(group=group)
+        row = estimates.loc[(estimates["metric"] == "variance") & (estimates["group"] == group), keys].assign(
+            group=group
+        )
         for metric in metrics:
-            of_metric = estimates.loc[estimates["metric"] == metric]
-            mine = of_metric.loc[of_metric["group"] == (group if (of_metric["group"] == group).any() else "all")]
+            of_metric = where(estimates, estimates["metric"] == metric)
+            mine = where(of_metric, of_metric["group"] == (group if group in set(of_metric["group"]) else "all"))
             values = mine.set_index("configuration")[["value", "ci_low", "ci_high"]]
             row = row.join(values.set_axis([metric, f"{metric}_low", f"{metric}_high"], axis=1), on="configuration")
         frames.append(row)
@@ -67,9 +74,14 @@ def wide(estimates: pd.DataFrame, metrics: Sequence[str], groups: Sequence[str])
 
 
 def over_seeds(
-    frame: pd.DataFrame, by: Sequence[str], results: Results, value: str = "value", low: str = "ci_low", high: str = "ci_high"
+    frame: pd.DataFrame,
+    by: Sequence[str],
+    results: Results,
+    value: str = "value",
+    low: str = "ci_low",
+    high: str = "ci_high",
 ) -> pd.DataFrame:
-    """Return one row per configuration and `by`: the rows' own estimate, or the mean of several seeds with Student's interval.
+    """Return a row per configuration and `by`: the only seed's estimate, or the mean with Student's interval.
 
     Returns:
         the columns of `configurations`, `by`, value, ci_low, ci_high and seeds; intervals NaN where there are none.
@@ -80,7 +92,7 @@ def over_seeds(
     keys = ["configuration", *by]
     rows = [
         (*key, *_combined(of_key[[value, low, high]].to_numpy(float)), len(of_key))
-        for key, of_key in frame.groupby(keys, sort=False)
+        for key, of_key in grouped(frame, *keys)
     ]
     found = pd.DataFrame(rows, columns=[*keys, "value", "ci_low", "ci_high", "seeds"])
     order = {configuration: number for number, configuration in enumerate(names["configuration"])}
@@ -105,13 +117,15 @@ def _combined(estimates: np.ndarray) -> tuple[float, float, float]:
 
 def squared(estimates: pd.DataFrame, metric: str, name: str) -> pd.DataFrame:
     """Return the rows of a metric of the gradients, its square under another name in place of it."""
-    found = estimates.loc[estimates["metric"] == metric].copy()
+    found = where(estimates, estimates["metric"] == metric).copy()
     for column in ("value", "ci_low", "ci_high"):
         found[column] = found[column] ** 2
     return found.assign(metric=name)
 
 
-def require_rows(frame: pd.DataFrame, what: str, drawable: Callable[[pd.DataFrame], pd.Series] | None = None) -> pd.DataFrame:
+def require_rows(
+    frame: pd.DataFrame, what: str, drawable: Callable[[pd.DataFrame], pd.Series] | None = None
+) -> pd.DataFrame:
     """Return the frame.
 
     Raises:

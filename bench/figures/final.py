@@ -8,15 +8,15 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from bench.errors import ResultsError
-from bench.figures.axes import say_nothing
+from bench.figures.axes import is_leftmost, say_nothing, ticks
 from bench.figures.estimates import over_seeds
 from bench.figures.grid import grid
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
 from bench.figures.palette import look
+from bench.results.frames import distinct, records, where
 from bench.results.tables import Results
 
 METRICS: Final = ("objective", "train_elbo", "test_elbo", "test_log_likelihood")
@@ -58,43 +58,54 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return a panel per task and metric, a line of it per configuration."""
     panels = list(dict.fromkeys(zip(shown["panel"], shown["metric"], strict=True)))
-    panels.sort(key=lambda panel: (list(dict.fromkeys(shown["panel"])).index(panel[0]), METRICS.index(panel[1])))
+    panels.sort(key=lambda panel: (distinct(shown, "panel").index(panel[0]), METRICS.index(panel[1])))
     tasks = list(dict.fromkeys(task for task, _ in panels))
     beside = max(sum(task == panel[0] for panel in panels) for task in tasks)
     beside = beside if all(sum(task == panel[0] for panel in panels) == beside for task in tasks) else 1
     most = max(shown.loc[shown["panel"] == task, "label"].nunique() for task in tasks)
-    height = 0.55 + (page.small / 72 * 1.8) * most
+    height = 0.75 + (page.small / 72 * 1.8) * most
     figure, axes = grid(page, len(panels), beside, height=height)
     for place, (task, metric) in zip(axes, panels, strict=True):
-        panel = shown.loc[(shown["panel"] == task) & (shown["metric"] == metric)]
-        _draw_panel(place, panel, metric, shown.loc[shown["panel"] == task])
-        place.set_title(task if place.get_subplotspec().is_first_col() else "", loc="left")
+        panel = where(shown, (shown["panel"] == task) & (shown["metric"] == metric))
+        _draw_panel(place, panel, metric, where(shown, shown["panel"] == task))
+        place.set_title(task if is_leftmost(place) else "", loc="left")
     return figure
 
 
 def _draw_panel(place: Axes, panel: pd.DataFrame, metric: str, of_task: pd.DataFrame) -> None:
     lines = of_task.drop_duplicates("label").reset_index(drop=True)
     position = dict(zip(lines["label"], lines.index, strict=True))
-    means = panel.loc[panel["seed"].isna() & np.isfinite(panel["value"].astype(float))]
-    seeds = panel.loc[panel["seed"].notna() & (panel["cells"] > 1) & np.isfinite(panel["value"].astype(float))]
+    means = where(panel, panel["seed"].isna() & np.isfinite(panel["value"].astype(float)))
+    seeds = where(panel, panel["seed"].notna() & (panel["cells"] > 1) & np.isfinite(panel["value"].astype(float)))
     if not seeds.empty:
         sns.scatterplot(
-            x=seeds["value"], y=seeds["label"].map(position) + 0.28, ax=place, color="0.55", s=5, linewidth=0, legend=False
+            x=seeds["value"],
+            y=np.array([position[label] for label in seeds["label"]]) + 0.28,
+            ax=place,
+            color="0.55",
+            s=5,
+            linewidth=0,
+            legend=False,
         )
-    for row in means.itertuples():
+    for row in records(means):
         style = look(row.estimator, row.variant)
         half = np.nan_to_num([[row.value - row.ci_low], [row.ci_high - row.value]])
         place.errorbar(
-            row.value, position[row.label], xerr=half, fmt=style.marker, color=style.colour, markerfacecolor=style.face,
+            row.value,
+            position[row.label],
+            xerr=half,
+            fmt=style.marker,
+            color=style.colour,
+            markerfacecolor=style.face,
             elinewidth=1.0,
         )
     if means.empty:
         say_nothing(place, "diverged")
-    first = place.get_subplotspec().is_first_col()
-    place.set_yticks(lines.index, [_label(row) for row in lines.itertuples()] if first else [""] * len(lines))
+    first = is_leftmost(place)
+    place.set_yticks(lines.index, [_label(row) for row in records(lines)] if first else [""] * len(lines))
     place.set_ylim(len(lines) - 0.4, -0.6)
     place.tick_params(axis="y", length=0)
-    place.xaxis.set_major_locator(MaxNLocator(nbins=4, min_n_ticks=2))
+    place.xaxis.set_major_locator(ticks(4))
     place.grid(axis="y", linewidth=0.3, color="0.88")
     place.set_axisbelow(True)
     place.set(xlabel=metric_axis(metric, str(panel["unit"].iloc[0])), ylabel="")

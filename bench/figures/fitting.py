@@ -11,7 +11,10 @@ def fitting_kind(records: Sequence[Record]) -> str:
     trained = any(cell.training.steps for cell in cells)
     if len({(str(cell.task_spec), str(cell.estimator_spec), cell.samples) for cell in cells}) == 1 and trained:
         return "training"
-    if max(len({cell.samples for cell in cells if cell.task_spec == task}) for task in {c.task_spec for c in cells}) > 2:
+    if (
+        max(len({cell.samples for cell in cells if cell.task_spec == task}) for task in {c.task_spec for c in cells})
+        > 2
+    ):
         return "scaling"
     if len({str(cell.task_spec) for cell in cells}) > 2:
         return "matrix"

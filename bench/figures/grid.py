@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from bench.figures.axes import legend_grid
 from bench.figures.labels import panel_title
 from bench.figures.page import Page
+from bench.results.frames import distinct, where
 
 _NARROWEST: Final = 1.55
 """Inches of a panel with its axis labels."""
@@ -42,12 +43,12 @@ def grid(
 
 def task_panels(page: Page, shown: pd.DataFrame) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
     """Return a figure with a titled panel per task and parameter group, and the rows of each."""
-    tasks, groups = list(dict.fromkeys(shown["panel"])), list(dict.fromkeys(shown["group"]))
+    tasks, groups = distinct(shown, "panel"), distinct(shown, "group")
     there = [(task, group) for task in tasks for group in groups]
     beside = len(groups) if len(groups) > 1 else min(len(tasks), max(1, int(page.width / _NARROWEST)))
-    figure, axes = grid(page, len(there), beside, list(dict.fromkeys(shown["label"])))
+    figure, axes = grid(page, len(there), beside, distinct(shown, "label"))
     found = []
     for place, (task, group) in zip(axes, there, strict=True):
-        place.set_title(panel_title(task, group, groups, tasks))
-        found.append((place, shown.loc[(shown["panel"] == task) & (shown["group"] == group)]))
+        place.set_title(panel_title(task, group, groups, tasks), loc="left")
+        found.append((place, where(shown, (shown["panel"] == task) & (shown["group"] == group))))
     return figure, found

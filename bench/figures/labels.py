@@ -24,11 +24,11 @@ _WORDS: Final = {
 }
 
 
-def metric_axis(metric: str, unit: str | None = None) -> str:
-    """Return an axis label with its unit."""
+def metric_axis(metric: str, unit: str | None = None, space: str = "\n") -> str:
+    """Return an axis label with its unit, by default below it: panels are low."""
     unit = unit if unit is not None else METRICS[metric].unit if metric in METRICS else "1"
     word = _WORDS.get(metric, metric.replace("_", " "))
-    return word if unit == "1" else f"{word} ({unit})"
+    return word if unit == "1" else f"{word}{space}({unit})"
 
 
 def panel_title(task: str, group: str, groups: Iterable[str], tasks: Iterable[str]) -> str:

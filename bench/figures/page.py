@@ -26,7 +26,7 @@ class _Venue(NamedTuple):
     """`size(part)` gives tueplots' settings for a part of the text width."""
 
     size: Callable[[float], dict[str, Any]]
-    fontsize: Callable[[], dict[str, float]]
+    fontsize: Callable[[], Any]
     fonts: tuple[str, ...]
     text_height: float
     """In inches: no figure is taller."""
@@ -90,7 +90,7 @@ class Page:
     def settings(self) -> Iterator[None]:
         """Draw and save with this page's fonts, sizes and line widths."""
         fonts = _installed(_VENUES[self.style].fonts)
-        ours = {
+        ours: Any = {
             **sns.axes_style("ticks"),
             **_VENUES[self.style].fontsize(),
             # Concrete names, and only those that are here: matplotlib warns about each that it does not find. STIX and
@@ -150,7 +150,8 @@ class Page:
         total = rows * panel + legend_lines * 1.35 * self.small / _INCH
         if total > _VENUES[self.style].text_height:
             raise UsageError(
-                f"{rows} rows of panels do not fit on a page: choose fewer with --task, --estimator, --samples or --group"
+                f"{rows} rows of panels do not fit on a page: "
+                f"choose fewer with --task, --estimator, --samples or --group"
             )
         figure = Figure(figsize=(self.width, total), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.04)  # pyright: ignore

@@ -7,14 +7,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from bench.figures.axes import draw_interval, handles, legend_below, say_nothing, set_scale
+from bench.figures.axes import draw_interval, handles, is_leftmost, legend_below, say_nothing, set_scale
 from bench.figures.estimates import last_moments, require_rows, shown_groups, squared, wide
 from bench.figures.grid import task_panels
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
 from bench.figures.palette import Look, look
+from bench.results.frames import records, where
 from bench.results.tables import Results
 
 _UNIT: Final = "nats²/param²"
@@ -27,10 +29,12 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     bound: the bias was not seen.
     """
     wanted = shown_groups(results.gradients, groups)
-    per_seed = results.gradients.loc[results.gradients["metric"].isin(["variance", "bias"])]
-    both = pd.concat([per_seed.loc[per_seed["metric"] == "variance"], squared(per_seed, "bias", "bias_squared")])
-    found = last_moments(Results(both, results.training, results.final, results.runs), ["variance", "bias_squared"], wanted)
-    require_rows(found.loc[found["metric"] == "bias_squared"], "bias, for want of a reference gradient,")
+    per_seed = where(results.gradients, results.gradients["metric"].isin(["variance", "bias"]))
+    both = pd.concat([where(per_seed, per_seed["metric"] == "variance"), squared(per_seed, "bias", "bias_squared")])
+    found = last_moments(
+        Results(both, results.training, results.final, results.runs), ["variance", "bias_squared"], wanted
+    )
+    require_rows(where(found, found["metric"] == "bias_squared"), "bias, for want of a reference gradient,")
     table = wide(found, ["bias_squared", "variance"], wanted)
     return table.rename(columns={"bias_squared": "value", "bias_squared_low": "ci_low", "bias_squared_high": "ci_high"})
 
@@ -39,26 +43,27 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return a panel per task and group, a point per configuration; arrows point down from upper bounds."""
     figure, panels = task_panels(page, shown)
     for place, panel in panels:
-        known = panel.loc[(panel["variance"] > 0) & (panel["ci_high"] > 0) & np.isfinite(panel["ci_high"])]
+        known = where(panel, (panel["variance"] > 0) & (panel["ci_high"] > 0) & np.isfinite(panel["ci_high"]))
         if known.empty:
             say_nothing(place, "no positive finite variance")
             continue
         seen = known["ci_low"] > 0
         set_scale(place, "x", known["variance"], log=True)
         set_scale(place, "y", pd.concat([known["value"].where(seen), known["ci_high"]]), log=True)
-        if not seen.all():
+        if not np.all(seen):
             low, high = place.get_ylim()
             place.set_ylim(low / (high / low) ** 0.25, high)
         _draw_equal_mse(place)
-        for row, resolved in zip(known.itertuples(), seen, strict=True):
+        for row, resolved in zip(records(known), seen, strict=True):
             style = look(row.estimator, row.variant)
             if resolved:
-                draw_interval(place, known.loc[[row.Index]], "variance", style)
+                draw_interval(place, where(known, [row.Index]), "variance", style)
             else:
-                _draw_bound(place, known.loc[[row.Index]], style)
-        place.set_xlabel(metric_axis("variance"))
-        place.set_ylabel(f"squared bias ({_UNIT})" if place.get_subplotspec().is_first_col() else "")
-    legend_below(figure, handles(shown, line=False), page)
+                _draw_bound(place, where(known, [row.Index]), style)
+        place.set_xlabel(metric_axis("variance", space=" "))
+        place.set_ylabel(f"squared bias\n({_UNIT})" if is_leftmost(place) else "")
+    equal = Line2D([], [], color="0.75", linewidth=0.5, label="equal MSE")
+    legend_below(figure, [*handles(shown, line=False), equal], page)
     return figure
 
 
@@ -72,7 +77,6 @@ def _draw_bound(place: Axes, point: pd.DataFrame, style: Look) -> None:
         xytext=(0, -12),
         textcoords="offset points",
         arrowprops={"arrowstyle": "<-", "color": style.colour, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0},
-        annotation_clip=True,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 import pandas as pd
 
 from bench.registry import ESTIMATORS
+from bench.results.frames import distinct, grouped, records, series, where
 
 _SETTINGS: Final = ("task_version", "estimator_version", "dataset", "dtype", "device")
 
@@ -19,36 +20,44 @@ def place(estimator: str) -> tuple[int, str]:
 def differing_settings(namesakes: pd.DataFrame) -> list[str]:
     """Return the columns of `final` that hold settings, and in which these rows differ."""
     settings = [key for key in namesakes if key in _SETTINGS or str(key).startswith(("training_", "measurement_"))]
-    return [str(key) for key in settings if namesakes[key].nunique(dropna=False) > 1]
+    return [str(key) for key in settings if len(set(series(namesakes, str(key)).astype(str))) > 1]
 
 
 def configurations(final: pd.DataFrame) -> pd.DataFrame:
     """Return a row per configuration, in the registry's order: what its line and its panel are called.
 
-    Columns: configuration, task, estimator, samples; `panel`, the task with what tells it from its namesakes, and K
-    where the task has only one; `label`, the estimator with what tells it from its namesakes on that task; and
-    `variant`, which of the estimator's lines it is.
+    Columns: configuration, task, estimator, samples, and
+
+    - `task_label`: the task with what tells it from its namesakes; `panel`: the same, with K where the task has one only;
+    - `name`: the estimator with what tells it from its namesakes on that task; `label`: the same, with K where the task
+      has several;
+    - `variant`: which of the estimator's configurations on the task it is, counted from 0.
     """
     one_each = final.drop_duplicates("configuration")
     known = one_each[["configuration", "task", "task_parameters", "estimator", "estimator_parameters", "samples"]]
-    known = known.assign(panel="", label="", variant=0)
-    tasks = {task: _differing(of["task_parameters"]) for task, of in known.groupby("task", sort=False)}
+    known = known.assign(panel="", task_label="", name="", label="", variant=0)
+    tasks = {task: _differing(of["task_parameters"]) for (task,), of in grouped(known, "task")}
     parts = []
-    for (task, parameters), of_task in known.groupby(["task", "task_parameters"], sort=False):
-        several = of_task["samples"].nunique() > 1
+    for (task, parameters), of_task in grouped(known, "task", "task_parameters"):
+        several = len(distinct(of_task, "samples")) > 1
         name = _with(str(task), tasks[task][parameters])
         panel = name if several else f"{name}, K = {of_task['samples'].iloc[0]}"
-        for estimator, of_estimator in of_task.groupby("estimator", sort=False):
+        for (estimator,), of_estimator in grouped(of_task, "estimator"):
             of_estimator = of_estimator.sort_values("samples", kind="stable")
             short = _differing(of_estimator["estimator_parameters"])
-            settings = _settings(one_each.loc[of_estimator.index])
-            labels = [
-                _with(str(estimator), short[row.estimator_parameters])
-                + (f", K = {row.samples}" if several else "")
-                + settings[index]
-                for index, row in zip(of_estimator.index, of_estimator.itertuples(), strict=True)
+            settings = _settings(where(one_each, of_estimator.index))
+            names = [
+                _with(estimator, short[row.estimator_parameters]) + settings[row.Index] for row in records(of_estimator)
             ]
-            parts.append(of_estimator.assign(panel=panel, label=labels, variant=range(len(of_estimator))))
+            labels = [
+                f"{name}, K = {row.samples}" if several else name
+                for name, row in zip(names, records(of_estimator), strict=True)
+            ]
+            parts.append(
+                of_estimator.assign(
+                    panel=panel, task_label=name, name=names, label=labels, variant=range(len(of_estimator))
+                )
+            )
     named = pd.concat(parts)
     order = named["estimator"].map(place)
     return named.assign(_order=order).sort_values(["task", "panel", "_order", "variant"]).drop(columns="_order")
@@ -64,11 +73,11 @@ def _differing(texts: Iterable[str]) -> dict[str, str]:
 def _settings(rows: pd.DataFrame) -> dict[object, str]:
     """Return the settings in which configurations of one estimator and K differ, by row."""
     texts = dict.fromkeys(rows.index, "")
-    for _, namesakes in rows.groupby(["estimator_parameters", "samples"], sort=False):
+    for _, namesakes in grouped(rows, "estimator_parameters", "samples"):
         differing = differing_settings(namesakes)
         for index in namesakes.index:
             texts[index] = "".join(
-                f", {key.removeprefix('training_').removeprefix('measurement_')}={namesakes.at[index, key]}"
+                f", {key.removeprefix('training_').removeprefix('measurement_')}={namesakes.loc[index, key]}"
                 for key in differing
             )
     return texts

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.special import ndtri, stdtrit
 
 from bench.results.columns import METRICS
+from bench.results.frames import grouped, where
 from bench.results.naming import differing_settings
 from bench.results.tables import Results
 
@@ -44,7 +45,7 @@ class Block:
 def gradient_blocks(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> list[Block]:
     """Return estimators × metrics at each cell's last measured step, one block per task and parameter group."""
     measured = results.gradients
-    last = _rows(measured.loc[measured["step"] == measured.groupby("cell")["step"].transform("max")])
+    last = _rows(where(measured, measured["step"] == measured.groupby("cell")["step"].transform("max")))
     names = _names(results)
     headers = ["estimator", "target", "step", "seeds", *map(_with_unit, metrics)]
     blocks = []
@@ -101,8 +102,8 @@ def _names(results: Results) -> dict[str, str]:
     """Return what to call each configuration: the estimator, its samples, and what else tells it from its namesakes."""
     one_each = results.final.drop_duplicates("configuration")
     names = {}
-    same_name = ["task", "task_parameters", "estimator", "estimator_parameters", "samples"]
-    for (_, _, estimator, parameters, samples), namesakes in one_each.groupby(same_name, sort=False):
+    same_name = ("task", "task_parameters", "estimator", "estimator_parameters", "samples")
+    for (_, _, estimator, parameters, samples), namesakes in grouped(one_each, *same_name):
         differing = differing_settings(namesakes)
         for row in _rows(namesakes):
             more = "".join(f" {key}={row[key]}" for key in differing)

@@ -33,5 +33,6 @@ def load() -> Images:
     train = np.flatnonzero(drawer <= _TRAINING_DRAWERS)
     # The file is sorted by alphabet, and an evaluation may use the first rows of the test set only.
     test = np.random.default_rng(_SEED).permutation(np.flatnonzero(drawer > _TRAINING_DRAWERS))
-    note = f"{len(train):,} Omniglot characters, area-averaged".replace(",", " ")
+    count = f"{len(train):,}".replace(",", " ")
+    note = f"{count} Omniglot characters, area-averaged"
     return Images(rows[train], rows[test], f"omniglot-area-{len(train)}", note, labels[train], labels[test])

@@ -36,7 +36,9 @@ def antithetic_pairs(p: Tensor) -> list[tuple[float, Tensor, Tensor]]:
         choices.append([(low, 1.0, 0.0), (low, 0.0, 1.0), (1 - 2 * low, float(q > 0.5), float(q > 0.5))])
     found: list[tuple[float, Tensor, Tensor]] = []
     for combination in product(*choices):
-        probability, b, opposite = (torch.tensor(column, dtype=torch.float64) for column in zip(*combination, strict=True))
+        probability, b, opposite = (
+            torch.tensor(column, dtype=torch.float64) for column in zip(*combination, strict=True)
+        )
         found.append((float(probability.prod()), b, opposite))
     return found
 

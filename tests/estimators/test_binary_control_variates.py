@@ -73,7 +73,7 @@ def test_learning_lowers_the_variance(make: Callable[[], Estimator]):
     assert before.mean() - after.mean() > 5 * ((before.var() + after.var()) / 20).sqrt()
 
 
-class WithoutMean(DoubleCV):
+class WithoutMean(DoubleCV):  # pyright: ignore[reportGeneralTypeIssues]
     """The mean of the control variate is not given back."""
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
@@ -87,7 +87,7 @@ class WithoutMean(DoubleCV):
         return Estimate(whole.objective, whole.surrogate + along_logits(mean, logits).mean(0))
 
 
-class WithItself(RODEO):
+class WithItself(RODEO):  # pyright: ignore[reportGeneralTypeIssues]
     """h_k is made of all samples, the one that it is evaluated at included."""
 
     @staticmethod

@@ -135,7 +135,7 @@ class Independent(Antithetic):
         return super().propose(logits, torch.rand_like(uniform), bits)
 
 
-class WithoutDirectTerm(DisARMIW):
+class WithoutDirectTerm(DisARMIW):  # pyright: ignore[reportGeneralTypeIssues]
     """DisARM for the bound with −Σ_k w̃_k s_k forgotten."""
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
@@ -161,7 +161,9 @@ def test_refusals():
     with pytest.raises(Unfit, match="at least 2 samples"):
         ARMS().require(*sbn(), 1)
     categorical = CategoricalMnist(3, 2, "tiny", wide=2, narrow=2)
-    with pytest.raises(Unfit, match="DisARM needs Bernoulli latents; site 'z' of CategoricalMnist is OneHotCategorical"):
+    with pytest.raises(
+        Unfit, match="DisARM needs Bernoulli latents; site 'z' of CategoricalMnist is OneHotCategorical"
+    ):
         DisARM().require(categorical, torch.zeros(1, 5), 1)
     with pytest.raises(Unfit, match="discrete latents; site 'z2' of MixtureVAE is Normal"):
         ARM().require(MixtureVAE(), torch.zeros(1, 2), 1)

@@ -1,0 +1,88 @@
+"""`bench plot`: figures for a paper."""
+
+from pathlib import Path
+
+import click
+
+from bench.cli.numbers import Numbers
+from bench.errors import ResultsError, UsageError
+from bench.figures import KINDS
+
+_STYLES = ("neurips", "icml", "iclr", "tmlr", "jmlr", "slides")
+_FORMATS = ("pdf", "svg", "png")
+
+
+class _Command(click.Command):
+    """Lists the kinds of figures in its help."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Kinds"):
+            formatter.write_dl([(name, kind.summary) for name, kind in KINDS.items()])
+
+
+@click.command(cls=_Command, no_args_is_help=True)
+@click.argument("kind", type=click.Choice(list(KINDS)), metavar="KIND")
+@click.argument("results", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="File; its ending may give the format.  [default: KIND.pdf]"
+)
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="[default: the ending of --out, or pdf]")
+@click.option(
+    "--style", type=click.Choice(_STYLES), default="neurips", show_default=True, help="Size and fonts of a venue."
+)
+@click.option("--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Of a page's two columns.")
+@click.option("--task", "tasks", multiple=True, help="Only this task; repeatable.")
+@click.option("--estimator", "estimators", multiple=True, help="Only this estimator; repeatable.")
+@click.option("--samples", type=Numbers(), default=(), help="Only these K, as 1,5,50.")
+@click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
+@click.option("--step", type=click.IntRange(0), help="Moments at this training step.  [default: the last measured]")
+@click.option("--data", is_flag=True, help="Write the rows that are shown, too: FILE with the ending .csv.")
+@click.option("--skip-unreadable", is_flag=True, help="Leave out records that cannot be read.")
+def plot(
+    kind: str,
+    results: tuple[Path, ...],
+    out: Path | None,
+    form: str | None,
+    style: str,
+    columns: int,
+    tasks: tuple[str, ...],
+    estimators: tuple[str, ...],
+    samples: tuple[int, ...],
+    groups: tuple[str, ...],
+    step: int | None,
+    data: bool,
+    skip_unreadable: bool,
+) -> None:
+    """Draw a KIND of figure of RESULTS: results folders, or tasks or cells in them; by default results.
+
+    Intervals are 95%: those of the measurement for one seed, between seeds for several.
+
+    \b
+    bench plot variance
+    bench plot tradeoff results --style icml --columns 1 --out tradeoff.svg --data
+    bench plot training results/vae-mnist/reinforce-K1-seed0-0123456789abcdef
+    """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
+    from bench.figures.page import FORMATS, Page
+    from bench.figures.write import write
+    from bench.results.select import select
+    from bench.results.tables import load
+
+    if groups and not KINDS[kind].by_group:
+        raise UsageError(f"--group chooses gradients, and {kind} shows none")
+    chosen = form or (out.suffix.removeprefix(".") if out is not None and out.suffix else "pdf")
+    if chosen not in FORMATS:
+        raise UsageError(f"a figure cannot be written as '{chosen}': choose one of {', '.join(FORMATS)} with --format")
+    file = out or Path(f"{kind}.{chosen}")
+    found = None
+    if kind != "weights" or results:
+        found = load(*results, errors="skip" if skip_unreadable else "raise")
+        if found.final.empty:
+            where = ", ".join(map(str, results)) or "results"
+            raise ResultsError(
+                f"there are no finished cells in {where}: "
+                f"`bench run --task gaussian-quadratic --estimator reinforce --out {where}` makes some"
+            )
+        found = select(found, tasks, estimators, samples, step)
+    for path in write(kind, found, file, chosen, Page(style, columns), groups, data):
+        click.echo(path)
+    click.echo("next: `bench table --across task --format latex` for the numbers", err=True)

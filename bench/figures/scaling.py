@@ -1,0 +1,127 @@
+"""`scaling`: bias, variance and SNR against the samples K, with fitted slopes."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
+
+from bench.errors import UsageError
+from bench.figures.axes import draw_interval, handle, handles, legend_below, say_nothing, set_scale
+from bench.figures.estimates import last_moments, shown_groups
+from bench.figures.grid import grid
+from bench.figures.labels import metric_axis, panel_title
+from bench.figures.page import Page
+from bench.figures.palette import look
+from bench.figures.slopes import Slope, fit
+from bench.results.frames import distinct, grouped, records, where
+from bench.results.tables import Results
+
+_BOUND: Final[dict[str, Any]] = {"marker": "v", "linestyle": "none", "markerfacecolor": "white", "markersize": 3}
+_METRICS: Final = ("bias_evidence", "bias", "variance", "snr")
+
+
+def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
+    """Return one row per task × group × metric × estimator × K at the last measured step.
+
+    The bias is that for log p(x) where the task has it, else that for the estimator's own target. `slope`, `slope_low`
+    and `slope_high` belong to the line that a row is part of; `at_one` is where it meets K = 1.
+
+    Raises:
+        UsageError: every estimator has but one K.
+    """
+    wanted = shown_groups(results.gradients, groups)
+    found = last_moments(results, _METRICS, wanted)
+    found = where(found, found["group"].isin(wanted))
+    evidence = distinct(where(found, found["metric"] == "bias_evidence"), "task")
+    found = where(found, (found["metric"] != "bias") | ~found["task"].isin(evidence))
+    if all(len(distinct(line, "samples")) < 2 for _, line in grouped(found, "panel", "name")):
+        raise UsageError("scaling is over K, and every estimator here has one: run with `--samples 1,2,4,8,16`")
+    # A line is an estimator with its parameters, whatever its K.
+    names = {key: distinct(line, "name") for key, line in grouped(found, "panel", "estimator")}
+    variants = [names[row.panel, row.estimator].index(row.name) for row in records(found)]
+    found = found.assign(label=found["name"], variant=variants)
+    keys = ("panel", "group", "metric", "label")
+    slopes = [(*key, *(_fitted(line) or [np.nan] * 4)) for key, line in grouped(found, *keys)]
+    fitted = pd.DataFrame(slopes, columns=[*keys, "slope", "slope_low", "slope_high", "at_one"])
+    return found.merge(fitted, on=list(keys))
+
+
+def _fitted(line: pd.DataFrame) -> Slope | None:
+    return fit(*(line[column].to_numpy(float) for column in ("samples", "value", "ci_low", "ci_high")))
+
+
+def draw(shown: pd.DataFrame, page: Page) -> Figure:
+    """Return a panel per task, group and metric, with the slopes below each."""
+    tasks, groups = distinct(shown, "panel"), distinct(shown, "group")
+    metrics = [metric for metric in _METRICS if metric in distinct(shown, "metric")]
+    panels = [(task, group, metric) for task in tasks for group in groups for metric in metrics]
+    panels = [panel for panel in panels if _select(shown, *panel).shape[0]]
+    beside = max(sum(panel[:2] == other[:2] for other in panels) for panel in panels)
+    labels = distinct(shown, "label")
+    figure, axes = grid(page, len(panels), beside, labels, extra_lines=len(labels) + 1)
+    for place, (task, group, metric) in zip(axes, panels, strict=True):
+        panel = _select(shown, task, group, metric)
+        _draw_panel(place, panel)
+        place.set_ylabel(metric_axis(metric))
+        place.set_xlabel("samples K")
+        place.set_title(
+            panel_title(task, group, groups, tasks) if metric == _first(panels, task, group) else "", loc="left"
+        )
+    entries = handles(shown.sort_values("variant", kind="stable"))
+    if np.any((shown["ci_low"] <= 0) & (shown["ci_high"] > 0)):
+        entries.append(Line2D([], [], **_BOUND, color="0.4", label="upper bound"))
+    legend_below(figure, entries, page)
+    return figure
+
+
+def _select(shown: pd.DataFrame, task: str, group: str, metric: str) -> pd.DataFrame:
+    return where(shown, (shown["panel"] == task) & (shown["group"] == group) & (shown["metric"] == metric))
+
+
+def _first(panels: Sequence[tuple[str, str, str]], task: str, group: str) -> str:
+    return next(metric for *place, metric in panels if place == [task, group])
+
+
+def _draw_panel(place: Axes, panel: pd.DataFrame) -> None:
+    known = where(panel, np.isfinite(panel["value"]) & (panel["ci_high"] > 0))
+    if known.empty:
+        say_nothing(place, "nothing positive")
+        return
+    # What is not told apart from zero stands at the upper end of its interval, hollow.
+    seen = known["ci_low"] > 0
+    set_scale(place, "x", known["samples"], log=True)
+    set_scale(place, "y", known["value"].where(seen, known["ci_high"]), log=True)
+    ticks = np.unique(known["samples"])
+    place.set_xticks(ticks if len(ticks) <= 6 else ticks[:: -(-len(ticks) // 6)])
+    place.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    place.xaxis.set_minor_formatter(NullFormatter())
+    entries = []
+    for (estimator, variant), line in grouped(known, "estimator", "variant"):
+        style = look(estimator, variant)._replace(size=3.5)
+        draw_interval(place, where(line, seen.loc[line.index]), "samples", style)
+        bounds = where(line, ~seen.loc[line.index])
+        bounds = bounds.assign(value=bounds["ci_high"], ci_low=bounds["ci_high"])
+        place.plot(bounds["samples"], bounds["value"], color=style.colour, **_BOUND)
+        slope = line.iloc[0]
+        if np.isfinite(slope["slope"]):
+            ends = np.array([line["samples"].min(), line["samples"].max()], dtype=float)
+            place.plot(
+                ends, slope["at_one"] * ends ** slope["slope"], color=style.colour, linestyle=style.line, linewidth=0.8
+            )
+            text = f"{slope['slope']:.2f} [{slope['slope_low']:.2f}, {slope['slope_high']:.2f}]".replace("-", "−")
+        else:
+            text = "no slope"
+        entries.append(handle(style, text))
+    place.legend(
+        handles=entries,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.27),
+        title="slope [95%]",
+        title_fontsize="small",
+        labelspacing=0.2,
+    )
