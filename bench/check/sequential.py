@@ -39,7 +39,7 @@ class Outcome:
     Attributes:
         verdict: `off` if an alarm was confirmed on fresh draws, `clear` if what is detectable is below the tolerance,
             `open` otherwise.
-        alarm: what was off.
+        alarm: what was off, at the confirmation or, unconfirmed, at the last look.
         detectable: the smallest bias of a coordinate, relative to its scale, that is seen with 99% power.
         relative_bias: of the whole gradient.
         replicates: drawn, those of the confirmation included.
@@ -67,8 +67,9 @@ def sequential_test(
     directions: by Bonferroni's inequality the level holds over all looks and directions whatever their dependence, and
     when the clock ends the test early, what is left of the level is unused. An alarm counts only if fresh draws, at
     least as many, are off along the same direction to the same side: a tail that is heavier than the normal one far
-    out, where looks are taken, is not also heavier at the same place in draws of their own. Nothing is concluded from
-    fewer draws than the first look has, nor where a single row makes up a fifth of the variance.
+    out, where looks are taken, is not also heavier at the same place in draws of their own. An alarm that is not
+    confirmed does not end the test. Nothing is concluded from fewer draws than the first look has, nor where a single
+    row makes up a fifth of the variance.
 
     Args:
         draw: returns at most the given number of rows [n, P + 1].
@@ -76,37 +77,37 @@ def sequential_test(
         scales: what a bias of each coordinate of the gradient is relative to, [P].
         level: the probability of an alarm if the mean is right.
         tolerance: the relative bias that the test is to exclude.
-        seconds: for the draws up to an alarm; the confirmation takes as long again at most.
+        seconds: for the draws of the looks; a confirmation takes as long again at most.
     """
     deviations = fresh()
-    detectable = float("inf")
-    alarm = None
+    detectable, alarm, confirmations = float("inf"), None, 0
     for spent in _looks(draw, deviations, level, time.perf_counter() + seconds):
         each = spent / (2 * deviations.tests)
         detectable = _detectable(deviations, scales, each)
         alarm = _alarm(deviations, each)
-        if alarm is not None or detectable <= tolerance:
+        if alarm is not None:
+            again = fresh()
+            least = max(deviations.count, _LEAST_CONFIRMATION)
+            _fill(draw, again, least, time.perf_counter() + seconds)
+            confirmations += again.count
+            repeated = _repeated(alarm, again, spent)
+            if repeated is not None:
+                drawn = deviations.count + confirmations
+                return Outcome("off", repeated, detectable, again.relative_bias(), drawn)
+        elif detectable <= tolerance:
             break
-    if alarm is None:
-        verdict = "clear" if detectable <= tolerance else "open"
-        return Outcome(verdict, None, detectable, deviations.relative_bias(), deviations.count)
-    again = fresh()
-    _fill(draw, again, max(deviations.count, _LEAST_CONFIRMATION), time.perf_counter() + seconds)
-    repeated = float(again.statistic()[alarm.direction])
-    confirmed = (
-        repeated * alarm.statistic > 0
-        and abs(repeated) > quantile(level, again.count)
-        and again.count >= FIRST_LOOK
-        and not bool(again.dominated()[alarm.direction])
-    )
-    shift = float(again.shift()[alarm.direction])
-    return Outcome(
-        "off" if confirmed else "open",
-        Alarm(alarm.direction, shift, repeated),
-        detectable,
-        again.relative_bias(),
-        deviations.count + again.count,
-    )
+    verdict = "clear" if alarm is None and detectable <= tolerance else "open"
+    return Outcome(verdict, alarm, detectable, deviations.relative_bias(), deviations.count + confirmations)
+
+
+def _repeated(alarm: Alarm, again: Deviations, level: float) -> Alarm | None:
+    """Return the alarm as fresh draws have it, or None where they do not confirm it."""
+    if again.count < FIRST_LOOK or bool(again.dominated()[alarm.direction]):
+        return None
+    statistic = float(again.statistic()[alarm.direction])
+    if statistic * alarm.statistic <= 0 or abs(statistic) <= quantile(level, again.count):
+        return None
+    return Alarm(alarm.direction, float(again.shift()[alarm.direction]), statistic)
 
 
 def _looks(draw: Callable[[int], Tensor], deviations: Deviations, level: float, deadline: float) -> Iterator[float]:

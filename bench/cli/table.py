@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 What = Literal["gradients", "final", "training", "runs"]
 Form = Literal["text", "csv", "markdown", "latex"]
+_AXES = ("estimator", "task", "samples", "group", "metric")
 
 
 @click.command()
@@ -29,9 +30,11 @@ Form = Literal["text", "csv", "markdown", "latex"]
     show_default=True,
     help="csv gives tidy rows, the others a summary.",
 )
-@click.option("--metric", "metrics", multiple=True, help="Metric of the gradients; repeatable.")
+@click.option("--metric", "metrics", multiple=True, help="Metric of the gradients, or of final; repeatable.")
 @click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
 @click.option("--columns", help="Tidy rows with these columns, as task,estimator,value.")
+@click.option("--by", type=click.Choice(_AXES), help="Compare: what goes down.  [default: estimator]")
+@click.option("--across", type=click.Choice(_AXES), help="Compare: what goes across.  [default: task]")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out records that cannot be read.")
 def table(
     results: tuple[Path, ...],
@@ -40,22 +43,30 @@ def table(
     metrics: tuple[str, ...],
     groups: tuple[str, ...],
     columns: str | None,
+    by: str | None,
+    across: str | None,
     skip_unreadable: bool,
 ) -> None:
     """Print what was measured in RESULTS: results folders, or tasks or cells in them; by default results.
 
     The summary of the gradients is at each cell's last measured step, with 95% intervals; several seeds become their
-    mean, with the interval between seeds.
+    mean, with the interval between seeds. --by or --across makes a comparison: mean ± standard error, the best in bold
+    (a star in text) where it is significantly better than each other; csv has its rows.
 
     \b
     bench table
+    bench table --across task --metric variance --format latex
+    bench table --what final --across metric --format markdown
     bench table --metric variance --metric work_variance --group guide --format latex
     bench table results/vae-mnist --what training --format csv > training.csv
     """  # noqa: D301 - click wants a backspace, not a backslash
     from bench.results.tables import load
 
-    if (metrics or groups) and what != "gradients":
+    comparing = by is not None or across is not None
+    if (metrics or groups) and what != "gradients" and not (comparing and what == "final" and not groups):
         raise UsageError(f"--metric and --group choose rows of the gradients, and {what} has none")
+    if comparing and (columns or what not in ("gradients", "final")):
+        raise UsageError("--by and --across compare gradients or final values, without --columns")
     chosen = [column.strip() for column in columns.split(",")] if columns else None
     for column in chosen or ():
         _require("column", column, [known.name for known in TABLES[what]])
@@ -63,9 +74,13 @@ def table(
     frame: pd.DataFrame = getattr(found, what)
     if frame.empty:
         _explain_empty(found, what, results)
-    for kind, names in (("metric", metrics), ("group", groups)):
-        for name in names:
-            _require(kind, name, list(frame[kind].unique()))
+    if what == "gradients":
+        for kind, names in (("metric", metrics), ("group", groups)):
+            for name in names:
+                _require(kind, name, list(frame[kind].unique()))
+    if comparing:
+        _print_comparison(found, what, form, metrics, groups, (by or "estimator", across or "task"))
+        return
     if form == "csv" or chosen or what in ("training", "runs"):
         _print_rows(_selected(frame, metrics, groups).filter(chosen or list(frame.columns)), form)
     else:
@@ -104,6 +119,32 @@ def _print_summary(
         _note_missing(found)
     click.echo("\n\n".join(render(block.title, block.headers, block.lines, form) for block in blocks))
     click.echo("next: `bench table --format csv` for every row, `--format latex` for a paper", err=True)
+
+
+def _print_comparison(
+    found: "Results",
+    what: What,
+    form: Form,
+    metrics: tuple[str, ...],
+    groups: tuple[str, ...],
+    axes: tuple[str, str],
+) -> None:
+    from bench.results.pivot import comparison, pivot_blocks
+    from bench.results.summary import FINAL_VALUES
+
+    if what == "final":
+        there = [name for name in FINAL_VALUES if len(found.final[name].dropna())]
+        usual = there if "metric" in axes else there[:1]
+    else:
+        usual = ["variance", "relative_bias", "snr"] if "metric" in axes else ["variance"]
+    for name in metrics if what == "final" else ():
+        _require("metric", name, list(FINAL_VALUES))
+    compared = comparison(found, list(metrics) or usual, groups or ("all",), final=what == "final")
+    if form == "csv":
+        click.echo(compared.to_csv(index=False), nl=False)
+        return
+    blocks = pivot_blocks(compared, *axes)
+    click.echo("\n\n".join(render(block.title, block.headers, block.lines, form) for block in blocks))
 
 
 def _note_missing(found: "Results") -> None:

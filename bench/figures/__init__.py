@@ -61,8 +61,8 @@ def draw(kind: str, shown: "pd.DataFrame", page: "Page") -> "Figure":
         drawn: Figure = _module(kind).draw(shown, page)
         for axes in drawn.axes:
             # A name with its unit below is one label; STIX would set its lines apart.
-            axes.xaxis.label.set_linespacing(0.85)
-            axes.yaxis.label.set_linespacing(0.85)
+            axes.xaxis.label.set_linespacing(1.0)
+            axes.yaxis.label.set_linespacing(1.0)
         return drawn
 
 

@@ -104,10 +104,10 @@ def set_scale(axes: Axes, which: Literal["x", "y"], values: Iterable[float], log
     return True
 
 
-def y_scale(axes: Axes, frame: pd.DataFrame) -> None:
+def y_scale(axes: Axes, frame: pd.DataFrame, log: bool | None = None) -> None:
     """Scale an axis for values with intervals; arms that are ten times as long as the value leave by the edge."""
     low, high, value = (series(frame, name) for name in ("ci_low", "ci_high", "value"))
-    set_scale(axes, "y", pd.concat([value, low.where(low > value / 10), high.where(high < value * 10)]))
+    set_scale(axes, "y", pd.concat([value, low.where(low > value / 10), high.where(high < value * 10)]), log)
 
 
 def seconds_scale(axes: Axes, seconds: pd.Series) -> str:

@@ -9,13 +9,13 @@ def fitting_kind(records: Sequence[Record]) -> str:
     """Return the kind of figure that shows what these records were made for."""
     cells = [record.cell for record in records]
     trained = any(cell.training.steps for cell in cells)
+    samples: dict[str, set[int]] = {}
+    for cell in cells:
+        samples.setdefault(str(cell.task_spec), set()).add(cell.samples)
     if len({(str(cell.task_spec), str(cell.estimator_spec), cell.samples) for cell in cells}) == 1 and trained:
         return "training"
-    if (
-        max(len({cell.samples for cell in cells if cell.task_spec == task}) for task in {c.task_spec for c in cells})
-        > 2
-    ):
+    if max(map(len, samples.values())) > 2:
         return "scaling"
-    if len({str(cell.task_spec) for cell in cells}) > 2:
+    if len(samples) > 2:
         return "matrix"
     return "variance" if trained else "frontier"

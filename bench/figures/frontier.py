@@ -51,7 +51,7 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
 def pareto(cost: np.ndarray, value: np.ndarray) -> list[bool]:
     """Return which points no other beats: none has less of one and no more of the other. NaN is never on the front."""
     points = np.stack([cost, value], axis=1)
-    known = np.isfinite(points).all(axis=1)
+    known: np.ndarray = np.all(np.isfinite(points), axis=1)
     return [
         bool(own) and not np.any(known & (points <= point).all(axis=1) & (points < point).any(axis=1))
         for own, point in zip(known, points, strict=True)
@@ -74,7 +74,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         place.set_xlabel(metric_axis(cost, _label_unit(place, known, cost), space=" "))
         first = is_leftmost(place)
         place.set_ylabel(metric_axis("variance") if first else "")
-        place.set_title(panel_title(task, group, groups, tasks) if cost == _COSTS[0] else "", loc="left")
+        place.set_title(panel_title(task, group, groups) if cost == _COSTS[0] else "", loc="left")
     legend_below(figure, entries, page)
     return figure
 

@@ -13,6 +13,8 @@ from bench.figures.labels import panel_title
 from bench.figures.page import Page
 from bench.results.frames import distinct, where
 
+_TALLEST: Final = 3
+"""Panels that may stand below each other before they are wrapped."""
 _NARROWEST: Final = 1.55
 """Inches of a panel with its axis labels."""
 
@@ -32,6 +34,8 @@ def grid(
     """
     fitting = max(1, int(page.width / _NARROWEST))
     columns = max(number for number in range(1, min(beside, fitting) + 1) if beside % number == 0)
+    if columns == 1 and panels > _TALLEST:
+        columns = min(beside, fitting)
     rows = -(-panels // columns)
     lines = legend_grid(legend, page)[1] + rows * extra_lines
     figure = page.figure(rows, columns, lines, height)
@@ -49,6 +53,6 @@ def task_panels(page: Page, shown: pd.DataFrame) -> tuple[Figure, list[tuple[Axe
     figure, axes = grid(page, len(there), beside, distinct(shown, "label"))
     found = []
     for place, (task, group) in zip(axes, there, strict=True):
-        place.set_title(panel_title(task, group, groups, tasks), loc="left")
+        place.set_title(panel_title(task, group, groups), loc="left")
         found.append((place, where(shown, (shown["panel"] == task) & (shown["group"] == group))))
     return figure, found

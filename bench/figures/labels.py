@@ -1,6 +1,6 @@
 """What panels and axes are called."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from bench.figures.palette import group_name
@@ -31,10 +31,11 @@ def metric_axis(metric: str, unit: str | None = None, space: str = "\n") -> str:
     return word if unit == "1" else f"{word}{space}({unit})"
 
 
-def panel_title(task: str, group: str, groups: Iterable[str], tasks: Iterable[str]) -> str:
-    """Return the task, the group, or both: what differs between a figure's panels, and the task if nothing does."""
-    parts = [task] if len(set(tasks)) > 1 or len(set(groups)) == 1 else []
-    return "\n".join([*parts, *([group_name(group)] if len(set(groups)) > 1 else [])])
+def panel_title(task: str, group: str, groups: Sequence[str]) -> str:
+    """Return a panel's title: the group where there are several, and the task above its first."""
+    if len(groups) == 1:
+        return task
+    return f"{task}: {group_name(group)}" if group == groups[0] else group_name(group)
 
 
 def number(value: float) -> str:

@@ -80,7 +80,7 @@ class Page:
     @property
     def characters(self) -> int:
         """Return how many small characters fit on a line."""
-        return int(self.width * _INCH / (0.5 * self.small))
+        return int(self.width * _INCH / (0.44 * self.small))
 
     @property
     def _size(self) -> dict[str, Any]:
@@ -151,7 +151,7 @@ class Page:
         if total > _VENUES[self.style].text_height:
             raise UsageError(
                 f"{rows} rows of panels do not fit on a page: "
-                f"choose fewer with --task, --estimator, --samples or --group"
+                f"choose some with --task, --estimator, --samples or --group, or take both --columns"
             )
         figure = Figure(figsize=(self.width, total), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.04)  # pyright: ignore

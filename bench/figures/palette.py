@@ -5,7 +5,7 @@ from zlib import crc32
 
 from bench.registry import ESTIMATORS
 
-# Okabe & Ito's colours without their yellow, and four of Tol's "muted" scheme; neighbours in the registry, which are
+# Some of Okabe & Ito's colours and some of Tol's, chosen for distance to dichromats; neighbours in the registry, which are
 # relatives, differ in lightness too. There are as many estimators as colours several times over: the marker tells apart
 # those that share one, since ten and nine have no common divisor.
 COLOURS: Final = (
@@ -16,7 +16,7 @@ COLOURS: Final = (
     "#56B4E9",
     "#882255",
     "#004488",
-    "#CC79A7",
+    "#AA4499",
     "#1A1A1A",
     "#44AA99",
 )

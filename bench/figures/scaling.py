@@ -69,9 +69,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         _draw_panel(place, panel)
         place.set_ylabel(metric_axis(metric))
         place.set_xlabel("samples K")
-        place.set_title(
-            panel_title(task, group, groups, tasks) if metric == _first(panels, task, group) else "", loc="left"
-        )
+        place.set_title(panel_title(task, group, groups) if metric == _first(panels, task, group) else "", loc="left")
     entries = handles(shown.sort_values("variant", kind="stable"))
     if np.any((shown["ci_low"] <= 0) & (shown["ci_high"] > 0)):
         entries.append(Line2D([], [], **_BOUND, color="0.4", label="upper bound"))

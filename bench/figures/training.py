@@ -112,7 +112,8 @@ def _draw_panel(place: Axes, panel: pd.DataFrame, metric: str, estimator: str) -
         step_scale(place, series(panel, "step"))
     else:
         place.xaxis.set_major_locator(ticks(4, integer=True))
-    y_scale(place, panel)
+    # These two are at home near zero.
+    y_scale(place, panel, log=False if metric in ("relative_bias", "cosine") else None)
     place.set_xlabel("training step")
     place.set_ylabel(metric_axis(metric, str(panel["unit"].iloc[0])))
 

@@ -28,7 +28,7 @@ def configurations(final: pd.DataFrame) -> pd.DataFrame:
 
     Columns: configuration, task, estimator, samples, and
 
-    - `task_label`: the task with what tells it from its namesakes; `panel`: the same, with K where the task has one only;
+    - `task_label`: the task with what tells it from its namesakes; `panel`: the same, with K where the task has one;
     - `name`: the estimator with what tells it from its namesakes on that task; `label`: the same, with K where the task
       has several;
     - `variant`: which of the estimator's configurations on the task it is, counted from 0.

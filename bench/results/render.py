@@ -1,9 +1,55 @@
-"""Tables of text as aligned columns, Markdown or LaTeX."""
+"""Tables of words and estimates as aligned columns, Markdown or LaTeX."""
 
+import math
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 Format = Literal["text", "markdown", "latex"]
+
+
+class Estimate(NamedTuple):
+    """A value ± its standard error, which may be NaN: unknown. The best is set in bold."""
+
+    value: float
+    se: float
+    best: bool = False
+
+    def digits(self) -> tuple[str, str, int]:
+        """Return value and error rounded to the error's second digit, as multiples of a power of ten, and the power.
+
+        The power is 0 for what is readable without one. An error that is unknown, or zero, is empty, and leaves the
+        value four significant digits.
+        """
+        if not math.isfinite(self.value):
+            return str(self.value), "", 0
+        size = max(abs(self.value), self.se if self.se > 0 else 0.0)
+        exponent = math.floor(math.log10(size)) if size > 0 else 0
+        power = exponent if not -3 <= exponent < 5 else 0
+        if not (self.se > 0 and math.isfinite(self.se)):
+            return f"{self.value / 10.0**power:.4g}", "", power
+        last = math.floor(math.log10(self.se)) - 1
+        places = max(0, power - last)
+        value, error = (round(number, -last) / 10.0**power for number in (self.value, self.se))
+        return f"{value:.{places}f}", f"{error:.{places}f}", power
+
+    def plain(self) -> str:
+        """Return `1.23 ± 0.04`, with a power of ten where that is needed."""
+        value, error, power = self.digits()
+        text = f"{value} ± {error}" if error else value
+        text = text if power == 0 else f"({text})e{power}" if error else f"{text}e{power}"
+        return text.replace("-", "−")
+
+    def siunitx(self) -> str:
+        r"""Return `1.23 \pm 0.04 e5`, as siunitx reads it in a column S."""
+        value, error, power = self.digits()
+        if not math.isfinite(self.value):
+            return f"{{{value}}}"
+        text = rf"{value} \pm {error}" if error else value
+        text = f"{text} e{power}" if power else text
+        return rf"\bfseries {text}" if self.best else text
+
+
+Word = str | Estimate
 
 _LATEX: Final = {
     "\\": r"\textbackslash{}",
@@ -22,49 +68,89 @@ _LATEX: Final = {
 }
 
 
-def render(title: str, headers: Sequence[str], lines: Sequence[Sequence[str]], form: Format) -> str:
+def render(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]], form: Format) -> str:
     """Return a table with its title, without a line break at the end; an empty title is left out."""
     if form == "markdown":
         return _markdown(title, headers, lines)
     return _latex(title, headers, lines) if form == "latex" else _text(title, headers, lines)
 
 
-def _text(title: str, headers: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(headers, *lines, strict=True)]
-    rows = [
-        "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
-        for row in [headers, *lines]
-    ]
+def _text(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]]) -> str:
+    words = [headers, *([_text_word(word) for word in line] for line in lines)]
+    widths = [max(map(len, column)) for column in zip(*words, strict=True)]
+    rows = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in words]
     return "\n".join([title, *rows] if title else rows)
 
 
-def _markdown(title: str, headers: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def _text_word(word: Word) -> str:
+    """Return a word; the best has a star, as there is no bold."""
+    if isinstance(word, str):
+        return word
+    return f"{word.plain()} *" if word.best else word.plain()
+
+
+def _markdown(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]]) -> str:
     rows = [headers, ["---"] * len(headers), *lines]
     table = "\n".join(f"| {' | '.join(map(_markdown_word, row))} |" for row in rows)
     return f"**{_markdown_word(title)}**\n\n{table}" if title else table
 
 
-def _markdown_word(word: str) -> str:
+def _markdown_word(word: Word) -> str:
+    if not isinstance(word, str):
+        return f"**{word.plain()}**" if word.best else word.plain()
     return word.replace("|", "\\|").replace("\n", " ")
 
 
-def _latex(title: str, headers: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    head, *body = [" & ".join(map(_latex_word, row)) + r" \\" for row in [headers, *lines]]
-    # A comment, for the caption is the paper's to write.
-    caption = [f"% {title}; needs \\usepackage{{booktabs}}" if title else r"% needs \usepackage{booktabs}"]
-    columns = "l" * len(headers)
+def _latex(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]]) -> str:
+    numeric = [any(not isinstance(line[column], str) for line in lines) for column in range(len(headers))]
+    head = " & ".join(_braced(_latex_word(word), is_in) for word, is_in in zip(headers, numeric, strict=True))
+    body = [
+        " & ".join(
+            _braced(_latex_word(word), is_in) if isinstance(word, str) else word.siunitx()
+            for word, is_in in zip(line, numeric, strict=True)
+        )
+        for line in lines
+    ]
+    # Comments, for the caption is the paper's to write.
+    packages = r"\usepackage{booktabs,siunitx}" if any(numeric) else r"\usepackage{booktabs}"
+    needs = f"% {title}; needs {packages}" if title else f"% needs {packages}"
+    setup = [r"% and \sisetup{separate-uncertainty, detect-weight, mode=text}"] if any(numeric) else []
+    columns = "".join(_column([line[place] for line in lines]) for place in range(len(headers)))
     return "\n".join(
         [
-            *caption,
+            needs,
+            *setup,
             rf"\begin{{tabular}}{{{columns}}}",
             r"\toprule",
-            head,
+            rf"{head} \\",
             r"\midrule",
-            *body,
+            *(rf"{line} \\" for line in body),
             r"\bottomrule",
             r"\end{tabular}",
         ]
     )
+
+
+def _column(words: Sequence[Word]) -> str:
+    """Return `l`, or siunitx' S with as many digits as its estimates have."""
+    known = [word.digits() for word in words if not isinstance(word, str) and math.isfinite(word.value)]
+    if all(isinstance(word, str) for word in words):
+        return "l"
+    if not known or any("e" in value for value, _, _ in known):
+        return "S"
+    whole = max(len(value.lstrip("-").partition(".")[0]) for value, _, _ in known)
+    places = max(len(value.partition(".")[2]) for value, _, _ in known)
+    sign = "-" if any(value.startswith("-") for value, _, _ in known) else ""
+    error = max((len(error.replace(".", "").lstrip("0")) for _, error, _ in known), default=0)
+    power = max((len(str(power)) if power else 0 for _, _, power in known), default=0)
+    negative = "-" if any(power < 0 for _, _, power in known) else ""
+    exponent = f"e{negative}{max(1, power - len(negative))}" if power else ""
+    uncertainty = f"({error})" if error else ""
+    return f"S[table-format={sign}{whole}.{places}{uncertainty}{exponent}]"
+
+
+def _braced(word: str, in_number_column: bool) -> str:
+    return f"{{{word}}}" if in_number_column and not word.startswith("{") else word
 
 
 def _latex_word(word: str) -> str:

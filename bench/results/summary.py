@@ -13,6 +13,7 @@ from scipy.special import ndtri, stdtrit
 from bench.results.columns import METRICS
 from bench.results.frames import grouped, where
 from bench.results.naming import differing_settings
+from bench.results.render import Word
 from bench.results.tables import Results
 
 GRADIENT_METRICS: Final = ("relative_bias", "variance", "snr", "cosine", "seconds", "evaluations")
@@ -39,7 +40,7 @@ class Block:
 
     title: str
     headers: list[str]
-    lines: list[list[str]]
+    lines: Sequence[Sequence[Word]]
 
 
 def gradient_blocks(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> list[Block]:

@@ -94,7 +94,8 @@ def test_dry_run_says_what_would_run_and_runs_nothing(bench: Bench) -> None:
 def test_training_improves_the_bound_on_digits_and_compares_at_shared_parameters(bench: Bench) -> None:
     outcome = bench(
         "run", "--task", TINY_VAE, "--estimator", "reinforce-loo", "--estimator", "reparam", "--samples", "2",
-        "--steps", "150", "--guide-lr", "0.003", "--model-lr", "0.01", "--replicates", "60", "--evaluation-samples", "10",
+        "--steps", "150", "--guide-lr", "0.003", "--model-lr", "0.01", "--replicates", "60",
+        "--evaluation-samples", "10",
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     assert "reference trajectory" in outcome.out

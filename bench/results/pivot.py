@@ -1,0 +1,177 @@
+"""Comparisons as a paper prints them: mean ± standard error over seeds, estimators × tasks or as asked."""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import ResultsError, UsageError
+from bench.results.frames import distinct, grouped, records, where
+from bench.results.naming import configurations
+from bench.results.render import Estimate
+from bench.results.significance import direction, significantly_best
+from bench.results.summary import Block
+from bench.results.tables import Results
+
+AXES: Final = ("estimator", "task", "samples", "group", "metric")
+_TITLES: Final = {"estimator": "name", "task": "task_label", "samples": "samples", "group": "group", "metric": "metric"}
+_UNITS: Final = {"seconds_per_step": "s", "evaluations": "1"}
+_COSTS: Final = ("seconds", "evaluations", "peak_memory")
+
+
+class _Value(NamedTuple):
+    value: float
+    se: float
+    seeds: int
+    measured: bool
+
+
+def comparison(
+    results: Results, metrics: Sequence[str], groups: Sequence[str] = ("all",), final: bool = False
+) -> pd.DataFrame:
+    """Return one row per task × configuration × group × metric: moments at the last measured step, or final values.
+
+    Columns: those of `configurations`; `group`, empty for final values; `metric`, `unit`; `value` and `se`, over seeds
+    where there are several: their mean and its standard error; `seeds`; `evaluations` of log p(x, z), or f, per
+    datapoint for one gradient; and `best`, whether the value is significantly better than every other of the same
+    task, group and metric, and K where estimators have several: see `significantly_best`. With one seed, the error of
+    a moment is that of its measurement; a final value has none, since the seed is what would vary.
+
+    Raises:
+        ResultsError: none of these was measured.
+    """
+    rows = _finals(results, metrics) if final else _moments(results, metrics, groups)
+    if not rows:
+        raise ResultsError(f"there is no {', '.join(metrics)} in these results; `bench table` shows what there is")
+    names = configurations(results.final)
+    cost = _evaluations(results)
+    table = names.merge(pd.DataFrame(rows), on="configuration")
+    table["evaluations"] = [cost.get(configuration, np.nan) for configuration in table["configuration"]]
+    table["best"] = False
+    # Where an estimator has several K, each K is a contest of its own.
+    several = any(len(distinct(rows, "samples")) > 1 for _, rows in grouped(table, "task_label", "name"))
+    contest = ["task_label", "group", "metric", "unit", *(["samples"] if several else [])]
+    for (_, _, metric, unit, *_), rivals in grouped(table, *contest):
+        counts = [0 if row.measured else row.seeds for row in records(rivals)]
+        best = significantly_best(list(rivals["value"]), list(rivals["se"]), counts, direction(metric, unit))
+        if best is not None:
+            table.loc[rivals.index[best], "best"] = True
+    return table.drop(columns="measured")
+
+
+def _evaluations(results: Results) -> dict[str, float]:
+    """Return the evaluations per gradient of each configuration that was measured or trained."""
+    final = where(results.final, results.final["evaluations"].notna())
+    counted = where(results.gradients, results.gradients["metric"] == "evaluations")
+    return {
+        **{key: float(np.mean(of["evaluations"])) for (key,), of in grouped(final, "configuration")},
+        **{key: float(np.mean(of["value"])) for (key,), of in grouped(counted, "configuration")},
+    }
+
+
+def _moments(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> list[dict[str, Any]]:
+    measured = where(results.gradients, results.gradients["metric"].isin(metrics))
+    last = where(measured, measured["step"] == measured.groupby("configuration")["step"].transform("max"))
+    rows = []
+    for (configuration, group, metric, unit), of_seeds in grouped(last, "configuration", "group", "metric", "unit"):
+        if group in groups or (metric in _COSTS and group == "all"):
+            found = _mean(of_seeds["value"].to_numpy(float), of_seeds["se"].to_numpy(float), measured=True)
+            key = {"configuration": configuration, "group": "all" if metric in _COSTS else group}
+            rows.append({**key, "metric": metric, "unit": unit, **found._asdict()})
+    return rows
+
+
+def _finals(results: Results, metrics: Sequence[str]) -> list[dict[str, Any]]:
+    rows = []
+    for metric in metrics:
+        known = where(results.final, results.final[metric].notna())
+        for (configuration,), of_seeds in grouped(known, "configuration"):
+            values = of_seeds[metric].to_numpy(float)
+            found = _mean(values, np.full(len(values), np.nan), measured=False)
+            unit = _UNITS.get(metric) or str(of_seeds["unit"].iloc[0])
+            rows.append(
+                {"configuration": configuration, "group": "", "metric": metric, "unit": unit, **found._asdict()}
+            )
+    return rows
+
+
+def _mean(values: np.ndarray, errors: np.ndarray, measured: bool) -> _Value:
+    if len(values) == 1:
+        return _Value(float(values[0]), float(errors[0]), 1, measured)
+    with np.errstate(invalid="ignore"):  # a diverged seed's infinity makes the error NaN
+        error = float(np.std(values, ddof=1)) / np.sqrt(len(values))
+    return _Value(float(np.mean(values)), float(error), len(values), False)
+
+
+def pivot_blocks(table: pd.DataFrame, by: str = "estimator", across: str = "task") -> list[Block]:
+    """Return a comparison with one of `AXES` down and another across, a block for each value of what is left.
+
+    K and the evaluations per gradient stand beside the estimator, or in the title where all agree.
+
+    Raises:
+        UsageError: an axis is unknown, or both are the same.
+    """
+    for axis in (by, across):
+        if axis not in AXES:
+            raise UsageError(f"a table cannot be arranged by '{axis}': choose among {', '.join(AXES)}")
+    if by == across:
+        raise UsageError(f"a table needs two different axes, not {by} twice")
+    apart = [axis for axis in ("task", "estimator", "group", "metric") if axis not in (by, across)]
+    keys = [*(_TITLES[axis] for axis in apart), *([] if "metric" not in apart else ["unit"])]
+    blocks = [_block(key, rows, by, across) for key, rows in grouped(table, *keys)] if keys else []
+    return blocks or [_block((), table, by, across)]
+
+
+def _block(key: tuple[Any, ...], rows: pd.DataFrame, by: str, across: str) -> Block:
+    columns = distinct(rows.sort_values("samples") if across == "samples" else rows, _TITLES[across])
+    # What tells two lines apart besides their name: K, unless it stands across, and the price of K.
+    beside = [] if across in ("samples", "estimator") else ["samples", "evaluations"]
+    shared = [name for name in beside if len(distinct(rows, name)) == 1]
+    told = [name for name in beside if name not in shared]
+    line_keys = [_TITLES[by], *(["samples"] if "samples" in told and by != "samples" else [])]
+    if across == "estimator" and len(distinct(rows, "samples")) > 1 and by != "samples":
+        line_keys.append("samples")
+    headers = [by if by != "samples" else "K", *("K" for _ in line_keys[1:])]
+    headers += ["evaluations"] if "evaluations" in told else []
+    body = []
+    for line_key, line in grouped(rows, *line_keys):
+        words = [str(word) for word in line_key]
+        if "evaluations" in told:
+            words.append(_range(line["evaluations"]))
+        cells = {getattr(row, _TITLES[across]): Estimate(row.value, row.se, row.best) for row in records(line)}
+        body.append([*words, *(cells.get(column, "–") for column in columns)])
+    return Block(
+        _title(key, rows, shared, "evaluations" not in told),
+        [*headers, *(_header(rows, across, column) for column in columns)],
+        body,
+    )
+
+
+def _title(key: tuple[Any, ...], rows: pd.DataFrame, shared: Sequence[str], evaluations: bool) -> str:
+    parts = [str(part) for part in key if part not in ("", "1")]
+    if "samples" in shared:
+        parts.append(f"K = {rows['samples'].iloc[0]}")
+    if evaluations:
+        parts.append(f"{_range(rows['evaluations'])} evaluations per gradient")
+    most, least = max(rows["seeds"]), min(rows["seeds"])
+    if most == 1:
+        parts.append("± standard error of the measurement; 1 seed")
+    else:
+        parts.append(f"mean ± standard error over {most if most == least else f'{least} to {most}'} seeds")
+    parts.append("bold: significantly best (Welch, 5% over all others)")
+    return " · ".join(parts)
+
+
+def _header(rows: pd.DataFrame, across: str, column: Any) -> str:
+    if across == "samples":
+        return f"K = {column}"
+    if across != "metric":
+        return str(column)
+    unit = str(where(rows, rows["metric"] == column)["unit"].iloc[0])
+    return str(column) if unit == "1" else f"{column} ({unit})"
+
+
+def _range(values: Any) -> str:
+    known = sorted({float(value) for value in values if np.isfinite(value)})
+    return "–".join(dict.fromkeys(f"{value:g}" for value in (known[:1] + known[-1:]))) or "–"

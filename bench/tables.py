@@ -1,0 +1,27 @@
+"""Tables of results as frames and as text; `bench table` prints them, `bench.load` gives the tidy ones.
+
+results = bench.load("results")
+compared = bench.tables.comparison(results, ["variance"])
+for block in bench.tables.pivot_blocks(compared, by="estimator", across="task"):
+print(bench.tables.render(block.title, block.headers, block.lines, "latex"))
+"""
+
+from bench.results.pivot import comparison, pivot_blocks
+from bench.results.render import Estimate, render
+from bench.results.significance import significantly_best
+from bench.results.summary import Block, final_blocks, gradient_blocks, mean_over_seeds
+from bench.results.tables import Results, load
+
+__all__ = [
+    "Block",
+    "Estimate",
+    "Results",
+    "comparison",
+    "final_blocks",
+    "gradient_blocks",
+    "load",
+    "mean_over_seeds",
+    "pivot_blocks",
+    "render",
+    "significantly_best",
+]

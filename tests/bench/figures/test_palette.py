@@ -1,0 +1,54 @@
+import itertools
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from bench.figures.palette import COLOURS, look
+from bench.registry import ESTIMATORS
+
+# Machado, Oliveira & Fernandes (2009): how full dichromats see linear RGB.
+DICHROMATS = {
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+def _lab(colours: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return CIELAB of sRGB colours [N, 3] as somebody sees them."""
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4) @ seen.T
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = np.clip(linear, 0, 1) @ to_xyz.T / [0.9505, 1.0, 1.089]
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
+
+
+@pytest.mark.parametrize("vision", ["usual", *DICHROMATS])
+def test_relatives_are_told_apart_by_dichromats_too(vision: str) -> None:
+    """Estimators within six places of each other differ by 8 in CIELAB, several times what is just noticeable."""
+    seen = np.array(DICHROMATS[vision]) if vision in DICHROMATS else np.eye(3)
+    lab = _lab(np.array([to_rgb(colour) for colour in COLOURS]), seen)
+    for first, second in itertools.combinations(range(len(COLOURS)), 2):
+        assert np.linalg.norm(lab[first] - lab[second]) > 8, (COLOURS[first], COLOURS[second])
+
+
+def test_no_two_estimators_have_the_same_colour_and_marker() -> None:
+    looks = {(look(name).colour, look(name).marker) for name in ESTIMATORS.names()}
+    assert len(looks) == len(ESTIMATORS.names())
+
+
+def test_no_colour_is_lost_on_white_paper() -> None:
+    lightness = _lab(np.array([to_rgb(colour) for colour in COLOURS]), np.eye(3))[:, 0]
+    assert lightness.max() < 75
+
+
+def test_configurations_of_an_estimator_differ_in_line_and_filling() -> None:
+    first, second = look("reinforce"), look("reinforce", 1)
+    assert (first.colour, first.marker) == (second.colour, second.marker)
+    assert first.line != second.line
+    assert first.face != second.face
+
+
+def test_a_stranger_has_a_look_that_stays() -> None:
+    assert look("mine:Mine") == look("mine:Mine")
