@@ -5,7 +5,7 @@ from zlib import crc32
 
 from bench.registry import ESTIMATORS
 
-# Some of Okabe & Ito's colours and some of Tol's, chosen for distance to dichromats; neighbours in the registry, which are
+# Some of the colours of Okabe & Ito and of Tol, far apart for dichromats too; neighbours in the registry, which are
 # relatives, differ in lightness too. There are as many estimators as colours several times over: the marker tells apart
 # those that share one, since ten and nine have no common divisor.
 COLOURS: Final = (

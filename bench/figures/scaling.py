@@ -22,6 +22,7 @@ from bench.results.frames import distinct, grouped, records, where
 from bench.results.tables import Results
 
 _BOUND: Final[dict[str, Any]] = {"marker": "v", "linestyle": "none", "markerfacecolor": "white", "markersize": 3}
+_HEIGHT: Final = 1.25
 _METRICS: Final = ("bias_evidence", "bias", "variance", "snr")
 
 
@@ -63,7 +64,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     panels = [panel for panel in panels if _select(shown, *panel).shape[0]]
     beside = max(sum(panel[:2] == other[:2] for other in panels) for panel in panels)
     labels = distinct(shown, "label")
-    figure, axes = grid(page, len(panels), beside, labels, extra_lines=len(labels) + 1)
+    figure, axes = grid(page, len(panels), beside, labels, _HEIGHT, extra_lines=len(labels) + 1)
     for place, (task, group, metric) in zip(axes, panels, strict=True):
         panel = _select(shown, task, group, metric)
         _draw_panel(place, panel)

@@ -38,8 +38,9 @@ def main() -> None:
 
 @main.command()
 @click.option("--seeds", default=200, show_default=True)
+@click.option("--first", default=0, show_default=True, help="The first of the seeds.")
 @click.option("--only", default="", help="Exhibits whose name contains this.")
-def bugs(seeds: int, only: str) -> None:
+def bugs(seeds: int, first: int, only: str) -> None:
     """Print how often each exhibit is called biased on its first task."""
     click.echo("| bug | task | caught | replicates, median | seconds, median |\n|---|---|---|---|---|")
     for exhibit in BIASED:
@@ -49,7 +50,7 @@ def bugs(seeds: int, only: str) -> None:
         level = FALSE_ALARM * plan.tests / _TESTS_IN_A_RUN
         lines = [
             line
-            for seed in range(seeds)
+            for seed in range(first, first + seeds)
             for line in run_plan(plan, Settings(seed=seed, budget=20.0, false_alarm=level))
         ]
         caught = sum(line.negative for line in lines)
