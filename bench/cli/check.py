@@ -48,7 +48,7 @@ def check(estimators: tuple[Spec, ...], tasks: tuple[Spec, ...], seed: int, tole
     from bench.check.run import Settings, run_plan
 
     # A missing batching rule costs time; it is no news to the reader of a verdict.
-    torch._C._functorch._set_vmap_fallback_warning_enabled(False)
+    torch._C._functorch._set_vmap_fallback_warning_enabled(False)  # pyright: ignore[reportAttributeAccessIssue] - no stub
     start = time.perf_counter()
     settings = Settings(seed=seed, tolerance=tolerance, budget=budget)
     plan = collect(estimators, tasks)

@@ -34,7 +34,7 @@ _AXES = ("estimator", "task", "samples", "group", "metric")
 @click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
 @click.option("--columns", help="Tidy rows with these columns, as task,estimator,value.")
 @click.option("--by", type=click.Choice(_AXES), help="Compare: what goes down.  [default: estimator]")
-@click.option("--across", type=click.Choice(_AXES), help="Compare: what goes across.  [default: task]")
+@click.option("--across", type=click.Choice(_AXES), help="Compare: what goes across.  [default: task, or estimator]")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out records that cannot be read.")
 def table(
     results: tuple[Path, ...],
@@ -79,7 +79,9 @@ def table(
             for name in names:
                 _require(kind, name, list(frame[kind].unique()))
     if comparing:
-        _print_comparison(found, what, form, metrics, groups, (by or "estimator", across or "task"))
+        _print_comparison(
+            found, what, form, metrics, groups, (by or "estimator", across or ("estimator" if by == "task" else "task"))
+        )
         return
     if form == "csv" or chosen or what in ("training", "runs"):
         _print_rows(_selected(frame, metrics, groups).filter(chosen or list(frame.columns)), form)
@@ -139,12 +141,19 @@ def _print_comparison(
         usual = ["variance", "relative_bias", "snr"] if "metric" in axes else ["variance"]
     for name in metrics if what == "final" else ():
         _require("metric", name, list(FINAL_VALUES))
-    compared = comparison(found, list(metrics) or usual, groups or ("all",), final=what == "final")
+    compared = comparison(found, list(metrics) or usual, _compared_groups(found, groups, axes), final=what == "final")
     if form == "csv":
         click.echo(compared.to_csv(index=False), nl=False)
         return
     blocks = pivot_blocks(compared, *axes)
     click.echo("\n\n".join(render(block.title, block.headers, block.lines, form) for block in blocks))
+
+
+def _compared_groups(found: "Results", groups: tuple[str, ...], axes: tuple[str, str]) -> list[str]:
+    """Return the groups asked for; else every one where groups are an axis, else all parameters together."""
+    there = list(dict.fromkeys(found.gradients.loc[found.gradients["metric"] == "variance", "group"]))
+    together = [group for group in there if group == "all"]
+    return list(groups) or (together if together and "group" not in axes else there)
 
 
 def _note_missing(found: "Results") -> None:

@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 import torch
 from torch import Tensor
+from torch._C import _functorch as functorch  # pyright: ignore[reportAttributeAccessIssue] - not in the stubs
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
@@ -42,8 +43,8 @@ def count_evaluations(task: Task) -> Iterator[list[int]]:
 
     def add(_module: Any, _inputs: Any, output: Tensor) -> None:
         # Inside an estimator's own `vmap` a tensor shows one element of the batch, and holds all of it.
-        while torch._C._functorch.is_functorch_wrapped_tensor(output):
-            output = torch._C._functorch.get_unwrapped(output)
+        while functorch.is_functorch_wrapped_tensor(output):
+            output = functorch.get_unwrapped(output)
         count[0] += output.numel()
 
     handle = task.model.register_forward_hook(add)

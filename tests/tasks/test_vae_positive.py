@@ -82,7 +82,8 @@ def log_density(prior: Distribution, z: Tensor) -> Tensor:
 def test_log_joint_is_prior_times_likelihood(make: Callable[[], ImageVAE]):
     task, x = build(make)
     z = prior_of(task).sample(torch.Size((4, 5)))
-    likelihood = Bernoulli(logits=task.model.decode(z)).log_prob(x).sum(-1)
+    logits = task.model.decode(z)  # pyright: ignore[reportCallIssue] - a Model is declared, a decoder is meant
+    likelihood = Bernoulli(logits=logits).log_prob(x).sum(-1)
     torch.testing.assert_close(task.model(x, {"z": z}), log_density(prior_of(task), z) + likelihood)
 
 

@@ -66,6 +66,23 @@ def test_rows_and_columns_are_chosen(store: Store) -> None:
     ]
 
 
+def test_a_comparison_is_pivoted(store: Store) -> None:
+    text = _table(store.folder, "--across", "task", "--group", "guide").stdout
+    assert "vae-mnist" in text.splitlines()[1]
+    assert text.splitlines()[2].split() == ["reinforce", "–", "40.0", "±", "2.0"]
+    assert text.splitlines()[3].split() == ["rebar", "1", "2.00", "±", "0.10", "*"]
+    chosen = ("--what", "final", "--across", "metric", "--metric", "test_elbo")
+    latex = _table(store.folder, *chosen, "--format", "latex")
+    assert "S[table-format=-3.0]" in latex.stdout
+    rows = pd.read_csv(
+        io.StringIO(_table(store.folder, "--by", "estimator", "--group", "guide", "--format", "csv").stdout)
+    )
+    assert rows[["estimator", "value", "best"]].to_numpy().tolist() == [
+        ["reinforce", 40.0, False],
+        ["rebar", 2.0, True],
+    ]
+
+
 def test_missing_values_are_blank(store: Store) -> None:
     result = _table(store.folder, "--what", "runs", "--columns", "gpu,git_dirty,cpu", "--format", "markdown")
     assert result.stdout.splitlines()[-1] == "|  |  | a processor |"
@@ -83,6 +100,9 @@ def test_cells_without_gradients_are_mentioned(store: Store) -> None:
         (["--group", "phi"], "there is no group 'phi'; there are "),
         (["--columns", "estimator,valu"], "there is no column 'valu'; did you mean 'value'"),
         (["--what", "final", "--metric", "variance"], "final has none"),
+        (["--what", "final", "--across", "task", "--metric", "elbo"], "there is no metric 'elbo'"),
+        (["--what", "runs", "--across", "task"], "--by and --across compare gradients or final values"),
+        (["--by", "metric", "--across", "metric"], "two different axes"),
     ],
 )
 def test_what_does_not_exist_is_refused(store: Store, arguments: list[str], message: str) -> None:

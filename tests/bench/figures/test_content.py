@@ -1,3 +1,5 @@
+# The stubs of matplotlib and pandas know less than these tests about what is on the axes.
+# pyright: reportAttributeAccessIssue=false, reportIndexIssue=false, reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
 """The data on the axes are those of the frames."""
 
 import math

@@ -1,3 +1,5 @@
+# The stubs of matplotlib and pandas know less than these tests about what is on the axes.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 """What every kind of figure keeps to."""
 
 import json

@@ -1,4 +1,8 @@
-from bench.results.render import render
+import math
+
+import pytest
+
+from bench.results.render import Estimate, render
 
 HEADERS = ["estimator", "variance (nats²/param²)"]
 LINES = [["reinforce_loo & co", "[5%, 10%] | 50 #1"], ["reparam", "1"]]
@@ -38,3 +42,36 @@ def test_latex_uses_booktabs_and_escapes() -> None:
 
 def test_a_table_without_lines_has_its_headers() -> None:
     assert render("", ["a", "b"], [], "text") == "a  b"
+
+
+@pytest.mark.parametrize(
+    ("estimate", "plain", "siunitx"),
+    [
+        (Estimate(1.2345, 0.0321), "1.234 ± 0.032", r"1.234 \pm 0.032"),
+        (Estimate(-173.0, 1.26, best=True), "−173.0 ± 1.3", r"\bfseries -173.0 \pm 1.3"),
+        (Estimate(3888.0, 121.0), "3890 ± 120", r"3890 \pm 120"),
+        (Estimate(432_100.0, 3210.0), "(4.321 ± 0.032)e5", r"4.321 \pm 0.032 e5"),
+        (Estimate(2.11e-5, 1.5e-6), "(2.11 ± 0.15)e−5", r"2.11 \pm 0.15 e-5"),
+        (Estimate(1.23456, math.nan), "1.235", "1.235"),
+        (Estimate(0.0, 0.02), "0.000 ± 0.020", r"0.000 \pm 0.020"),
+        (Estimate(0.0, 0.0), "0", "0"),
+        (Estimate(math.nan, math.nan), "nan", "{nan}"),
+    ],
+)
+def test_estimates_are_rounded_to_their_error(estimate: Estimate, plain: str, siunitx: str) -> None:
+    assert estimate.plain() == plain
+    assert estimate.siunitx() == siunitx
+
+
+def test_estimates_are_aligned_and_the_best_is_bold() -> None:
+    lines = [["a", Estimate(-173.0, 1.26, best=True)], ["b", Estimate(-9.5, 0.1)], ["c", "–"]]
+    latex = render("a title", ["estimator", "test ELBO"], lines, "latex").splitlines()
+    assert latex[:3] == [
+        r"% a title; needs \usepackage{booktabs,siunitx}",
+        r"% and \sisetup{separate-uncertainty, detect-weight, mode=text}",
+        r"\begin{tabular}{lS[table-format=-3.2(2)]}",
+    ]
+    assert latex[4] == r"estimator & {test ELBO} \\"
+    assert latex[6:9] == [r"a & \bfseries -173.0 \pm 1.3 \\", r"b & -9.50 \pm 0.10 \\", r"c & {--} \\"]
+    assert render("", ["", "x"], lines, "markdown").splitlines()[2] == "| a | **−173.0 ± 1.3** |"
+    assert render("", ["", "x"], lines, "text").splitlines()[1] == "a  −173.0 ± 1.3 *"

@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bench import tables
+from bench.errors import ResultsError, UsageError
+from bench.results.pivot import comparison, pivot_blocks
+from bench.results.render import Estimate
+from bench.results.tables import Results
+from tests.bench.figures.grids import ESTIMATORS, make
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return make(tmp_path_factory.mktemp("results"), samples=(2, 8), tasks=("ppca", "linear-gaussian"))
+
+
+def test_values_are_means_with_standard_errors_over_seeds(results: Results) -> None:
+    table = comparison(results, ["variance"], ["guide"])
+    assert len(table) == 2 * 3 * 2
+    row = table[(table["task"] == "ppca") & (table["estimator"] == "reparam") & (table["samples"] == 8)].iloc[0]
+    raw = results.gradients.query(
+        "task == 'ppca' and estimator == 'reparam' and samples == 8 and step == 100 and group == 'guide' "
+        "and metric == 'variance'"
+    )["value"]
+    assert (row["value"], row["se"], row["seeds"]) == pytest.approx((raw.mean(), stats.sem(raw), 3))
+    assert row["evaluations"] == 8
+    # Variances are ten times apart, with a noise of 10%.
+    assert set(table.loc[table["best"], "estimator"]) == {"reinforce"}
+
+
+def test_one_seed_has_the_error_of_the_measurement_and_a_final_value_none(tmp_path: Path) -> None:
+    results = make(tmp_path, samples=(1,), seeds=(0,))
+    moments = comparison(results, ["variance"])
+    raw = results.gradients.query("step == 100 and group == 'all' and metric == 'variance'")
+    assert moments["se"].to_numpy() == pytest.approx(raw["se"].to_numpy())
+    assert moments["best"].any()
+    final = comparison(results, ["test_elbo"], final=True)
+    assert final["value"].to_numpy() == pytest.approx(results.final["test_elbo"].to_numpy())
+    assert final["se"].isna().all()
+    assert not final["best"].any()
+
+
+def test_estimators_go_down_and_tasks_across(results: Results) -> None:
+    [block] = pivot_blocks(comparison(results, ["variance"]))
+    assert block.headers == ["estimator", "K", "evaluations", "linear-gaussian", "ppca"]
+    assert [line[:3] for line in block.lines] == [[name, str(k), str(k)] for name in ESTIMATORS for k in (2, 8)]
+    assert all(isinstance(word, Estimate) for line in block.lines for word in line[3:])
+    assert block.title.startswith("all · variance · nats²/param² · mean ± standard error over 3 seeds")
+
+
+@pytest.mark.parametrize(
+    ("by", "across", "blocks", "headers"),
+    [
+        ("estimator", "samples", 2, ["estimator", "K = 2", "K = 8"]),
+        ("task", "estimator", 1, ["task", "K", *ESTIMATORS]),
+        ("samples", "task", 3, ["K", "evaluations", "linear-gaussian", "ppca"]),
+        ("task", "group", 3, ["task", "K", "evaluations", "all"]),
+        ("estimator", "metric", 2, ["estimator", "K", "evaluations", "variance (nats²/param²)"]),
+    ],
+)
+def test_any_axis_goes_anywhere(results: Results, by: str, across: str, blocks: int, headers: list[str]) -> None:
+    table = comparison(results, ["variance"])
+    found = pivot_blocks(table, by, across)
+    assert len(found) == blocks
+    assert found[0].headers == headers
+    # Every value has a place.
+    shown = [word.value for block in found for line in block.lines for word in line if isinstance(word, Estimate)]
+    assert sorted(shown) == pytest.approx(sorted(table["value"]))
+
+
+def test_what_agrees_stands_in_the_title(tmp_path: Path) -> None:
+    [block] = pivot_blocks(comparison(make(tmp_path, samples=(4,)), ["variance"]))
+    assert "K = 4 · 4 evaluations per gradient" in block.title
+    assert block.headers == ["estimator", "ppca"]
+
+
+def test_what_cannot_be_arranged_is_refused(results: Results) -> None:
+    table = comparison(results, ["variance"])
+    with pytest.raises(UsageError, match="choose among"):
+        pivot_blocks(table, "seed", "task")
+    with pytest.raises(UsageError, match="two different axes"):
+        pivot_blocks(table, "task", "task")
+    with pytest.raises(ResultsError, match="there is no mse in these results"):
+        comparison(results, ["mse"])
+
+
+def test_the_functions_are_public(results: Results) -> None:
+    [block] = tables.pivot_blocks(tables.comparison(results, ["test_elbo"], final=True))
+    text = tables.render(block.title, block.headers, block.lines, "latex")
+    assert r"\begin{tabular}{lll" in text
+    assert text.count(r"\pm") == 3 * 2 * 2
+    assert np.all(["S[table-format=-" in line for line in text.splitlines() if "begin" in line])
