@@ -53,11 +53,9 @@ def configurations(final: pd.DataFrame) -> pd.DataFrame:
                 f"{name}, K = {row.samples}" if several else name
                 for name, row in zip(names, records(of_estimator), strict=True)
             ]
-            parts.append(
-                of_estimator.assign(
-                    panel=panel, task_label=name, name=names, label=labels, variant=range(len(of_estimator))
-                )
-            )
+            labelled = of_estimator.assign(panel=panel, task_label=name, name=names, label=labels)
+            # By name: the order in which records are read is that of the hashes in their folders' names.
+            parts.append(labelled.sort_values(["samples", "name"]).assign(variant=range(len(labelled))))
     named = pd.concat(parts)
     order = named["estimator"].map(place)
     return named.assign(_order=order).sort_values(["task", "panel", "_order", "variant"]).drop(columns="_order")

@@ -36,11 +36,11 @@ def test_one_seed_has_the_error_of_the_measurement_and_a_final_value_none(tmp_pa
     moments = comparison(results, ["variance"])
     raw = results.gradients.query("step == 100 and group == 'all' and metric == 'variance'")
     assert moments["se"].to_numpy() == pytest.approx(raw["se"].to_numpy())
-    assert moments["best"].any()
+    assert bool(moments["best"].to_numpy().any())
     final = comparison(results, ["test_elbo"], final=True)
     assert final["value"].to_numpy() == pytest.approx(results.final["test_elbo"].to_numpy())
-    assert final["se"].isna().all()
-    assert not final["best"].any()
+    assert bool(final["se"].isna().to_numpy().all())
+    assert not bool(final["best"].to_numpy().any())
 
 
 def test_estimators_go_down_and_tasks_across(results: Results) -> None:
