@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from bench.check.agreement import disagreement
+from bench.check.agreement import persistent
 from bench.check.draws import Draws, group_sizes
 from bench.check.verdicts import Violation
 from bench.measure.cost import count_evaluations
@@ -94,6 +94,6 @@ def _batching(draws: Draws, level: float) -> Iterator[Violation]:
         return
     if torch.allclose(both, single.expand_as(both), rtol=1e-7, atol=1e-9):
         return
-    found = disagreement(draws.loop(_LOOP), draws.draw(draws.chunk), level)
+    found = persistent(lambda: draws.loop(_LOOP), lambda: draws.draw(draws.chunk), level)
     if found is not None:
         yield Violation("vmap", f"batched and single estimates have different means: {found}")
