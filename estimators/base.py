@@ -48,6 +48,7 @@ class Estimator(nn.Module, ABC):
         zero_variance: where theory proves that the gradient has no variance: `always`; at a guide that is the
             `posterior` (its φ part); on a cost that is `quadratic` in Gaussian latents.
         version: raised when a change makes earlier results incomparable.
+        checked: constructor arguments of the configurations that `bench check` tests.
         formula: the estimator on one line, in the notation of the papers.
         paper: author, year and equation.
     """
@@ -60,6 +61,7 @@ class Estimator(nn.Module, ABC):
     guide_follows_target: bool = True
     zero_variance: ClassVar[Literal["always", "posterior", "quadratic"] | None] = None
     version: ClassVar[int] = 1
+    checked: ClassVar[tuple[Mapping[str, bool | int | float | str], ...]] = ({},)
     formula: ClassVar[str]
     paper: ClassVar[str]
 

@@ -28,6 +28,7 @@ class DReG(Estimator):
     targets = ("iwae",)
     latents = "reparameterizable"
     zero_variance = "posterior"
+    checked = ({}, {"alpha": 0.5})
     formula = "φ: Σ_k w̃_k² ∂_z log w_k ∇_φ z_k;  θ: Σ_k w̃_k ∇_θ log p(x, z_k)"
     paper = "Tucker, Lawson, Gu & Maddison 2019, eq. 8 and 10"
 

@@ -20,7 +20,7 @@ from tasks.enumeration import choices
 _REACH: Final = 8.0
 """Where the standard normal density is cut off: its tail there is 1e-15."""
 
-_NODES: Final = {1: 801, 2: 257, 3: 97}
+_NODES: Final = {1: 801, 2: 257, 3: 97, 4: 49}
 """Quadrature nodes per sample: their choices grow as N^K / K!."""
 
 _CHOICES: Final = 500_000
@@ -83,7 +83,7 @@ def mean(task: Task, x: Tensor, samples: int, value: Callable[[Tensor], Tensor])
     Args:
         task: whose guide and model are evaluated.
         x: observations, [B, ...].
-        samples: K; at most 3 for a Gaussian latent.
+        samples: K; at most 4 for a Gaussian latent.
         value: [K, B] to [B], symmetric in its samples.
     """
     found = population(task, x, samples)

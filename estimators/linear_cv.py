@@ -30,6 +30,7 @@ class LinearCV(Estimator):
     """
 
     targets = ("expectation", "elbo", "iwae")
+    checked = ({}, {"estimator": "reinforce"})
     formula = "g − a h, h = (1/K) Σ_k ∇_φ log q(z_k|x), a = E[g·h] / E[h·h]"
     paper = "Ranganath, Gerrish & Blei 2014, section 3.2; Geffner & Domke 2018"
 

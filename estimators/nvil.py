@@ -27,6 +27,7 @@ class NVIL(AnyDraws):
     """
 
     targets = ("expectation", "elbo")
+    checked = ({}, {"normalise": True})
     formula = "(1/K) Σ_k (f(z_k) − b_ψ(x) − c) ∇_φ log q(z_k|x)"
     paper = "Mnih & Gregor 2014, eq. 6 to 9"
 

@@ -25,6 +25,7 @@ class OVIS(Estimator):
 
     targets = ("iwae",)
     minimum_samples = 2
+    checked = ({}, {"gamma": 1.0})
     formula = (
         "φ: Σ_k (L̂ − w̃_k − c_k) ∇_φ log q(z_k|x), c_k = L̂_{−k} − γ w̃_k + (1−γ) log(1 − 1/K);  θ: Σ_k w̃_k ∇_θ log p"
     )

@@ -20,6 +20,7 @@ class Reinforce(AnyDraws):
     """
 
     targets = ("expectation", "elbo")
+    checked = ({}, {"sampling": "rqmc"})
     formula = "(1/K) Σ_k f(z_k) ∇_φ log q(z_k|x)"
     paper = "Williams 1992; Ranganath, Gerrish & Blei 2014, eq. 2"
 

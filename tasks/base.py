@@ -29,10 +29,12 @@ Target = Literal[
     "wake",
     "sleep",
     "smoothed",
+    "sumo",
 ]
 """What a gradient is the gradient of. Those behind `evidence` are the estimators' own, and depend on their settings.
 
 `wake` and `sleep` are the K-sample bound for θ, and for φ −E KL(p(z|x) ‖ q) at the data x and at the model's own x.
+`sumo` is the mean of a series that has an end for θ, and minus its mean square for φ.
 """
 
 

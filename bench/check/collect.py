@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.check.estimators import estimator_subject
+from bench.check.estimators import estimator_subjects
 from bench.check.plan import Plan, make_plan, make_points, registered_estimators, registered_tasks
 from bench.check.points import Subject, task_subjects
 from bench.check.verdicts import Line
@@ -22,7 +22,7 @@ def collect(
             registered is reported in the plan instead, and skipped.
     """
     if estimators:
-        subjects, lines = [estimator_subject(estimator) for estimator in estimators], []
+        subjects, lines = [subject for estimator in estimators for subject in estimator_subjects(estimator)], []
     else:
         subjects, lines = registered_estimators()
     where, without = _tasks(tasks) if tasks else registered_tasks()

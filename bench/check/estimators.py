@@ -14,6 +14,25 @@ _STEPS: Final = 20
 _STEP_SIZE: Final = 0.02
 
 
+def estimator_subjects(what: "str | Spec | type[Estimator] | Estimator") -> list[Subject[Estimator]]:
+    """Return the configurations to check of a name or a class; the one that is meant where parameters are given.
+
+    Raises:
+        UsageError: there is no such estimator, it does not import, or a parameter does not fit.
+    """
+    if isinstance(what, Estimator):
+        return [estimator_subject(what)]
+    if isinstance(what, type):
+        return [
+            Subject(str(Spec(what.__name__, dict(values))), lambda values=values: what(**values))
+            for values in what.checked
+        ]
+    spec = parse_spec(what) if isinstance(what, str) else what
+    if spec.parameters:
+        return [estimator_subject(spec)]
+    return [estimator_subject(Spec(spec.name, dict(values))) for values in ESTIMATORS.load(spec.name).checked]
+
+
 def estimator_subject(what: "str | Spec | type[Estimator] | Estimator") -> Subject[Estimator]:
     """Return a name (`rebar(temperature=0.3)`, `module:Class`), a class or an instance as something to check.
 

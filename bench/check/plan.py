@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bench.check.declarations import DeclarationCheck
-from bench.check.estimators import estimator_subject
+from bench.check.estimators import estimator_subjects
 from bench.check.gradient import GradientCheck
 from bench.check.orderings import ORDERINGS, OrderingCheck
 from bench.check.points import Point, Subject, first_line, has_exact_answers, task_subjects
@@ -87,21 +87,28 @@ def _orderings(estimator: str) -> list[Check]:
 
 
 def _fitting_samples(estimator: Estimator, point: Point) -> tuple[int, ...] | str:
-    """Return the numbers of samples to check at a point, or why there are none."""
+    """Return the numbers of samples to check at a point, or why there are none.
+
+    They are the fewest, and of `_SAMPLES`, twice the fewest (where samples come in groups) and 2 the first that will do.
+    """
     fewest = estimator.minimum_samples
-    chosen: list[int] = []
-    for wanted in ((fewest,), (max(fewest, _SAMPLES), max(fewest, _SAMPLES - 1))):
-        for samples in wanted:
-            try:
-                estimator.require(point.task, point.x, samples)
-            except Unfit as reason:
-                return str(reason)
-            if point.exact(estimator, samples) is not None:
-                chosen.append(samples)
-                break
-    return (
-        tuple(dict.fromkeys(chosen)) or f"{point.name} has no exact value of the target {estimator.target(point.task)}"
-    )
+    try:
+        estimator.require(point.task, point.x, fewest)
+    except Unfit as reason:
+        return str(reason)
+    more = [samples for samples in (_SAMPLES, 2 * fewest, 2) if samples > fewest]
+    chosen = [fewest] if point.exact(estimator, fewest) is not None else []
+    chosen += [samples for samples in more if _has_exact_mean(estimator, point, samples)][:1]
+    return tuple(chosen) or f"{point.name} has no exact value of the target {estimator.target(point.task)}"
+
+
+def _has_exact_mean(estimator: Estimator, point: Point, samples: int) -> bool:
+    """Return whether an estimator can be run with K = `samples`, and what its mean should be is known."""
+    try:
+        estimator.require(point.task, point.x, samples)
+    except Unfit:
+        return False
+    return point.exact(estimator, samples) is not None
 
 
 def make_points(tasks: Sequence[Subject[Task]]) -> tuple[list[Point], list[Line]]:
@@ -132,12 +139,12 @@ def registered_tasks() -> tuple[list[Subject[Task]], list[Line]]:
 
 
 def registered_estimators() -> tuple[list[Subject[Estimator]], list[Line]]:
-    """Return every registered estimator with its defaults, and a line for each that cannot be made."""
+    """Return the checked configurations of every registered estimator, and a line for each that cannot be made."""
     subjects: list[Subject[Estimator]] = []
     lines: list[Line] = []
     for name in ESTIMATORS.entries:
         try:
-            subjects.append(estimator_subject(Spec(name)))
+            subjects += estimator_subjects(Spec(name))
         except UsageError as error:
             lines.append(Line(name, "every task", "not applicable", detail=str(error)))
     return subjects, lines

@@ -8,7 +8,7 @@ from typing import Final
 from bench.check.plan import Plan
 from bench.check.verdicts import FALSE_ALARM, Line
 
-_GENEROSITY: Final = 4.0
+_GENEROSITY: Final = 12.0
 
 
 @dataclass(frozen=True)

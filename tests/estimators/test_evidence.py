@@ -115,7 +115,7 @@ def test_truncation_follows_its_distribution():
 def truncated_mean(log_weight: Tensor) -> Tensor:
     """Return Σ_k P(𝒦 = k) S_k, with all of the tail put on the last k, from one stream [K, B]."""
     chances = torch.tensor([*sumo.survival(len(log_weight) - 1), 0.0], dtype=log_weight.dtype)
-    series = torch.stack([sumo.truncated_series(log_weight[: k + 1]) for k in range(1, len(log_weight))])
+    series = sumo.weighted_increments(log_weight).cumsum(0)[1:]
     return (-chances.diff()[:, None] * series).sum(0)
 
 
@@ -155,12 +155,31 @@ def test_sumo_splits_its_gradient_between_model_and_guide():
     count = sumo.truncation(1 - torch.rand((), dtype=torch.float64).item())
     draw = sumo.PathwiseOrDetached(count + 1)
     task.guide(x, draw)
-    series = sumo.truncated_series(task.model(x, draw.trace.latents) - draw.trace.log_prob())
+    series = sumo.weighted_increments(task.model(x, draw.trace.latents) - draw.trace.log_prob()).sum(0)
     plain = torch.autograd.grad(series.sum(), list(task.parameters()))
     torch.testing.assert_close(estimate.objective, series.detach())
     for (name, _), actual, expected in zip(task.named_parameters(), found, plain, strict=True):
         factor = -2 * series.item() if name.startswith("guide.") else 1
         torch.testing.assert_close(actual, factor * expected)
+
+
+@pytest.mark.parametrize("longest", [1, 2])
+@pytest.mark.parametrize("build", [Bits, lambda: Bits(chained=True), lecture_weights, linear_gaussian])
+def test_a_series_with_an_end_against_its_exact_moments(build: Callable[[], Task], longest: int):
+    """θ's mean gradient is that of L_K, K = longest + 1, and φ's that of −E S², by enumeration or quadrature."""
+    assert not misses(SUMO(longest=longest), build(), samples=1, count=40_000)
+
+
+def test_a_series_with_an_end_and_one_without_agree_where_both_are_short():
+    task, x = linear_gaussian(), linear_gaussian().load().train[:1]
+    for seed in range(20):
+        torch.manual_seed(seed)
+        free = SUMO()(task, x, 1).objective
+        torch.manual_seed(seed)
+        count = sumo.truncation(1 - torch.rand((), dtype=torch.float64).item())
+        torch.manual_seed(seed)
+        bounded = SUMO(longest=count)(task, x, 1).objective
+        torch.testing.assert_close(free, bounded)
 
 
 def test_sumo_says_why_it_loops():

@@ -78,4 +78,4 @@ def test_level_is_shared_by_all_tests():
     with warnings.catch_warnings():
         lines = list(run_plan(plan, Settings(tolerance=0.5)))
     assert plan.tests == sum(check.tests for checks in plan.checks.values() for check in checks) >= 10
-    assert {line.verdict for line in lines} == {"pass"}
+    assert {line.verdict for line in lines if line.samples} == {"pass"}
