@@ -24,7 +24,7 @@ def estimator_subjects(what: "str | Spec | type[Estimator] | Estimator") -> list
         return [estimator_subject(what)]
     if isinstance(what, type):
         return [
-            Subject(str(Spec(what.__name__, dict(values))), lambda values=values: what(**values))
+            Subject(str(Spec(what.__name__, dict(values))), lambda cls=what, values=values: cls(**values))
             for values in what.checked
         ]
     spec = parse_spec(what) if isinstance(what, str) else what

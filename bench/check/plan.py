@@ -89,7 +89,7 @@ def _orderings(estimator: str) -> list[Check]:
 def _fitting_samples(estimator: Estimator, point: Point) -> tuple[int, ...] | str:
     """Return the numbers of samples to check at a point, or why there are none.
 
-    They are the fewest, and of `_SAMPLES`, twice the fewest (where samples come in groups) and 2 the first that will do.
+    They are the fewest and, of `_SAMPLES`, twice the fewest (samples may come in groups) and 2, the first that will do.
     """
     fewest = estimator.minimum_samples
     try:
