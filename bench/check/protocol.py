@@ -12,6 +12,7 @@ from bench.measure.cost import count_evaluations
 from estimators.base import Estimate
 
 _LOOP = 256
+_FEW = 8
 
 
 def broken_properties(draws: Draws, level: float) -> list[Violation]:
@@ -31,6 +32,7 @@ def broken_properties(draws: Draws, level: float) -> list[Violation]:
         *_evaluations(draws, counted[0] / batch),
         *_state(draws, before),
         *_guide(draws),
+        *_repetition(draws),
         *_batching(draws, level),
     ]
 
@@ -80,6 +82,13 @@ def _guide(draws: Draws) -> Iterator[Violation]:
     size = group_sizes(draws.task)["guide"]
     if not draws.estimator.trains_guide and bool((draws.loop(1)[0, :size] != 0).any()):
         yield Violation("trains_guide", "it is declared false, and φ receives a gradient")
+
+
+def _repetition(draws: Draws) -> Iterator[Violation]:
+    """Yield a violation where estimates differ, and the next ones repeat them exactly."""
+    first, second = draws.draw(_FEW), draws.draw(_FEW)
+    if torch.equal(first, second) and not torch.equal(first, first[:1].expand_as(first)):
+        yield Violation("random numbers", "every call draws the same ones; a seed must not be set in estimate()")
 
 
 def _batching(draws: Draws, level: float) -> Iterator[Violation]:

@@ -3,10 +3,13 @@
 import torch
 from torch import Tensor
 
+from estimators import exact
 from estimators.base import Estimate, Estimator, evaluate, log_mean_exp
 from estimators.draw import Detached
 from tasks.base import Task
-from tests.museum.two_bits import ALPHA
+
+ALPHA = 0.5
+"""Of the Rényi bound."""
 
 
 class Vimco(Estimator):
@@ -38,6 +41,11 @@ class LogKDropped(Vimco):
         return torch.logsumexp(log_weight, 0)
 
 
+def renyi_bound(log_weight: Tensor) -> Tensor:
+    """Return L̂_α, [K, B] to [B]."""
+    return log_mean_exp((1 - ALPHA) * log_weight) / (1 - ALPHA)
+
+
 class Renyi(Estimator):
     """Σ_k (L̂_α − w̃_k) s_k with w̃ ∝ w^{1−α}: the gradient of the bound at a finite K (Li & Turner 2016)."""
 
@@ -45,10 +53,13 @@ class Renyi(Estimator):
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
-        bound = log_mean_exp((1 - ALPHA) * run.f) / (1 - ALPHA)
+        bound = renyi_bound(run.f)
         weight = ((1 - ALPHA) * run.f.detach()).softmax(0)
         surrogate = (self.coefficient(bound.detach(), weight) * run.log_q + weight * run.log_p).sum(0)
         return Estimate(bound.detach(), surrogate)
+
+    def exact(self, task: Task, x: Tensor, samples: int) -> Tensor | None:
+        return exact.mean(task, x, samples, renyi_bound)
 
     def coefficient(self, bound: Tensor, weight: Tensor) -> Tensor:
         """Return what multiplies the score of each sample, [K, B]."""
