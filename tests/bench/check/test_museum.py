@@ -32,7 +32,7 @@ def test_broken_promise_is_found(exhibit: Exhibit):
 
 @pytest.mark.parametrize(("twin", "tasks"), sorted({(exhibit.twin, exhibit.tasks) for exhibit in (*BIASED, *VIOLATED)}))
 def test_correct_twin_passes(twin: str, tasks: tuple[str, ...]):
-    lines = check(twin, tasks)
+    lines = [line for line in check(twin, tasks) if line.estimator == twin]
     assert lines
     assert {line.verdict for line in lines} <= {"pass"}, lines
 
