@@ -7,14 +7,13 @@ from typing import ClassVar, Final, Literal, final, get_args
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.distributions import Dirichlet, Distribution, LogisticNormal
+from torch.distributions import Dirichlet, LogisticNormal
 
 from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task
 from tasks.data import corpora
 from tasks.enumeration import vectors
 from tasks.networks import DiagonalNormal, Positive, dense, hidden_layers
-from tasks.quadrature import importance_bound, normal_nodes
-from tasks.simplex_quadrature import integrate
+from tasks.quadrature import importance_bound, interval_nodes, normal_nodes, resolved
 
 GuideFamily = Literal["logistic-normal", "dirichlet"]
 CorpusOrGenerated = Literal["generated", "ap", "reuters"]
@@ -23,6 +22,9 @@ _ASSIGNMENTS: Final = 3**8
 """At most this many assignments of words to topics are enumerated."""
 
 _NODES: Final = {1: 257, 2: 129, 3: 49}
+"""Quadrature nodes per sample for the logistic-normal guide."""
+
+_INTERVAL_NODES: Final = 513
 _SEED: Final = 20030301
 
 
@@ -66,12 +68,13 @@ class DirichletGuide(TopicGuide):
         super().__init__(terms, hidden)
         self.head = Positive(hidden, topics, 1)
 
-    def distribution(self, x: Tensor) -> Distribution:
-        """Return q_φ(z|x)."""
-        return Dirichlet(*self.head(self.features(x)), validate_args=False)
+    def concentration(self, x: Tensor) -> Tensor:
+        """Return the concentration, [B, T]."""
+        (concentration,) = self.head(self.features(x))
+        return concentration
 
     def forward(self, x: Tensor, draw: Draw) -> None:
-        draw("z", self.distribution(x))
+        draw("z", Dirichlet(self.concentration(x), validate_args=False))
 
 
 @final
@@ -98,13 +101,7 @@ class TopicModel(SimulableModel):
     def value(self, x: Tensor, z: Tensor, log_z: Tensor) -> Tensor:
         """Return log p(x, z) in nats from z and log z, each [K, B, T], as [K, B]."""
         words = torch.einsum("kbt,tbn->kbn", z, self.logits.softmax(-1)[:, word_numbers(x)])
-        return self.log_prior(log_z) + torch.where(x >= 0, words.log(), 0.0).sum(-1)
-
-    def log_prior(self, log_z: Tensor) -> Tensor:
-        """Return log Dirichlet(z; α) from log z."""
-        concentration = self.log_concentration.exp()
-        normaliser = torch.lgamma(concentration.sum()) - torch.lgamma(concentration).sum()
-        return normaliser + ((concentration - 1) * log_z).sum(-1)
+        return log_dirichlet(log_z, self.log_concentration.exp()) + torch.where(x >= 0, words.log(), 0.0).sum(-1)
 
     def prior(self, x: Tensor, draw: Draw) -> None:
         draw("z", Dirichlet(self.log_concentration.exp().expand(len(x), -1), validate_args=False))
@@ -234,7 +231,16 @@ class LDA(Task):
         return None
 
     def _evidence(self, x: Tensor) -> Tensor:
-        return integrate(lambda log_z: (self.model.value(x, log_z.exp(), log_z), None), x)
+        log_z, log_mass = _interval(x)
+        terms = log_mass + self.model.value(x, log_z.exp(), log_z)
+        return resolved(torch.logsumexp(terms, 0), torch.logsumexp(terms[::2] + math.log(2), 0))
+
+    def _dirichlet_elbo(self, guide: DirichletGuide, x: Tensor) -> Tensor:
+        log_z, log_mass = _interval(x)
+        concentration = guide.concentration(x)
+        log_q = log_dirichlet(log_z, concentration)
+        terms = (log_mass + log_q).exp() * (self.model.value(x, log_z.exp(), log_z) - log_q)
+        return resolved(terms.sum(0), 2 * terms[::2].sum(0))
 
     def _logistic_normal_bound(self, guide: LogisticNormalGuide, x: Tensor, samples: int) -> Tensor:
         noise = normal_nodes(_NODES[samples], x)[:, None]
@@ -244,3 +250,32 @@ class LDA(Task):
         # log q(z) is the Gaussian's density less log |dz₁/dη| = log z₁ + log z₂.
         log_q = -0.5 * noise.square() - scale.log() - 0.5 * math.log(2 * math.pi) - log_z.sum(-1)
         return importance_bound(self.model.value(x, log_z.exp(), log_z) - log_q, samples)
+
+
+def _interval(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return log z, [N, B, 2], and log mass, [N, 1], of nodes on the simplex of two topics."""
+    log_z, log_mass = interval_nodes(_INTERVAL_NODES, x)
+    return log_z[:, None].expand(-1, len(x), -1), log_mass[:, None]
+
+
+def log_dirichlet(log_z: Tensor, concentration: Tensor) -> Tensor:
+    """Return log Dirichlet(z; concentration) from log z, over the last axis."""
+    normaliser = torch.lgamma(concentration.sum(-1)) - torch.lgamma(concentration).sum(-1)
+    return normaliser + ((concentration - 1) * log_z).sum(-1)
+
+
+def word_numbers(x: Tensor) -> Tensor:
+    """Return the words of documents x [B, N] as indices; an absent one as 0, to be left out by its −1 in x."""
+    return x.long().clamp(min=0)
+
+
+def bars(count: int, length: int, side: int, seed: int) -> np.ndarray:
+    """Return documents of words from a square of side², [N, L], whose topics are its rows and its columns.
+
+    A document's proportions are uniform over the simplex of the 2·side topics.
+    """
+    generator = np.random.default_rng(seed)
+    proportions = generator.dirichlet(np.ones(2 * side), count)
+    topic = (generator.random((count, length, 1)) > proportions.cumsum(1)[:, None, :-1]).sum(-1)
+    along = generator.integers(0, side, (count, length))
+    return np.where(topic < side, side * topic + along, side * along + topic - side).astype(np.int16)

@@ -17,8 +17,8 @@ from estimators.base import Estimator, Unfit
 from tasks.base import Task
 from tasks.data import DataUnavailable
 
-_SAMPLES = 3
-"""K beside the fewest possible: with two samples, the mean over the others is the other, and mistakes coincide."""
+_SAMPLES = (3, 4, 2)
+"""K beside the fewest possible, the first that fits: with two, the mean over the others is the other."""
 
 
 class Check(Protocol):
@@ -90,12 +90,15 @@ def _fitting_samples(estimator: Estimator, point: Point) -> tuple[int, ...] | st
     """Return the numbers of samples to check at a point, or why there are none."""
     fewest = estimator.minimum_samples
     chosen: list[int] = []
-    for wanted in ((fewest,), (max(fewest, _SAMPLES), max(fewest, _SAMPLES - 1))):
+    for wanted in ((fewest,), tuple(max(fewest, samples) for samples in _SAMPLES)):
         for samples in wanted:
             try:
                 estimator.require(point.task, point.x, samples)
             except Unfit as reason:
-                return str(reason)
+                if not chosen:
+                    return str(reason)
+                # Some take multiples of a number of groups only.
+                continue
             if point.exact(estimator, samples) is not None:
                 chosen.append(samples)
                 break
