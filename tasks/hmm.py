@@ -128,7 +128,7 @@ class TrackedAnimal(Task):
     references: ClassVar[Mapping[str, str]] = {"iwae": "iwae-reinforce"}
     defaults = Defaults(steps=2000, batch_size=50, model_lr=1e-2, guide_lr=3e-3, samples=2, replicates_cap=2000)
     checked = (
-        {"states": 2, "length": 2, "hidden": 2, "n": 8},
+        {"states": 2, "length": 3, "hidden": 2, "n": 8},
         {"states": 2, "length": 2, "guide": "mean-field", "hidden": 2, "n": 8},
     )
 
@@ -201,7 +201,9 @@ def tracks(count: int, length: int, seed: int) -> np.ndarray:
     rows = []
     for _ in range(length):
         step = loc[state] + scale[state] * generator.standard_normal(count)
-        uniform, centre, rho = (torch.from_numpy(v) for v in (generator.random(count), direction[state], resultant[state]))
+        uniform, centre, rho = (
+            torch.from_numpy(v) for v in (generator.random(count), direction[state], resultant[state])
+        )
         rows.append(np.stack([step, wrapped_cauchy(uniform, centre, rho).numpy()], 1))
         state = (generator.random(count)[:, None] > moves[state, :-1]).sum(1)
     return np.stack(rows, 1)
