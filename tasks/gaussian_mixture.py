@@ -100,7 +100,7 @@ class BayesianMixture(SimulableModel):
 
 @final
 class GaussianMixture(Task):
-    """The lecture's Bayesian mixture, π ~ Dirichlet, Λ_c ~ Wishart, μ_c ~ Normal, z ~ Categorical(π), x ~ N(μ_z, Λ_z⁻¹).
+    """The lecture's Bayesian mixture: π ~ Dirichlet, Λ ~ Wishart, μ ~ Normal, z ~ Categorical(π), x ~ N(μ_z, Λ_z⁻¹).
 
     Latent is z alone, one per datapoint; its guide is a network. The mixture's own π, μ and Λ are parameters θ, and
     training finds their posterior mode: log p(θ) / N is added to log p_θ(x, z) of each of the N training points, so

@@ -48,7 +48,7 @@ class ChainGuide(Guide):
 
 @final
 class TrackModel(SimulableModel):
-    """z_1 ~ Categorical(softmax(π)), z_t ~ Categorical(softmax(A_{z_{t−1}})), and x_t = (log step length, turning angle).
+    """z_1 ~ Categorical(softmax(a)), z_t ~ Categorical(softmax(A_{z_{t−1}})); x_t = (log step length, turning angle).
 
     Given z_t = s, the log step length is N(m_s, scale_s²) and the turning angle, independent of it, wrapped Cauchy
     around `direction`_s with mean resultant length ρ_s = σ(`directedness`_s).
@@ -186,7 +186,7 @@ def site(time: int) -> str:
 
 
 def wrapped_cauchy(uniform: Tensor, direction: Tensor, resultant: Tensor) -> Tensor:
-    """Return angles in (−π, π] around `direction` from uniform numbers: the Cauchy quantile, wrapped onto the circle."""
+    """Return angles in (−π, π] around `direction`: the quantiles of a Cauchy variable, wrapped onto the circle."""
     angle = direction + 2 * torch.atan((1 - resultant) / (1 + resultant) * torch.tan(math.pi * (uniform - 0.5)))
     return torch.atan2(angle.sin(), angle.cos())
 
@@ -201,9 +201,8 @@ def tracks(count: int, length: int, seed: int) -> np.ndarray:
     rows = []
     for _ in range(length):
         step = loc[state] + scale[state] * generator.standard_normal(count)
-        uniform, centre, rho = (
-            torch.from_numpy(v) for v in (generator.random(count), direction[state], resultant[state])
-        )
-        rows.append(np.stack([step, wrapped_cauchy(uniform, centre, rho).numpy()], 1))
+        uniform = generator.random(count)
+        angle = wrapped_cauchy(*(torch.from_numpy(part) for part in (uniform, direction[state], resultant[state])))
+        rows.append(np.stack([step, angle.numpy()], 1))
         state = (generator.random(count)[:, None] > moves[state, :-1]).sum(1)
     return np.stack(rows, 1)

@@ -12,7 +12,7 @@ from torch.distributions import Dirichlet, LogisticNormal
 from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task
 from tasks.data import corpora
 from tasks.enumeration import vectors
-from tasks.networks import DiagonalNormal, Positive, dense, hidden_layers
+from tasks.networks import DiagonalNormal, Positive, hidden_layers
 from tasks.quadrature import importance_bound, interval_nodes, normal_nodes, resolved
 
 GuideFamily = Literal["logistic-normal", "dirichlet"]
