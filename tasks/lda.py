@@ -25,6 +25,7 @@ _NODES: Final = {1: 257, 2: 129, 3: 49}
 """Quadrature nodes per sample for the logistic-normal guide."""
 
 _INTERVAL_NODES: Final = 513
+_TRUE_CONCENTRATION: Final = 0.2
 _SEED: Final = 20030301
 
 
@@ -143,7 +144,7 @@ class LDA(Task):
         topics: T.
         guide: `logistic-normal` or `dirichlet`.
         data: `generated`, the same always: each of the 2·side topics is one row or column of a square of words
-            (Griffiths & Steyvers 2004), α = 1; or from the cache folder `ap` (2021 documents and 225 to test, 10 473
+            (Griffiths & Steyvers 2004), α = 0.2; or from the cache folder `ap` (2021 documents and 225 to test, 10 473
             words) or `reuters` (355 and 40, 4258 words).
         hidden: units of the guide's hidden layer, tanh.
         side: of the square of words; this and what follows for generated documents only.
@@ -272,10 +273,10 @@ def word_numbers(x: Tensor) -> Tensor:
 def bars(count: int, length: int, side: int, seed: int) -> np.ndarray:
     """Return documents of words from a square of side², [N, L], whose topics are its rows and its columns.
 
-    A document's proportions are uniform over the simplex of the 2·side topics.
+    A document's proportions are Dirichlet(0.2, …): few bars each, so that there is something to learn.
     """
     generator = np.random.default_rng(seed)
-    proportions = generator.dirichlet(np.ones(2 * side), count)
+    proportions = generator.dirichlet(np.full(2 * side, _TRUE_CONCENTRATION), count)
     topic = (generator.random((count, length, 1)) > proportions.cumsum(1)[:, None, :-1]).sum(-1)
     along = generator.integers(0, side, (count, length))
     return np.where(topic < side, side * topic + along, side * along + topic - side).astype(np.int16)
