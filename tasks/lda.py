@@ -41,7 +41,7 @@ class TopicGuide(Guide):
         """Return the hidden units, [B, hidden]; counts are divided by the root of the document's length."""
         present = (x >= 0).to(x.dtype)
         counts = x.new_zeros(len(x), self.terms).scatter_add(1, word_numbers(x), present)
-        return self.layers(counts / present.sum(-1, keepdim=True).sqrt())
+        return self.layers(counts / present.sum(-1, keepdim=True).clamp(min=1).sqrt())
 
 
 @final

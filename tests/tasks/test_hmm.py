@@ -104,16 +104,17 @@ def test_the_markov_guide_can_hold_the_posterior():
     transition = task.guide.transition
     assert transition is not None
     transition.copy_(move)
-    task.guide.network = Unary(torch.cat(logits))
+    task.guide.network = nn.Sequential(Unary(torch.cat(logits)))
     torch.testing.assert_close(task.exact("elbo", x, 1), task.exact("evidence", x, 1))
 
 
 def test_sites_are_drawn_in_order_and_depend_on_the_one_before():
-    for guide, rest in (("markov", True), ("mean-field", False)):
+    for guide in FAMILIES:
         task, x = small(guide)
         draw = Detached(4)
         task.guide(x, draw)
         conditional = {name: drawn.conditional for name, drawn in draw.trace.sites.items()}
+        rest = guide == "markov"
         assert conditional == {"z1": False, "z2": rest, "z3": rest}
 
 
@@ -149,7 +150,8 @@ class Evidence(nn.Module):
 def test_the_density_of_a_step_integrates_to_one():
     task, _ = small()
     # Equidistant nodes are exact to rounding for what is periodic, and for what has died away at the ends.
-    steps, angles = torch.linspace(-15, 15, 301).double(), torch.linspace(-math.pi, math.pi, 201).double()[:-1]
+    steps = torch.linspace(-15, 15, 301, dtype=torch.float64)
+    angles = torch.linspace(-math.pi, math.pi, 201, dtype=torch.float64)[:-1]
     density = task.model.log_emission(torch.cartesian_prod(steps, angles)[None]).exp().sum(1)
     total = density.detach() * 0.1 * 2 * math.pi / 200
     torch.testing.assert_close(total, torch.ones(1, STATES).double(), rtol=1e-8, atol=0)
