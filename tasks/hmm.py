@@ -128,7 +128,7 @@ class TrackedAnimal(Task):
     references: ClassVar[Mapping[str, str]] = {"iwae": "iwae-reinforce"}
     defaults = Defaults(steps=2000, batch_size=50, model_lr=1e-2, guide_lr=3e-3, samples=2, replicates_cap=2000)
     checked = (
-        {"states": 2, "length": 3, "hidden": 2, "n": 8},
+        {"states": 2, "length": 3, "hidden": 1, "n": 8},
         {"states": 2, "length": 2, "guide": "mean-field", "hidden": 2, "n": 8},
     )
 
