@@ -44,6 +44,19 @@ INDEX: Final[dict[str, tuple[str, str]]] = {
     "vae-dirichlet": ("tasks.vae_dirichlet:VAEDirichlet", "VAE with a latent on the simplex on MNIST digits"),
     "vae-categorical": ("tasks.vae_categorical:CategoricalMnist", "VAE with categorical latents on MNIST digits"),
     "mixture-vae": ("tasks.mixture_vae:MixtureVAE", "categorical latent that chooses a Gaussian one, on a pinwheel"),
+    "gaussian-mixture": (
+        "tasks.gaussian_mixture:GaussianMixture",
+        "Bayesian mixture of Gaussians in the plane, categorical z; enumerated",
+    ),
+    "gaussian-mixture-20": (
+        "tasks.gaussian_mixture_20:GaussianMixture20",
+        "which of 20 Gaussians on a line, weights learned (Le et al. 2019); enumerated",
+    ),
+    "hmm": (
+        "tasks.hmm:TrackedAnimal",
+        "what a tracked animal does, a hidden Markov model; log p by the forward algorithm",
+    ),
+    "lda": ("tasks.lda:LDA", "latent Dirichlet allocation on a corpus; exact on tiny documents"),
     "sbn-tiny": ("tasks.sbn_tiny:SBNTiny", "sigmoid belief network on five pixels, 1 to 3 layers; enumerated"),
     "sbn-mnist": ("tasks.sbn:SBNMnist", "sigmoid belief network, 200 Bernoulli latents per layer, on MNIST digits"),
     "sbn-fashion": ("tasks.sbn:SBNFashion", "sigmoid belief network on Fashion-MNIST"),

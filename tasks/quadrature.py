@@ -1,4 +1,4 @@
-"""The K-sample bound of a one-dimensional Gaussian guide by quadrature."""
+"""Quadratures in one dimension: the K-sample bound of a Gaussian guide, and integrals over the unit interval."""
 
 import math
 from functools import lru_cache
@@ -11,6 +11,9 @@ from torch import Tensor
 
 _REACH = 8.0
 """Where the standard normal density is cut off: its tail there is 1e-15."""
+
+_STRETCH = 6.0
+"""Where nodes on the interval end: z is within 1e-275 of its ends there."""
 
 _COARSE = 1e-4
 """The largest error, in nats, that the grid of twice the spacing may have; the full grid's is about its square."""
@@ -33,10 +36,32 @@ def importance_bound(log_weight: Tensor, samples: int) -> Tensor:
         log_weight: [N, B], log w in nats at `normal_nodes(N)`, N odd so that every second node is a grid too.
         samples: K, at most 3: the number of grid points grows as N^K / K!.
     """
-    fine, coarse = _bound(log_weight, samples), _bound(log_weight[::2], samples)
-    resolved = (fine - coarse).abs().detach() <= _COARSE
+    return resolved(_bound(log_weight, samples), _bound(log_weight[::2], samples))
+
+
+def interval_nodes(count: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return nodes on the unit interval as (log z, log (1 − z)), [N, 2], and their log masses, [N].
+
+    They are equidistant in t, where log z / (1 − z) = π sinh t: the double exponential rule (Takahasi & Mori 1974),
+    which poles of the integrand at the ends of the interval do not disturb. Every second node is a grid of twice the
+    mass.
+
+    Args:
+        count: N, odd.
+        like: gives dtype and device.
+    """
+    t = torch.linspace(-_STRETCH, _STRETCH, count, dtype=like.dtype, device=like.device)
+    u = math.pi * t.sinh()
+    log_z = torch.nn.functional.logsigmoid(torch.stack([u, -u], -1))
+    # dz = z (1 − z) du, du = π cosh t dt.
+    return log_z, log_z.sum(-1) + t.cosh().log() + math.log(math.pi * 2 * _STRETCH / (count - 1))
+
+
+def resolved(fine: Tensor, coarse: Tensor) -> Tensor:
+    """Return `fine` where the grid of twice the spacing gives nearly the same, and NaN, gradient and all, elsewhere."""
+    close = (fine - coarse).abs().detach() <= _COARSE
     # A factor rather than a replacement, so that the gradient is NaN where the value is.
-    return fine * torch.where(resolved, 1.0, math.nan)
+    return fine * torch.where(close, 1.0, math.nan)
 
 
 def _bound(log_weight: Tensor, samples: int) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from scipy.special import logsumexp
 from torch import Tensor
 
-from tasks.quadrature import importance_bound, normal_nodes
+from tasks.quadrature import importance_bound, interval_nodes, normal_nodes, resolved
 
 FLOAT64 = torch.zeros((), dtype=torch.float64)
 
@@ -53,3 +53,18 @@ def test_unresolved_weights_give_nan_and_a_nan_gradient():
     bound.sum().backward()
     assert slope.grad is not None
     assert slope.grad.isnan().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.1, 3.0), (0.5, 0.5), (20.0, 300.0)])
+def test_interval_with_poles_at_its_ends(a: float, b: float):
+    log_z, log_mass = interval_nodes(513, torch.zeros(1).double())
+    log_beta = log_mass + (a - 1) * log_z[:, 0] + (b - 1) * log_z[:, 1]
+    expected = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+    assert float(log_beta.logsumexp(0)) == pytest.approx(expected, abs=1e-9)
+    assert float((log_beta[::2] + math.log(2)).logsumexp(0)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_unresolved_is_no_number():
+    fine = torch.tensor([1.0, 1.0], requires_grad=True)
+    value = resolved(fine, torch.tensor([1.00001, 1.1]))
+    assert value.isnan().tolist() == [False, True]

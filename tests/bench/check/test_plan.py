@@ -45,6 +45,12 @@ def test_samples_beside_the_fewest():
     assert check.samples == (1,)
 
 
+def test_samples_in_groups_are_not_a_refusal():
+    (check, *_) = collect(["miwae"], ["lecture-weights"]).checks["miwae"]
+    assert isinstance(check, GradientCheck)
+    assert check.samples == (2, 4)
+
+
 def test_adaptive_state_has_left_its_start():
     estimator = settled(estimator_subject("reinforce-ema"), point("gaussian-quadratic"), 1)
     assert float(estimator.state_dict()["mass"]) == pytest.approx(1 - 0.9**20)
