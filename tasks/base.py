@@ -77,6 +77,11 @@ class GenerativeModel(Model):
 class SimulableModel(GenerativeModel):
     """A generative model whose observations can be drawn too."""
 
+    @property
+    def normalised(self) -> bool:
+        """Whether exp(log_joint) is the density that `prior` and `simulate` draw from; a tempered one is not."""
+        return True
+
     @abstractmethod
     def simulate(self, z: Latents) -> Tensor:
         """Return x ~ p_θ(x|z) without gradient, shape [K, B, ...]; draws are functional."""
@@ -154,6 +159,13 @@ class Task(nn.Module, ABC):
 
     def initialise(self, data: Data) -> None:
         """Set parameters that depend on the data, such as an output bias. Called once, before training."""
+
+    def evaluated(self) -> "Task":
+        """Return the task whose bounds are reported: this one, unless training sees another log p(x, z) than the model.
+
+        A β-VAE's, for one, has the same parameters and β = 1.
+        """
+        return self
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         """Return the exact value of `target` per datapoint, [B], differentiable in the parameters.
