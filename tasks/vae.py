@@ -101,10 +101,10 @@ class VAE(ImageVAE):
     """A VAE with Gaussian latents on images; a subclass says which images.
 
     The objective of a β-VAE (Higgins et al. 2017) is E log p(x|z) − β KL(q(z|x) ‖ p(z)). It is β times the ELBO of a
-    model whose likelihood is tempered, log p(x, z) = log p(z) + (1/β) log p(x|z), and that model is what estimators see:
-    every target keeps its meaning, for this joint density, and no estimator has to know of β. What is trained on and
-    measured is the objective divided by β; Adam does not feel a factor. Wake-sleep is refused, since no observations can
-    be drawn from a tempered likelihood. Final bounds are those of the model itself, with β = 1.
+    model whose likelihood is tempered, log p(x, z) = log p(z) + (1/β) log p(x|z), and that model is what estimators
+    see: every target keeps its meaning, for this joint density, and no estimator has to know of β. What is trained on
+    and measured is the objective divided by β; Adam does not feel a factor. Wake-sleep is refused, since nothing can be
+    drawn from a tempered likelihood. Final bounds are those of the model itself, with β = 1.
 
     Args:
         pixels: per image.
