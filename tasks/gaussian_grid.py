@@ -25,10 +25,10 @@ def gaussian_bound(
 ) -> Tensor | None:
     """Return the exact `elbo`, `evidence` or, at K ≤ 2 and one coordinate, `iwae`, [B]; None where it is out of reach.
 
-    The trapezoidal rule in the noise that the sites are made of (the guide's; for the evidence the prior's, which reaches
-    wherever the posterior does), as the mean over two grids, each in the middle of the other's cells. Their leading
-    errors are opposite, so that the mean's is far below half their difference. NaN where they are more than 1e-4 nats
-    apart, or end before the integrand does.
+    The trapezoidal rule in the noise that the sites are made of: the guide's; for the evidence the prior's, which
+    reaches wherever the posterior does. It is the mean over two grids, each in the middle of the other's cells. Their
+    leading errors are opposite, so that the mean's is far below half their difference. NaN where they are more than
+    1e-4 nats apart, or end before the integrand does.
 
     Args:
         guide: with Gaussian sites only, a later one possibly given an earlier one.

@@ -142,17 +142,13 @@ class VAE(ImageVAE):
         guide = networks.guide(pixels, width)
         super().__init__(binarization, guide, networks.decoder(pixels, width, distribution, beta))
         self.latents = networks.total
-
-    @property
-    def beta(self) -> float:
-        """β, the weight of the divergence."""
-        return self.model.beta
+        self.beta = beta
 
     def evaluated(self) -> Self:
         if self.beta == 1:
             return self
         plain = copy.deepcopy(self)
-        plain.model.beta = 1.0
+        plain.beta = plain.model.beta = 1.0
         return plain
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent, OneHotCategorical
 
 from tasks.base import Defaults, Draw, Guide, Latents, Target
-from tasks.data import made_up
+from tasks.data import made_up, mnist, omniglot
 from tasks.data.images import Images
 from tasks.enumeration import STATES, exact_bound, vectors
 from tasks.image_vae import PIXELS, Binarization, Chosen, ImageModel, ImageVAE, Source, binarization_of, digits
@@ -143,6 +143,62 @@ class CategoricalMnist(CategoricalVAE):
 
     def images(self) -> Images:
         return made_up.load() if self.source is None else digits(self.source)
+
+
+@final
+class CategoricalFashion(CategoricalVAE):
+    """A VAE with categorical latents on Fashion-MNIST, with the networks of `vae-categorical`.
+
+    Args:
+        categories: C of each latent.
+        variables: L, the number of latents.
+        binarization: `static`, `dynamic` or `grey`, see `ImageVAE`.
+        wide: units of the hidden layer next to the pixels.
+        narrow: units of the hidden layer next to the latents.
+    """
+
+    checked = ()
+
+    def __init__(
+        self,
+        categories: int = 10,
+        variables: int = 30,
+        binarization: Binarization = "dynamic",
+        wide: int = 512,
+        narrow: int = 256,
+    ) -> None:
+        super().__init__(PIXELS, binarization, categories, variables, [wide, narrow])
+
+    def images(self) -> Images:
+        return mnist.load("fashion_mnist")
+
+
+@final
+class CategoricalOmniglot(CategoricalVAE):
+    """A VAE with categorical latents on Omniglot characters. The split is not that of published numbers.
+
+    Args:
+        categories: C of each latent.
+        variables: L, the number of latents.
+        binarization: `static`, `dynamic` or `grey`, see `ImageVAE`.
+        wide: units of the hidden layer next to the pixels.
+        narrow: units of the hidden layer next to the latents.
+    """
+
+    checked = ()
+
+    def __init__(
+        self,
+        categories: int = 10,
+        variables: int = 30,
+        binarization: Binarization = "dynamic",
+        wide: int = 512,
+        narrow: int = 256,
+    ) -> None:
+        super().__init__(PIXELS, binarization, categories, variables, [wide, narrow])
+
+    def images(self) -> Images:
+        return omniglot.load()
 
 
 def one_hot(logits: Tensor) -> Independent:
