@@ -18,12 +18,13 @@ from tasks.networks import dense, hidden_layers
 class MixtureDecoder(Mixture, ImageModel):
     """The mixture with x_i ~ Bernoulli(sigmoid(logits_θ(z1, z2)_i))."""
 
-    log_likelihood = ImageModel.log_likelihood
-
     def __init__(self, pixels: int, components: int, latent: int, hidden: int) -> None:
         super().__init__(components, latent)
         self.features = hidden_layers([components + latent, hidden])
         self.output = dense(hidden, pixels)
+
+    def log_likelihood(self, x: Tensor, z: Latents) -> Tensor:
+        return ImageModel.log_likelihood(self, x, z)
 
     def logits(self, z: Latents) -> Tensor:
         return self.output(self.features(torch.cat([z["z1"], z["z2"]], -1)))
