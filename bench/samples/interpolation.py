@@ -11,7 +11,7 @@ from bench.figures.page import Page
 from bench.samples import Misfit
 from bench.samples.codes import continuous_top, images_at, posterior_means
 from bench.samples.images import ImageData, choose
-from bench.samples.montage import columns_of, picture
+from bench.samples.montage import picture
 from tasks.image_vae import ImageVAE
 
 _ROWS: Final = 6
@@ -22,7 +22,7 @@ def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
     """Return a row for each pair of images, which stand at its ends; of different classes where there are labels."""
     top = continuous_top(task, data.x[:1], "interpolation")
     first, second = pairs(data, _ROWS)
-    steps = columns_of(page) - 2
+    steps = 1 + 5 * page.columns
     share = torch.linspace(0, 1, steps, dtype=data.x.dtype)
     start, end = (posterior_means(task, data.x[ends], top.name) for ends in (first, second))
     rows = []
@@ -30,7 +30,7 @@ def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
         between = torch.lerp(start[row], end[row], share.reshape(-1, *(1,) * (start.dim() - 1)))
         images = torch.cat([data.x[first[row], None], images_at(task, top.name, between), data.x[second[row], None]])
         rows.append(data.shaped(images))
-    shares = [f"{value:.1f}".removesuffix(".0") if place % 2 == 0 else "" for place, value in enumerate(share.tolist())]
+    shares = [f"{value:.1f}".removesuffix(".0") for value in share.tolist()]
     return picture(page, np.stack(rows), data.dark, (), ["x", *shares, "x′"], beside=(0, steps))
 
 

@@ -40,9 +40,9 @@ def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
         axes.scatter(*plane.points[mask].T, s=3, linewidths=0, color=colour, label=name, rasterized=True)
     axes.set_xlabel(plane.axes[0])
     axes.set_ylabel(plane.axes[1])
-    axes.set_aspect("equal", "datalim")
+    axes.set_aspect("equal", "box")
     if data.labels is not None:
-        figure.legend(loc="outside right center", markerscale=2.5, handletextpad=0.1)
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2.5, handletextpad=0.1)
     return figure
 
 
@@ -51,12 +51,15 @@ def project(means: Pixels, site: str) -> Plane:
     if means.shape[1] < 2:
         raise Misfit(f"latent needs two latent numbers at least; '{site}' is one")
     if means.shape[1] == 2:
-        return Plane(means, (f"E q({site}[0] | x)", f"E q({site}[1] | x)"))
+        return Plane(means, (rf"$\mathrm{{E}}_q[{site}\,|\,x]$, first", rf"$\mathrm{{E}}_q[{site}\,|\,x]$, second"))
     centred = means - means.mean(0)
     _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
     share = 100 * sizes**2 / (sizes**2).sum()
-    names = (f"principal component {place + 1} of E q({site} | x), {share[place]:.0f}% of variance" for place in (0, 1))
-    return Plane(centred @ directions[:2].T, (next(names), next(names)))
+    first, second = (
+        rf"principal component {place + 1} of $\mathrm{{E}}_q[{site}\,|\,x]$, {share[place]:.0f}% of variance"
+        for place in (0, 1)
+    )
+    return Plane(centred @ directions[:2].T, (first, second))
 
 
 def coloured(

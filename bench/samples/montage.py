@@ -42,7 +42,7 @@ def picture(
     dark: bool,
     row_labels: Sequence[str] = (),
     column_labels: Sequence[str] = (),
-    title: str = "",
+    note: str = "",
     below: Sequence[int] = (),
     beside: Sequence[int] = (),
 ) -> Figure:
@@ -54,7 +54,7 @@ def picture(
         dark: print 0 in white and 1 in black.
         row_labels: one for each row, or none.
         column_labels: one for each column, or none.
-        title: above them.
+        note: a line below, about the labels.
         below: rows with a wider gap below them.
         beside: columns with a wider gap beside them.
 
@@ -62,16 +62,15 @@ def picture(
         UsageError: the page is not tall enough.
     """
     whole, centres, middles = montage(cells, below, beside)
-    lines = bool(column_labels) + bool(title)
-    margin = 0.06 * page.small * max(map(len, row_labels), default=0) / 7
+    margin = 0.008 * page.small * max(map(len, row_labels), default=0)
+    lines = bool(column_labels) + bool(note)
     height = (page.width - margin - 0.06) * whole.shape[0] / whole.shape[1] + lines * _LABEL + 0.06
     figure = page.figure(1, 1, height=height)
     axes = figure.subplots()
     colours = mpl.colormaps["gray_r" if dark else "gray"].with_extremes(bad="white")
     axes.imshow(np.ma.masked_invalid(whole), cmap=colours, vmin=0, vmax=1, interpolation="none")
     _label(axes, centres, middles, row_labels, column_labels, page)
-    if title:
-        axes.set_title(title)
+    axes.set_xlabel(note, loc="left", fontsize=page.small)
     return figure
 
 

@@ -12,7 +12,7 @@ from bench.figures.page import Page
 from bench.samples import Misfit
 from bench.samples.codes import continuous_top, images_at, posterior_means
 from bench.samples.images import ImageData, choose
-from bench.samples.montage import columns_of, picture
+from bench.samples.montage import picture
 from estimators.parameters import unwrapped
 from tasks.image_vae import ImageVAE
 
@@ -22,7 +22,7 @@ _REACH: Final = 3.0
 
 @torch.no_grad()
 def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
-    """Return a row for each of the ten most active units, from −3 to 3 prior standard deviations.
+    """Return a row for each of the ten most active units, from −3 to 3 prior standard deviations; x is the test image.
 
     A unit's activity is the variance of its posterior mean over the test images (Burda et al. 2016), and stands beside
     its row. Units that are not active are left out, unless none is.
@@ -38,14 +38,20 @@ def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
     units = activity.argsort(descending=True)[:_ROWS]
     units = units[: max(1, int((activity[units] > THRESHOLD).sum()))]
     place = int(choose(1, data)[0])
-    columns = columns_of(page) - 1
-    values = torch.linspace(-_REACH, _REACH, columns, dtype=means.dtype)
+    steps = 1 + 6 * page.columns
+    values = torch.linspace(-_REACH, _REACH, steps, dtype=means.dtype)
     loc, scale = top.prior.mean[0], top.prior.stddev[0]
     rows = []
     for unit in units.tolist():
-        at = means[place].repeat(columns, 1)
+        at = means[place].repeat(steps, 1)
         at[:, unit] = loc[unit] + scale[unit] * values
-        rows.append(data.shaped(torch.cat([data.x[place, None], images_at(task, top.name, at)])))
+        rows.append(data.shaped(images_at(task, top.name, at)))
+    first = np.full((len(rows), 1, *rows[0].shape[1:]), np.nan)
+    first[0, 0] = data.shaped(data.x[place])
     labels = [f"{top.name}[{unit}]  {activity[unit]:.2f}" for unit in units.tolist()]
-    shown = [f"{value:+.1f}".replace("-", "−") if place % 2 == 0 else "" for place, value in enumerate(values.tolist())]
-    return picture(page, np.stack(rows), data.dark, labels, ["x", *shown], beside=(0,))
+    shown = [
+        f"{value:+.0f}".replace("-", "−").replace("+0", "0") if value % 1 == 0 else "" for value in values.tolist()
+    ]
+    cells = np.concatenate([first, np.stack(rows)], 1)
+    note = "beside a unit: the variance of its posterior mean"
+    return picture(page, cells, data.dark, labels, ["x", *shown], note, beside=(0,))

@@ -125,7 +125,7 @@ def test_seeds_are_batched_over_stacked_convolutions():
 
 
 def test_convolutions_see_rows_and_columns():
-    """An image and the same pixels read in rows of another width are different images; one moved by the stride is not."""
+    """Moving an image by the stride moves its maps by one."""
     torch.manual_seed(0)
     features = ConvolutionalFeatures(PIXELS, WIDTH, 6, 1).double()
     x = torch.zeros(1, 8, 4, dtype=torch.float64)
