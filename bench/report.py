@@ -139,6 +139,9 @@ def final_lines(records: Sequence[Record]) -> list[str]:
             values = [getattr(final, name) for final in done]
             if values and values[0] is not None:
                 parts.append(f"{title} {_final_value(values, [getattr(final, f'{name}_se') for final in done])}")
+        units = [final.active_units for final in done if final.active_units is not None]
+        if units:
+            parts.append(f"active units {_count(units)}")
         if parts:
             lines.append(f"{line.name}  {' · '.join(parts)}")
         lines += [
@@ -156,6 +159,11 @@ def _final_value(values: Sequence[float], errors: Sequence[float]) -> str:
     if errors[0] == 0 or not math.isfinite(errors[0]):
         return _number(values[0])
     return f"{_number(values[0])} ±{quantile(math.inf) * errors[0]:.2g}"
+
+
+def _count(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low}" if low == high else f"{low}–{high}"
 
 
 def _number(value: float) -> str:

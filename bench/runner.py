@@ -9,9 +9,10 @@ from typing import Final, Protocol
 import numpy as np
 import torch
 
+from bench.active_units import active_units
 from bench.checkpoint import Checkpoint, Progress
 from bench.device import DTYPES, find_device, observations
-from bench.evaluate import evaluate_bounds, evaluate_expectation, evaluate_train
+from bench.evaluate import evaluate_bounds, evaluate_expectation, evaluate_objective, evaluate_train
 from bench.gradients import GradientMeter, References
 from bench.random import seeded
 from bench.registry import ESTIMATORS, TASKS
@@ -200,10 +201,14 @@ def _final(
     if task.target == "expectation":
         objective = evaluate_expectation(task, data, cell.seed)
         return FinalValues(**values, objective=objective.value, objective_se=objective.se)
+    if task.beta != 1:
+        objective = evaluate_objective(task, data, cell.seed)
+        values |= {"objective": objective.value, "objective_se": objective.se}
     samples = cell.measurement.evaluation_samples
-    train = evaluate_train(task, data, cell.seed)
+    plain = task.evaluated()
+    train = evaluate_train(plain, data, cell.seed)
     test = evaluate_bounds(
-        task,
+        plain,
         data.test,
         samples,
         cell.seed,
@@ -219,4 +224,5 @@ def _final(
         test_log_likelihood=test.log_likelihood.value,
         test_log_likelihood_se=test.log_likelihood.se,
         evaluation_samples=samples,
+        active_units=active_units(plain, data.test, cell.seed),
     )

@@ -52,6 +52,10 @@ class WakeSleep(Estimator):
 
 def _simulable(task: Task) -> SimulableModel:
     model = generative(task, "WakeSleep")
-    if isinstance(model, SimulableModel):
-        return model
-    raise Unfit(f"WakeSleep draws observations from the model; {type(task).__name__} says no way to (`simulate`)")
+    if not isinstance(model, SimulableModel):
+        raise Unfit(f"WakeSleep draws observations from the model; {type(task).__name__} says no way to (`simulate`)")
+    if not model.normalised:
+        raise Unfit(
+            f"WakeSleep draws observations from the model; the likelihood of this {type(task).__name__} is tempered"
+        )
+    return model

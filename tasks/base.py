@@ -79,6 +79,11 @@ class GenerativeModel(Model):
 class SimulableModel(GenerativeModel):
     """A generative model whose observations can be drawn too."""
 
+    @property
+    def normalised(self) -> bool:
+        """Whether exp(log_joint) is the density that `prior` and `simulate` draw from; a tempered one is not."""
+        return True
+
     @abstractmethod
     def simulate(self, z: Latents) -> Tensor:
         """Return x ~ p_θ(x|z) without gradient, shape [K, B, ...]; draws are functional."""
@@ -130,7 +135,10 @@ class Task(nn.Module, ABC):
         detail: parameters that are reported on their own beside the groups φ and θ.
         references: for a target without an exact answer, the unbiased estimator that stands in for it.
         defaults: training settings.
-        checked: constructor arguments of the small variants that `bench check` runs on.
+        checked: constructor arguments of the small variants that `bench check` runs on; none where another task's
+            are enough.
+        beta: weight of the divergence in the objective E log p(x|z) − β KL(q ‖ p). What estimators see, and training
+            ascends, is the ELBO of the model with a tempered likelihood, which is this objective divided by β.
     """
 
     target: ClassVar[Target] = "elbo"
@@ -142,6 +150,7 @@ class Task(nn.Module, ABC):
     references: ClassVar[Mapping[str, str]] = {}
     defaults: ClassVar[Defaults] = Defaults()
     checked: ClassVar[tuple[Mapping[str, bool | int | float | str], ...]] = ({},)
+    beta: float = 1.0
 
     guide: Guide
     model: Model
@@ -156,6 +165,10 @@ class Task(nn.Module, ABC):
 
     def initialise(self, data: Data) -> None:
         """Set parameters that depend on the data, such as an output bias. Called once, before training."""
+
+    def evaluated(self) -> "Task":
+        """Return the task whose bounds are reported: this one; where β ≠ 1, one of the same parameters and β = 1."""
+        return self
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         """Return the exact value of `target` per datapoint, [B], differentiable in the parameters.

@@ -1,6 +1,7 @@
 """A mixed model: a categorical latent that chooses a Gaussian one."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Final, final
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, OneHotCategorical
 
-from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task
+from tasks.base import Data, Defaults, Draw, GenerativeModel, Guide, Latents, SimulableModel, Target, Task
 from tasks.networks import DiagonalNormal, dense, diagonal_normal, hidden_layers
 from tasks.quadrature import normal_nodes
 
@@ -39,21 +40,15 @@ class MixtureGuide(Guide):
         draw("z2", self.head(self.features(torch.cat([x.expand(*z1.shape[:-1], -1), z1], -1))))
 
 
-@final
-class MixtureModel(SimulableModel):
-    """z1 ~ Categorical(softmax(π)), z2 ~ N(m_{z1}, diag S_{z1}), x ~ N(μ_θ(z1, z2), diag Σ_θ(z1, z2)).
+class Mixture(GenerativeModel):
+    """z1 ~ Categorical(softmax(π)), z2 ~ N(m_{z1}, diag S_{z1}), x ~ p_θ(x|z1, z2); π, m and S are learned."""
 
-    π, m and S are learned; μ and Σ are outputs of one network.
-    """
-
-    def __init__(self, size: int, components: int, latent: int, hidden: int) -> None:
+    def __init__(self, components: int, latent: int) -> None:
         super().__init__()
         self.prior_logits = nn.Parameter(torch.zeros(components))
         # Components that start in one place would stay alike.
         self.loc = nn.Parameter(torch.randn(components, latent))
         self.log_scale = nn.Parameter(torch.zeros(components, latent))
-        self.features = hidden_layers([components + latent, hidden])
-        self.head = DiagonalNormal(hidden, size)
 
     def prior(self, x: Tensor, draw: Draw) -> None:
         logits = self.prior_logits.expand(x.shape[0], -1)
@@ -61,14 +56,31 @@ class MixtureModel(SimulableModel):
 
     def log_joint(self, x: Tensor, z: Latents) -> Tensor:
         log_prior = (z["z1"] * self.prior_logits.log_softmax(-1)).sum(-1)
-        return log_prior + self._component(z["z1"]).log_prob(z["z2"]) + self._observation(z).log_prob(x)
+        return log_prior + self._component(z["z1"]).log_prob(z["z2"]) + self.log_likelihood(x, z)
+
+    @abstractmethod
+    def log_likelihood(self, x: Tensor, z: Latents) -> Tensor:
+        """Return log p_θ(x|z1, z2) in nats, [K, B]."""
+
+    def _component(self, z1: Tensor) -> Distribution:
+        return diagonal_normal(z1 @ self.loc, (z1 @ self.log_scale).exp())
+
+
+@final
+class MixtureModel(Mixture, SimulableModel):
+    """The mixture with x ~ N(μ_θ(z1, z2), diag Σ_θ(z1, z2)); μ and Σ are outputs of one network."""
+
+    def __init__(self, size: int, components: int, latent: int, hidden: int) -> None:
+        super().__init__(components, latent)
+        self.features = hidden_layers([components + latent, hidden])
+        self.head = DiagonalNormal(hidden, size)
+
+    def log_likelihood(self, x: Tensor, z: Latents) -> Tensor:
+        return self._observation(z).log_prob(x)
 
     def simulate(self, z: Latents) -> Tensor:
         normal = self._observation(z)
         return (normal.mean + normal.stddev * torch.randn_like(normal.mean)).detach()
-
-    def _component(self, z1: Tensor) -> Distribution:
-        return diagonal_normal(z1 @ self.loc, (z1 @ self.log_scale).exp())
 
     def _observation(self, z: Latents) -> Distribution:
         return self.head(self.features(torch.cat([z["z1"], z["z2"]], -1)))

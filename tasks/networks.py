@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Independent, Normal
+from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal
 
 
 def dense(inputs: int, outputs: int) -> nn.Linear:
@@ -41,6 +41,34 @@ class DiagonalNormal(nn.Module):
     def forward(self, features: Tensor) -> Independent:
         loc, log_scale = self.loc_and_log_scale(features).chunk(2, -1)
         return diagonal_normal(loc, log_scale.exp())
+
+
+class FullNormal(nn.Module):
+    """Features [..., inputs] to N(loc, L Lᵀ) over an event [size], L lower triangular with a positive diagonal.
+
+    Loc and the logarithm of L's diagonal are those of a `DiagonalNormal`. What is below the diagonal is linear in the
+    features and starts at zero, so that training starts at a diagonal covariance.
+    """
+
+    def __init__(self, inputs: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.diagonal = DiagonalNormal(inputs, size)
+        self.below = nn.Linear(inputs, size * (size - 1) // 2)
+        nn.init.zeros_(self.below.weight)
+        nn.init.zeros_(self.below.bias)
+        # Place 0 holds a zero, place 1 + m the m-th number below the diagonal.
+        row, column = torch.tril_indices(size, size, -1)
+        places = torch.zeros(size, size, dtype=torch.long)
+        places[row, column] = 1 + torch.arange(len(row))
+        self.places: Tensor
+        self.register_buffer("places", places, persistent=False)
+
+    def forward(self, features: Tensor) -> MultivariateNormal:
+        normal = self.diagonal(features)
+        below = torch.nn.functional.pad(self.below(features), (1, 0))
+        factor = below[..., self.places] + torch.diag_embed(normal.stddev)
+        return MultivariateNormal(normal.mean, scale_tril=factor, validate_args=False)
 
 
 class Positive(nn.Module):

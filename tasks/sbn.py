@@ -4,8 +4,8 @@ from typing import final
 
 from tasks.data import mnist, omniglot
 from tasks.data.images import Images
+from tasks.image_vae import PIXELS, Binarization, Chosen, Source, binarization_of, digits
 from tasks.sigmoid_belief import Architecture, SigmoidBeliefNetwork
-from tasks.vae import PIXELS, Binarization, Chosen, Source, binarization_of, digits
 
 
 @final

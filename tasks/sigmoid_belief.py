@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from tasks.base import Data, Defaults, Draw, Guide, Latents
+from tasks.image_vae import Binarization, ImageModel, ImageVAE
 from tasks.networks import bernoulli, bernoulli_log_prob, dense, hidden_layers
-from tasks.vae import Binarization, ImageModel, ImageVAE
 
 Architecture = Literal["linear", "nonlinear"]
 
@@ -62,13 +62,8 @@ class SigmoidBeliefModel(ImageModel):
         """Return the logits of z_layer given z_{layer+1}, [K, B, latent]."""
         return self.networks[layer - 1](2 * above - 1)
 
-    def log_likelihood(self, x: Tensor, z: Latents) -> Tensor:
-        """Return log p_θ(x|z1) in nats, [K, B]; with grey pixels, the negative cross entropy."""
-        return bernoulli_log_prob(x, self.decode(z))
-
-    def simulate(self, z: Latents) -> Tensor:
-        probs = self.decode(z).detach().sigmoid()
-        return (torch.rand(probs.shape, dtype=probs.dtype, device=probs.device) < probs).to(probs.dtype)
+    def logits(self, z: Latents) -> Tensor:
+        return self.decode(z)
 
     def decode(self, z: Latents) -> Tensor:
         """Return the logits of the pixels, [K, B, pixels]."""

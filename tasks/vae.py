@@ -1,144 +1,110 @@
-"""Variational auto-encoders with Gaussian latents and Bernoulli pixels (Kingma & Welling 2014)."""
+"""Variational auto-encoders with Gaussian latents on images (Kingma & Welling 2014)."""
 
-import math
-from abc import abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar, Final, Literal, get_args
+import copy
+from dataclasses import dataclass
+from typing import Literal, Self, final, get_args
 
-import torch
 from torch import Tensor, nn
 
-from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Task
-from tasks.data import binarized, cache, embedded, mnist
-from tasks.data.images import Images, binarize
-from tasks.networks import DiagonalNormal, bernoulli_log_prob, dense, diagonal_normal, hidden_layers
+from tasks.base import Guide, Target
+from tasks.convolutions import ConvolutionalFeatures, ConvolutionalOutput
+from tasks.data import made_up
+from tasks.data.images import Images
+from tasks.gaussian_grid import gaussian_bound
+from tasks.gaussian_vae import Decoder, GaussianGuide, TwoLayerDecoder, TwoLayerGuide
+from tasks.image_vae import PIXELS, Binarization, Chosen, ImageVAE, Output, Source, binarization_of, digits
+from tasks.networks import DiagonalNormal, FullNormal, dense, hidden_layers
+from tasks.pixels import Pixels
 
-Binarization = Literal["static", "dynamic", "grey"]
-Chosen = Literal["auto", "static", "dynamic", "grey"]
-Source = Literal["auto", "5k", "full", "static"]
-
-PIXELS: Final = 28 * 28
-"""Of a digit."""
-
-_TRAIN_SEED, _TEST_SEED = 1, 2
-
-
-class GaussianGuide(Guide):
-    """q_φ(z|x) = N(loc_φ(x), diag scale_φ(x)²), amortized; one site, `z`."""
-
-    def __init__(self, pixels: int, latent: int, hidden: int, depth: int) -> None:
-        super().__init__()
-        self.features = hidden_layers([pixels] + [hidden] * depth)
-        self.head = DiagonalNormal(hidden, latent)
-
-    def forward(self, x: Tensor, draw: Draw) -> None:
-        draw("z", self.head(self.features(x)))
+Architecture = Literal["mlp", "conv"]
+Covariance = Literal["diagonal", "full"]
+SourceOrTiny = Literal["auto", "5k", "full", "static", "tiny"]
 
 
-class ImageModel(SimulableModel):
-    """A model of pixels whose last layer is linear: its biases are set from the data.
+@dataclass(frozen=True)
+class Networks:
+    """The networks of a Gaussian VAE on images.
 
     Attributes:
-        output: to the logits of the pixels.
+        latent: dimension of z; with two stochastic layers of z2, and z1 has twice as many.
+        hidden: units in each hidden layer next to the pixels; between z1 and z2 there are half as many.
+        depth: hidden layers, tanh; with `conv`, convolutions of stride 2, 1 or 2 of them, between pixels and one hidden
+            layer.
+        architecture: `mlp`, or `conv` for what is next to the pixels.
+        layers: stochastic layers, 1 or 2.
+        covariance: of each site of the guide, diagonal or full.
+
+    Raises:
+        ValueError: a network would have nothing in it, or there is no such choice.
     """
 
-    output: nn.Linear
+    latent: int
+    hidden: int
+    depth: int
+    architecture: Architecture = "mlp"
+    layers: int = 1
+    covariance: Covariance = "diagonal"
 
+    def __post_init__(self) -> None:
+        check_sizes(self.latent, self.hidden, self.depth)
+        if self.architecture not in get_args(Architecture):
+            raise ValueError(f"architecture must be mlp or conv; it is '{self.architecture}'")
+        if self.layers not in (1, 2):
+            raise ValueError(f"layers must be 1 or 2; it is {self.layers}")
+        if self.covariance not in get_args(Covariance):
+            raise ValueError(f"covariance must be diagonal or full; it is '{self.covariance}'")
 
-class BernoulliDecoder(ImageModel):
-    """z ~ N(0, I), x_i ~ Bernoulli(sigmoid(logits_θ(z)_i))."""
+    @property
+    def total(self) -> int:
+        """Coordinates of all latents."""
+        return self.latent if self.layers == 1 else 3 * self.latent
 
-    def __init__(self, pixels: int, latent: int, hidden: int, depth: int) -> None:
-        super().__init__()
-        self.latent = latent
-        self.features = hidden_layers([latent] + [hidden] * depth)
-        self.output = dense(hidden, pixels)
+    def guide(self, pixels: int, width: int) -> Guide:
+        """Return q_φ, for images of `pixels` in rows of `width`."""
+        features = self._features(pixels, width)
+        if self.layers == 1:
+            return GaussianGuide(features, self._head(self.hidden, self.latent))
+        below = 2 * self.latent
+        first = self._head(self.hidden, below)
+        second = hidden_layers([below, *self._between])
+        return TwoLayerGuide(features, first, second, self._head(self._between[-1], self.latent))
 
-    def prior(self, x: Tensor, draw: Draw) -> None:
-        zeros = x.new_zeros(x.shape[0], self.latent)
-        draw("z", diagonal_normal(zeros, torch.ones_like(zeros)))
+    def decoder(self, pixels: int, width: int, distribution: Pixels | None, beta: float) -> Decoder:
+        """Return p_θ, for images of `pixels` in rows of `width`; beta is β."""
+        if self.layers == 1:
+            return Decoder(self.latent, *self._to_pixels(self.latent, pixels, width), distribution, beta)
+        below = 2 * self.latent
+        above = hidden_layers([self.latent, *self._between])
+        head = DiagonalNormal(self._between[-1], below)
+        return TwoLayerDecoder(self.latent, above, head, *self._to_pixels(below, pixels, width), distribution, beta)
 
-    def log_joint(self, x: Tensor, z: Latents) -> Tensor:
-        return self.log_prior(z["z"]) + self.log_likelihood(x, z)
+    @property
+    def _between(self) -> list[int]:
+        return [max(1, self.hidden // 2)] * self.depth
 
-    def log_prior(self, z: Tensor) -> Tensor:
-        """Return log p(z) in nats, [K, B, latent] to [K, B]."""
-        return -0.5 * z.square().sum(-1) - 0.5 * self.latent * math.log(2 * math.pi)
+    def _head(self, inputs: int, size: int) -> DiagonalNormal | FullNormal:
+        return DiagonalNormal(inputs, size) if self.covariance == "diagonal" else FullNormal(inputs, size)
 
-    def log_likelihood(self, x: Tensor, z: Latents) -> Tensor:
-        """Return log p_θ(x|z) in nats, [K, B]; with grey pixels, the negative cross entropy."""
-        return bernoulli_log_prob(x, self.decode(z["z"]))
+    def _features(self, pixels: int, width: int) -> nn.Module:
+        if self.architecture == "conv":
+            return ConvolutionalFeatures(pixels, width, self.hidden, self.depth)
+        return hidden_layers([pixels] + [self.hidden] * self.depth)
 
-    def simulate(self, z: Latents) -> Tensor:
-        probs = self.decode(z["z"]).detach().sigmoid()
-        return (torch.rand(probs.shape, dtype=probs.dtype, device=probs.device) < probs).to(probs.dtype)
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Return the logits of the pixels, [K, B, latent] to [K, B, pixels]."""
-        return self.output(self.features(z))
-
-
-class ImageVAE(Task):
-    """A VAE on images; subclasses say which images and which latents.
-
-    Stored rows are grey levels, uint8. `dynamic` binarization draws each pixel from Bernoulli(grey / 255) at every
-    access (Burda et al. 2016), `static` draws the training set once, `grey` keeps grey levels, with the cross entropy
-    in place of a likelihood. Unless `grey`, the test set is binarized once, with a fixed seed: every estimator and
-    every training seed is evaluated on the same pixels.
-
-    Args:
-        binarization: of the training images.
-        guide: amortized.
-        model: the decoder.
-    """
-
-    model: ImageModel
-    references: ClassVar[Mapping[str, str]] = {"elbo": "reparam", "iwae": "dreg"}
-    defaults: ClassVar[Defaults] = Defaults(
-        steps=2000,
-        batch_size=100,
-        model_lr=1e-3,
-        # Ten times this lets plain REINFORCE diverge within 1500 steps (ELBO −6800 nats, against −172 at this one).
-        guide_lr=1e-4,
-        replicates_cap=400,
-        evaluation_samples=100,
-    )
-
-    def __init__(self, binarization: Binarization, guide: Guide, model: ImageModel) -> None:
-        super().__init__()
-        if binarization not in get_args(Binarization):
-            raise ValueError(f"binarization must be static, dynamic or grey; it is '{binarization}'")
-        self.binarization = binarization
-        self.guide = guide
-        self.model = model
-
-    @abstractmethod
-    def images(self) -> Images:
-        """Return the images in grey levels; raises `tasks.data.DataUnavailable` with what to do."""
-
-    def load(self) -> Data:
-        images = self.images()
-        train = binarize(images.train, _TRAIN_SEED) if self.binarization == "static" else images.train
-        test = images.test if self.binarization == "grey" else binarize(images.test, _TEST_SEED)
-        return Data(train, test, f"{images.name}-{self.binarization}", images.note)
-
-    def prepare(self, raw: Tensor) -> Tensor:
-        """Turn grey levels [B, pixels] uint8 into x, binary unless `grey`. Rows of 0 and 255 stay as they are."""
-        dtype = self.model.output.bias.dtype
-        if self.binarization != "dynamic":
-            return raw.to(dtype) / 255
-        # u is uniform on 0..254, so P(u < g) is g / 255 exactly: never on for 0, always for 255.
-        return (torch.randint(0, 255, raw.shape, dtype=torch.uint8, device=raw.device) < raw).to(dtype)
-
-    @torch.no_grad()
-    def initialise(self, data: Data) -> None:
-        """Set the output bias to the logits of the training set's mean pixels, clipped as in Burda's code."""
-        mean = data.train.sum(0, dtype=torch.int64).double() / (255 * len(data.train))
-        self.model.output.bias.copy_(torch.logit(mean.clamp(0.001, 0.999)))
+    def _to_pixels(self, inputs: int, pixels: int, width: int) -> tuple[nn.Module, Output | nn.Linear]:
+        if self.architecture == "conv":
+            features = hidden_layers([inputs, self.hidden], nn.ELU)
+            return features, ConvolutionalOutput(pixels, width, self.hidden, self.depth)
+        return hidden_layers([inputs] + [self.hidden] * self.depth), dense(self.hidden, pixels)
 
 
 class VAE(ImageVAE):
     """A VAE with Gaussian latents on images; a subclass says which images.
+
+    The objective of a β-VAE (Higgins et al. 2017) is E log p(x|z) − β KL(q(z|x) ‖ p(z)). It is β times the ELBO of a
+    model whose likelihood is tempered, log p(x, z) = log p(z) + (1/β) log p(x|z), and that model is what estimators
+    see: every target keeps its meaning, for this joint density, and no estimator has to know of β. What is trained on
+    and measured is the objective divided by β; Adam does not feel a factor. Wake-sleep is refused, since nothing can be
+    drawn from a tempered likelihood. Final bounds are those of the model itself, with β = 1.
 
     Args:
         pixels: per image.
@@ -146,14 +112,47 @@ class VAE(ImageVAE):
         latent: dimension of z.
         hidden: units in each hidden layer, of guide and model.
         depth: hidden layers of each, tanh.
+        architecture: see `Networks`.
+        layers: see `Networks`.
+        covariance: see `Networks`.
+        beta: β, positive.
+        width: pixels in a row of an image.
+        distribution: of the pixels; Bernoulli, unless another is given.
     """
 
-    model: BernoulliDecoder
+    model: Decoder
 
-    def __init__(self, pixels: int, binarization: Binarization, latent: int, hidden: int, depth: int) -> None:
-        check_sizes(latent, hidden, depth)
-        guide = GaussianGuide(pixels, latent, hidden, depth)
-        super().__init__(binarization, guide, BernoulliDecoder(pixels, latent, hidden, depth))
+    def __init__(
+        self,
+        pixels: int,
+        binarization: Binarization,
+        latent: int,
+        hidden: int,
+        depth: int,
+        architecture: Architecture = "mlp",
+        layers: int = 1,
+        covariance: Covariance = "diagonal",
+        beta: float = 1.0,
+        width: int = 28,
+        distribution: Pixels | None = None,
+    ) -> None:
+        if beta <= 0:
+            raise ValueError(f"beta must be positive; it is {beta}")
+        networks = Networks(latent, hidden, depth, architecture, layers, covariance)
+        guide = networks.guide(pixels, width)
+        super().__init__(binarization, guide, networks.decoder(pixels, width, distribution, beta))
+        self.latents = networks.total
+        self.beta = beta
+
+    def evaluated(self) -> Self:
+        if self.beta == 1:
+            return self
+        plain = copy.deepcopy(self)
+        plain.beta = plain.model.beta = 1.0
+        return plain
+
+    def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
+        return gaussian_bound(self.guide, self.model, x, self.latents, target, samples)
 
 
 def check_sizes(latent: int, hidden: int, depth: int) -> None:
@@ -162,51 +161,55 @@ def check_sizes(latent: int, hidden: int, depth: int) -> None:
         raise ValueError(f"latent, hidden and depth must be at least 1; they are {latent}, {hidden} and {depth}")
 
 
+@final
 class VAEMnist(VAE):
-    """A Gaussian VAE on MNIST digits, 784–200–200–50 (Burda, Grosse & Salakhutdinov 2016, one stochastic layer).
+    """A Gaussian VAE on MNIST digits, 784–200–200–50 (Burda, Grosse & Salakhutdinov 2016).
+
+    With two stochastic layers it is theirs too: 784–200–200–z1(100)–100–100–z2(50), and back. ELBO and log p(x) are
+    exact where there are at most three latent numbers, of both layers together.
+
+    The objective of a β-VAE is E log p(x|z) − β KL(q(z|x) ‖ p(z)); estimators see it divided by β, as the ELBO of a
+    model with log p(x, z) = log p(z) + (1/β) log p(x|z). The final ELBO and log-likelihood are those of β = 1.
 
     Args:
         data: `full` is all 70 000 digits, `5k` the 5000 embedded ones, `auto` the former where they are in the cache
-            folder and the latter where not, `static` the fixed binarization of Salakhutdinov & Murray.
-        binarization: of the training images, see `ImageVAE`; `auto` is dynamic, but for data=static.
-        latent: dimension of z.
-        hidden: units in each hidden layer, of guide and model.
-        depth: hidden layers of each, tanh.
+            folder and the latter where not, `static` the fixed binarization of Salakhutdinov & Murray, `tiny` 16
+            made-up images of five pixels.
+        binarization: of the training images, see `ImageVAE`; `auto` is dynamic, but for data=static and data=tiny.
+        latent: dimension of z; with two stochastic layers of z2, and z1 has twice as many.
+        hidden: units in each hidden layer, of guide and model; half as many between z1 and z2.
+        depth: hidden layers of each, tanh; with architecture=conv, 1 or 2 convolutions of stride 2 next to the pixels.
+        architecture: of the networks next to the pixels, `mlp` or `conv`.
+        layers: stochastic layers, 1 or 2.
+        covariance: of q(z|x), `diagonal` or `full`.
+        beta: β, the weight of the divergence.
     """
+
+    checked = (
+        {"data": "tiny", "latent": 1, "hidden": 3, "depth": 1},
+        {"data": "tiny", "latent": 2, "hidden": 3, "depth": 1, "covariance": "full", "beta": 2.0},
+        {"data": "tiny", "latent": 1, "hidden": 4, "depth": 1, "layers": 2},
+    )
 
     def __init__(
         self,
-        data: Source = "auto",
+        data: SourceOrTiny = "auto",
         binarization: Chosen = "auto",
         latent: int = 50,
         hidden: int = 200,
         depth: int = 2,
+        architecture: Architecture = "mlp",
+        layers: int = 1,
+        covariance: Covariance = "diagonal",
+        beta: float = 1.0,
     ) -> None:
-        super().__init__(PIXELS, binarization_of(data, binarization), latent, hidden, depth)
-        self.data: Source = data
+        pixels, chosen = PIXELS, binarization
+        if data == "tiny":
+            pixels, chosen = made_up.PIXELS, "static" if binarization == "auto" else binarization
+        else:
+            chosen = binarization_of(data, binarization)
+        super().__init__(pixels, chosen, latent, hidden, depth, architecture, layers, covariance, beta, width=28)
+        self.source: Source | None = None if data == "tiny" else data
 
     def images(self) -> Images:
-        return digits(self.data)
-
-
-def binarization_of(data: Source, binarization: Chosen) -> Binarization:
-    """Return how the digits of a source are binarized; raise ValueError where that is impossible."""
-    if data not in get_args(Source):
-        raise ValueError(f"data must be auto, 5k, full or static; it is '{data}'")
-    if binarization == "auto":
-        binarization = "static" if data == "static" else "dynamic"
-    if data == "static" and binarization != "static":
-        raise ValueError(
-            f"data=static is binarized once and for all, so that binarization={binarization} is impossible;"
-            " leave binarization out, or choose data=full"
-        )
-    return binarization
-
-
-def digits(data: Source) -> Images:
-    """Return MNIST from a source; raises `tasks.data.DataUnavailable` with what to do."""
-    if data == "static":
-        return binarized.load()
-    if data == "5k" or (data == "auto" and not cache.present("mnist")):
-        return embedded.load()
-    return mnist.load()
+        return made_up.load() if self.source is None else digits(self.source)

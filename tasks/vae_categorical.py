@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.distributions import Independent, OneHotCategorical
 
 from tasks.base import Defaults, Draw, Guide, Latents, Target
-from tasks.data import made_up
+from tasks.data import made_up, mnist, omniglot
 from tasks.data.images import Images
 from tasks.enumeration import STATES, exact_bound, vectors
-from tasks.networks import bernoulli_log_prob, dense, hidden_layers
-from tasks.vae import PIXELS, Binarization, Chosen, ImageModel, ImageVAE, Source, binarization_of, digits
+from tasks.image_vae import PIXELS, Binarization, Chosen, ImageModel, ImageVAE, Source, binarization_of, digits
+from tasks.networks import dense, hidden_layers
 
 SourceOrTiny = Literal["auto", "5k", "full", "static", "tiny"]
 
@@ -47,11 +47,10 @@ class CategoricalDecoder(ImageModel):
 
     def log_joint(self, x: Tensor, z: Latents) -> Tensor:
         # Linear in z, so that it is −L log C at one-hot values and smooth at relaxed ones.
-        return -math.log(self.shape[1]) * z["z"].sum((-2, -1)) + bernoulli_log_prob(x, self.decode(z["z"]))
+        return -math.log(self.shape[1]) * z["z"].sum((-2, -1)) + self.log_likelihood(x, z)
 
-    def simulate(self, z: Latents) -> Tensor:
-        probs = self.decode(z["z"]).detach().sigmoid()
-        return (torch.rand(probs.shape, dtype=probs.dtype, device=probs.device) < probs).to(probs.dtype)
+    def logits(self, z: Latents) -> Tensor:
+        return self.decode(z["z"])
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the logits of the pixels, [K, B, L, C] to [K, B, pixels]."""
@@ -144,6 +143,62 @@ class CategoricalMnist(CategoricalVAE):
 
     def images(self) -> Images:
         return made_up.load() if self.source is None else digits(self.source)
+
+
+@final
+class CategoricalFashion(CategoricalVAE):
+    """A VAE with categorical latents on Fashion-MNIST, with the networks of `vae-categorical`.
+
+    Args:
+        categories: C of each latent.
+        variables: L, the number of latents.
+        binarization: `static`, `dynamic` or `grey`, see `ImageVAE`.
+        wide: units of the hidden layer next to the pixels.
+        narrow: units of the hidden layer next to the latents.
+    """
+
+    checked = ()
+
+    def __init__(
+        self,
+        categories: int = 10,
+        variables: int = 30,
+        binarization: Binarization = "dynamic",
+        wide: int = 512,
+        narrow: int = 256,
+    ) -> None:
+        super().__init__(PIXELS, binarization, categories, variables, [wide, narrow])
+
+    def images(self) -> Images:
+        return mnist.load("fashion_mnist")
+
+
+@final
+class CategoricalOmniglot(CategoricalVAE):
+    """A VAE with categorical latents on Omniglot characters. The split is not that of published numbers.
+
+    Args:
+        categories: C of each latent.
+        variables: L, the number of latents.
+        binarization: `static`, `dynamic` or `grey`, see `ImageVAE`.
+        wide: units of the hidden layer next to the pixels.
+        narrow: units of the hidden layer next to the latents.
+    """
+
+    checked = ()
+
+    def __init__(
+        self,
+        categories: int = 10,
+        variables: int = 30,
+        binarization: Binarization = "dynamic",
+        wide: int = 512,
+        narrow: int = 256,
+    ) -> None:
+        super().__init__(PIXELS, binarization, categories, variables, [wide, narrow])
+
+    def images(self) -> Images:
+        return omniglot.load()
 
 
 def one_hot(logits: Tensor) -> Independent:

@@ -9,8 +9,10 @@ from torch.distributions import Dirichlet
 
 from tasks.base import Draw, Guide
 from tasks.data.images import Images
-from tasks.networks import Positive, hidden_layers
-from tasks.vae import PIXELS, BernoulliDecoder, Chosen, ImageVAE, Source, binarization_of, check_sizes, digits
+from tasks.gaussian_vae import Decoder
+from tasks.image_vae import PIXELS, Chosen, ImageVAE, Source, binarization_of, digits
+from tasks.networks import Positive, dense, hidden_layers
+from tasks.vae import check_sizes
 
 
 @final
@@ -28,14 +30,14 @@ class DirichletGuide(Guide):
 
 
 @final
-class DirichletDecoder(BernoulliDecoder):
+class DirichletDecoder(Decoder):
     """z ~ Dirichlet(a, …, a), x_i ~ Bernoulli(sigmoid(logits_θ(L z)_i)).
 
     The networks see L z, each coordinate of which has mean one, whatever L.
     """
 
     def __init__(self, pixels: int, latent: int, hidden: int, depth: int, concentration: float) -> None:
-        super().__init__(pixels, latent, hidden, depth)
+        super().__init__(latent, hidden_layers([latent] + [hidden] * depth), dense(hidden, pixels))
         if latent < 2:
             raise ValueError(f"a simplex has at least 2 coordinates; latent is {latent}")
         if concentration <= 0:

@@ -9,8 +9,10 @@ from torch.distributions import Gamma, Independent
 
 from tasks.base import Draw, Guide
 from tasks.data.images import Images
-from tasks.networks import Positive, hidden_layers
-from tasks.vae import PIXELS, BernoulliDecoder, Chosen, ImageVAE, Source, binarization_of, check_sizes, digits
+from tasks.gaussian_vae import Decoder
+from tasks.image_vae import PIXELS, Chosen, ImageVAE, Source, binarization_of, digits
+from tasks.networks import Positive, dense, hidden_layers
+from tasks.vae import check_sizes
 
 
 @final
@@ -28,11 +30,11 @@ class GammaGuide(Guide):
 
 
 @final
-class GammaDecoder(BernoulliDecoder):
+class GammaDecoder(Decoder):
     """z_l ~ Gamma(a, rate a), of mean one; x_i ~ Bernoulli(sigmoid(logits_θ(z)_i))."""
 
     def __init__(self, pixels: int, latent: int, hidden: int, depth: int, concentration: float) -> None:
-        super().__init__(pixels, latent, hidden, depth)
+        super().__init__(latent, hidden_layers([latent] + [hidden] * depth), dense(hidden, pixels))
         if concentration <= 0:
             raise ValueError(f"concentration must be positive; it is {concentration}")
         self.concentration = concentration

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 
 from bench.check.estimators import estimator_subjects
-from bench.check.plan import Plan, make_plan, make_points, registered_estimators, registered_tasks
+from bench.check.plan import (
+    NO_VARIANT,
+    Plan,
+    make_plan,
+    make_points,
+    registered_estimators,
+    registered_tasks,
+    without,
+)
 from bench.check.points import Subject, task_subjects
 from bench.check.verdicts import Line
 from bench.spec import Spec
@@ -25,19 +33,23 @@ def collect(
         subjects, lines = [subject for estimator in estimators for subject in estimator_subjects(estimator)], []
     else:
         subjects, lines = registered_estimators()
-    where, without = _tasks(tasks) if tasks else registered_tasks()
+    where, unchecked = _tasks(tasks) if tasks else registered_tasks()
     points, unavailable = make_points(where)
-    return make_plan(subjects, points, [*lines, *without, *unavailable])
+    return make_plan(subjects, points, [*lines, *unchecked, *unavailable])
 
 
 def _tasks(tasks: "Sequence[Spec | str | type[Task]]") -> tuple[list[Subject[Task]], list[Line]]:
     subjects: list[Subject[Task]] = []
+    lines: list[Line] = []
     for task in tasks:
-        if isinstance(task, type):
-            subjects += [
-                Subject(str(Spec(task.__name__, dict(values))), lambda task=task, values=values: task(**values))
-                for values in task.checked
-            ]
-        else:
-            subjects += task_subjects(task)
-    return subjects, []
+        found = _variants(task) if isinstance(task, type) else task_subjects(task)
+        subjects += found
+        if not found:
+            lines.append(without(task.__name__ if isinstance(task, type) else str(task), NO_VARIANT))
+    return subjects, lines
+
+
+def _variants(task: type[Task]) -> list[Subject[Task]]:
+    return [
+        Subject(str(Spec(task.__name__, dict(values))), lambda values=values: task(**values)) for values in task.checked
+    ]

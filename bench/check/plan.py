@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from bench.check.declarations import DeclarationCheck
 from bench.check.estimators import estimator_subjects
@@ -16,6 +16,8 @@ from bench.spec import Spec
 from estimators.base import Estimator, Unfit
 from tasks.base import Task
 from tasks.data import DataUnavailable
+
+NO_VARIANT: Final = "it has no small variant; that of a task of its kind is checked"
 
 _SAMPLES = 3
 """K beside the fewest possible: with two samples, the mean over the others is the other, and mistakes coincide."""
@@ -119,7 +121,7 @@ def make_points(tasks: Sequence[Subject[Task]]) -> tuple[list[Point], list[Line]
         try:
             points.append(Point(subject))
         except (BenchError, DataUnavailable) as error:
-            lines.append(_without(subject.name, first_line(error)))
+            lines.append(without(subject.name, first_line(error)))
     return points, lines
 
 
@@ -130,11 +132,13 @@ def registered_tasks() -> tuple[list[Subject[Task]], list[Line]]:
     for name in TASKS.entries:
         try:
             exact = has_exact_answers(TASKS.load(name))
-            subjects += task_subjects(Spec(name)) if exact else []
+            found = task_subjects(Spec(name)) if exact else []
         except UsageError as error:
-            lines.append(_without(name, str(error)))
+            lines.append(without(name, str(error)))
         else:
-            lines += [] if exact else [_without(name, "it has no exact answers")]
+            subjects += found
+            if not found:
+                lines.append(without(name, NO_VARIANT if exact else "it has no exact answers"))
     return subjects, lines
 
 
@@ -150,5 +154,6 @@ def registered_estimators() -> tuple[list[Subject[Estimator]], list[Line]]:
     return subjects, lines
 
 
-def _without(task: str, reason: str) -> Line:
+def without(task: str, reason: str) -> Line:
+    """Return the line of a task that nothing is checked on."""
     return Line("every estimator", task, "not applicable", detail=reason)

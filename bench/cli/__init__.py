@@ -28,6 +28,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "status": ("bench.cli.status:status", "what is done, running or failed"),
         "table": ("bench.cli.table:table", "results as csv, markdown or LaTeX"),
         "plot": ("bench.cli.plot:plot", "figures for a paper from results"),
+        "samples": ("bench.cli.samples:samples", "pictures of what trained models of images do"),
     },
 }
 _COMMANDS: Final = {name: entry for section in _SECTIONS.values() for name, entry in section.items()}

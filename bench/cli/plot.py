@@ -8,7 +8,7 @@ from bench.cli.numbers import Numbers
 from bench.errors import ResultsError, UsageError
 from bench.figures import KINDS
 
-_STYLES = ("neurips", "icml", "iclr", "tmlr", "jmlr", "slides")
+STYLES = ("neurips", "icml", "iclr", "tmlr", "jmlr", "slides")
 _FORMATS = ("pdf", "svg", "png")
 
 
@@ -28,7 +28,7 @@ class _Command(click.Command):
 )
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="[default: the ending of --out, or pdf]")
 @click.option(
-    "--style", type=click.Choice(_STYLES), default="neurips", show_default=True, help="Size and fonts of a venue."
+    "--style", type=click.Choice(STYLES), default="neurips", show_default=True, help="Size and fonts of a venue."
 )
 @click.option("--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Of a page's two columns.")
 @click.option("--task", "tasks", multiple=True, help="Only this task; repeatable.")

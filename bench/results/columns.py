@@ -88,7 +88,9 @@ FINAL: Final[tuple[Column, ...]] = (
     Column("status", "string", "", "`done`, `diverged` or `failed`"),
     Column("reason", "string", "", "why it failed or diverged"),
     Column("unit", "string", "", "unit of the ELBOs, the log-likelihood and the objective"),
-    Column("objective", "float64", "`unit`", "final value of the target, on expectation tasks"),
+    Column(
+        "objective", "float64", "`unit`", "final value of the target of expectation tasks and, on test data, of β-VAEs"
+    ),
     Column("objective_se", "float64", "`unit`", "standard error of `objective`"),
     Column("train_elbo", "float64", "`unit`", "ELBO of the training data"),
     Column("train_elbo_se", "float64", "`unit`", "standard error of `train_elbo`"),
@@ -97,6 +99,7 @@ FINAL: Final[tuple[Column, ...]] = (
     Column("test_log_likelihood", "float64", "`unit`", "importance-weighted bound on log p(x) of the test data"),
     Column("test_log_likelihood_se", "float64", "`unit`", "standard error of `test_log_likelihood`"),
     Column("evaluation_samples", "Int64", "1", "samples per datapoint in `test_log_likelihood`"),
+    Column("active_units", "Int64", "1", "units u of Gaussian latents with Var_x(E_q[u]) > 0.01 over the test images"),
     Column("seconds_per_step", "float64", "s", "training time per step"),
     Column("evaluations", "float64", "1", "evaluations of log p(x, z), or f, per datapoint for one gradient"),
     Column("steps", "Int64", "steps", "training steps taken"),

@@ -9,7 +9,7 @@ from typing import Literal
 
 from bench.settings import Cell
 
-SCHEMA_VERSION: Constant = 1
+SCHEMA_VERSION: Constant = 2
 
 Status = Literal["done", "diverged", "failed"]
 
@@ -75,11 +75,12 @@ class Final:
     Attributes:
         unit: what the ELBO, the log-likelihood and the objective are counted in, such as `nats per datapoint`.
         steps: training steps taken.
-        objective: the task's target, on expectation tasks.
+        objective: the task's target on expectation tasks; E log p(x|z) − β KL(q ‖ p) of the test data where β ≠ 1.
         train_elbo: ELBO of the training data.
         test_elbo: ELBO of the test data.
         test_log_likelihood: importance-weighted bound on log p(x) of the test data.
         evaluation_samples: samples per datapoint in `test_log_likelihood`.
+        active_units: latent numbers u with Var_x(E_q[u]) > 0.01 over the test data, for Gaussian latents of images.
         seconds_per_step: training time per step.
         evaluations: evaluations of log p(x, z), or f, per datapoint for one gradient.
         diverged_at: the step at which training met a NaN or an infinity.
@@ -96,6 +97,7 @@ class Final:
     test_log_likelihood: float | None = None
     test_log_likelihood_se: float | None = None
     evaluation_samples: int | None = None
+    active_units: int | None = None
     seconds_per_step: float | None = None
     evaluations: float | None = None
     diverged_at: int | None = None

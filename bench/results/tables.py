@@ -47,7 +47,7 @@ def load(*paths: Path | str, errors: Errors = "raise") -> Results:
     records: dict[Path, Record] = {}
     runs: dict[str, RunInfo] = {}
     for path in map(Path, paths or ("results",)):
-        store, below = _locate(path)
+        store, below = locate(path)
         for record in store.records(below, errors):
             records[store.record_path(record.cell).resolve()] = record
         runs.update((run.run, run) for run in store.runs(errors))
@@ -75,7 +75,7 @@ def parameters_text(parameters: Mapping[str, Value]) -> str:
     return ", ".join(f"{key}={parameters[key]}" for key in sorted(parameters))
 
 
-def _locate(path: Path) -> tuple[Store, Path | None]:
+def locate(path: Path) -> tuple[Store, Path | None]:
     """Return the results folder that a path is in, and the path if it is only a part of that folder."""
     if not path.is_dir():
         what = "is not a folder" if path.exists() else "does not exist"

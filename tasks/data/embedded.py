@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from tasks.data import DataUnavailable
-from tasks.data.images import Images
+from tasks.data.images import DIGITS, Images
 
 _TRAIN: Final = 4000
 _SEED: Final = 0
@@ -39,4 +39,5 @@ def load() -> Images:
         "5000 embedded digits (`bench data fetch mnist` for all 70 000)",
         labels[:_TRAIN],
         labels[_TRAIN:],
+        DIGITS,
     )

@@ -1,10 +1,14 @@
 """Image datasets as tensors, and how grey levels become binary pixels."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor
+
+DIGITS: Final = tuple("0123456789")
+"""The classes of MNIST."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,8 @@ class Images:
         note: one line for people.
         train_labels: [N] uint8, where there are labels.
         test_labels: [N_test] uint8, where there are labels.
+        classes: what the labels stand for, by label.
+        width: pixels in a row of an image.
     """
 
     train: Tensor
@@ -26,6 +32,8 @@ class Images:
     note: str
     train_labels: Tensor | None = None
     test_labels: Tensor | None = None
+    classes: tuple[str, ...] = ()
+    width: int = 28
 
 
 def binarize(grey: Tensor, seed: int) -> Tensor:

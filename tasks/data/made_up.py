@@ -17,4 +17,4 @@ def load() -> Images:
     """Return 16 training and 16 test images of five pixels, uint8, 0 or 255; always the same."""
     pixels = np.random.default_rng(_SEED).integers(0, 2, (2 * _ROWS, PIXELS), dtype=np.uint8) * np.uint8(255)
     train, test = torch.from_numpy(pixels).split(_ROWS)
-    return Images(train, test, f"made-up-{_ROWS}", "16 made-up images of five pixels")
+    return Images(train, test, f"made-up-{_ROWS}", "16 made-up images of five pixels", width=PIXELS)

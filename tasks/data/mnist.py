@@ -10,10 +10,25 @@ from torch import Tensor
 
 from tasks.data import DataUnavailable
 from tasks.data.cache import read
-from tasks.data.images import Images
+from tasks.data.images import DIGITS, Images
 
 _UBYTE: Final = 0x08
 _NOTES: Final = {"mnist": "60 000 MNIST digits", "fashion_mnist": "60 000 Fashion-MNIST images"}
+_CLASSES: Final = {
+    "mnist": DIGITS,
+    "fashion_mnist": (
+        "T-shirt",
+        "trousers",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "boot",
+    ),
+}
 
 
 def load(name: Literal["mnist", "fashion_mnist"] = "mnist") -> Images:
@@ -25,7 +40,15 @@ def load(name: Literal["mnist", "fashion_mnist"] = "mnist") -> Images:
     train, train_labels, test, test_labels = (
         _read(name, f"{part}-{kind}-ubyte.gz") for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
     )
-    return Images(train.flatten(1), test.flatten(1), f"{name}-{len(train)}", _NOTES[name], train_labels, test_labels)
+    return Images(
+        train.flatten(1),
+        test.flatten(1),
+        f"{name}-{len(train)}",
+        _NOTES[name],
+        train_labels,
+        test_labels,
+        _CLASSES[name],
+    )
 
 
 def parse_idx(content: bytes) -> Tensor:

@@ -26,7 +26,9 @@ def load() -> Images:
     content = read("omniglot", "omniglot28_area_resized.npz")
     try:
         with np.load(io.BytesIO(content)) as arrays:
-            images, alphabet, drawer = (arrays[name] for name in ("images", "alphabet", "drawer"))
+            images, alphabet, drawer, names = (
+                arrays[name] for name in ("images", "alphabet", "drawer", "alphabet_names")
+            )
     except (ValueError, OSError, KeyError) as error:
         raise DataUnavailable(f"omniglot cannot be read: {error}") from error
     rows, labels = torch.from_numpy(images).flatten(1), torch.from_numpy(alphabet)
@@ -35,4 +37,5 @@ def load() -> Images:
     test = np.random.default_rng(_SEED).permutation(np.flatnonzero(drawer > _TRAINING_DRAWERS))
     count = f"{len(train):,}".replace(",", " ")
     note = f"{count} Omniglot characters, area-averaged"
-    return Images(rows[train], rows[test], f"omniglot-area-{len(train)}", note, labels[train], labels[test])
+    classes = tuple(name.replace("_", " ") for name in names.tolist())
+    return Images(rows[train], rows[test], f"omniglot-area-{len(train)}", note, labels[train], labels[test], classes)

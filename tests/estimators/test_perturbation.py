@@ -78,3 +78,16 @@ def test_parameters_there_and_back():
         torch.testing.assert_close(parameters(again)["scale"], normal.scale)
     bernoulli = torch.distributions.Bernoulli(probs=torch.tensor([0.2]))
     assert list(parameters(bernoulli)) == ["logits"]
+
+
+def test_a_triangular_factor_is_a_parameter():
+    factor = torch.tensor([[0.5, 0.0], [-0.3, 2.0]])
+    normal = torch.distributions.MultivariateNormal(torch.ones(3, 2), scale_tril=factor.expand(3, 2, 2))
+    assert set(parameters(normal)) == {"loc", "scale_tril"}
+    free = unconstrained(normal)["scale_tril"][0]
+    torch.testing.assert_close(free, torch.tensor([[0.5, 0.0], [-0.3, 2.0]]).tril(-1) + factor.diagonal().log().diag())
+    moved = {"loc": torch.zeros(3, 2), "scale_tril": unconstrained(normal)["scale_tril"] + 1}
+    again = rebuild_unconstrained(normal, moved)
+    assert isinstance(again, torch.distributions.MultivariateNormal)
+    expected = torch.tensor([[0.5, 0.0], [0.0, 2.0]]) * torch.e + torch.tensor([[0.0, 0.0], [0.7, 0.0]])
+    torch.testing.assert_close(again.scale_tril[0], expected)

@@ -1,6 +1,7 @@
 """`bench run` as a user meets it: what it prints, what it writes, and how it ends when something is wrong."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -195,3 +196,29 @@ def test_a_corrupt_record_is_set_aside_and_the_cell_runs_again(bench: Bench) -> 
     assert outcome.code == 0
     assert "is not a readable record" in outcome.err
     assert record.with_name("record.json.corrupt-1").read_text() == '{"half of'
+
+
+def test_a_beta_vae_reports_its_objective_beside_the_true_bounds(bench: Bench) -> None:
+    asked = ("--estimator", "reparam", "--steps", "3", "--checkpoints", "1", "--replicates", "40")
+    for beta in (1, 4):
+        task = f"vae-mnist(data=tiny, latent=2, hidden=4, depth=1, beta={beta})"
+        outcome = bench("run", "--task", task, *asked, "--evaluation-samples", "50")
+        assert outcome.code == 0, outcome.err
+        assert "active units " in outcome.out
+    assert "objective " in outcome.out
+    final = varbench.load("results").final.sort_values("task_parameters")
+    plain, weighted = final.iloc[0], final.iloc[1]
+    assert math.isnan(plain["objective"])
+    # A larger weight of a positive divergence: the objective is below the ELBO by three times the divergence.
+    assert weighted["objective"] < weighted["test_elbo"] < weighted["test_log_likelihood"]
+    # Three steps of training change little, and the bounds are those of the same kind of model.
+    assert weighted["test_elbo"] == pytest.approx(plain["test_elbo"], abs=0.5)
+    assert final["active_units"].notna().all()
+
+
+def test_latents_of_no_gaussian_have_no_active_units(bench: Bench) -> None:
+    asked = ("--steps", "3", "--checkpoints", "1", "--replicates", "40", "--evaluation-samples", "5")
+    outcome = bench("run", "--task", "sbn-tiny", "--estimator", "disarm", *asked)
+    assert outcome.code == 0, outcome.err
+    assert "active units" not in outcome.out
+    assert varbench.load("results").final["active_units"].isna().all()

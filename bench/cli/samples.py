@@ -1,0 +1,67 @@
+"""`bench samples`: pictures of what trained models of images do."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.cli.plot import STYLES
+from bench.errors import UsageError
+from bench.samples import KINDS
+
+if TYPE_CHECKING:
+    from bench.figures.page import Format
+
+
+class _Command(click.Command):
+    """Lists the kinds of pictures in its help."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Kinds"):
+            formatter.write_dl(list(KINDS.items()))
+
+
+@click.command(cls=_Command)
+@click.argument("results", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--kind", "kinds", type=click.Choice(list(KINDS)), multiple=True, help="Repeatable.  [default: all that fit]"
+)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("samples"), show_default=True, help="Folder.")
+@click.option("--format", "form", type=click.Choice(("pdf", "svg", "png")), default="pdf", show_default=True)
+@click.option(
+    "--style", type=click.Choice(STYLES), default="neurips", show_default=True, help="Size and fonts of a venue."
+)
+@click.option("--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Of a page's two columns.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of draws, and of which images.")
+def samples(
+    results: tuple[Path, ...],
+    kinds: tuple[str, ...],
+    out: Path,
+    form: "Format",
+    style: str,
+    columns: int,
+    seed: int,
+) -> None:
+    """Draw what trained models of images in RESULTS do: results folders, or tasks or cells in them; by default results.
+
+    Each finished run gets a file per kind, OUT/TASK/CELL/KIND. What is drawn are means of pixels given latents.
+
+    \b
+    bench samples
+    bench samples results/vae-mnist --kind traversal --kind latent --format png
+    """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
+    from bench.figures.page import Page
+    from bench.samples.trained import finished
+    from bench.samples.write import pictures
+
+    page = Page(style, columns)
+    written, reasons = 0, []
+    for run in finished(results or (Path("results"),)):
+        for path in pictures(run, kinds or tuple(KINDS), out, form, page, seed, reasons.append):
+            click.echo(path)
+            written += 1
+    if not written:
+        raise UsageError("; ".join(dict.fromkeys(reasons)))
+    for reason in dict.fromkeys(reasons):
+        click.echo(f"left out: {reason}", err=True)
+    click.echo("next: `bench plot elbo` for how they got there", err=True)

@@ -1,0 +1,88 @@
+"""`bench samples` as a user meets it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bench.samples import KINDS
+from tests.bench.cli.conftest import Outcome
+from tests.bench.samples.trained import finish
+
+Bench = Callable[..., Outcome]
+VAE = "vae-mnist(data=5k, latent=2, hidden=4, depth=1)"
+SBN = "sbn-mnist(data=5k, latent=3)"
+
+
+def test_every_kind_is_drawn_by_default(bench: Bench) -> None:
+    cell = finish(Path("results"), VAE)
+    outcome = bench("samples", "--format", "png", "--columns", "1")
+    assert outcome.code == 0, outcome.err
+    expected = [f"samples/vae-mnist/{cell.name}/{kind}.png" for kind in KINDS]
+    assert outcome.out.splitlines() == expected
+    assert "next:" in outcome.err
+    with Image.open(expected[0]) as picture:
+        note = json.loads(picture.info["Description"])
+    assert (note["figure"], note["seed"], len(note["cells"])) == ("samples, prior", 0, 1)
+
+
+def test_kinds_are_chosen_and_a_seed_fixes_the_picture(bench: Bench) -> None:
+    cell = finish(Path("out"), VAE)
+    pictures = []
+    for folder, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        asked = ("--kind", "prior", "--out", folder, "--seed", seed, "--format", "svg")
+        outcome = bench("samples", str(cell), *asked)
+        assert outcome.code == 0, outcome.err
+        (path,) = outcome.out.splitlines()
+        pictures.append(Path(path).read_bytes())
+    assert pictures[0] == pictures[1] != pictures[2]
+
+
+def test_what_does_not_fit_is_told_in_a_sentence(bench: Bench) -> None:
+    finish(Path("results"), SBN)
+    outcome = bench("samples", "--kind", "reconstructions", "--kind", "traversal")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.splitlines()[0].endswith("reconstructions.pdf")
+    assert "left out: traversal needs a continuous latent; 'z1' at the top of SBNMnist is Bernoulli" in outcome.err
+    alone = bench("samples", "--kind", "traversal")
+    assert (alone.code, alone.out) == (2, "")
+    assert "traversal needs a continuous latent" in alone.err
+
+
+def test_without_a_finished_run_it_says_how_to_get_one(bench: Bench) -> None:
+    finish(Path("results"), VAE, status="failed", reason="broken", final=None)
+    outcome = bench("samples")
+    assert outcome.code == 5
+    assert "there is no finished run of a model of images in results: `bench run --task vae-mnist" in outcome.err
+    assert bench("samples", "nowhere").code == 5
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.unlink(), "is not there, and holds what the run learned: run it again with `--rerun all`"),
+        (lambda path: path.write_bytes(b"nothing"), "cannot be read"),
+    ],
+)
+def test_parameters_that_are_gone_are_an_error(bench: Bench, damage: Callable[[Path], object], message: str) -> None:
+    damage(finish(Path("results"), VAE) / "parameters.pt")
+    outcome = bench("samples")
+    assert outcome.code == 5
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_data_that_are_gone_are_an_error(bench: Bench) -> None:
+    finish(Path("results"), "vae-mnist(data=full, latent=2, hidden=4, depth=1)")
+    outcome = bench("samples", "--kind", "prior")
+    assert outcome.code == 4
+    assert "bench data fetch mnist" in outcome.err
+
+
+def test_the_help_names_every_kind(bench: Bench) -> None:
+    printed = " ".join(bench("samples", "--help").out.split())
+    for kind, about in KINDS.items():
+        assert kind in printed
+        assert about in printed
