@@ -52,7 +52,9 @@ class ImageModel(SimulableModel):
 
     def log_likelihood(self, x: Tensor, z: Latents) -> Tensor:
         """Return log p_θ(x|z) in nats, [K, B]; with grey Bernoulli pixels, the negative cross entropy."""
-        return self.pixels.log_prob(x, self.logits(z))
+        logits = self.logits(z)
+        # Behind the pixels there may be an index (`tasks.guides`).
+        return self.pixels.log_prob(x[..., : logits.shape[-1]], logits)
 
     def mean(self, z: Latents) -> Tensor:
         """Return the image at the centre of p_θ(x|z), between 0 and 1, [K, B, pixels]."""
@@ -117,7 +119,8 @@ class ImageVAE(Task):
     @torch.no_grad()
     def initialise(self, data: Data) -> None:
         """Set the output bias to the logits of the training set's mean pixels, clipped as in Burda's code."""
-        mean = data.train.sum(0, dtype=torch.int64).double() / (255 * len(data.train))
+        pixels = data.train[:, : len(self.model.output.bias)]
+        mean = pixels.sum(0, dtype=torch.int64).double() / (255 * len(pixels))
         self.model.output.bias.copy_(torch.logit(mean.clamp(0.001, 0.999)))
 
 

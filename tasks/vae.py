@@ -4,20 +4,21 @@ import copy
 from dataclasses import dataclass
 from typing import Literal, Self, final, get_args
 
+import torch
 from torch import Tensor, nn
 
-from tasks.base import Guide, Target
+from tasks.base import Data, Guide, Target
 from tasks.convolutions import ConvolutionalFeatures, ConvolutionalOutput
 from tasks.data import made_up
 from tasks.data.images import Images
 from tasks.gaussian_grid import gaussian_bound
 from tasks.gaussian_vae import Decoder, GaussianGuide, TwoLayerDecoder, TwoLayerGuide
+from tasks.guides import Covariance, GuideKind, NormalTable, SharedNormal, check_kind, index_column, indexed_bytes
 from tasks.image_vae import PIXELS, Binarization, Chosen, ImageVAE, Output, Source, binarization_of, digits
 from tasks.networks import DiagonalNormal, FullNormal, dense, hidden_layers
 from tasks.pixels import Pixels
 
 Architecture = Literal["mlp", "conv"]
-Covariance = Literal["diagonal", "full"]
 SourceOrTiny = Literal["auto", "5k", "full", "static", "tiny"]
 
 
@@ -116,6 +117,7 @@ class VAE(ImageVAE):
         layers: see `Networks`.
         covariance: see `Networks`.
         beta: β, positive.
+        guide: `amortized`, `shared` by all x, or `per-datapoint`, both of one stochastic layer.
         width: pixels in a row of an image.
         distribution: of the pixels; Bernoulli, unless another is given.
     """
@@ -133,16 +135,38 @@ class VAE(ImageVAE):
         layers: int = 1,
         covariance: Covariance = "diagonal",
         beta: float = 1.0,
+        guide: GuideKind = "amortized",
         width: int = 28,
         distribution: Pixels | None = None,
     ) -> None:
         if beta <= 0:
             raise ValueError(f"beta must be positive; it is {beta}")
+        check_kind(guide)
         networks = Networks(latent, hidden, depth, architecture, layers, covariance)
-        guide = networks.guide(pixels, width)
-        super().__init__(binarization, guide, networks.decoder(pixels, width, distribution, beta))
+        chosen = networks.guide(pixels, width) if guide == "amortized" else self._table(guide, networks)
+        super().__init__(binarization, chosen, networks.decoder(pixels, width, distribution, beta))
         self.latents = networks.total
         self.beta = beta
+
+    def _table(self, kind: GuideKind, networks: Networks) -> Guide:
+        """Return a guide without a network, at the prior but for the noise that tells datapoints apart."""
+        if networks.layers > 1:
+            raise ValueError(f"guide={kind} is for one stochastic layer; with layers={networks.layers} it is amortized")
+        if kind == "shared":
+            return SharedNormal(torch.zeros(networks.latent), 0.0, networks.covariance)
+        # The data are read here, since the table has a row for each of them.
+        start = 0.01 * torch.randn(len(self.images().train), networks.latent)
+        return NormalTable(start, 0.0, networks.covariance)
+
+    def load(self) -> Data:
+        data = super().load()
+        return indexed_bytes(data) if self.guide.indexed else data
+
+    def prepare(self, raw: Tensor) -> Tensor:
+        if not isinstance(self.guide, NormalTable):
+            return super().prepare(raw)
+        x = super().prepare(raw[:, : len(self.model.output.bias)])
+        return torch.cat([x, index_column(raw, len(self.guide.loc)).to(x.dtype)], 1)
 
     def evaluated(self) -> Self:
         if self.beta == 1:
@@ -183,12 +207,14 @@ class VAEMnist(VAE):
         layers: stochastic layers, 1 or 2.
         covariance: of q(z|x), `diagonal` or `full`.
         beta: β, the weight of the divergence.
+        guide: `amortized`, `shared` by all x, or `per-datapoint`, a table with a row for each training digit.
     """
 
     checked = (
         {"data": "tiny", "latent": 1, "hidden": 3, "depth": 1},
         {"data": "tiny", "latent": 2, "hidden": 3, "depth": 1, "covariance": "full", "beta": 2.0},
         {"data": "tiny", "latent": 1, "hidden": 4, "depth": 1, "layers": 2},
+        {"data": "tiny", "latent": 1, "hidden": 3, "depth": 1, "guide": "per-datapoint"},
     )
 
     def __init__(
@@ -202,14 +228,16 @@ class VAEMnist(VAE):
         layers: int = 1,
         covariance: Covariance = "diagonal",
         beta: float = 1.0,
+        guide: GuideKind = "amortized",
     ) -> None:
         pixels, chosen = PIXELS, binarization
         if data == "tiny":
             pixels, chosen = made_up.PIXELS, "static" if binarization == "auto" else binarization
         else:
             chosen = binarization_of(data, binarization)
-        super().__init__(pixels, chosen, latent, hidden, depth, architecture, layers, covariance, beta, width=28)
+        # A plain value may be set before the modules; the table of a per-datapoint guide asks for the images.
         self.source: Source | None = None if data == "tiny" else data
+        super().__init__(pixels, chosen, latent, hidden, depth, architecture, layers, covariance, beta, guide)
 
     def images(self) -> Images:
         return made_up.load() if self.source is None else digits(self.source)

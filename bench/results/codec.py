@@ -22,13 +22,21 @@ T = TypeVar("T", Record, RunInfo)
 Data = dict[str, Any]
 
 
-def _with_active_units(record: Data) -> Data:
+_NEW_IN_2: Final = ("log_evidence", "gap", "gap_se", "active_units")
+
+
+def _second(record: Data) -> Data:
+    """Return a record of version 1 as one of version 2, in which there are ways of learning and more final values."""
     final = record["final"]
-    return record if final is None else {**record, "final": {**final, "active_units": None}}
+    return {
+        **record,
+        "training": [{**row, "updated": "both"} for row in record["training"]],
+        "final": None if final is None else {**final, **dict.fromkeys(_NEW_IN_2)},
+    }
 
 
 UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
-    Record: {1: _with_active_units},
+    Record: {1: _second},
     RunInfo: {1: lambda run: run},
 }
 """What makes a file of schema version v one of version v + 1, by v."""
