@@ -25,6 +25,12 @@ def find_device(name: Literal["cpu", "cuda"]) -> torch.device:
     return torch.device(name)
 
 
+def allow_tf32(allowed: bool) -> None:
+    """Set whether float32 matrix products and convolutions on a GPU may round their arguments to TF32 (10 bits)."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
 def dtype_name(task: type[Task]) -> Precision:
     """Return the name of the type that a task runs in by default."""
     return "float64" if task.dtype == torch.float64 else "float32"

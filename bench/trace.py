@@ -5,12 +5,14 @@ step is traced once to a graph of tensor operations, and each random one in it i
 the same that the seed makes when it trains alone. Running the graph also spares the transforms' work at every step.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, final
 
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
+from torch.distributions import Distribution
 from torch.func import functional_call, grad, vmap
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -69,16 +71,14 @@ def trace_step(loss: Loss, trained: Values, fixed: Values, rows: Tensor, streams
 
         gradients, parts = grad(descended, has_aux=True)(trained)
         estimate = Estimate(*(part.detach() for part in parts))
-        state = {name: fixed[name] for name in buffers}
-        functional_call(
-            observer, {**state, **{n: v for n, v in trained.items() if n.startswith("estimator.")}}, (estimate,)
-        )
-        return gradients, estimate.objective.mean(), state
+        own = {name: value for name, value in (fixed | trained).items() if name.startswith("estimator.")}
+        functional_call(observer, own, (estimate,))
+        return gradients, estimate.objective.mean(), {name: own[name] for name in buffers}
 
     # Tracing runs the step once, and an estimator updates its buffers in place.
     scratch = {name: value.clone() for name, value in fixed.items()}
     try:
-        with seeded(rows.device, "trace"), torch.no_grad():
+        with seeded(rows.device, "trace"), torch.no_grad(), _without_validation():
             program = make_fx(vmap(one, randomness="different"))(trained, scratch, rows)
     except torch.OutOfMemoryError:
         raise
@@ -86,6 +86,17 @@ def trace_step(loss: Loss, trained: Values, fixed: Values, rows: Tensor, streams
         raise NotBatchable(str(error).strip().splitlines()[0]) from error
     _draw_by_seed(program, streams)
     return program
+
+
+@contextmanager
+def _without_validation() -> Iterator[None]:
+    """Let distributions accept any arguments: a check of values is a branch, which a trace cannot hold."""
+    before = Distribution._validate_args
+    Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        Distribution.set_default_validate_args(before)
 
 
 @final
