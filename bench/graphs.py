@@ -91,7 +91,8 @@ class CudaGraph:
     def capture(self, step: Step) -> None:
         before = [stream.state() for stream in self._streams]
         try:
-            with torch.cuda.graph(self._graph, stream=self._side):
+            # A capture that fails leaves its stream the current one; the outer context puts that right.
+            with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(self._graph, stream=self._side):
                 step()
         except RuntimeError:
             self._graph.reset()

@@ -184,7 +184,7 @@ class Stack:
     def _gradient_norms(self, group: str) -> list[float]:
         """Return the norm of each seed's gradient in one parameter group; NaN where it has none."""
         gradients = [value.grad for name, value in self._trained.items() if _group_of(name) == group]
-        norms = [gradient.flatten(1).norm(dim=1) for gradient in gradients if gradient is not None]
+        norms = [gradient.reshape(len(gradient), -1).norm(dim=1) for gradient in gradients if gradient is not None]
         return torch.stack(norms).norm(dim=0).tolist() if norms else [math.nan] * len(self.trainers)
 
     def _check(self) -> None:

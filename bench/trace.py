@@ -84,7 +84,7 @@ def trace_step(loss: Loss, trained: Values, fixed: Values, rows: Tensor, streams
         raise
     except (RuntimeError, ValueError, NotImplementedError, TypeError) as error:
         raise NotBatchable(str(error).strip().splitlines()[0]) from error
-    _draw_by_seed(program, streams)
+    draw_by_seed(program, streams)
     return program
 
 
@@ -145,7 +145,7 @@ def _integers_unless_told(numbers: Sequence[int], options: dict[str, Any]) -> di
     return {"dtype": torch.int64, **options} if numbers else options
 
 
-def _draw_by_seed(program: GraphModule, streams: Sequence[Stream]) -> None:
+def draw_by_seed(program: GraphModule, streams: Sequence[Stream]) -> None:
     """Replace every random operation of a program; raise `NotBatchable` where one cannot be."""
     for node in list(program.graph.nodes):
         operation = node.target
