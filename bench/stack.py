@@ -58,7 +58,7 @@ class Stack:
                 tensor.data = stacked[name][place]
         self._sizes = first.step_sizes(self._step)
         self._optimizer = self._stacked_optimizer()
-        self._linked = False
+        self._linked: set[str] = set()
         self._objective = torch.empty(0)
         self._objectives: list[Tensor] = []
         self._take: Captured | Callable[[], None] = self._update
@@ -114,7 +114,7 @@ class Stack:
             torch.stack(chosen, out=self._chosen)
         self._take()
         self._step += 1
-        if not self._linked:
+        if len(self._linked) < len(self._trained):
             self._link()
         self._objectives.append(self._objective.clone())
 
@@ -153,14 +153,16 @@ class Stack:
         return optimizer
 
     def _link(self) -> None:
-        """Make the trainers' optimizers hold rows of the stacked moments, which exist from the first step on."""
-        for place, trainer in enumerate(self.trainers):
-            for name, value in self._trained.items():
+        """Make the trainers' optimizers hold rows of the stacked moments, which a parameter has from its first step."""
+        for name, value in self._trained.items():
+            moments = self._optimizer.state.get(value)
+            if name in self._linked or moments is None:
+                continue
+            for place, trainer in enumerate(self.trainers):
                 trainer.optimizer.state[self._tensors[place][name]] = {
-                    key: moment if key == "step" or moment is None else moment[place]
-                    for key, moment in self._optimizer.state[value].items()
+                    key: moment if key == "step" or moment is None else moment[place] for key, moment in moments.items()
                 }
-        self._linked = True
+            self._linked.add(name)
 
     def _hand_over(self, seconds: float) -> None:
         """Tell the trainers what has happened since the last time; `seconds` is each one's share."""

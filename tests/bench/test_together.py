@@ -88,12 +88,10 @@ def run(cells: list[Cell], store: Store, until: float = float("inf")) -> list[Re
 def frames(folder: Path) -> list[pd.DataFrame]:
     """Return what was recorded, without clocks and what tells how it was trained."""
     results = load(folder)
-    kept = results.gradients[~results.gradients["metric"].isin(["seconds", "work_variance"])]
     clocks = ["seconds", "seconds_per_step", "started", "run", "seeds_together", "notes"]
-    return [
-        frame.drop(columns=clocks, errors="ignore").reset_index(drop=True)
-        for frame in (kept, results.training, results.final)
-    ]
+    timed = results.gradients["metric"].isin(["seconds", "work_variance"])
+    kept = (results.gradients.loc[~timed], results.training, results.final)
+    return [frame.drop(columns=clocks, errors="ignore").reset_index(drop=True) for frame in kept]
 
 
 def test_cells_trained_together_are_recorded_as_if_trained_alone(tmp_path: Path) -> None:
