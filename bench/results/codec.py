@@ -22,7 +22,7 @@ T = TypeVar("T", Record, RunInfo)
 Data = dict[str, Any]
 
 
-_NEW_IN_2: Final = ("log_evidence", "gap", "gap_se", "active_units")
+_NEW_IN_2: Final = ("log_evidence", "gap", "gap_se", "active_units", "seeds_together")
 
 
 def _second(record: Data) -> Data:
