@@ -19,7 +19,8 @@ from estimators.reinforce_loo import ReinforceLOO
 from estimators.reparam import Reparam
 from tasks.base import Target
 from tasks.data import DataUnavailable
-from tasks.lda import LDA, DirichletGuide, GuideFamily, bars, log_dirichlet
+from tasks.lda import LDA, GuideFamily, bars
+from tasks.topic_model import DirichletGuide, log_dirichlet
 from tests.gradients import exact_gradient, mean_differs, replicate
 
 FAMILIES: tuple[GuideFamily, ...] = ("logistic-normal", "dirichlet")
