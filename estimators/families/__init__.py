@@ -5,6 +5,7 @@
 your own is added with `families.sample.register(MyDistribution)`.
 """
 
+from estimators.families import divergences as _divergences  # noqa: F401 - torch's registry of divergences
 from estimators.families.copies import detach
 from estimators.families.densities import log_prob
 from estimators.families.draws import reparameterizable, sample
