@@ -88,10 +88,14 @@ def _predictions(
     parts = []
     with seeded(rows.device, seed, "evaluate", purpose), torch.no_grad():
         x = observations(task, rows)
-        for done, count in _sample_counts(rows, samples):
+
+        def drawn(count: int) -> Tensor:
             draw = Detached(count)
             task.guide(x, draw)
-            parts.append(model.log_likelihood(x, draw.trace.latents)[:, 0].cpu())
+            return model.log_likelihood(x, draw.trace.latents)[:, 0]
+
+        for done, values in _by_samples(drawn, rows, samples):
+            parts.append(values.cpu())
             progress(done)
     log_likelihood = torch.cat(parts).double()
     predictive = torch.logsumexp(log_likelihood, 0) - math.log(samples)
@@ -114,8 +118,8 @@ def evaluate_train(task: Task, data: Data, seed: int) -> Mean:
         return evaluate_bounds(task, rows, _TRAIN_SAMPLES, seed, "train", lambda share: None).elbo
     with seeded(rows.device, seed, "evaluate", "train"), torch.no_grad():
         x = observations(task, rows)
-        parts = [run_guide(task, x, Detached(count)).f[:, 0] for _, count in _sample_counts(rows, _GLOBAL_SAMPLES)]
-    return _mean(torch.cat(parts).double().cpu())
+        drawn = _by_samples(lambda count: run_guide(task, x, Detached(count)).f[:, 0], rows, _GLOBAL_SAMPLES)
+        return _mean(torch.cat([values.cpu() for _, values in drawn]).double())
 
 
 def evaluate_objective(task: Task, data: Data, seed: int) -> Mean:
@@ -167,12 +171,17 @@ def _values(task: Task, rows: Tensor, samples: int, pairs: int) -> Tensor:
     return torch.cat([run_guide(task, x, Detached(count)).f for count in counts])
 
 
-def _sample_counts(rows: Tensor, samples: int) -> Iterator[tuple[float, int]]:
-    """Yield how many samples to evaluate all rows at, at once, until there are enough; with the share then done."""
-    size = max(1, _pairs_at_once(rows.device) // len(rows))
-    for start in range(0, samples, size):
-        count = min(size, samples - start)
-        yield (start + count) / samples, count
+def _by_samples(work: Callable[[int], Tensor], rows: Tensor, samples: int) -> Iterator[tuple[float, Tensor]]:
+    """Give what `work` returns for a count of samples at all rows, until there are enough; with the share then done."""
+    at_once, done = max(1, _pairs_at_once(rows.device) // len(rows)), 0
+    while done < samples:
+        count = min(at_once, samples - done)
+        values = in_memory(partial(work, count), count > 1)
+        if values is None:
+            at_once = count // 2
+            continue
+        done += count
+        yield done / samples, values
 
 
 def _total(values: Tensor) -> Mean:

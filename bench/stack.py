@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, final
 
 import torch
@@ -10,7 +11,6 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from bench.graphs import Captured, CudaGraph
-from bench.learning import Joint
 from bench.measure.chunk import synchronize
 from bench.optimizers import make_optimizer, set_step_sizes
 from bench.random import GlobalStream, OwnStream, seeded
@@ -58,15 +58,11 @@ class Stack:
             for name, tensor in of.items():
                 tensor.data = stacked[name][place]
         self._sizes = first.step_sizes(self._step)
-        self._resting = first.resting(self._step)
         self._optimizer = self._stacked_optimizer()
         self._linked: set[str] = set()
-        self._objective = torch.empty(0)
         self._objectives: list[Tensor] = []
-        self._take: Captured | Callable[[], None] = self._update
-        # A graph holds one step, and variational EM has two.
-        if self.device.type == "cuda" and isinstance(first.learning, Joint):
-            self._take = Captured(self._update, CudaGraph(self._streams, self.device))
+        self._graphs: dict[str | None, Captured] = {}
+        self._results: dict[str | None, tuple[Values, Tensor]] = {}
 
     @property
     def active(self) -> list[int]:
@@ -76,7 +72,7 @@ class Stack:
     @property
     def plain_reason(self) -> str | None:
         """Why the step is not captured as a CUDA graph, where it is to be."""
-        return self._take.reason if isinstance(self._take, Captured) else None
+        return next((graph.reason for graph in self._graphs.values() if graph.reason is not None), None)
 
     def run(self, until: int) -> Iterator[int]:
         """Train up to step `until`, yielding the step after each recorded row; ends early where all have diverged."""
@@ -109,29 +105,42 @@ class Stack:
         if (sizes := leader.step_sizes(self._step)) != self._sizes:
             set_step_sizes(self._optimizer, sizes)
             self._sizes = sizes
-        self._resting = leader.resting(self._step)
         if not self._whole:
             chosen = [
                 trainer.batches.choose(stream.generator(self.device))
                 for trainer, stream in zip(self.trainers, self._streams, strict=True)
             ]
             torch.stack(chosen, out=self._chosen)
-        self._take()
+        resting = leader.resting(self._step)
+        self._take(resting)
+        _, objective = self._results[resting]
+        self._objectives.append(objective.clone())
         self._step += 1
         if len(self._linked) < len(self._trained):
             self._link()
-        self._objectives.append(self._objective.clone())
 
-    def _update(self) -> None:
+    def _take(self, resting: str | None) -> None:
+        """Take one step in which one parameter group rests, or none; on a GPU by a CUDA graph of that kind of step."""
+        if self.device.type != "cuda" or self.plain_reason is not None:
+            self._update(resting)
+            return
+        if resting not in self._graphs:
+            self._graphs[resting] = Captured(partial(self._update, resting), CudaGraph(self._streams, self.device))
+        self._graphs[resting]()
+
+    def _update(self, resting: str | None) -> None:
         """Take one step in place, as a CUDA graph can hold it."""
-        gradients, self._objective, state = self._program(self._trained, self._fixed, self._batch())
+        gradients, objective, state = self._program(self._trained, self._fixed, self._batch())
         for name, value in state.items():
             if value is not self._fixed[name]:
                 self._fixed[name].copy_(value)
+        moving = {name: value for name, value in gradients.items() if _group_of(name) != resting}
         for name, parameter in self._trained.items():
             # Without a gradient a parameter rests, and so do its moments.
-            parameter.grad = None if _group_of(name) == self._resting else gradients[name]
+            parameter.grad = moving.get(name)
         self._optimizer.step()
+        # A graph writes to the tensors that it was captured with: each step has its own.
+        self._results[resting] = moving, objective
 
     def _batch(self) -> Tensor:
         """Return stored rows by seed, [S, B, ...]."""
@@ -190,8 +199,12 @@ class Stack:
 
     def _gradient_norms(self, group: str) -> list[float]:
         """Return the norm of each seed's gradient in one parameter group; NaN where it has none."""
-        gradients = [value.grad for name, value in self._trained.items() if _group_of(name) == group]
-        norms = [gradient.reshape(len(gradient), -1).norm(dim=1) for gradient in gradients if gradient is not None]
+        gradients, _ = self._results[self.trainers[self.active[0]].resting(self._step - 1)]
+        norms = [
+            gradient.reshape(len(gradient), -1).norm(dim=1)
+            for name, gradient in gradients.items()
+            if _group_of(name) == group
+        ]
         return torch.stack(norms).norm(dim=0).tolist() if norms else [math.nan] * len(self.trainers)
 
     def _check(self) -> None:

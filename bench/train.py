@@ -4,14 +4,14 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from bench.device import observations
-from bench.learning import parse_learning
+from bench.learning import Updated, parse_learning
 from bench.measure.chunk import synchronize
 from bench.optimizers import make_optimizer, set_step_sizes
 from bench.random import GlobalStream, Stream
@@ -23,6 +23,8 @@ from tasks.base import Data, Task
 
 _ROWS: Final = 200
 """A training is recorded in about this many rows."""
+
+_RESTING: Final[dict[Updated, Literal["guide", "model"] | None]] = {"guide": "model", "model": "guide", "both": None}
 
 
 class Diverged(Exception):
@@ -122,11 +124,12 @@ class Trainer:
         self.batches = Batches(data.train, settings.batch_size)
         self.device = data.train.device
         self.stream = stream or GlobalStream(self.device)
-        of_guide = parse_schedule(settings.schedule)
-        of_model = parse_schedule(settings.model_schedule) if settings.model_schedule else of_guide
-        self.schedules = {"guide": of_guide, "model": of_model}
+        schedule = parse_schedule(settings.schedule)
+        of_model = parse_schedule(settings.model_schedule) if settings.model_schedule else schedule
+        self.schedules = {"guide": schedule, "model": of_model, "estimator": schedule}
         self.learning = parse_learning(settings.learning)
-        self.optimizer = make_optimizer(_parameter_groups(task, estimator), self.step_sizes(0), settings)
+        self._groups = _parameter_groups(task, estimator)
+        self.optimizer = make_optimizer(self._groups, self.step_sizes(0), settings)
         self.objectives: list[Tensor] = []
         self.progress = Progress()
         self.rows: list[TrainingRow] = []
@@ -161,12 +164,10 @@ class Trainer:
         loss, estimate = self.loss(self.batches.next())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        # Without a gradient a parameter rests, and so do its moments.
         resting = self.resting(self.progress.step)
-        for group in self.optimizer.param_groups:
-            if group["name"] == resting:
-                # Without a gradient a parameter rests, and so do its moments.
-                for parameter in group["params"]:
-                    parameter.grad = None
+        for parameter in self._groups[resting] if resting else ():
+            parameter.grad = None
         self.optimizer.step()
         self.estimator.observe(estimate)
         self.objectives.append(estimate.objective.detach().mean())
@@ -174,13 +175,12 @@ class Trainer:
 
     def step_sizes(self, step: int) -> dict[str, float]:
         """Return the step size of each parameter group: η for φ and for the estimator's own parameters, ρ for θ."""
-        factor = {name: schedule.multiplier(step, self.settings.steps) for name, schedule in self.schedules.items()}
-        guide, model = self.settings.guide_lr * factor["guide"], self.settings.model_lr * factor["model"]
-        return {"guide": guide, "model": model, "estimator": guide}
+        base = {"guide": self.settings.guide_lr, "model": self.settings.model_lr, "estimator": self.settings.guide_lr}
+        return {name: size * self.schedules[name].multiplier(step, self.settings.steps) for name, size in base.items()}
 
-    def resting(self, step: int) -> str | None:
-        """Return the parameter group that does not move at `step`, in variational EM: `guide`, `model` or neither."""
-        return {"guide": "model", "model": "guide", "both": None}[self.learning.updated(step)]
+    def resting(self, step: int) -> Literal["guide", "model"] | None:
+        """Return the parameter group that does not move at a step, or None."""
+        return _RESTING[self.learning.updated(step)]
 
     def record(self, norm_guide: float, norm_model: float) -> None:
         """Add a row over the steps since the last one. The only place where a GPU is waited for.

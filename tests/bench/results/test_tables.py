@@ -1,6 +1,5 @@
 import json
 import math
-import time
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -139,7 +138,8 @@ def test_two_hundred_cells_are_loaded(store: Store) -> None:
         for group in ("all", "guide", "model")
         for metric in METRICS
     ]
-    training = [TrainingRow(step, *[step / 3] * 7) for step in range(50)]
+    values = dict.fromkeys([f.name for f in fields(TrainingRow) if f.type is float], 1 / 3)
+    training = [TrainingRow(step=step, **values) for step in range(50)]
     full = record(gradients=gradients, training=training)
     path = store.write(full)
     content = json.loads(path.read_text())
