@@ -10,7 +10,7 @@ from pandas.testing import assert_frame_equal
 import bench
 from bench.errors import ResultsError
 from bench.results.columns import METRICS, TABLES
-from bench.results.schema import Final, TrainingRow
+from bench.results.schema import Final
 from bench.results.store import Store
 from bench.results.tables import Results, export, load
 from tests.bench.results.samples import MEASUREMENT, RUN, cell, gradient, record
@@ -138,8 +138,7 @@ def test_two_hundred_cells_are_loaded(store: Store) -> None:
         for group in ("all", "guide", "model")
         for metric in METRICS
     ]
-    values = dict.fromkeys([f.name for f in fields(TrainingRow) if f.type is float], 1 / 3)
-    training = [TrainingRow(step=step, **values) for step in range(50)]
+    training = [replace(record().training[0], step=step) for step in range(50)]
     full = record(gradients=gradients, training=training)
     path = store.write(full)
     content = json.loads(path.read_text())
