@@ -9,15 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.errors import ResultsError
-from bench.figures.axes import draw_line, handles, is_leftmost, legend_below, ticks
+from bench.figures.axes import decades, draw_line, handles, is_leftmost, legend_below, set_scale, ticks
 from bench.figures.estimates import over_seeds
 from bench.figures.grid import grid
+from bench.figures.labels import metric_axis
 from bench.figures.page import Page
 from bench.figures.palette import look
 from bench.results.frames import distinct, grouped, series, where
 from bench.results.tables import Results
 
 STRETCHES: Final = 25
+_MARKED: Final = 5
+"""Stretches of training from marker to marker."""
 _X: Final = {"step": "training step", "seconds": "training time (s)", "evaluations": "evaluations per datapoint"}
 _QUANTILE: Final = 1.96
 
@@ -65,20 +68,31 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     for number, task in enumerate(tasks):
         of_task = where(shown, shown["panel"] == task)
         for place, x in zip(axes[number * len(_X) :], _X, strict=False):
-            for (estimator, variant), line in grouped(of_task, "estimator", "variant"):
-                draw_line(place, line, x, look(estimator, variant), markers=False)
+            lines = grouped(of_task, "estimator", "variant")
+            for order, ((estimator, variant), line) in enumerate(lines):
+                draw_line(place, line, x, look(estimator, variant), len(lines), few_markers(order))
             _scale(place, of_task, x)
             place.set_xlabel(_X[x])
             first = is_leftmost(place)
-            place.set_ylabel(f"objective\n({of_task['unit'].iloc[0]})" if first else "")
+            place.set_ylabel(metric_axis("objective", str(of_task["unit"].iloc[0])) if first else "")
             place.set_title(task if x == "step" else "", loc="left")
     legend_below(figure, handles(shown), page)
     return figure
 
 
+def few_markers(number: int) -> slice:
+    """Return which stretches of the `number`-th line have a marker: few, and not those of the next line."""
+    return slice(1 + 2 * number % _MARKED, None, _MARKED)
+
+
 def _scale(place: Axes, of_task: pd.DataFrame, x: str) -> None:
-    """Show what training converges to: where the objective starts by far below, its first fifth is cut."""
-    place.xaxis.set_major_locator(ticks(4))
+    """Show what training converges to: where the objective starts by far below, its first fifth is cut.
+
+    Where some trainings cost many times what others do, their cost is logarithmic.
+    """
+    ends = np.array([line[x].max() for _, line in grouped(of_task, "configuration")], dtype=float)
+    if x == "step" or not set_scale(place, "x", of_task.loc[of_task[x] > 0.05 * ends.min(), x], log=decades(ends)):
+        place.xaxis.set_major_locator(ticks(4))
     place.yaxis.set_major_locator(ticks(5))
     finite = where(of_task, np.isfinite(of_task["value"].astype(float)))
     later = finite.loc[finite["stretch"] > 0.2 * finite["stretch"].max(), "value"]

@@ -17,6 +17,8 @@ from bench.errors import UsageError, did_you_mean
 
 _INCH: Final = 72.27
 _GOLDEN: Final = (math.sqrt(5) - 1) / 2
+_LOWEST: Final = 1.25
+"""Inches of a row of panels with its axis labels."""
 _TIMES: Final = ("Times New Roman", "Times", "TeX Gyre Termes", "Nimbus Roman", "STIXGeneral")
 _MODERN: Final = ("CMU Serif", "Latin Modern Roman", "STIXGeneral")
 _SANS: Final = ("Roboto Condensed", "Helvetica", "Arial", "TeX Gyre Heros", "Nimbus Sans", "DejaVu Sans")
@@ -146,9 +148,13 @@ class Page:
         Raises:
             UsageError: the page is not tall enough.
         """
-        panel = height if height is not None else max(1.25, min(_GOLDEN * self.width / columns, 2.2) + 0.35)
-        total = rows * panel + legend_lines * 1.35 * self.small / _INCH
-        if total > _VENUES[self.style].text_height:
+        legend = legend_lines * 1.35 * self.small / _INCH
+        most = _VENUES[self.style].text_height
+        usual = min(_GOLDEN * self.width / columns, 2.2) + 0.35
+        # Many rows of panels are lower, to stay on the page.
+        panel = height if height is not None else max(_LOWEST, min(usual, (most - legend) / rows))
+        total = rows * panel + legend
+        if total > most:
             raise UsageError(
                 f"{rows} rows of panels do not fit on a page: "
                 f"choose some with --task, --estimator, --samples or --group, or take both --columns"
