@@ -140,6 +140,36 @@ def draw_interval(axes: Axes, frame: pd.DataFrame, x: str, look: Look, transform
     )
 
 
+def draw_arrow(axes: Axes, frame: pd.DataFrame, x: str, look: Look, transform: Transform | None = None) -> None:
+    """Draw arrows down from points at (`x`, value): they are upper bounds."""
+    for row in frame[[x, "value"]].to_numpy(float):
+        axes.annotate(
+            "",
+            xy=tuple(row),
+            xycoords=transform or axes.transData,
+            xytext=(0, -9),
+            textcoords="offset points",
+            arrowprops={
+                "arrowstyle": "<-, head_length=0.25, head_width=0.12",
+                "color": look.colour,
+                "linewidth": 0.7,
+                "shrinkA": 0,
+                "shrinkB": 0,
+            },
+        )
+
+
+def room_below(axes: Axes) -> None:
+    """Leave room for arrows below the points of a logarithmic axis."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low / (high / low) ** 0.2, high)
+
+
+def bound_handle() -> Line2D:
+    """Return what stands for arrows down in a legend."""
+    return Line2D([], [], color="0.4", marker=r"$\downarrow$", linestyle="none", markersize=7, label="upper bound")
+
+
 def _error(value: pd.Series, low: pd.Series, high: pd.Series) -> np.ndarray:
     """Return lengths below and above, [2, N]; zero where there is no interval."""
     return np.nan_to_num(np.clip([value - low, high - value], 0, None).astype(float), nan=0.0, posinf=0.0)

@@ -68,7 +68,8 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     for place, (task, metric) in zip(axes, panels, strict=True):
         panel = where(shown, (shown["panel"] == task) & (shown["metric"] == metric))
         _draw_panel(place, panel, metric, where(shown, shown["panel"] == task))
-        place.set_title(task if is_leftmost(place) else "", loc="left")
+        first = metric == next(of_metric for of_task, of_metric in panels if of_task == task)
+        place.set_title(task if first else "", loc="left")
     return figure
 
 

@@ -56,14 +56,19 @@ def task_groups(shown: pd.DataFrame) -> dict[str, list[str]]:
     return {task: sorted(distinct(rows, "group"), key=order.index) for (task,), rows in grouped(shown, "panel")}
 
 
-def task_panels(page: Page, shown: pd.DataFrame) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
-    """Return a figure with a titled panel per task and parameter group, and the rows of each."""
+def task_panels(
+    page: Page, shown: pd.DataFrame, further: Sequence[str] = ()
+) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
+    """Return a figure with a titled panel per task and parameter group, and the rows of each.
+
+    The legend has an entry per label of the rows, and `further` ones.
+    """
     groups = task_groups(shown)
     there = [(task, group) for task, its_groups in groups.items() for group in its_groups]
     sizes = {len(its_groups) for its_groups in groups.values()}
     # Tasks with different groups do not line up.
     beside = sizes.pop() if sizes not in ({1},) and len(sizes) == 1 else min(len(there), fitting(page))
-    figure, axes = grid(page, len(there), beside, distinct(shown, "label"))
+    figure, axes = grid(page, len(there), beside, [*distinct(shown, "label"), *further])
     found = []
     for place, (task, group) in zip(axes, there, strict=True):
         place.set_title(panel_title(task, group, groups[task]), loc="left")
@@ -71,17 +76,20 @@ def task_panels(page: Page, shown: pd.DataFrame) -> tuple[Figure, list[tuple[Axe
     return figure, found
 
 
-def wrap_titles(figure: Figure, page: Page) -> None:
-    """Part the titles that would run into the next one to their right, or off the page."""
-    placed = [(axes, axes.get_subplotspec()) for axes in figure.axes]
-    titled = [(axes, place) for axes, place in placed if place is not None and axes.get_title("left")]
-    for axes, place in titled:
+def wrap_texts(figure: Figure, page: Page) -> None:
+    """Part the titles and x labels that would run into what is to their right, or off the page."""
+    placed = [(axes, place) for axes in figure.axes if (place := axes.get_subplotspec()) is not None]
+    for axes, place in placed:
         columns = place.get_gridspec().ncols
+        first = place.colspan.start
         right = [
             other.colspan.start
-            for _, other in titled
-            if other.rowspan.start == place.rowspan.start and other.colspan.start > place.colspan.start
+            for others, other in placed
+            if other.rowspan.start == place.rowspan.start and other.colspan.start > first and others.get_title("left")
         ]
-        room = (min(right, default=columns) - place.colspan.start) / columns
-        # Titles are a little larger than small text, and begin right of the tick labels.
-        axes.set_title(wrapped(axes.get_title("left"), int(0.85 * room * page.characters) - 4), loc="left")
+        # They are a little larger than small text.
+        panel = int(0.75 * page.characters / columns)
+        axes.set_xlabel(wrapped(axes.get_xlabel(), panel))
+        # Beside the panel are its tick labels.
+        room = (min(right, default=columns) - first) * panel - 4
+        axes.set_title(wrapped(axes.get_title("left"), room), loc="left")

@@ -44,10 +44,11 @@ def panel_title(task: str, group: str, groups: Sequence[str]) -> str:
     return f"{task}: {group_name(group)}" if group == groups[0] else group_name(group)
 
 
-def wrapped(title: str, width: int) -> str:
-    """Return a title in lines of at most this many characters; what cannot be parted may be longer."""
+def wrapped(text: str, width: int) -> str:
+    """Return a text in lines of at most this many characters; what cannot be parted may be longer."""
     # textwrap parts at usual spaces only.
-    lines = wrap(title.replace(" = ", "\xa0=\xa0"), width, break_long_words=False, break_on_hyphens=False)
+    lines = text.replace(" = ", "\xa0=\xa0").split("\n")
+    lines = [part for line in lines for part in wrap(line, width, break_long_words=False, break_on_hyphens=False)]
     return "\n".join(lines).replace("\xa0", " ")
 
 

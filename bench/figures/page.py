@@ -82,7 +82,8 @@ class Page:
     @property
     def characters(self) -> int:
         """Return how many small characters fit on a line."""
-        return int(self.width * _INCH / (0.44 * self.small))
+        wide = 0.6 if _VENUES[self.style].fonts is _SANS else 0.44
+        return int(self.width * _INCH / (wide * self.small))
 
     @property
     def _size(self) -> dict[str, Any]:

@@ -1,18 +1,28 @@
 """`scaling`: bias, variance and SNR against the samples K, with fitted slopes."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from bench.errors import UsageError
-from bench.figures.axes import beside, draw_interval, handle, handles, legend_below, say_nothing, set_scale
+from bench.figures.axes import (
+    beside,
+    bound_handle,
+    draw_arrow,
+    draw_interval,
+    handle,
+    handles,
+    legend_below,
+    room_below,
+    say_nothing,
+    set_scale,
+)
 from bench.figures.estimates import last_moments, shown_groups
 from bench.figures.grid import fitting, grid, task_groups
 from bench.figures.labels import metric_axis, panel_title
@@ -22,7 +32,6 @@ from bench.figures.slopes import Slope, fit
 from bench.results.frames import distinct, grouped, records, where
 from bench.results.tables import Results
 
-_BOUND: Final[dict[str, Any]] = {"marker": "v", "linestyle": "none", "markerfacecolor": "white", "markersize": 3}
 _HEIGHT: Final = 1.45
 _METRICS: Final = ("bias_evidence", "bias", "variance", "snr")
 
@@ -80,7 +89,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         place.set_title(panel_title(task, group, groups[task]) if first else "", loc="left")
     entries = handles(shown.sort_values("variant", kind="stable"))
     if np.any((shown["ci_low"] <= 0) & (shown["ci_high"] > 0)):
-        entries.append(Line2D([], [], **_BOUND, color="0.4", label="upper bound"))
+        entries.append(bound_handle())
     legend_below(figure, entries, page)
     return figure
 
@@ -98,11 +107,13 @@ def _draw_panel(place: Axes, panel: pd.DataFrame, page: Page) -> None:
     if known.empty:
         say_nothing(place, "nothing positive")
         return
-    # What is not told apart from zero stands at the upper end of its interval, hollow.
+    # What is not told apart from zero stands at the upper end of its interval.
     seen = known["ci_low"] > 0
     known = known.assign(value=known["value"].where(seen, known["ci_high"]))
     set_scale(place, "x", known["samples"], log=True)
     set_scale(place, "y", known["value"], log=True)
+    if not np.all(seen):
+        room_below(place)
     ticks = np.unique(known["samples"])
     place.set_xticks(ticks if len(ticks) <= 6 else ticks[:: -(-len(ticks) // 6)])
     place.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -112,9 +123,9 @@ def _draw_panel(place: Axes, panel: pd.DataFrame, page: Page) -> None:
     transforms = beside(place, [line for _, line in lines], "samples")
     for ((estimator, variant), line), transform in zip(lines, transforms, strict=True):
         style = look(estimator, variant)._replace(size=3.5)
-        draw_interval(place, where(line, seen.loc[line.index]), "samples", style, transform)
-        bounds = where(line, ~seen.loc[line.index])
-        place.plot(bounds["samples"], bounds["value"], color=style.colour, transform=transform, **_BOUND)
+        line = line.assign(ci_low=line["ci_low"].where(seen.loc[line.index], line["value"]))
+        draw_interval(place, line, "samples", style, transform)
+        draw_arrow(place, where(line, ~seen.loc[line.index]), "samples", style, transform)
         slope = line.iloc[0]
         if np.isfinite(slope["slope"]):
             ends = np.array([line["samples"].min(), line["samples"].max()], dtype=float)

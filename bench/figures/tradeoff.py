@@ -1,21 +1,32 @@
 """`tradeoff`: squared bias against variance, with lines of equal mean squared error."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.transforms import Transform
 
-from bench.figures.axes import beside, draw_interval, ends, handles, is_leftmost, legend_below, say_nothing, set_scale
+from bench.figures.axes import (
+    beside,
+    bound_handle,
+    draw_arrow,
+    draw_interval,
+    ends,
+    handles,
+    is_leftmost,
+    legend_below,
+    room_below,
+    say_nothing,
+    set_scale,
+)
 from bench.figures.estimates import last_moments, require_rows, shown_groups, squared, wide
 from bench.figures.grid import task_panels
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
-from bench.figures.palette import Look, look
+from bench.figures.palette import look
 from bench.results.frames import records, where
 from bench.results.tables import Results
 
@@ -41,7 +52,7 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return a panel per task and group, a point per configuration; arrows point down from upper bounds."""
-    figure, panels = task_panels(page, shown)
+    figure, panels = task_panels(page, shown, further=["equal MSE", "upper bound"])
     for place, panel in panels:
         known = where(panel, (panel["variance"] > 0) & (panel["ci_high"] > 0) & np.isfinite(panel["ci_high"]))
         if known.empty:
@@ -51,8 +62,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         set_scale(place, "x", ends(known, "variance", "variance_low", "variance_high"), log=True)
         set_scale(place, "y", pd.concat([known["value"].where(seen), known["ci_high"]]), log=True)
         if not np.all(seen):
-            low, high = place.get_ylim()
-            place.set_ylim(low / (high / low) ** 0.25, high)
+            room_below(place)
         _draw_equal_mse(place)
         # A bias that was not seen stands at its upper bound.
         known = known.assign(value=known["value"].where(seen, known["ci_high"]))
@@ -63,23 +73,13 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
             style = look(row.estimator, row.variant)
             draw_interval(place, point, "variance", style, transform)
             if not resolved:
-                _draw_arrow(place, row, style, transform)
+                draw_arrow(place, point, "variance", style, transform)
         place.set_xlabel(metric_axis("variance", space=" "))
         place.set_ylabel(metric_axis("squared bias", _UNIT) if is_leftmost(place) else "")
     equal = Line2D([], [], color="0.75", linewidth=0.5, label="equal MSE")
-    legend_below(figure, [*handles(shown, line=False), equal], page)
+    bound = [bound_handle()] if np.any(shown["ci_low"] <= 0) else []
+    legend_below(figure, [*handles(shown, line=False), equal, *bound], page)
     return figure
-
-
-def _draw_arrow(place: Axes, point: Any, style: Look, transform: Transform) -> None:
-    place.annotate(
-        "",
-        xy=(point.variance, point.value),
-        xycoords=transform,
-        xytext=(0, -12),
-        textcoords="offset points",
-        arrowprops={"arrowstyle": "<-", "color": style.colour, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0},
-    )
 
 
 def _draw_equal_mse(place: Axes) -> None:
