@@ -16,7 +16,7 @@ from matplotlib.transforms import ScaledTranslation, Transform
 
 from bench.figures.page import Page
 from bench.figures.palette import Look, look
-from bench.results.frames import records, series, where
+from bench.results.frames import grouped, series, where
 
 _ALL: Final = slice(None)
 _HIDDEN: Final = 1.5
@@ -272,10 +272,14 @@ def legend_below(figure: Figure, handles: Sequence[Artist], page: Page) -> None:
         figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
 
 
-def handles(shown: pd.DataFrame, line: bool = True) -> list[Line2D]:
-    """Return a legend's entries: one per label of the rows, in their order."""
-    labels = shown.drop_duplicates("label")
-    return [handle(look(row.estimator, row.variant), row.label, line) for row in records(labels)]
+def handles(shown: pd.DataFrame, line: bool = True, value: str = "value") -> list[Line2D]:
+    """Return a legend's entries: one per label of the rows, in their order, with why a label has nothing to show."""
+    entries = []
+    for (label,), rows in grouped(shown, "label"):
+        values = rows[value].to_numpy(float)
+        why = "" if np.any(np.isfinite(values) & (values != 0)) else " (0)" if np.any(values == 0) else " (not finite)"
+        entries.append(handle(look(rows["estimator"].iloc[0], rows["variant"].iloc[0]), f"{label}{why}", line))
+    return entries
 
 
 def is_leftmost(axes: Axes) -> bool:
@@ -291,4 +295,5 @@ def ticks(number: int, integer: bool = False) -> MaxNLocator:
 
 def say_nothing(axes: Axes, text: str) -> None:
     """Write into a panel why it is empty."""
+    axes.set(xticks=[], yticks=[])
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="0.4", fontsize="small")

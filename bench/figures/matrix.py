@@ -63,7 +63,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     tasks = distinct(shown, column)
     longest = max(map(len, tasks))
     slanted = (longest + 2) * len(tasks) > 0.9 * page.characters - max(map(len, labels)) - 12
-    height = 0.55 + page.small / 72 * (1.7 * len(labels) + 0.42 * longest * slanted)
+    height = max(1.2, 0.55 + page.small / 72 * (1.7 * len(labels) + 0.42 * longest * slanted))
     figure = page.figure(len(groups), 1, height=height)
     axes = np.atleast_1d(figure.subplots(len(groups), 1))
     for place, group in zip(axes, groups, strict=True):
@@ -73,6 +73,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         _draw_map(place, table.reindex(index=labels, columns=tasks).astype(float), best)
         turned = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if slanted else {"rotation": 0}
         place.set_xticks(place.get_xticks(), tasks, **turned)
+        place.tick_params(axis="y", rotation=0)
         title = [group_name(group), *([f"K = {shown['samples'].iloc[0]}"] if shared else [])]
         place.set_title(", ".join(title), loc="left")
     return figure
@@ -80,14 +81,17 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
 
 def _draw_map(place: Axes, table: pd.DataFrame, best: set[tuple[str, str]]) -> None:
     """Draw a table of labels × tasks; those of `best` are bold."""
-    worst = float(np.nanmax(table.to_numpy())) if table.notna().to_numpy().any() else 1.0
+    most = float(np.nanmax([10.0, *np.ravel(table)]))
     sns.heatmap(
         table,
         ax=place,
-        norm=LogNorm(1, max(worst, 10.0)),
+        norm=LogNorm(1, most),
+        # Ignored beside a norm, but seaborn would look for them.
+        vmin=1,
+        vmax=most,
         cmap=sns.light_palette("#004488", as_cmap=True),
         linewidths=0.5,
-        cbar_kws={"label": "variance × time, relative to the best", "pad": 0.02, "aspect": 25},
+        cbar_kws={"label": "variance × time,\nrelative to the best", "pad": 0.02, "aspect": 25},
     )
     mesh = place.collections[0]
     mesh.colorbar.ax.yaxis.set_major_locator(LogLocator(numticks=6))  # pyright: ignore[reportOptionalMemberAccess]

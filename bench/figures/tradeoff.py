@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from scipy.special import expit
 
 from bench.figures.axes import (
     beside,
@@ -78,7 +79,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         place.set_ylabel(metric_axis("squared bias", _UNIT) if is_leftmost(place) else "")
     equal = Line2D([], [], color="0.75", linewidth=0.5, label="equal MSE")
     bound = [bound_handle()] if np.any(shown["ci_low"] <= 0) else []
-    legend_below(figure, [*handles(shown, line=False), equal, *bound], page)
+    legend_below(figure, [*handles(shown, line=False, value="variance"), equal, *bound], page)
     return figure
 
 
@@ -89,7 +90,7 @@ def _draw_equal_mse(place: Axes) -> None:
     lowest = np.log10(max(limits[0][0], limits[1][0]))
     every = max(1, int(np.ceil((highest - lowest) / 6)))
     leading = (1, 2, 5) if highest - lowest < 2 else (1,)
-    share = np.concatenate([np.geomspace(1e-9, 0.5, 100), 1 - np.geomspace(0.5, 1e-9, 100)[1:]])
+    share = expit(np.concatenate([np.linspace(-20, -4, 17), np.linspace(-3.9, 3.9, 79), np.linspace(4, 20, 17)]))
     for exponent in range(int(np.floor(lowest)), int(np.ceil(highest)) + 1, every):
         for mse in np.multiply(leading, 10.0**exponent):
             place.plot(mse * share, mse * (1 - share), color="0.75", linewidth=0.5, zorder=0.5, label="_equal MSE")

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.figures.axes import beside, draw_line, handles, is_leftmost, legend_below, step_scale, y_scale
+from bench.figures.axes import beside, draw_line, handles, is_leftmost, legend_below, say_nothing, step_scale, y_scale
 from bench.figures.estimates import moments, shown_groups
 from bench.figures.grid import task_panels
 from bench.figures.labels import metric_axis
@@ -30,6 +31,8 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     for place, panel in panels:
         step_scale(place, series(panel, "step"))
         y_scale(place, panel)
+        if not np.any(np.isfinite(panel["value"].to_numpy(float))):
+            say_nothing(place, "not finite")
         lines = grouped(panel, "estimator", "variant")
         transforms = beside(place, [line for _, line in lines], "step")
         for ((estimator, variant), line), transform in zip(lines, transforms, strict=True):
