@@ -6,7 +6,6 @@ from typing import Any, Final, Literal, cast
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -44,10 +43,10 @@ def beside(axes: Axes, lines: Sequence[pd.DataFrame], x: str) -> list[Transform]
     figure = axes.get_figure(root=True)
     assert figure is not None
     # Artists with a transform of their own do not move the limits.
-    for line in lines:
-        for ends in ((x, "value"), (x, "ci_low"), (x, "ci_high"), (f"{x}_low", "value"), (f"{x}_high", "value")):
-            points = line.reindex(columns=list(ends)).to_numpy(float)
-            axes.update_datalim(points[np.isfinite(points).all(axis=1)])
+    together = pd.concat(lines)
+    for corner in ((x, "value"), (x, "ci_low"), (x, "ci_high"), (f"{x}_low", "value"), (f"{x}_high", "value")):
+        points = together.reindex(columns=list(corner)).to_numpy(float)
+        axes.update_datalim(points[np.isfinite(points).all(axis=1)])
     axes.autoscale_view()
     near = _HIDDEN * figure.dpi / 72
     shown: list[tuple[np.ndarray, int]] = []
@@ -95,16 +94,12 @@ def draw_line(
         "markerfacecolor": look.face,
         "markeredgecolor": look.colour,
     }
-    sns.lineplot(
-        data=finite,
-        x=x,
-        y="value",
-        ax=axes,
-        errorbar=None,
-        estimator=None,
+    # Not seaborn's lineplot: it takes ten times as long, and a line at a time leaves it nothing to do.
+    axes.plot(
+        finite[x],
+        finite["value"],
         color=look.colour,
         linestyle=look.line,
-        legend=False,
         **(markers if transform is None else {}),
     )
     if transform is not None:

@@ -157,8 +157,8 @@ class Page:
         total = rows * panel + legend
         if total > most:
             raise UsageError(
-                f"{rows} rows of panels do not fit on a page: "
-                f"choose some with --task, --estimator, --samples or --group, or take both --columns"
+                "so many panels or lines do not fit on a page: "
+                "choose some with --task, --estimator, --samples or --group, or take both --columns"
             )
         figure = Figure(figsize=(self.width, total), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.04)  # pyright: ignore
