@@ -57,8 +57,11 @@ def draw(kind: str, shown: "pd.DataFrame", page: "Page") -> "Figure":
     Raises:
         UsageError: there is no such kind, or the figure would not fit on the page.
     """
+    from bench.figures.grid import wrap_texts
+
     with page.settings():
         drawn: Figure = _module(kind).draw(shown, page)
+        wrap_texts(drawn, page)
         for axes in drawn.axes:
             # A name with its unit below is one label; STIX would set its lines apart.
             axes.xaxis.label.set_linespacing(1.0)

@@ -6,16 +6,24 @@ from typing import Any, Final, Literal, cast
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.transforms import ScaledTranslation, Transform
 
 from bench.figures.page import Page
 from bench.figures.palette import Look, look
-from bench.results.frames import records, series, where
+from bench.results.frames import grouped, series, where
 
+_ALL: Final = slice(None)
+_HIDDEN: Final = 1.5
+"""Points of print between markers, up to which one hides the other."""
+_BESIDE: Final = 2.5
+"""Points of print between markers that are drawn beside each other."""
+_WIDEST: Final = 16.0
+"""Points of print that they take together."""
 _DECADES: Final = 1.3
 """Powers of ten between the least and the largest value from which on an axis is logarithmic."""
 
@@ -26,34 +34,86 @@ def decades(values: Iterable[float]) -> bool:
     return bool(finite) and min(finite) > 0 and math.log10(max(finite) / min(finite)) > _DECADES
 
 
-def draw_line(axes: Axes, frame: pd.DataFrame, x: str, look: Look, markers: bool = True) -> None:
-    """Draw `value` against a column, in its order, and the interval as a band, or as a bar where there is one point."""
+def beside(axes: Axes, lines: Sequence[pd.DataFrame], x: str) -> list[Transform]:
+    """Return where to draw each line's points (`x`, value), so that none hides another's.
+
+    What would cover half of an earlier line's points is drawn a little beside its place; its data stay what they are.
+    Scales and fixed limits of the axes come before.
+    """
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    # Artists with a transform of their own do not move the limits.
+    together = pd.concat(lines)
+    for corner in ((x, "value"), (x, "ci_low"), (x, "ci_high"), (f"{x}_low", "value"), (f"{x}_high", "value")):
+        points = together.reindex(columns=list(corner)).to_numpy(float)
+        axes.update_datalim(points[np.isfinite(points).all(axis=1)])
+    axes.autoscale_view()
+    near = _HIDDEN * figure.dpi / 72
+    shown: list[tuple[np.ndarray, int]] = []
+    for line in lines:
+        points = axes.transData.transform(line[[x, "value"]].to_numpy(float))
+        taken = {
+            place
+            for others, place in shown
+            if np.mean(np.all(np.abs(points[:, None] - others[None]) < near, axis=2).any(axis=1)) >= 0.5
+        }
+        shown.append((points, min(set(range(len(taken) + 1)) - taken)))
+    # In place, to the right, to the left, further to the right, ...
+    places = [place for _, place in shown]
+    apart = min(_BESIDE, _WIDEST / max(1, *places))
+    shifts = [apart * ((place + 1) // 2) * (1 if place % 2 else -1) for place in places]
+    return [axes.transData + ScaledTranslation(shift / 72, 0, figure.dpi_scale_trans) for shift in shifts]
+
+
+def draw_line(
+    axes: Axes,
+    frame: pd.DataFrame,
+    x: str,
+    look: Look,
+    among: int = 1,
+    marked: slice = _ALL,
+    transform: Transform | None = None,
+) -> None:
+    """Draw `value` against a column, in its order, and the interval as a band, or as a bar where there is one point.
+
+    Args:
+        axes: where to.
+        frame: of one line: the column, value, ci_low, ci_high.
+        x: the column.
+        look: of the line.
+        among: lines in the panel; where they are many, bands are fainter.
+        marked: the points that have a marker.
+        transform: where to draw the markers, see `beside`.
+    """
     finite = where(frame, np.isfinite(frame["value"].to_numpy(float)))
     if finite.empty:
         return
-    sns.lineplot(
-        data=finite,
-        x=x,
-        y="value",
-        ax=axes,
-        errorbar=None,
-        estimator=None,
+    markers: dict[str, Any] = {
+        "marker": look.marker,
+        "markevery": marked if len(finite) > 1 else None,
+        "markerfacecolor": look.face,
+        "markeredgecolor": look.colour,
+    }
+    # Not seaborn's lineplot: it takes ten times as long, and a line at a time leaves it nothing to do.
+    axes.plot(
+        finite[x],
+        finite["value"],
         color=look.colour,
         linestyle=look.line,
-        marker=look.marker if markers or len(finite) == 1 else "",
-        markerfacecolor=look.face,
-        markeredgecolor=look.colour,
-        legend=False,
+        **(markers if transform is None else {}),
     )
+    if transform is not None:
+        axes.plot(finite[x], finite["value"], color=look.colour, linestyle="none", transform=transform, **markers)
     low, high = finite["ci_low"].to_numpy(float), finite["ci_high"].to_numpy(float)
     known = np.isfinite(low) & np.isfinite(high)
     if known.sum() > 1:
-        axes.fill_between(finite[x], low, high, where=known.tolist(), color=look.colour, alpha=0.18, linewidth=0)
+        alpha = min(0.15, 0.7 / among)
+        axes.fill_between(finite[x], low, high, where=known.tolist(), color=look.colour, alpha=alpha, linewidth=0)
     elif known.any():
-        draw_interval(axes, where(finite, known), x, look)
+        draw_interval(axes, where(finite, known), x, look, transform)
 
 
-def draw_interval(axes: Axes, frame: pd.DataFrame, x: str, look: Look) -> None:
+def draw_interval(axes: Axes, frame: pd.DataFrame, x: str, look: Look, transform: Transform | None = None) -> None:
     """Draw points at (`x`, value) with their intervals, and `x`'s own where there are `x_low` and `x_high`."""
     y_error = _error(series(frame, "value"), series(frame, "ci_low"), series(frame, "ci_high"))
     x_error = (
@@ -71,7 +131,38 @@ def draw_interval(axes: Axes, frame: pd.DataFrame, x: str, look: Look) -> None:
         elinewidth=0.7,
         capsize=0,
         linestyle="none",
+        transform=transform or axes.transData,
     )
+
+
+def draw_arrow(axes: Axes, frame: pd.DataFrame, x: str, look: Look, transform: Transform | None = None) -> None:
+    """Draw arrows down from points at (`x`, value): they are upper bounds."""
+    for row in frame[[x, "value"]].to_numpy(float):
+        axes.annotate(
+            "",
+            xy=tuple(row),
+            xycoords=transform or axes.transData,
+            xytext=(0, -9),
+            textcoords="offset points",
+            arrowprops={
+                "arrowstyle": "<-, head_length=0.25, head_width=0.12",
+                "color": look.colour,
+                "linewidth": 0.7,
+                "shrinkA": 0,
+                "shrinkB": 0,
+            },
+        )
+
+
+def room_below(axes: Axes) -> None:
+    """Leave room for arrows below the points of a logarithmic axis."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low / (high / low) ** 0.2, high)
+
+
+def bound_handle() -> Line2D:
+    """Return what stands for arrows down in a legend."""
+    return Line2D([], [], color="0.4", marker=r"$\downarrow$", linestyle="none", markersize=7, label="upper bound")
 
 
 def _error(value: pd.Series, low: pd.Series, high: pd.Series) -> np.ndarray:
@@ -105,9 +196,14 @@ def set_scale(axes: Axes, which: Literal["x", "y"], values: Iterable[float], log
 
 
 def y_scale(axes: Axes, frame: pd.DataFrame, log: bool | None = None) -> None:
-    """Scale an axis for values with intervals; arms that are ten times as long as the value leave by the edge."""
-    low, high, value = (series(frame, name) for name in ("ci_low", "ci_high", "value"))
-    set_scale(axes, "y", pd.concat([value, low.where(low > value / 10), high.where(high < value * 10)]), log)
+    """Scale an axis for values with intervals."""
+    set_scale(axes, "y", ends(frame, "value", "ci_low", "ci_high"), log)
+
+
+def ends(frame: pd.DataFrame, value: str, low: str, high: str) -> pd.Series:
+    """Return values and the ends of their intervals, but for arms that are ten times as long as the value."""
+    middle, below, above = (series(frame, name) for name in (value, low, high))
+    return pd.concat([middle, below.where(below > middle / 10), above.where(above < middle * 10)])
 
 
 def seconds_scale(axes: Axes, seconds: pd.Series) -> str:
@@ -123,13 +219,22 @@ def step_scale(axes: Axes, steps: pd.Series) -> None:
     values = np.unique(steps.to_numpy(float))
     positive = values[values > 0]
     if len(values) < 3 or not decades(positive):
-        axes.xaxis.set_major_locator(ticks(5, integer=True))
+        integer_scale(axes, steps)
         return
     axes.set_xscale("symlog", linthresh=positive.min(), linscale=0.6)
-    axes.set_xlim(-0.12 * positive.min(), positive.max() * 1.2)
+    axes.set_xlim(-0.12 * positive.min(), positive.max() * 1.3)
     powers = 10.0 ** np.arange(math.ceil(math.log10(positive.min())), math.floor(math.log10(positive.max())) + 1)
     axes.set_xticks([*([0.0] if values[0] == 0 else []), *powers])
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def integer_scale(axes: Axes, numbers: pd.Series) -> None:
+    """Mark round integers on the x axis, or the only one that there is."""
+    values = np.unique(numbers.dropna().to_numpy(float))
+    if len(values) == 1:
+        axes.set(xticks=values, xlim=(values[0] - 1, values[0] + 1))
+    else:
+        axes.xaxis.set_major_locator(ticks(5, integer=True))
 
 
 def handle(look: Look, label: str, line: bool = True) -> Line2D:
@@ -155,17 +260,21 @@ def legend_grid(labels: Sequence[str], page: Page) -> tuple[int, int]:
     return math.ceil(len(labels) / max(lines, 1)), lines
 
 
-def legend_below(figure: Figure, handles: Sequence[Line2D], page: Page) -> None:
+def legend_below(figure: Figure, handles: Sequence[Artist], page: Page) -> None:
     """Put one legend for all panels below them, where it covers nothing."""
     if handles:
         columns, _ = legend_grid([str(entry.get_label()) for entry in handles], page)
         figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
 
 
-def handles(shown: pd.DataFrame, line: bool = True) -> list[Line2D]:
-    """Return a legend's entries: one per label of the rows, in their order."""
-    labels = shown.drop_duplicates("label")
-    return [handle(look(row.estimator, row.variant), row.label, line) for row in records(labels)]
+def handles(shown: pd.DataFrame, line: bool = True, value: str = "value") -> list[Line2D]:
+    """Return a legend's entries: one per label of the rows, in their order, with why a label has nothing to show."""
+    entries = []
+    for (label,), rows in grouped(shown, "label"):
+        values = rows[value].to_numpy(float)
+        why = "" if np.any(np.isfinite(values) & (values != 0)) else " (0)" if np.any(values == 0) else " (not finite)"
+        entries.append(handle(look(rows["estimator"].iloc[0], rows["variant"].iloc[0]), f"{label}{why}", line))
+    return entries
 
 
 def is_leftmost(axes: Axes) -> bool:
@@ -181,4 +290,5 @@ def ticks(number: int, integer: bool = False) -> MaxNLocator:
 
 def say_nothing(axes: Axes, text: str) -> None:
     """Write into a panel why it is empty."""
+    axes.set(xticks=[], yticks=[])
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="0.4", fontsize="small")

@@ -9,15 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.errors import ResultsError
-from bench.figures.axes import draw_line, handles, is_leftmost, legend_below, ticks
+from bench.figures.axes import decades, draw_line, handles, is_leftmost, legend_below, say_nothing, set_scale, ticks
 from bench.figures.estimates import over_seeds
 from bench.figures.grid import grid
+from bench.figures.labels import metric_axis
 from bench.figures.page import Page
 from bench.figures.palette import look
 from bench.results.frames import distinct, grouped, series, where
+from bench.results.pivot import evaluations_per_gradient
 from bench.results.tables import Results
 
 STRETCHES: Final = 25
+_MARKED: Final = 5
+"""Stretches of training from marker to marker."""
 _X: Final = {"step": "training step", "seconds": "training time (s)", "evaluations": "evaluations per datapoint"}
 _QUANTILE: Final = 1.96
 
@@ -52,10 +56,14 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     ends = mean.groupby(["configuration", "stretch"], as_index=False).agg(
         step=("step", "max"), seconds=("seconds", "mean")
     )
-    once = results.final.drop_duplicates("configuration").filter(["configuration", "unit"])
-    found = found.merge(ends, on=["configuration", "stretch"]).merge(once, on="configuration")
-    cost = {key: np.mean(of["evaluations"]) for (key,), of in grouped(results.final, "configuration")}
-    return found.assign(evaluations=series(found, "configuration").map(cost) * found["step"])
+    found = found.merge(ends, on=["configuration", "stretch"])
+    # Who diverged has no unit, but the task has.
+    units = {key: str(of["unit"].iloc[0]) for (key,), of in grouped(results.final.dropna(subset=["unit"]), "task")}
+    cost = evaluations_per_gradient(results)
+    return found.assign(
+        unit=[units.get(task, "1") for task in found["task"]],
+        evaluations=series(found, "configuration").map(cost) * found["step"],
+    )
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
@@ -65,23 +73,41 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     for number, task in enumerate(tasks):
         of_task = where(shown, shown["panel"] == task)
         for place, x in zip(axes[number * len(_X) :], _X, strict=False):
-            for (estimator, variant), line in grouped(of_task, "estimator", "variant"):
-                draw_line(place, line, x, look(estimator, variant), markers=False)
-            _scale(place, of_task, x)
+            _draw_panel(place, of_task, x)
             place.set_xlabel(_X[x])
             first = is_leftmost(place)
-            place.set_ylabel(f"objective\n({of_task['unit'].iloc[0]})" if first else "")
+            place.set_ylabel(metric_axis("objective", str(of_task["unit"].iloc[0])) if first else "")
             place.set_title(task if x == "step" else "", loc="left")
     legend_below(figure, handles(shown), page)
     return figure
 
 
-def _scale(place: Axes, of_task: pd.DataFrame, x: str) -> None:
-    """Show what training converges to: where the objective starts by far below, its first fifth is cut."""
-    place.xaxis.set_major_locator(ticks(4))
+def _draw_panel(place: Axes, of_task: pd.DataFrame, x: str) -> None:
+    known = where(of_task, np.isfinite(of_task["value"].to_numpy(float)) & of_task[x].notna())
+    if known.empty:
+        say_nothing(place, "not finite" if of_task[x].notna().to_numpy().any() else f"{x} unknown")
+        return
+    lines = grouped(known, "estimator", "variant")
+    for order, ((estimator, variant), line) in enumerate(lines):
+        draw_line(place, line, x, look(estimator, variant), len(lines), few_markers(order))
+    _scale(place, known, x)
+
+
+def few_markers(number: int) -> slice:
+    """Return which stretches of the `number`-th line have a marker: few, and not those of the next line."""
+    return slice(1 + 2 * number % _MARKED, None, _MARKED)
+
+
+def _scale(place: Axes, known: pd.DataFrame, x: str) -> None:
+    """Show what training converges to: where the objective starts by far below, its first fifth is cut.
+
+    Where some trainings cost many times what others do, their cost is logarithmic.
+    """
+    ends = np.array([line[x].max() for _, line in grouped(known, "configuration")], dtype=float)
+    if x == "step" or not set_scale(place, "x", known.loc[known[x] > 0.05 * ends.min(), x], log=decades(ends)):
+        place.xaxis.set_major_locator(ticks(4))
     place.yaxis.set_major_locator(ticks(5))
-    finite = where(of_task, np.isfinite(of_task["value"].astype(float)))
-    later = finite.loc[finite["stretch"] > 0.2 * finite["stretch"].max(), "value"]
+    later = known.loc[known["stretch"] > 0.2 * known["stretch"].max(), "value"]
     if len(later) > 1 and later.max() > later.min():
         margin = 0.08 * (later.max() - later.min())
         place.set_ylim(later.min() - margin, later.max() + margin)

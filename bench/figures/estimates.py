@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import ResultsError
-from bench.results.frames import grouped, where
+from bench.results.frames import where
 from bench.results.naming import configurations
-from bench.results.summary import mean_over_seeds
+from bench.results.summary import half_width
 from bench.results.tables import Results
 
 GROUPS: Final = ("guide", "model")
@@ -90,11 +90,10 @@ def over_seeds(
     if frame.empty:
         return pd.DataFrame(columns=[*names.columns, *by, "value", "ci_low", "ci_high", "seeds"])
     keys = ["configuration", *by]
-    rows = [
-        (*key, *_combined(of_key[[value, low, high]].to_numpy(float)), len(of_key))
-        for key, of_key in grouped(frame, *keys)
-    ]
-    found = pd.DataFrame(rows, columns=[*keys, "value", "ci_low", "ci_high", "seeds"])
+    groups = frame.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
+    found = frame.iloc[np.unique(groups, return_index=True)[1]][keys].reset_index(drop=True)
+    estimates = _combined(groups, frame[[value, low, high]].to_numpy(float))
+    found = found.assign(**dict(zip(["value", "ci_low", "ci_high", "seeds"], estimates, strict=True)))
     order = {configuration: number for number, configuration in enumerate(names["configuration"])}
     found = found.sort_values(["configuration", *by], key=lambda column: _ordered(column, order), kind="stable")
     return names.merge(found, on="configuration", how="right")
@@ -104,15 +103,24 @@ def _ordered(column: pd.Series, order: dict[str, int]) -> pd.Series:
     return column.map(order) if column.name == "configuration" else column
 
 
-def _combined(estimates: np.ndarray) -> tuple[float, float, float]:
-    """Return estimates [S, 3] of a value and its interval's ends as one."""
-    if len(estimates) == 1:
-        return tuple(estimates[0])
-    value, low, high = mean_over_seeds(list(estimates[:, 0]))
-    if value == 0 and low == high:
+def _combined(groups: np.ndarray, estimates: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return value, ends of the interval and number of estimates of each group.
+
+    Args:
+        groups: which group an estimate belongs to, [N], from 0 without gaps.
+        estimates: values and the ends of their intervals, [N, 3].
+    """
+    seeds = np.bincount(groups)
+    with np.errstate(invalid="ignore"):  # a diverged seed's infinity makes the interval NaN
+        value, low, high = (np.bincount(groups, weights=column) / seeds for column in estimates.T)
+        squares = np.bincount(groups, weights=(estimates[:, 0] - value[groups]) ** 2)
+        several = seeds > 1
+        half = half_width(np.sqrt(squares[several] / (seeds[several] - 1)), seeds[several])
         # Estimates that are cut at zero may agree on it without knowing it: they keep their own upper ends.
-        high = float(np.mean(estimates[:, 2]))
-    return value, low, high
+        agreed = (value[several] == 0) & (half == 0)
+        low[several] = value[several] - half
+        high[several] = np.where(agreed, high[several], value[several] + half)
+    return value, low, high, seeds
 
 
 def squared(estimates: pd.DataFrame, metric: str, name: str) -> pd.DataFrame:

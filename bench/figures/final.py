@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.errors import ResultsError
-from bench.figures.axes import is_leftmost, say_nothing, ticks
+from bench.figures.axes import is_leftmost, ticks
 from bench.figures.estimates import over_seeds
 from bench.figures.grid import grid
 from bench.figures.labels import metric_axis
@@ -68,14 +68,17 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     for place, (task, metric) in zip(axes, panels, strict=True):
         panel = where(shown, (shown["panel"] == task) & (shown["metric"] == metric))
         _draw_panel(place, panel, metric, where(shown, shown["panel"] == task))
-        place.set_title(task if is_leftmost(place) else "", loc="left")
+        first = metric == next(of_metric for of_task, of_metric in panels if of_task == task)
+        place.set_title(task if first else "", loc="left")
     return figure
 
 
 def _draw_panel(place: Axes, panel: pd.DataFrame, metric: str, of_task: pd.DataFrame) -> None:
     lines = of_task.drop_duplicates("label").reset_index(drop=True)
     position = dict(zip(lines["label"], lines.index, strict=True))
-    means = where(panel, panel["seed"].isna() & np.isfinite(panel["value"].astype(float)))
+    ends = where(panel, panel["seed"].isna())
+    known = np.isfinite(ends["value"].astype(float))
+    means = where(ends, known)
     seeds = where(panel, panel["seed"].notna() & (panel["cells"] > 1) & np.isfinite(panel["value"].astype(float)))
     if not seeds.empty:
         sns.scatterplot(
@@ -99,8 +102,17 @@ def _draw_panel(place: Axes, panel: pd.DataFrame, metric: str, of_task: pd.DataF
             markerfacecolor=style.face,
             elinewidth=1.0,
         )
-    if means.empty:
-        say_nothing(place, "diverged")
+    for row in records(where(ends, ~known)):
+        place.text(
+            0.5,
+            position[row.label],
+            "not finite",
+            transform=place.get_yaxis_transform(),
+            ha="center",
+            va="center",
+            color="0.4",
+            fontsize="small",
+        )
     first = is_leftmost(place)
     place.set_yticks(lines.index, [_label(row) for row in records(lines)] if first else [""] * len(lines))
     place.set_ylim(len(lines) - 0.4, -0.6)

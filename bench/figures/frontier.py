@@ -10,17 +10,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.figures.axes import (
+    beside,
     draw_interval,
+    ends,
     handles,
+    integer_scale,
     is_leftmost,
     legend_below,
     say_nothing,
     seconds_scale,
     set_scale,
-    ticks,
+    y_scale,
 )
 from bench.figures.estimates import last_moments, shown_groups, wide
-from bench.figures.grid import grid
+from bench.figures.grid import grid, task_groups
 from bench.figures.labels import metric_axis, panel_title
 from bench.figures.page import Page
 from bench.figures.palette import look
@@ -60,12 +63,12 @@ def pareto(cost: np.ndarray, value: np.ndarray) -> list[bool]:
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return two panels per task and group, a point per configuration; bigger markers have more samples."""
-    tasks, groups = distinct(shown, "panel"), distinct(shown, "group")
+    groups = task_groups(shown)
     front = Line2D(
         [], [], color="0.6", marker="o", markersize=7, markerfacecolor="none", linewidth=0.8, label="Pareto front"
     )
     entries = [*handles(shown, line=False), front]
-    panels = [(task, group, cost) for task in tasks for group in groups for cost in _COSTS]
+    panels = [(task, group, cost) for task in groups for group in groups[task] for cost in _COSTS]
     figure, axes = grid(page, len(panels), len(_COSTS), distinct(shown, "label"))
     for place, (task, group, cost) in zip(axes, panels, strict=True):
         panel = where(shown, (shown["panel"] == task) & (shown["group"] == group))
@@ -74,7 +77,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         place.set_xlabel(metric_axis(cost, _label_unit(place, known, cost), space=" "))
         first = is_leftmost(place)
         place.set_ylabel(metric_axis("variance") if first else "")
-        place.set_title(panel_title(task, group, groups) if cost == _COSTS[0] else "", loc="left")
+        place.set_title(panel_title(task, group, groups[task]) if cost == _COSTS[0] else "", loc="left")
     legend_below(figure, entries, page)
     return figure
 
@@ -90,11 +93,13 @@ def _draw_panel(place: Axes, known: pd.DataFrame, cost: str) -> None:
     if known.empty:
         say_nothing(place, "no positive finite variance")
         return
-    if not set_scale(place, "x", known[cost]) and cost == "evaluations":
-        place.xaxis.set_major_locator(ticks(5, integer=True))
-    set_scale(place, "y", known["value"])
-    for row in records(known):
-        draw_interval(place, where(known, [row.Index]), cost, look(row.estimator, row.variant))
+    if not set_scale(place, "x", ends(known, cost, f"{cost}_low", f"{cost}_high")) and cost == "evaluations":
+        integer_scale(place, series(known, cost))
+    y_scale(place, known)
+    place.margins(0.1)
+    points = [where(known, [index]) for index in known.index]
+    for row, point, transform in zip(records(known), points, beside(place, points, cost), strict=True):
+        draw_interval(place, point, cost, look(row.estimator, row.variant), transform)
     front = where(known, known[f"front_{cost}"].astype(bool)).sort_values([cost, "value"])
     place.plot(
         front[cost],
@@ -109,4 +114,3 @@ def _draw_panel(place: Axes, known: pd.DataFrame, cost: str) -> None:
     place.plot(
         front[cost], front["value"], "o", color="none", markeredgecolor="0.5", markersize=9, zorder=0.6, label="_front"
     )
-    place.margins(0.1)

@@ -17,6 +17,8 @@ from bench.errors import UsageError, did_you_mean
 
 _INCH: Final = 72.27
 _GOLDEN: Final = (math.sqrt(5) - 1) / 2
+_LOWEST: Final = 1.25
+"""Inches of a row of panels with its axis labels."""
 _TIMES: Final = ("Times New Roman", "Times", "TeX Gyre Termes", "Nimbus Roman", "STIXGeneral")
 _MODERN: Final = ("CMU Serif", "Latin Modern Roman", "STIXGeneral")
 _SANS: Final = ("Roboto Condensed", "Helvetica", "Arial", "TeX Gyre Heros", "Nimbus Sans", "DejaVu Sans")
@@ -80,7 +82,8 @@ class Page:
     @property
     def characters(self) -> int:
         """Return how many small characters fit on a line."""
-        return int(self.width * _INCH / (0.44 * self.small))
+        wide = 0.6 if _VENUES[self.style].fonts is _SANS else 0.44
+        return int(self.width * _INCH / (wide * self.small))
 
     @property
     def _size(self) -> dict[str, Any]:
@@ -146,12 +149,16 @@ class Page:
         Raises:
             UsageError: the page is not tall enough.
         """
-        panel = height if height is not None else max(1.25, min(_GOLDEN * self.width / columns, 2.2) + 0.35)
-        total = rows * panel + legend_lines * 1.35 * self.small / _INCH
-        if total > _VENUES[self.style].text_height:
+        legend = legend_lines * 1.35 * self.small / _INCH
+        most = _VENUES[self.style].text_height
+        usual = min(_GOLDEN * self.width / columns, 2.2) + 0.35
+        # Many rows of panels are lower, to stay on the page.
+        panel = height if height is not None else max(_LOWEST, min(usual, (most - legend) / rows))
+        total = rows * panel + legend
+        if total > most:
             raise UsageError(
-                f"{rows} rows of panels do not fit on a page: "
-                f"choose some with --task, --estimator, --samples or --group, or take both --columns"
+                "so many panels or lines do not fit on a page: "
+                "choose some with --task, --estimator, --samples or --group, or take both --columns"
             )
         figure = Figure(figsize=(self.width, total), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.04)  # pyright: ignore

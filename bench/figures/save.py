@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,9 @@ from bench.results.frames import records, where
 from bench.results.tables import Results
 
 _MOST_LISTED: Final = 50
+# A hundredth of a point is finer than any printer; a path on one line keeps the file short.
+_PATH: Final = re.compile(rb' d="[^"]*"')
+_DECIMALS: Final = re.compile(rb"(\.\d\d)\d+")
 
 
 def save(figure: Figure, file: Path, form: Format, page: Page, provenance: dict[str, Any]) -> None:
@@ -36,8 +40,11 @@ def save(figure: Figure, file: Path, form: Format, page: Page, provenance: dict[
     drawn = io.BytesIO()
     with page.settings():
         figure.savefig(drawn, format=form, metadata=metadata[form])
+    content = drawn.getvalue()
+    if form == "svg":
+        content = _PATH.sub(lambda path: _DECIMALS.sub(rb"\1", path[0]).replace(b" \n", b" "), content)
     with replacing(file) as opened:
-        opened.write(drawn.getvalue())
+        opened.write(content)
 
 
 def save_rows(rows: pd.DataFrame, file: Path) -> None:

@@ -1,19 +1,30 @@
 """`scaling`: bias, variance and SNR against the samples K, with fitted slopes."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
+from matplotlib.transforms import ScaledTranslation
 
 from bench.errors import UsageError
-from bench.figures.axes import draw_interval, handle, handles, legend_below, say_nothing, set_scale
+from bench.figures.axes import (
+    beside,
+    bound_handle,
+    draw_arrow,
+    draw_interval,
+    handle,
+    handles,
+    legend_below,
+    room_below,
+    say_nothing,
+    set_scale,
+)
 from bench.figures.estimates import last_moments, shown_groups
-from bench.figures.grid import grid
+from bench.figures.grid import fitting, grid, task_groups
 from bench.figures.labels import metric_axis, panel_title
 from bench.figures.page import Page
 from bench.figures.palette import look
@@ -21,8 +32,7 @@ from bench.figures.slopes import Slope, fit
 from bench.results.frames import distinct, grouped, records, where
 from bench.results.tables import Results
 
-_BOUND: Final[dict[str, Any]] = {"marker": "v", "linestyle": "none", "markerfacecolor": "white", "markersize": 3}
-_HEIGHT: Final = 1.25
+_HEIGHT: Final = 1.45
 _METRICS: Final = ("bias_evidence", "bias", "variance", "snr")
 
 
@@ -58,22 +68,28 @@ def _fitted(line: pd.DataFrame) -> Slope | None:
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return a panel per task, group and metric, with the slopes below each."""
-    tasks, groups = distinct(shown, "panel"), distinct(shown, "group")
+    groups = task_groups(shown)
     metrics = [metric for metric in _METRICS if metric in distinct(shown, "metric")]
-    panels = [(task, group, metric) for task in tasks for group in groups for metric in metrics]
+    panels = [(task, group, metric) for task in groups for group in groups[task] for metric in metrics]
     panels = [panel for panel in panels if _select(shown, *panel).shape[0]]
-    beside = max(sum(panel[:2] == other[:2] for other in panels) for panel in panels)
+    across = max(sum(panel[:2] == other[:2] for other in panels) for panel in panels)
+    if across > fitting(page):
+        # On a narrow page a column is a group, and a row a metric.
+        panels.sort(key=lambda panel: (list(groups).index(panel[0]), metrics.index(panel[2])))
+        across = max(map(len, groups.values()))
     labels = distinct(shown, "label")
-    figure, axes = grid(page, len(panels), beside, labels, _HEIGHT, extra_lines=len(labels) + 1)
+    slopes = len(labels) + 1 if np.any(shown["slope"].notna()) else 0
+    figure, axes = grid(page, len(panels), across, labels, _HEIGHT, extra_lines=slopes)
     for place, (task, group, metric) in zip(axes, panels, strict=True):
         panel = _select(shown, task, group, metric)
-        _draw_panel(place, panel)
+        _draw_panel(place, panel, page)
         place.set_ylabel(metric_axis(metric))
         place.set_xlabel("samples K")
-        place.set_title(panel_title(task, group, groups) if metric == _first(panels, task, group) else "", loc="left")
+        first = metric == _first(panels, task, group)
+        place.set_title(panel_title(task, group, groups[task]) if first else "", loc="left")
     entries = handles(shown.sort_values("variant", kind="stable"))
     if np.any((shown["ci_low"] <= 0) & (shown["ci_high"] > 0)):
-        entries.append(Line2D([], [], **_BOUND, color="0.4", label="upper bound"))
+        entries.append(bound_handle())
     legend_below(figure, entries, page)
     return figure
 
@@ -86,26 +102,30 @@ def _first(panels: Sequence[tuple[str, str, str]], task: str, group: str) -> str
     return next(metric for *place, metric in panels if place == [task, group])
 
 
-def _draw_panel(place: Axes, panel: pd.DataFrame) -> None:
+def _draw_panel(place: Axes, panel: pd.DataFrame, page: Page) -> None:
     known = where(panel, np.isfinite(panel["value"]) & (panel["ci_high"] > 0))
     if known.empty:
         say_nothing(place, "nothing positive")
         return
-    # What is not told apart from zero stands at the upper end of its interval, hollow.
+    # What is not told apart from zero stands at the upper end of its interval.
     seen = known["ci_low"] > 0
+    known = known.assign(value=known["value"].where(seen, known["ci_high"]))
     set_scale(place, "x", known["samples"], log=True)
-    set_scale(place, "y", known["value"].where(seen, known["ci_high"]), log=True)
+    set_scale(place, "y", known["value"], log=True)
+    if not np.all(seen):
+        room_below(place)
     ticks = np.unique(known["samples"])
     place.set_xticks(ticks if len(ticks) <= 6 else ticks[:: -(-len(ticks) // 6)])
     place.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     place.xaxis.set_minor_formatter(NullFormatter())
     entries = []
-    for (estimator, variant), line in grouped(known, "estimator", "variant"):
+    lines = grouped(known, "estimator", "variant")
+    transforms = beside(place, [line for _, line in lines], "samples")
+    for ((estimator, variant), line), transform in zip(lines, transforms, strict=True):
         style = look(estimator, variant)._replace(size=3.5)
-        draw_interval(place, where(line, seen.loc[line.index]), "samples", style)
-        bounds = where(line, ~seen.loc[line.index])
-        bounds = bounds.assign(value=bounds["ci_high"], ci_low=bounds["ci_high"])
-        place.plot(bounds["samples"], bounds["value"], color=style.colour, **_BOUND)
+        line = line.assign(ci_low=line["ci_low"].where(seen.loc[line.index], line["value"]))
+        draw_interval(place, line, "samples", style, transform)
+        draw_arrow(place, where(line, ~seen.loc[line.index]), "samples", style, transform)
         slope = line.iloc[0]
         if np.isfinite(slope["slope"]):
             ends = np.array([line["samples"].min(), line["samples"].max()], dtype=float)
@@ -116,10 +136,15 @@ def _draw_panel(place: Axes, panel: pd.DataFrame) -> None:
         else:
             text = "no slope"
         entries.append(handle(style, text))
+    if not np.any(known["slope"].notna()):
+        return
+    # Below the tick labels and the axis label.
+    down = ScaledTranslation(0, -(2.2 * page.small + 6) / 72, place.figure.dpi_scale_trans)
     place.legend(
         handles=entries,
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.27),
+        bbox_to_anchor=(0.5, 0),
+        bbox_transform=place.transAxes + down,
         title="slope [95%]",
         title_fontsize="small",
         labelspacing=0.2,

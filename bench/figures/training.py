@@ -105,9 +105,9 @@ def _line(shown: pd.DataFrame, metric: str) -> pd.DataFrame:
 def _draw_panel(place: Axes, panel: pd.DataFrame, metric: str, estimator: str) -> None:
     if not np.isfinite(panel["value"].astype(float)).any():
         say_nothing(place, "not a finite number")
-    for (group,), line in grouped(panel, "group"):
+    for number, ((group,), line) in enumerate(grouped(panel, "group")):
         style = group_look(str(group)) if group else look(estimator)
-        draw_line(place, line, "step", style, markers=metric in _MOMENTS)
+        draw_line(place, line, "step", style, marked=slice(None) if metric in _MOMENTS else elbo.few_markers(number))
     if metric in _MOMENTS:
         step_scale(place, series(panel, "step"))
     else:

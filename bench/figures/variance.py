@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.figures.axes import draw_line, handles, is_leftmost, legend_below, step_scale, y_scale
+from bench.figures.axes import beside, draw_line, handles, is_leftmost, legend_below, say_nothing, step_scale, y_scale
 from bench.figures.estimates import moments, shown_groups
 from bench.figures.grid import task_panels
 from bench.figures.labels import metric_axis
@@ -28,10 +29,14 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return a panel per task and group, a line per configuration."""
     figure, panels = task_panels(page, shown)
     for place, panel in panels:
-        for (estimator, variant), line in grouped(panel, "estimator", "variant"):
-            draw_line(place, line, "step", look(estimator, variant))
         step_scale(place, series(panel, "step"))
         y_scale(place, panel)
+        if not np.any(np.isfinite(panel["value"].to_numpy(float))):
+            say_nothing(place, "not finite")
+        lines = grouped(panel, "estimator", "variant")
+        transforms = beside(place, [line for _, line in lines], "step")
+        for ((estimator, variant), line), transform in zip(lines, transforms, strict=True):
+            draw_line(place, line, "step", look(estimator, variant), len(lines), transform=transform)
         place.set_xlabel("training step")
         place.set_ylabel(metric_axis("variance") if is_leftmost(place) else "")
     legend_below(figure, handles(shown), page)

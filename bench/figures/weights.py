@@ -16,7 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from bench.errors import ResultsError
+from bench.figures.axes import legend_below
 from bench.figures.grid import grid
+from bench.figures.labels import metric_axis
 from bench.figures.page import Page
 from bench.random import seeded
 from bench.registry import TASKS
@@ -84,17 +86,14 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return the weights, their logarithms, and what the K-sample bound makes of them."""
     draws, bounds = where(shown, shown["kind"] == "draw"), where(shown, shown["kind"] == "bound")
     truth = float(shown.loc[shown["kind"] == "truth", "value"].iloc[0])
-    figure, axes = grid(page, 3, 3, ["mean", "single estimates", "log p(x)"])
-    for place, column, level in zip(
-        axes, ["weight", "log_weight"], [np.exp(truth), float(bounds["value"].iloc[0])], strict=False
-    ):
+    figure, axes = grid(page, 3, 3, ["expectation", "mean", "90% of the estimates", "log p(x)"])
+    levels = (np.exp(truth), float(bounds["value"].iloc[0]))
+    titles = ("E w = p(x)", "E log w = ELBO")
+    for place, column, level, title in zip(axes, ["weight", "log_weight"], levels, titles, strict=False):
         name = column.replace("_", " ")
         place.vlines(draws["number"], 0, draws[column], color=_INK[name], linewidth=0.5)
-        place.axhline(level, color="0.3", linestyle="--", linewidth=0.8)
-        unit = " (nats)" if column == "log_weight" else ""
-        place.set(
-            xlabel="draw", ylabel=f"{name}{unit}", title=["mean w = p(x)", "mean log w = ELBO"][column != "weight"]
-        )
+        place.axhline(level, color="0.2", linestyle="--", linewidth=0.8, label="expectation")
+        place.set(xlabel="draw", ylabel=metric_axis(name, "nats" if column == "log_weight" else "1"), title=title)
     last = axes[2]
     sns.lineplot(
         data=bounds,
@@ -114,10 +113,10 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     last.set_xscale("log")
     last.set_xticks([1, 4, 16, 64, 256], ["1", "4", "16", "64", "256"])
     last.xaxis.set_minor_formatter(NullFormatter())
-    last.set(xlabel="samples K", ylabel="log mean weight\n(nats)", title="K-sample bound")
+    last.set(xlabel="samples K", ylabel=metric_axis("log mean weight", "nats"), title="K-sample bound")
     mean, band, line = last.lines[0], last.collections[0], last.lines[-1]
     mean.set_label("mean")
     band.set_label("90% of the estimates")
     line.set_label("log p(x)")
-    figure.legend(handles=[mean, band, line], loc="outside lower center", ncols=3)
+    legend_below(figure, [axes[0].lines[0], mean, band, line], page)
     return figure

@@ -19,6 +19,8 @@ def place(estimator: str) -> tuple[int, str]:
 
 def differing_settings(namesakes: pd.DataFrame) -> list[str]:
     """Return the columns of `final` that hold settings, and in which these rows differ."""
+    if len(namesakes) == 1:
+        return []
     settings = [key for key in namesakes if key in _SETTINGS or str(key).startswith(("training_", "measurement_"))]
     return [str(key) for key in settings if len(set(series(namesakes, str(key)).astype(str))) > 1]
 

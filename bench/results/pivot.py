@@ -45,7 +45,7 @@ def comparison(
     if not rows:
         raise ResultsError(f"there is no {', '.join(metrics)} in these results; `bench table` shows what there is")
     names = configurations(results.final)
-    cost = _evaluations(results)
+    cost = evaluations_per_gradient(results)
     table = names.merge(pd.DataFrame(rows), on="configuration")
     table["evaluations"] = [cost.get(configuration, np.nan) for configuration in table["configuration"]]
     table["best"] = False
@@ -60,7 +60,7 @@ def comparison(
     return table.drop(columns="measured")
 
 
-def _evaluations(results: Results) -> dict[str, float]:
+def evaluations_per_gradient(results: Results) -> dict[str, float]:
     """Return the evaluations per gradient of each configuration that was measured or trained."""
     final = where(results.final, results.final["evaluations"].notna())
     counted = where(results.gradients, results.gradients["metric"] == "evaluations")

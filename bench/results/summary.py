@@ -1,6 +1,5 @@
 """Results at a glance: one line per estimator, with 95% intervals; several seeds become their mean."""
 
-import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
 
 from bench.results.columns import METRICS
@@ -84,8 +84,13 @@ def mean_over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
     """Return the mean over two or more independent seeds, and Student's 95% interval."""
     with np.errstate(invalid="ignore"):  # a diverged seed's infinity makes the interval NaN
         mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
-    half = float(stdtrit(len(values) - 1, 0.975)) * deviation / math.sqrt(len(values))
+    half = float(half_width(deviation, len(values)))
     return mean, mean - half, mean + half
+
+
+def half_width(deviation: ArrayLike, seeds: ArrayLike) -> np.ndarray:
+    """Return half of Student's 95% interval of the mean over two or more seeds with this standard deviation."""
+    return stdtrit(np.subtract(seeds, 1), 0.975) * deviation / np.sqrt(seeds)
 
 
 def _rows(frame: pd.DataFrame) -> list[Row]:

@@ -35,7 +35,7 @@ def _lines(axes: Axes) -> dict[tuple[str, str], np.ndarray]:
     return {
         (str(line.get_color()), str(line.get_markerfacecolor())): np.asarray(line.get_xydata())
         for line in axes.lines
-        if len(np.asarray(line.get_xydata()))
+        if len(np.asarray(line.get_xydata())) and line.get_marker() != "None"
     }
 
 

@@ -1,0 +1,83 @@
+# The stubs of matplotlib know less than these tests about what is on the axes.
+# pyright: reportAttributeAccessIssue=false
+"""What would be hidden is shown: points that coincide, and values that have no place on a logarithmic axis."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from bench import figures
+from bench.figures.axes import beside
+from bench.figures.labels import metric_axis, wrapped
+from bench.figures.page import Page
+from bench.results.store import Store
+from bench.results.tables import load
+from tests.bench.results.samples import cell, gradient, record
+
+
+def _line(values: list[float]) -> pd.DataFrame:
+    return pd.DataFrame({"x": [1.0, 2.0, 3.0], "value": values, "ci_low": values, "ci_high": values})
+
+
+def test_lines_that_coincide_are_drawn_beside_each_other() -> None:
+    axes = Figure().subplots()
+    lines = [_line([1, 2, 3]), _line([3, 1, 2]), _line([1, 2, 3]), _line([1, 2, 3])]
+    places = [transform.transform((2.0, 2.0)) for transform in beside(axes, lines, "x")]
+    shifts = [place[0] - axes.transData.transform((2.0, 2.0))[0] for place in places]
+    assert shifts[:2] == pytest.approx([0, 0])
+    assert shifts[2] > 0 > shifts[3]
+    assert {place[1] for place in places} == {places[0][1]}
+    assert axes.dataLim.bounds == pytest.approx((1, 1, 2, 2))
+
+
+def _results(folder: Path, variances: dict[str, float]):
+    store = Store(folder)
+    for estimator, variance in variances.items():
+        rows = [
+            dataclasses.replace(gradient(metric, value, group=group), se=0.1 * value)
+            for metric, value in {"variance": variance, "work_variance": variance, "seconds": 1.0, "bias": 1.0}.items()
+            for group in ("all", "guide")
+        ]
+        store.write(record(cell(estimator=estimator, estimator_parameters={}), gradients=rows))
+    return load(folder)
+
+
+def test_what_is_zero_or_not_finite_is_named_in_the_legend(tmp_path: Path) -> None:
+    results = _results(tmp_path, {"reinforce": 4.0, "reparam": 0.0, "stl": math.inf})
+    for kind in ("variance", "frontier", "tradeoff"):
+        [legend] = figures.figure(kind, results).legends
+        labels = [text.get_text() for text in legend.get_texts()][:3]
+        assert labels == ["reinforce", "reparam (0)", "stl (not finite)"]
+
+
+@pytest.mark.parametrize(("second", "bold"), [(4.0, ["1.00"]), (1.01, [])])
+def test_the_matrix_is_bold_only_where_significantly_best(second: float, bold: list[str], tmp_path: Path) -> None:
+    results = _results(tmp_path, {"reinforce": second, "reparam": 1.0})
+    place = figures.figure("matrix", results).axes[0]
+    assert [text.get_text() for text in place.texts if text.get_fontweight() == "bold"] == bold
+
+
+def test_the_matrix_shows_a_variance_of_zero_and_a_dash_for_infinity(tmp_path: Path) -> None:
+    results = _results(tmp_path, {"reinforce": 4.0, "reparam": 0.0, "stl": math.inf})
+    shown = figures.rows("matrix", results)
+    assert np.nan_to_num(shown["relative"].to_numpy(), nan=-1) == pytest.approx([1, 0, -1])
+    assert [text.get_text() for text in figures.draw("matrix", shown, Page()).axes[0].texts] == ["1.00", "0", "–"]
+
+
+def test_units_stand_below_and_long_titles_are_parted_between_parameters() -> None:
+    assert metric_axis("variance") == "gradient variance\n(nats$^2$/param$^2$)"
+    assert wrapped("vae-mnist(hidden=200, latent=50), K = 4", 30) == "vae-mnist(hidden=200,\nlatent=50), K = 4"
+
+
+def test_tasks_without_a_model_have_no_panel_for_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for task, groups in {"ppca": ("guide", "model"), "gaussian-cosine": ("guide",)}.items():
+        rows = [gradient("variance", 2.0, group=group) for group in groups]
+        store.write(record(cell(task=task, task_parameters={}), gradients=rows))
+    titles = [axes.get_title("left") for axes in figures.figure("variance", load(tmp_path)).axes if axes.lines]
+    assert titles == ["gaussian-cosine, K = 1", "ppca, K = 1: guide φ", "model θ"]
