@@ -39,6 +39,7 @@ class Replicator:
         self.parameters = ordered_parameters(task)
         self.slices = parameter_slices(task)
         self.size = self.slices["all"].stop
+        self._dtype = next(iter(self.parameters.values())).dtype
         self.reason: str | None = None
         self._batched = vmap(grad(self._surrogate), in_dims=(None, None, 0), randomness="different")
 
@@ -48,16 +49,19 @@ class Replicator:
     def draw(self, x: Tensor, count: int) -> Tensor:
         """Return `count` gradients on the batch x, [count, P]; a count of one, or a failed `vmap`, is a loop."""
         if count == LOOP or self.reason is not None:
-            return torch.stack([self._draw_one(x) for _ in range(count)])
+            rows = torch.empty(count, self.size, dtype=self._dtype, device=x.device)
+            for row in rows:
+                self._draw_into(row, x)
+            return rows
         with torch.no_grad():
             parameters = {f"task.{name}": value.detach() for name, value in self.parameters.items()}
             gradients = self._batched(parameters, x, torch.empty(count, device=x.device))
         return torch.cat([gradients[f"task.{name}"].reshape(count, -1) for name in self.parameters], 1)
 
-    def _draw_one(self, x: Tensor) -> Tensor:
+    def _draw_into(self, row: Tensor, x: Tensor) -> None:
         values = list(self.parameters.values())
         gradients = torch.autograd.grad(self._module(x), values, allow_unused=True, materialize_grads=True)
-        return torch.cat([gradient.reshape(-1) for gradient in gradients])
+        torch.cat([gradient.reshape(-1) for gradient in gradients], out=row)
 
     def check_batching(self, x: Tensor) -> str | None:
         """Try `vmap` once; on failure keep to the loop and return the reason."""

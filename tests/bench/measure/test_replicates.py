@@ -1,14 +1,21 @@
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench.measure.replicates import LOOP, Replicator, parameter_slices
+from estimators.base import Estimator
+from estimators.draw import probe
+from estimators.iwae import IWAE
 from estimators.reinforce import Reinforce
+from estimators.reparam import Reparam
 from tasks.gaussian_toys import GaussianQuadratic
 from tasks.linear_gaussian import LinearGaussian
 from tests.bench.measure.estimators import Branching
+from tests.tasks.test_vae import TinyVAE
 
 TASK = GaussianQuadratic()
 X = TASK.load().train
@@ -81,3 +88,22 @@ def test_a_parameter_outside_guide_and_model_is_refused():
     task.stray = nn.Parameter(torch.tensor(math.pi))
     with pytest.raises(ValueError, match="belong to the guide or the model"):
         parameter_slices(task)
+
+
+@pytest.mark.parametrize("estimator", [Reinforce(), Reparam(), IWAE()], ids=lambda estimator: type(estimator).__name__)
+def test_the_encoder_is_run_once_per_batch(estimator: Estimator):
+    """Nothing but the draws differs between replicates, so that `vmap` leaves what comes before them as it is."""
+    torch.manual_seed(0)
+    task = TinyVAE()
+    x = task.prepare(task.load().train[:5])
+    replicator = Replicator(task, estimator, 2)
+
+    def operations(work: Callable[[], object]) -> int:
+        with FlopCounterMode(display=False) as counter:
+            work()
+        return counter.get_total_flops()
+
+    encoder = operations(lambda: probe(task.guide, x))
+    one, eight = operations(lambda: replicator.draw(x, LOOP)), operations(lambda: replicator.draw(x, 8))
+    assert encoder > 0
+    assert eight == 8 * one - 7 * encoder
