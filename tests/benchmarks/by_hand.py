@@ -1,36 +1,12 @@
-"""A training step of `vae-mnist`: ours, and as a careful user writes it for one model in plain PyTorch."""
+"""A training step of `vae-mnist` as a careful user writes it for one model in plain PyTorch."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from bench.settings import Training
-from bench.train import Trainer
-from estimators.reparam import Reparam
 from tasks.vae import VAEMnist
-
-BATCH, STEP_SIZE = 100, 1e-3
-
-
-def repeated(step: Callable[[], object], count: int) -> Callable[[], None]:
-    """Return the work of taking `count` steps."""
-
-    def work() -> None:
-        for _ in range(count):
-            step()
-
-    return work
-
-
-def ours(count: int) -> Callable[[], None]:
-    """Return `count` steps as `bench run` takes them."""
-    torch.manual_seed(0)
-    task = VAEMnist(data="5k")
-    data = task.load()
-    task.initialise(data)
-    settings = Training(10**9, BATCH, "adam", STEP_SIZE, STEP_SIZE, "constant")
-    return repeated(Trainer(task, Reparam(), data, settings, 1).step, count)
+from tests.benchmarks.training import BATCH, STEP_SIZE, repeated
 
 
 def networks() -> tuple[nn.Sequential, nn.Sequential]:

@@ -1,4 +1,6 @@
-"""Run every contest and write `results/benchmarks/<hardware>.csv` and the README's table: `python -m tests.benchmarks.ratios`.
+"""Run every contest, write `results/benchmarks/<hardware>.csv` and make the README's table of it.
+
+    python -m tests.benchmarks.ratios
 
 Each of several processes gives one ratio per contest, the median over rounds in which both sides take turns. Reported
 is their geometric mean, with Student's 95% interval on logarithms: what differs from process to process (the layout of
@@ -33,7 +35,7 @@ BEGIN, END = "<!-- speed: made by tests/benchmarks/ratios.py -->\n", "<!-- speed
 _PACKAGES: Final = ("varbench", "torch", "pyro-ppl")
 
 
-@click.command(help=__doc__)
+@click.command(help=(__doc__ or "").partition("\n")[0])
 @click.option("--processes", default=8, show_default=True, help="how often everything is measured")
 @click.option("--threads", default=1, show_default=True, help="of PyTorch on the CPU")
 @click.option("--only", default="", help="contests whose name matches, as pytest -k understands it; writes no README")
@@ -74,9 +76,7 @@ def summarised(runs: Sequence[Sequence[dict[str, Any]]], threads: int) -> pd.Dat
     """Return one row per contest: seconds per unit, and the ratio with its interval."""
     rows = []
     for contest in CONTESTS:
-        found = [
-            one for run in runs for one in run if (one["name"], one["against"]) == (contest.name, contest.against)
-        ]
+        found = [one for run in runs for one in run if (one["name"], one["against"]) == (contest.name, contest.against)]
         if not found:
             continue
         logs = np.log([one["ratio"] for one in found])
@@ -132,9 +132,13 @@ def rendered(folder: Path) -> str:
 
 
 def _rendered(table: pd.DataFrame) -> str:
-    threads = int(table["threads"].iloc[0])
-    about = f"{table['hardware'].iloc[0]}, {threads} {'thread' if threads == 1 else 'threads'}; {table['versions'].iloc[0]}"
-    lines = [f"{about}:", "", "| what | against | times as fast | 95% interval | at least | aim |", "|---|---|---|---|---|---|"]
+    first = table.iloc[0]
+    lines = [
+        f"{first['hardware']}, {first['threads']} thread{'s' if first['threads'] > 1 else ''}; {first['versions']}:",
+        "",
+        "| what | against | times as fast | 95% interval | at least | aim |",
+        "|---|---|---|---|---|---|",
+    ]
     lines += [
         f"| {row.benchmark} | {row.against} | {_short(row.ratio)} | {_short(row.ci_low)} – {_short(row.ci_high)}"
         f" | {row.at_least:g} | {row.aim:g} |"
@@ -144,11 +148,12 @@ def _rendered(table: pd.DataFrame) -> str:
 
 
 def _short(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.0f}" if value >= 30 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    digits = 0 if value >= 30 else 1 if value >= 10 else 2
+    return "–" if np.isnan(value) else f"{value:.{digits}f}"
 
 
 def with_table(page: str, table: str) -> str:
-    """Return a page with the table between its markers.
+    """Return a page with the tables between its markers.
 
     Raises:
         ValueError: the page lacks the markers.
@@ -157,7 +162,7 @@ def with_table(page: str, table: str) -> str:
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"the page needs the lines {BEGIN.strip()} and {END.strip()}")
-    return f"{before}{begin}\n{table}\n{end}{after}"
+    return f"{before}{begin}\n{table}\n{end}{after}" if table else f"{before}{begin}{end}{after}"
 
 
 if __name__ == "__main__":

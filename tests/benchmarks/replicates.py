@@ -78,9 +78,9 @@ def total_variance(gradients: Iterable[list[Tensor]], device: torch.device) -> f
     first, count = next(rows), 1
     sums, squares = [torch.zeros_like(g) for g in first], [torch.zeros_like(g) for g in first]
     for gradient in rows:
-        shifted = torch._foreach_sub(gradient, first)
-        torch._foreach_add_(sums, shifted)
-        torch._foreach_addcmul_(squares, shifted, shifted)
+        shifted = torch._foreach_sub(gradient, first)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_add_(sums, shifted)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_addcmul_(squares, shifted, shifted)  # pyright: ignore[reportPrivateImportUsage]
         count += 1
     spread = sum(float((q - s.square() / count).sum()) for q, s in zip(squares, sums, strict=True))
     synchronize(device)

@@ -1,8 +1,8 @@
 """Every contest, both sides taking turns so that whatever else the machine does meets both.
 
 Run with `pytest tests/benchmarks --benchmark-enable --benchmark-only`; without these flags each side does a little
-once. The table times ours; the competitor's times and the ratio are in `extra_info`. `python -m tests.benchmarks.ratios`
-makes the committed table.
+once. The table times ours; the competitor's times and the ratio are in `extra_info`. The committed table is made by
+`python -m tests.benchmarks.ratios`.
 """
 
 import statistics

@@ -3,6 +3,9 @@
 Only what needs Pyro imports this module. Validation is off, as in our own tasks.
 """
 
+# Pyro is an extra, and has no type stubs.
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,8 +16,9 @@ import torch
 from pyro.infer import SVI, Trace_ELBO
 from torch import Tensor, nn
 
-from tests.benchmarks.by_hand import BATCH, STEP_SIZE, batches, networks, repeated
+from tests.benchmarks.by_hand import batches, networks
 from tests.benchmarks.replicates import total_variance
+from tests.benchmarks.training import BATCH, STEP_SIZE, repeated
 
 _Result = TypeVar("_Result")
 
