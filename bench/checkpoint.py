@@ -13,6 +13,7 @@ from bench.results.atomic import replacing
 from bench.results.schema import GradientRow
 from bench.train import Trainer
 
+_UNREADABLE: Final = (RuntimeError, KeyError, ValueError, EOFError, TypeError, pickle.UnpicklingError)
 _SECONDS: Final = float(os.environ.get("BENCH_CHECKPOINT_SECONDS", "10"))
 
 
@@ -33,6 +34,14 @@ class Progress:
     notes: list[str] = field(default_factory=list)
     chunk: int | None = None
     seconds: float = 0.0
+
+
+def steps_taken(file: Path) -> int:
+    """Return the training steps that a checkpoint file continues from; 0 where there is none that can be read."""
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)["trainer"]["progress"]["step"]
+    except (FileNotFoundError, *_UNREADABLE):
+        return 0
 
 
 @final
@@ -56,10 +65,10 @@ class Checkpoint:
             torch.save(state, stream)
         self._saved = time.perf_counter()
 
-    def save_if_due(self) -> None:
-        """Write the state if the last checkpoint is some seconds old."""
-        if time.perf_counter() - self._saved >= _SECONDS:
-            self.save()
+    @property
+    def due(self) -> bool:
+        """Whether the last checkpoint is some seconds old."""
+        return time.perf_counter() - self._saved >= _SECONDS
 
     def restore(self) -> str | None:
         """Continue from the file where there is one; must be called on the random stream that training draws from.
@@ -72,7 +81,7 @@ class Checkpoint:
         try:
             state = torch.load(self.file, map_location=self.trainer.device, weights_only=True)
             self.trainer.restore(state["trainer"])
-        except (RuntimeError, KeyError, ValueError, EOFError, TypeError, pickle.UnpicklingError) as error:
+        except _UNREADABLE as error:
             aside = self.file.with_suffix(".corrupt")
             self.file.replace(aside)
             return f"{self.file} cannot be read ({type(error).__name__}); kept as {aside.name}, starting anew"

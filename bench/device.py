@@ -1,12 +1,15 @@
 """The device and the numeric type that a cell runs in."""
 
-from typing import Final, Literal
+from collections.abc import Callable
+from typing import Final, Literal, TypeVar
 
 import torch
 from torch import Tensor
 
 from bench.errors import DeviceUnavailable
 from tasks.base import Task
+
+T = TypeVar("T")
 
 Precision = Literal["float32", "float64"]
 
@@ -25,6 +28,12 @@ def find_device(name: Literal["cpu", "cuda"]) -> torch.device:
     return torch.device(name)
 
 
+def allow_tf32(allowed: bool) -> None:
+    """Set whether float32 matrix products and convolutions on a GPU may round their arguments to TF32 (10 bits)."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
 def dtype_name(task: type[Task]) -> Precision:
     """Return the name of the type that a task runs in by default."""
     return "float64" if task.dtype == torch.float64 else "float32"
@@ -33,3 +42,19 @@ def dtype_name(task: type[Task]) -> Precision:
 def observations(task: Task, rows: Tensor) -> Tensor:
     """Return stored rows [B, ...] as observations x in the type of the task's parameters."""
     return task.prepare(rows).to(next(task.parameters()).dtype)
+
+
+def in_memory(work: Callable[[], T], divisible: bool) -> T | None:
+    """Return what `work` returns, or None where memory does not suffice and the work can be divided.
+
+    Raises:
+        OutOfMemoryError: memory does not suffice, and the work cannot be divided.
+    """
+    try:
+        return work()
+    except torch.OutOfMemoryError:
+        if not divisible:
+            raise
+    # Only here, where the error no longer holds on to what was computed, can memory be given back.
+    torch.cuda.empty_cache()
+    return None

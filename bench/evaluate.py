@@ -3,19 +3,23 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from bench.device import observations
+from bench.device import in_memory, observations
 from bench.random import seeded
 from estimators.base import evaluate as run_guide
 from estimators.draw import Detached
 from tasks.base import Data, Task
 
-_ROWS_AT_ONCE: Final = {"cpu": 10_000, "cuda": 500_000}
-"""Pairs of a datapoint and a sample that are evaluated at once."""
+_PAIRS_AT_ONCE: Final = 10_000
+"""Pairs of a datapoint and a sample that a CPU evaluates at once, so that they stay near its cache."""
+
+_BYTES_PER_PAIR: Final = 1 << 16
+"""Memory of a GPU per pair: some twenty arrays of 784 pixels."""
 
 _TRAIN_POINTS: Final = 2_000
 _TRAIN_SAMPLES: Final = 10
@@ -45,15 +49,16 @@ def evaluate_bounds(
 
     The standard errors are over datapoints, and so contain the Monte Carlo error of each datapoint.
     """
-    log_weights = []
+    elbos, bounds, log_weight = [], [], torch.empty(0)
     with seeded(rows.device, seed, "evaluate", purpose), torch.no_grad():
-        for done, x in _batches(task, rows, samples):
-            log_weights.append(run_guide(task, x, Detached(samples)).f.cpu())
+        for done, values in _averaged(task, rows, samples, _pairs_at_once(rows.device)):
+            log_weight = values.cpu().double()
+            elbos.append(log_weight.mean(0))
+            bounds.append(torch.logsumexp(log_weight, 0) - math.log(samples))
             progress(done)
-    log_weight = torch.cat(log_weights, 1).double()
     if len(rows) == 1:
         return _single_datapoint(log_weight[:, 0])
-    return Bounds(_mean(log_weight.mean(0)), _mean(torch.logsumexp(log_weight, 0) - math.log(samples)))
+    return Bounds(_mean(torch.cat(elbos)), _mean(torch.cat(bounds)))
 
 
 def _single_datapoint(log_weight: Tensor) -> Bounds:
@@ -82,14 +87,38 @@ def evaluate_expectation(task: Task, data: Data, seed: int) -> Mean:
         if exact is not None:
             return Mean(float(exact.mean()), 0.0)
         with seeded(x.device, seed, "evaluate"):
-            return _mean(run_guide(task, x, Detached(_EXPECTATION_SAMPLES)).f.double().mean(1).cpu())
+            pairs = _EXPECTATION_SAMPLES * len(data.train)
+            parts = [values.cpu() for _, values in _averaged(task, data.train, _EXPECTATION_SAMPLES, pairs)]
+            return _mean(torch.cat(parts, 1).double().mean(1))
 
 
-def _batches(task: Task, rows: Tensor, samples: int) -> Iterator[tuple[float, Tensor]]:
-    size = max(1, _ROWS_AT_ONCE[rows.device.type] // samples)
-    for start in range(0, len(rows), size):
-        part = rows[start : start + size]
-        yield (start + len(part)) / len(rows), observations(task, part)
+def _pairs_at_once(device: torch.device) -> int:
+    if device.type == "cpu":
+        return _PAIRS_AT_ONCE
+    return torch.cuda.get_device_properties(device).total_memory // _BYTES_PER_PAIR
+
+
+def _averaged(task: Task, rows: Tensor, samples: int, pairs: int) -> Iterator[tuple[float, Tensor]]:
+    """Give what is averaged over the guide, [K, b], for some rows after the others, and the share that is done then.
+
+    `pairs` of a datapoint and a sample are evaluated at once, and half of them from then on where memory runs out.
+    """
+    start = 0
+    while start < len(rows):
+        part = rows[start : start + max(1, pairs // samples)]
+        values = in_memory(partial(_values, task, part, samples, pairs), pairs > 1)
+        if values is None:
+            pairs = min(pairs, len(part) * samples) // 2
+            continue
+        start += len(part)
+        yield start / len(rows), values
+
+
+def _values(task: Task, rows: Tensor, samples: int, pairs: int) -> Tensor:
+    """Return what is averaged over the guide, [K, b], by at most `pairs` samples of a datapoint at once."""
+    x = observations(task, rows)
+    counts = [min(pairs, samples - done) for done in range(0, samples, pairs)]
+    return torch.cat([run_guide(task, x, Detached(count)).f for count in counts])
 
 
 def _mean(values: Tensor) -> Mean:

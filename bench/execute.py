@@ -3,7 +3,8 @@
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,31 +14,45 @@ from typing import Final, Literal, final
 import torch
 from rich.console import Console
 
-from bench.device import find_device
+from bench.device import allow_tf32, find_device
 from bench.errors import BenchError
 from bench.figures.fitting import fitting_kind
 from bench.gradients import References
 from bench.machine import machine_info, new_run
 from bench.plan import Plan, Request, make_plan
-from bench.progress import TerminalListener
+from bench.progress import TerminalListener, shares
 from bench.report import final_lines, gradient_table
 from bench.results.schema import Record
 from bench.results.store import CellBusy, Store
 from bench.results.tables import export, load
 from bench.runner import run_cell
 from bench.settings import Cell
+from bench.together import BatchSeeds, at_the_same_step, companions, run_together
+from bench.trace import NotBatchable
+from tasks.base import Data
 
 _WIDTH: Final = 130
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Where results go, which finished cells are run again, whether anything runs at all, and whether it is drawn."""
+    """How cells are run.
+
+    Attributes:
+        out: where results go.
+        rerun: which finished cells are run again.
+        dry_run: whether to say what would run, and stop.
+        plot: whether the results are drawn.
+        batch_seeds: whether seeds are trained in one step.
+        tf32: whether a GPU may round float32 products to TF32.
+    """
 
     out: Path
     rerun: Literal["failed", "stale", "all"] | None
     dry_run: bool
     plot: bool
+    batch_seeds: BatchSeeds = "auto"
+    tf32: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +67,7 @@ def execute(request: Request, asked: Asked) -> Summary:
     """Plan a request, run its cells, and print tables on stdout; progress goes to stderr."""
     messages = Console(stderr=True)
     find_device(request.device)
+    allow_tf32(asked.tf32)
     plan = make_plan(request)
     for spec, reason in plan.refused:
         _say(messages, f"skipped {spec}: {reason}")
@@ -61,8 +77,9 @@ def execute(request: Request, asked: Asked) -> Summary:
         return Summary(len(plan.cells), 0)
     store.ensure_writable()
     session = _Session(plan, store, asked, messages)
-    found = [session.run_or_recall(cell) for cell in plan.cells]
-    records = [record for record in found if record is not None]
+    groups = companions(plan.cells, asked.batch_seeds)
+    found = {record.cell.id: record for group in groups for record in session.run_or_recall(group)}
+    records = [found[cell.id] for cell in plan.cells if cell.id in found]
     export(asked.out, errors="skip")
     if records:
         _print_records(records, asked.out)
@@ -86,31 +103,69 @@ class _Session:
         self.store.write_run(run)
         return run.run
 
-    def run_or_recall(self, cell: Cell) -> Record | None:
-        """Return the cell's record, running the cell where that is due; None where another process runs it."""
-        try:
-            with self.store.lock(cell):
-                return self._run_or_recall(cell)
-        except CellBusy as busy:
-            _say(self.messages, f"{_title(cell)}: {busy}")
-            return None
+    def run_or_recall(self, cells: Sequence[Cell]) -> Iterator[Record]:
+        """Give the records of companions, running those that are due; none of a cell that another process runs."""
+        due: list[Cell] = []
+        with ExitStack() as locks:
+            for cell in cells:
+                try:
+                    locks.enter_context(self.store.lock(cell))
+                except CellBusy as busy:
+                    _say(self.messages, f"{_title(cell)}: {busy}")
+                    continue
+                found = self._recall(cell)
+                if found is None:
+                    due.append(cell)
+                else:
+                    yield found
+            for group in at_the_same_step(due, self.store):
+                yield from self._run(group)
 
-    def _run_or_recall(self, cell: Cell) -> Record:
+    def _recall(self, cell: Cell) -> Record | None:
         known = self.store.read_or_set_aside(cell, lambda message: _say(self.messages, f"warning: {message}"))
         found, why = recall(cell, known, self.store, self.asked.rerun)
         if found is not None:
             _say(self.messages, f"{_title(cell)}: {why}")
-            return found
-        if self.asked.rerun == "all":
+        elif self.asked.rerun == "all":
             self.store.checkpoint_path(cell).unlink(missing_ok=True)
-        return self._run(cell)
+        return found
 
-    def _run(self, cell: Cell) -> Record:
-        data = self.plan.data[str(cell.task_spec)]
-        threads = f"{torch.get_num_threads()} threads" if cell.device == "cpu" else torch.cuda.get_device_name()
-        _say(
-            self.messages, f"{_title(cell)} · {cell.device}, {threads}{f' · {data.note}' if data.note else ''}", "bold"
-        )
+    def _run(self, cells: Sequence[Cell]) -> Iterator[Record]:
+        """Run cells in one step, or one by one where that is not possible; give their records."""
+        first, left = cells[0], list(cells)
+        if len(cells) > 1 or first.device == "cuda":
+            try:
+                for record in self._run_together(cells):
+                    left.remove(record.cell)
+                    yield record
+                return
+            except BenchError:
+                raise
+            except torch.OutOfMemoryError:
+                halves = [half for half in (left[: len(left) // 2], left[len(left) // 2 :]) if half]
+                why = "there is not enough memory for so many at once"
+            except NotBatchable as reason:
+                halves, why = [], str(reason)
+            except Exception as error:
+                halves, why = [], _reason(error)
+            if len(halves) > 1:
+                _say(self.messages, f"{_title(*left)}: {why}; trained as {len(halves)} halves")
+                torch.cuda.empty_cache()
+                for half in halves:
+                    yield from self._run(half)
+                return
+            _say(self.messages, f"{_title(*left)}: trained one by one, since {why}")
+        for cell in left:
+            yield self._run_alone(cell)
+
+    def _run_together(self, cells: Sequence[Cell]) -> Iterator[Record]:
+        data = self._announce(cells)
+        with TerminalListener(self.messages) as listener:
+            parts = shares(listener, len(cells))
+            yield from run_together(cells, data, self.store, self.run_id, parts, self.references)
+
+    def _run_alone(self, cell: Cell) -> Record:
+        data = self._announce([cell])
         started = datetime.now(UTC).isoformat(timespec="seconds")
         begun = time.perf_counter()
         try:
@@ -120,15 +175,21 @@ class _Session:
             raise
         except Exception as error:
             # One cell's failure is a result like any other; the rest of the grid goes on.
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            _say(self.messages, f"{_title(cell)} failed: {reason}")
+            _say(self.messages, f"{_title(cell)} failed: {_reason(error)}")
             log = self.store.record_path(cell).with_name("traceback.txt")
             log.write_text(traceback.format_exc())
-            record = Record(
-                cell, self.run_id, "failed", reason, started, time.perf_counter() - begun, [], [], None, None, []
-            )
+            seconds = time.perf_counter() - begun
+            record = Record(cell, self.run_id, "failed", _reason(error), started, seconds)
             self.store.write(record)
             return record
+
+    def _announce(self, cells: Sequence[Cell]) -> Data:
+        """Say what runs next, and return its data."""
+        data = self.plan.data[str(cells[0].task_spec)]
+        where = cells[0].device
+        threads = f"{torch.get_num_threads()} threads" if where == "cpu" else torch.cuda.get_device_name()
+        _say(self.messages, f"{_title(*cells)} · {where}, {threads}{f' · {data.note}' if data.note else ''}", "bold")
+        return data
 
 
 def recall(
@@ -219,5 +280,10 @@ def _say(console: Console, message: str, style: str = "yellow") -> None:
     console.print(message, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def _title(cell: Cell) -> str:
-    return f"{cell.task} · {cell.estimator} · K={cell.samples} · seed {cell.seed}"
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _title(first: Cell, *others: Cell) -> str:
+    seeds = f"{1 + len(others)} seeds in one step" if others else f"seed {first.seed}"
+    return f"{first.task} · {first.estimator} · K={first.samples} · {seeds}"

@@ -55,3 +55,27 @@ class TerminalListener:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+
+
+@final
+class Share:
+    """What one of several cells that run at once tells their listener: it hears of the sum."""
+
+    def __init__(self, listener: TerminalListener, place: int, done: dict[str, list[float]], said: set[str]) -> None:
+        self._listener, self._place, self._done, self._said = listener, place, done, said
+
+    def phase(self, name: str, done: float, total: float, note: str = "") -> None:
+        self._done[name][self._place] = done
+        self._listener.phase(name, sum(self._done[name]), total * len(self._done[name]), note)
+
+    def warn(self, message: str) -> None:
+        if message not in self._said:
+            self._said.add(message)
+            self._listener.warn(message)
+
+
+def shares(listener: TerminalListener, count: int) -> list[Share]:
+    """Return a listener for each of `count` cells, which are shown as one; a warning of all is shown once."""
+    done: dict[str, list[float]] = {name: [0.0] * count for name in _NAMES}
+    said: set[str] = set()
+    return [Share(listener, place, done, said) for place in range(count)]

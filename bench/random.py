@@ -1,8 +1,10 @@
 """Seeds: every purpose gets a stream of its own, so that measuring or evaluating never disturbs training."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import final
 
 import torch
 
@@ -22,16 +24,64 @@ def seeded(device: torch.device, *purpose: object) -> Iterator[None]:
         yield
 
 
-def generator_state(device: torch.device) -> dict[str, torch.Tensor]:
-    """Return the state of the global generators that draws on `device` come from."""
-    state = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        state["cuda"] = torch.cuda.get_rng_state(device)
-    return state
+class Stream(ABC):
+    """Where the draws of one training come from."""
+
+    @abstractmethod
+    def generator(self, device: torch.device) -> torch.Generator | None:
+        """Return the generator of draws on `device`; None for PyTorch's own."""
+
+    @abstractmethod
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return the states of the generators by type of device."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from what `state` returned."""
 
 
-def restore_generator_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
-    """Put back what `generator_state` returned."""
-    torch.set_rng_state(state["cpu"])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state["cuda"], device)
+@final
+class GlobalStream(Stream):
+    """PyTorch's own generators, which the caller has seeded (`seeded`)."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def generator(self, device: torch.device) -> None:
+        return None
+
+    def state(self) -> dict[str, torch.Tensor]:
+        state = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self.device)
+        return state
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        torch.set_rng_state(state["cpu"].cpu())
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda"].cpu(), self.device)
+
+
+@final
+class OwnStream(Stream):
+    """Generators of one training alone, which give what PyTorch's own give within `seeded(device, *purpose)`."""
+
+    def __init__(self, device: torch.device, *purpose: object) -> None:
+        self._generators = {
+            name: torch.Generator(name).manual_seed(derive_seed(*purpose)) for name in {"cpu", device.type}
+        }
+
+    def generator(self, device: torch.device) -> torch.Generator:
+        return self._generators[device.type]
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return {name: generator.get_state() for name, generator in self._generators.items()}
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        for name, generator in self._generators.items():
+            generator.set_state(state[name].cpu())
+
+    def renew(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from `state` with new generators, where the old ones cannot be used any more."""
+        self._generators = {name: torch.Generator(name) for name in self._generators}
+        self.restore(state)

@@ -3,8 +3,7 @@
 import copy
 import math
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, final
 
 import numpy as np
 import torch
@@ -13,11 +12,11 @@ from bench.checkpoint import Checkpoint, Progress
 from bench.device import DTYPES, find_device, observations
 from bench.evaluate import evaluate_bounds, evaluate_expectation, evaluate_train
 from bench.gradients import GradientMeter, References
-from bench.random import seeded
+from bench.random import Stream, seeded
 from bench.registry import ESTIMATORS, TASKS
 from bench.results.atomic import replacing
 from bench.results.schema import Final as FinalValues
-from bench.results.schema import Record, Status
+from bench.results.schema import Record
 from bench.results.store import Store
 from bench.settings import Cell
 from bench.train import Diverged, Trainer
@@ -38,42 +37,141 @@ class Listener(Protocol):
         """Show a sentence that a reader of the numbers should know."""
 
 
+@final
+class CellRun:
+    """One cell on its way: trained to each step at which its moments are measured, then evaluated and recorded.
+
+    Attributes:
+        stops: the steps that it is trained to.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        data: Data,
+        store: Store,
+        run: str,
+        listener: Listener,
+        references: References,
+        stream: Stream | None = None,
+    ) -> None:
+        self.cell, self.store, self.run, self.listener = cell, store, run, listener
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.data = data.to(find_device(cell.device))
+        self.task, self.estimator = build(cell, self.data)
+        self.trainer = Trainer(self.task, self.estimator, self.data, cell.training, cell.samples, stream)
+        self.progress = Progress()
+        self.checkpoint = Checkpoint(store.checkpoint_path(cell), self.trainer, self.progress)
+        self.meter = GradientMeter(cell, self.task, self.data, references)
+        self._steps = measured_steps(cell)
+        self._shared = cell.measurement.at == "shared" and cell.training.steps > 0
+        self.stops = [cell.training.steps] if self._shared else self._steps
+
+    def restore(self) -> None:
+        """Continue from the cell's checkpoint where there is one, on the random stream that training draws from."""
+        warning = self.checkpoint.restore()
+        if warning:
+            self.listener.warn(warning)
+
+    def show_training(self, step: int) -> None:
+        """Tell the listener how far training is."""
+        note = f"{self.trainer.rows[-1].objective:.4g}" if self.trainer.rows else ""
+        self.listener.phase("train", step, self.cell.training.steps, note)
+
+    def arrive(self, stop: int) -> None:
+        """Measure where the cell's own training has got to.
+
+        Raises:
+            Diverged: the gradient is not finite, or near overflow.
+        """
+        if self._shared or stop in self.progress.measured:
+            return
+        if self.cell.training.steps:
+            self._measure(self.task, self.estimator, stop, None)
+        else:
+            # Without training there was nothing that adaptive state could have fitted itself to.
+            self._measure(self.task, _settled(self.estimator, self.task, self.meter, self.cell), stop, "initial")
+
+    def measure_shared(self) -> None:
+        """Measure along the reference trajectory, where the cell is to be measured there.
+
+        Raises:
+            Diverged: the gradient is not finite, or near overflow.
+        """
+        if not self._shared:
+            return
+        initial, _ = build(self.cell, self.data)
+        steps = self.cell.training.steps
+        by, snapshots = reference_trajectory(
+            self.cell,
+            initial,
+            self.data,
+            self._steps,
+            self.store.folder,
+            lambda step: self.listener.phase("trajectory", step, steps),
+        )
+        for step in self._steps:
+            if step in snapshots and step not in self.progress.measured:
+                at = _at(initial, snapshots, step)
+                self._measure(at, _settled(self.estimator, at, self.meter, self.cell), step, f"trajectory of {by}")
+
+    def finish(self, diverged: Diverged | None) -> Record:
+        """Evaluate what was trained, write the record and the parameters, and return the record."""
+        record = Record(
+            cell=self.cell,
+            run=self.run,
+            status="diverged" if diverged else "done",
+            reason=str(diverged) if diverged else None,
+            started=self.started,
+            seconds=self.checkpoint.seconds(),
+            gradients=self.progress.gradients,
+            training=self.trainer.rows,
+            final=_final(self.cell, self.task, self.data, self.trainer, self.progress, diverged, self.listener),
+            chunk=self.progress.chunk,
+            notes=self.progress.notes,
+        )
+        with replacing(self.store.parameters_path(self.cell)) as file:
+            torch.save(self.task.state_dict(), file)
+        self.store.write(record)
+        self.checkpoint.file.unlink(missing_ok=True)
+        return record
+
+    def _measure(self, task: Task, estimator: Estimator, step: int, where: str | None) -> None:
+        progress, total = self.progress, len(self._steps)
+        done = len(progress.measured)
+        self.listener.phase("measure", done, total)
+        if not self.meter.is_finite(task, estimator, step):
+            raise Diverged(step, math.nan)
+        measured, rows = self.meter.measure(
+            task, estimator, step, where, lambda share: self.listener.phase("measure", done + share, total)
+        )
+        progress.gradients += rows
+        progress.measured.append(step)
+        progress.chunk = measured.chunk
+        if measured.loop_reason and not progress.notes:
+            progress.notes.append(f"replicates were drawn one by one, since vmap failed: {measured.loop_reason}")
+            self.listener.warn(progress.notes[-1])
+        self.listener.phase("measure", done + 1, total)
+        self.checkpoint.save()
+
+
 def run_cell(cell: Cell, data: Data, store: Store, run: str, listener: Listener, references: References) -> Record:
     """Run a cell to its end and write its record; a training that diverges is recorded as such."""
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    data = data.to(find_device(cell.device))
-    task, estimator = build(cell, data)
-    trainer = Trainer(task, estimator, data, cell.training, cell.samples)
-    progress = Progress()
-    checkpoint = Checkpoint(store.checkpoint_path(cell), trainer, progress)
-    status: Status = "done"
-    reason, diverged_at = None, None
-    with seeded(trainer.device, cell.seed, "training"):
-        warning = checkpoint.restore()
-        if warning:
-            listener.warn(warning)
+    one = CellRun(cell, data, store, run, listener, references)
+    diverged = None
+    with seeded(one.trainer.device, cell.seed, "training"):
+        one.restore()
         try:
-            _train_and_measure(cell, task, estimator, data, checkpoint, store.folder, listener, references)
-        except Diverged as error:
-            status, reason, diverged_at = "diverged", str(error), error.step
-    record = Record(
-        cell=cell,
-        run=run,
-        status=status,
-        reason=reason,
-        started=started,
-        seconds=checkpoint.seconds(),
-        gradients=progress.gradients,
-        training=trainer.rows,
-        final=_final(cell, task, data, trainer, progress, diverged_at, listener),
-        chunk=progress.chunk,
-        notes=progress.notes,
-    )
-    with replacing(store.parameters_path(cell)) as file:
-        torch.save(task.state_dict(), file)
-    store.write(record)
-    checkpoint.file.unlink(missing_ok=True)
-    return record
+            for stop in one.stops:
+                for step in one.trainer.run(stop):
+                    one.show_training(step)
+                    if one.checkpoint.due:
+                        one.checkpoint.save()
+                one.arrive(stop)
+            one.measure_shared()
+        except Diverged as reason:
+            diverged = reason
+    return one.finish(diverged)
 
 
 def build(cell: Cell, data: Data) -> tuple[Task, Estimator]:
@@ -95,57 +193,6 @@ def measured_steps(cell: Cell) -> list[int]:
         return [steps]
     spaced = np.geomspace(min(10, steps), steps, max(1, points - 1)).round().astype(int)
     return sorted({0, *map(int, spaced), steps})
-
-
-def _train_and_measure(
-    cell: Cell,
-    task: Task,
-    estimator: Estimator,
-    data: Data,
-    checkpoint: Checkpoint,
-    out: Path,
-    listener: Listener,
-    references: References,
-) -> None:
-    """Train to the end, measuring on the way (`own`) or afterwards along the reference trajectory (`shared`)."""
-    trainer, progress, steps = checkpoint.trainer, checkpoint.progress, measured_steps(cell)
-    meter = GradientMeter(cell, task, data, references)
-    shared = cell.measurement.at == "shared" and cell.training.steps > 0
-    where = None if cell.training.steps else "initial"
-
-    def measure(at: Task, with_estimator: Estimator, step: int, where: str | None) -> None:
-        done = len(progress.measured)
-        listener.phase("measure", done, len(steps))
-        if not meter.is_finite(at, with_estimator, step):
-            raise Diverged(step, math.nan)
-        measured, rows = meter.measure(
-            at, with_estimator, step, where, lambda share: listener.phase("measure", done + share, len(steps))
-        )
-        progress.gradients += rows
-        progress.measured.append(step)
-        progress.chunk = measured.chunk
-        if measured.loop_reason and not progress.notes:
-            progress.notes.append(f"replicates were drawn one by one, since vmap failed: {measured.loop_reason}")
-            listener.warn(progress.notes[-1])
-        listener.phase("measure", done + 1, len(steps))
-        checkpoint.save()
-
-    for stop in [cell.training.steps] if shared else steps:
-        for step in trainer.run(stop):
-            note = f"{trainer.rows[-1].objective:.4g}" if trainer.rows else ""
-            listener.phase("train", step, cell.training.steps, note)
-            checkpoint.save_if_due()
-        if not shared and stop not in progress.measured:
-            # Without training there was nothing that adaptive state could have fitted itself to.
-            measure(task, estimator if cell.training.steps else _settled(estimator, task, meter, cell), stop, where)
-    if shared:
-        initial, _ = build(cell, data)
-        by, snapshots = reference_trajectory(
-            cell, initial, data, steps, out, lambda step: listener.phase("trajectory", step, cell.training.steps)
-        )
-        for step in [step for step in steps if step in snapshots and step not in progress.measured]:
-            at = _at(initial, snapshots, step)
-            measure(at, _settled(estimator, at, meter, cell), step, f"trajectory of {by}")
 
 
 def _at(task: Task, snapshots: Snapshots, step: int) -> Task:
@@ -180,7 +227,7 @@ def _final(
     data: Data,
     trainer: Trainer,
     progress: Progress,
-    diverged_at: int | None,
+    diverged: Diverged | None,
     listener: Listener,
 ) -> FinalValues | None:
     """Evaluate the trained parameters; nothing was trained without steps, and nothing is left after a divergence."""
@@ -193,9 +240,10 @@ def _final(
         "steps": steps,
         "seconds_per_step": trainer.progress.seconds / steps,
         "evaluations": evaluations[-1] if evaluations else None,
-        "diverged_at": diverged_at,
+        "seeds_together": trainer.progress.together,
+        "diverged_at": diverged.step if diverged else None,
     }
-    if diverged_at is not None:
+    if diverged is not None:
         return FinalValues(**values)
     if task.target == "expectation":
         objective = evaluate_expectation(task, data, cell.seed)

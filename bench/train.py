@@ -7,15 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from bench.device import observations
 from bench.measure.chunk import synchronize
-from bench.random import generator_state, restore_generator_state
+from bench.optimizers import make_optimizer, set_step_sizes
+from bench.random import GlobalStream, Stream
 from bench.results.schema import TrainingRow
 from bench.schedules import parse_schedule
 from bench.settings import Training
-from estimators.base import Estimator
+from estimators.base import Estimate, Estimator
 from tasks.base import Data, Task
 
 _ROWS: Final = 200
@@ -39,16 +41,23 @@ class Batches:
         self._order = torch.empty(0, dtype=torch.long, device=rows.device)
         self._at = 0
 
+    @property
+    def whole(self) -> bool:
+        """Whether every batch is the whole data set, in its own order."""
+        return self.size == len(self.rows)
+
     def next(self) -> Tensor:
         """Return the next batch of stored rows; the whole data set where it is no larger than a batch."""
-        if self.size == len(self.rows):
-            return self.rows
+        # Whole rows are copied at once, which indexing does not do.
+        return self.rows if self.whole else self.rows.index_select(0, self.choose())
+
+    def choose(self, generator: torch.Generator | None = None) -> Tensor:
+        """Return the indices of the next batch's rows, [B]; a pass's order is drawn from `generator`."""
         if self._at + self.size > len(self._order):
-            self._order = torch.randperm(len(self.rows), device=self.rows.device)
+            self._order = torch.randperm(len(self.rows), device=self.rows.device, generator=generator)
             self._at = 0
-        chosen = self._order[self._at : self._at + self.size]
         self._at += self.size
-        return self.rows[chosen]
+        return self._order[self._at - self.size : self._at]
 
     def state(self) -> dict[str, Any]:
         """Return where in which order the batches are."""
@@ -61,27 +70,70 @@ class Batches:
 
 @dataclass
 class Progress:
-    """What a training has done so far. `seconds` counts training only, without evaluation and measurement."""
+    """What a training has done so far.
+
+    Attributes:
+        step: steps taken.
+        seconds: of training only, without evaluation and measurement; of a step of several seeds, each one's share.
+        together: seeds that were trained in one step, this one included.
+    """
 
     step: int = 0
     seconds: float = 0.0
+    together: int = 1
+
+
+@final
+class Loss(nn.Module):
+    """What one training step descends: a function of the parameters of a task and of an estimator."""
+
+    def __init__(self, task: Task, estimator: Estimator, samples: int) -> None:
+        super().__init__()
+        self.task, self.estimator, self.samples = task, estimator, samples
+        self._sign = -1.0 if task.maximise else 1.0
+
+    def forward(self, rows: Tensor) -> tuple[Tensor, Estimate]:
+        """Return the loss, a scalar, and the estimate that it is made of, at stored rows [B, ...]."""
+        estimate = self.estimator.estimate(self.task, observations(self.task, rows), self.samples)
+        loss = self._sign * estimate.surrogate.mean()
+        return loss if estimate.auxiliary is None else loss + estimate.auxiliary, estimate
 
 
 @final
 class Trainer:
-    """Trains one cell's parameters. Draws come from the global generators, which the caller has seeded."""
+    """Trains one cell's parameters, by itself (`run`) or in one step with others (`bench.stack.Stack`).
 
-    def __init__(self, task: Task, estimator: Estimator, data: Data, settings: Training, samples: int) -> None:
-        self.task, self.estimator, self.samples, self.settings = task, estimator, samples, settings
+    Attributes:
+        stream: where draws come from; unless another is given, PyTorch's own generators, which the caller has seeded.
+        objectives: estimates of the target since the last row.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        estimator: Estimator,
+        data: Data,
+        settings: Training,
+        samples: int,
+        stream: Stream | None = None,
+    ) -> None:
+        self.task, self.estimator, self.settings = task, estimator, settings
+        self.loss = Loss(task, estimator, samples)
         self.batches = Batches(data.train, settings.batch_size)
         self.device = data.train.device
+        self.stream = stream or GlobalStream(self.device)
         self.schedule = parse_schedule(settings.schedule)
-        self.optimizer = _optimizer(task, estimator, settings)
-        self._base = [group["lr"] for group in self.optimizer.param_groups]
-        self._sign = -1.0 if task.maximise else 1.0
-        self._objectives: list[Tensor] = []
+        self.optimizer = make_optimizer(_parameter_groups(task, estimator), self.step_sizes(0), settings)
+        self.objectives: list[Tensor] = []
         self.progress = Progress()
         self.rows: list[TrainingRow] = []
+
+    @property
+    def step_of_next_row(self) -> int:
+        """The step after which the next row is due."""
+        every = max(1, self.settings.steps // _ROWS)
+        regular, last = (self.progress.step // every + 1) * every, self.settings.steps
+        return last if self.progress.step < last < regular else regular
 
     def run(self, until: int) -> Iterator[int]:
         """Train up to step `until`, yielding the step after each recorded row.
@@ -89,76 +141,76 @@ class Trainer:
         Raises:
             Diverged: the objective is no longer finite; the rows before it are kept.
         """
-        every = max(1, self.settings.steps // _ROWS)
         while self.progress.step < until:
-            stop = min(until, (self.progress.step // every + 1) * every)
+            due = self.step_of_next_row
             start = time.perf_counter()
-            while self.progress.step < stop:
+            while self.progress.step < min(until, due):
                 self.step()
             synchronize(self.device)
             self.progress.seconds += time.perf_counter() - start
-            if self.progress.step % every == 0 or self.progress.step == self.settings.steps:
-                self._record()
+            if self.progress.step == due:
+                self.record(gradient_norm(self.task.guide), gradient_norm(self.task.model))
             yield self.progress.step
 
     def step(self) -> None:
         """Take one training step."""
-        self._set_step_sizes()
-        x = observations(self.task, self.batches.next())
-        estimate = self.estimator.estimate(self.task, x, self.samples)
-        loss = self._sign * estimate.surrogate.mean()
-        if estimate.auxiliary is not None:
-            loss = loss + estimate.auxiliary
+        set_step_sizes(self.optimizer, self.step_sizes(self.progress.step))
+        loss, estimate = self.loss(self.batches.next())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         self.estimator.observe(estimate)
-        self._objectives.append(estimate.objective.detach().mean())
+        self.objectives.append(estimate.objective.detach().mean())
         self.progress.step += 1
 
-    def _set_step_sizes(self) -> None:
-        factor = self.schedule.multiplier(self.progress.step, self.settings.steps)
-        for group, base in zip(self.optimizer.param_groups, self._base, strict=True):
-            group["lr"] = base * factor
+    def step_sizes(self, step: int) -> dict[str, float]:
+        """Return the step size of each parameter group: η for φ and for the estimator's own parameters, ρ for θ."""
+        factor = self.schedule.multiplier(step, self.settings.steps)
+        guide, model = self.settings.guide_lr * factor, self.settings.model_lr * factor
+        return {"guide": guide, "model": model, "estimator": guide}
 
-    def _record(self) -> None:
-        """Add a row over the steps since the last one. The only place where a GPU is waited for."""
-        objectives = torch.stack(self._objectives).double().cpu()
-        self._objectives.clear()
+    def record(self, norm_guide: float, norm_model: float) -> None:
+        """Add a row over the steps since the last one. The only place where a GPU is waited for.
+
+        Raises:
+            Diverged: an objective since the last row is not finite.
+        """
+        objectives = torch.cat([value.reshape(-1) for value in self.objectives]).double().cpu()
+        self.objectives.clear()
         finite = torch.isfinite(objectives)
         if not bool(finite.all()):
             first = int((~finite).nonzero()[0])
             raise Diverged(self.progress.step - len(objectives) + first, float(objectives[first]))
         n = len(objectives)
-        norms = {
-            name: _gradient_norm(module) for name, module in (("guide", self.task.guide), ("model", self.task.model))
-        }
-        rates = {group["name"]: group["lr"] for group in self.optimizer.param_groups}
+        sizes = self.step_sizes(self.progress.step - 1)
+        trained = {group["name"] for group in self.optimizer.param_groups}
         self.rows.append(
             TrainingRow(
                 step=self.progress.step,
                 seconds=self.progress.seconds,
                 objective=float(objectives.mean()),
                 objective_se=float(objectives.std() / math.sqrt(n)) if n > 1 else math.nan,
-                gradient_norm_guide=norms["guide"],
-                gradient_norm_model=norms["model"],
-                model_lr=rates.get("model", math.nan),
-                guide_lr=rates.get("guide", math.nan),
+                gradient_norm_guide=norm_guide,
+                gradient_norm_model=norm_model,
+                model_lr=sizes["model"] if "model" in trained else math.nan,
+                guide_lr=sizes["guide"] if "guide" in trained else math.nan,
             )
         )
 
     def state(self) -> dict[str, Any]:
         """Return everything that the rest of the training depends on."""
-        return {
+        state = {
             "task": self.task.state_dict(),
             "estimator": self.estimator.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "batches": self.batches.state(),
-            "generators": generator_state(self.device),
+            "generators": self.stream.state(),
             "progress": asdict(self.progress),
             "rows": [asdict(row) for row in self.rows],
-            "objectives": list(self._objectives),
+            "objectives": list(self.objectives),
         }
+        # Within a stack the tensors are rows of larger ones, which a file would hold as a whole.
+        return tree_map_only(Tensor, torch.clone, state)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned."""
@@ -168,23 +220,19 @@ class Trainer:
         self.batches.restore(state["batches"])
         self.progress = Progress(**state["progress"])
         self.rows = [TrainingRow(**row) for row in state["rows"]]
-        self._objectives = list(state["objectives"])
-        restore_generator_state(state["generators"], self.device)
+        self.objectives = list(state["objectives"])
+        self.stream.restore(state["generators"])
 
 
-def _optimizer(task: Task, estimator: Estimator, settings: Training) -> torch.optim.Optimizer:
-    """Return the optimizer: η for φ and for the estimator's own parameters, ρ for θ."""
-    groups = [
-        {"name": "guide", "params": list(task.guide.parameters()), "lr": settings.guide_lr},
-        {"name": "model", "params": list(task.model.parameters()), "lr": settings.model_lr},
-        {"name": "estimator", "params": list(estimator.parameters()), "lr": settings.guide_lr},
-    ]
-    groups = [group for group in groups if group["params"]]
-    if settings.optimizer == "adam":
-        return torch.optim.Adam(groups, fused=True)
-    return torch.optim.SGD(groups, fused=True)
+def _parameter_groups(task: Task, estimator: Estimator) -> dict[str, list[Tensor]]:
+    return {
+        "guide": list(task.guide.parameters()),
+        "model": list(task.model.parameters()),
+        "estimator": list(estimator.parameters()),
+    }
 
 
-def _gradient_norm(module: torch.nn.Module) -> float:
+def gradient_norm(module: nn.Module) -> float:
+    """Return the norm of a module's gradient; NaN where no parameter has one."""
     gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
     return float(torch.nn.utils.get_total_norm(gradients)) if gradients else math.nan

@@ -37,6 +37,16 @@ _OPTIONS = [
         help="Measure along each estimator's own training, or at common parameters.  [default: shared for several]",
     ),
     click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
+    click.option(
+        "--batch-seeds",
+        type=click.Choice(["auto", "on", "off"]),
+        default="auto",
+        show_default=True,
+        help="Train all seeds in one step; auto: on a GPU, and on a CPU where that pays.",
+    ),
+    click.option(
+        "--tf32/--no-tf32", default=False, show_default=True, help="Let a GPU round float32 products to TF32: faster."
+    ),
     click.option("--dtype", type=click.Choice(["float32", "float64"]), help="[default: the task's]"),
     click.option(
         "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Results folder."
@@ -77,7 +87,8 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     from bench.plan import Request
 
     steps = 0 if options.pop("no_train") else options["steps"]
-    asked = Asked(options.pop("out"), options.pop("rerun"), options.pop("dry_run"), options.pop("plot"))
+    names = ("out", "rerun", "dry_run", "plot", "batch_seeds", "tf32")
+    asked = Asked(**{name: options.pop(name) for name in names})
     del options["config"]
     summary = execute(Request(**{**options, "steps": steps}), asked)
     if summary.failed:

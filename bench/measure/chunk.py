@@ -54,11 +54,7 @@ def fastest_chunk(replicator: Replicator, x: Tensor, seconds: float = 0.1) -> in
     best, best_time, chunk, worse = LOOP, _time(replicator, x, LOOP, seconds), 2, 0
     before = best_time
     while chunk <= largest and worse < 2:
-        try:
-            duration = _time(replicator, x, chunk, seconds)
-        except torch.cuda.OutOfMemoryError:
-            torch.cuda.empty_cache()
-            break
+        duration = _time(replicator, x, chunk, seconds)
         # A larger chunk must be clearly faster: it costs memory, and equal times are noise.
         if duration < 0.97 * best_time:
             best, best_time = chunk, duration

@@ -105,7 +105,7 @@ def measure(
     return Measured(
         metrics,
         moments.replicates,
-        chunk,
+        min(chunk, replicator.largest),
         reference.label if reference else "",
         evidence.label if evidence else "",
         _half_width(moments, replicator.slices["all"]),

@@ -1,11 +1,14 @@
 """Replicates of one gradient estimate at fixed parameters, batched by `vmap` or, where that fails, one by one."""
 
+import sys
+from functools import partial
 from typing import final
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
+from bench.device import in_memory
 from estimators.base import Estimator
 from tasks.base import Task
 
@@ -32,6 +35,7 @@ class Replicator:
         slices: where each parameter group lies in a row: `all`, `guide`, `model` and the task's `detail`.
         size: P.
         reason: why replicates are drawn one by one, or None where `vmap` works.
+        largest: replicates at once that memory was found to hold; a larger draw is made in parts.
     """
 
     def __init__(self, task: Task, estimator: Estimator, samples: int) -> None:
@@ -41,6 +45,7 @@ class Replicator:
         self.size = self.slices["all"].stop
         self._dtype = next(iter(self.parameters.values())).dtype
         self.reason: str | None = None
+        self.largest = sys.maxsize
         self._batched = vmap(grad(self._surrogate), in_dims=(None, None, 0), randomness="different")
 
     def _surrogate(self, parameters: dict[str, Tensor], x: Tensor, _replicate: Tensor) -> Tensor:
@@ -49,24 +54,40 @@ class Replicator:
     def draw(self, x: Tensor, count: int) -> Tensor:
         """Return `count` gradients on the batch x, [count, P]; a count of one, or a failed `vmap`, is a loop."""
         if count == LOOP or self.reason is not None:
-            rows = torch.empty(count, self.size, dtype=self._dtype, device=x.device)
-            for row in rows:
-                self._draw_into(row, x)
-            return rows
+            return self._draw_loop(x, count)
+        parts, left = [], count
+        while left:
+            size = min(left, self.largest)
+            part = in_memory(partial(self._draw_batch, x, size), size > LOOP)
+            if part is None:
+                self.largest = size // 2
+            else:
+                parts.append(part)
+                left -= size
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _draw_batch(self, x: Tensor, count: int) -> Tensor:
+        if count == LOOP:
+            return self._draw_loop(x, LOOP)
         with torch.no_grad():
             parameters = {f"task.{name}": value.detach() for name, value in self.parameters.items()}
             gradients = self._batched(parameters, x, torch.empty(count, device=x.device))
         return torch.cat([gradients[f"task.{name}"].reshape(count, -1) for name in self.parameters], 1)
 
-    def _draw_into(self, row: Tensor, x: Tensor) -> None:
+    def _draw_loop(self, x: Tensor, count: int) -> Tensor:
+        rows = torch.empty(count, self.size, dtype=self._dtype, device=x.device)
         values = list(self.parameters.values())
-        gradients = torch.autograd.grad(self._module(x), values, allow_unused=True, materialize_grads=True)
-        torch.cat([gradient.reshape(-1) for gradient in gradients], out=row)
+        for row in rows:
+            gradients = torch.autograd.grad(self._module(x), values, allow_unused=True, materialize_grads=True)
+            torch.cat([gradient.reshape(-1) for gradient in gradients], out=row)
+        return rows
 
     def check_batching(self, x: Tensor) -> str | None:
         """Try `vmap` once; on failure keep to the loop and return the reason."""
         try:
             self.draw(x, 2)
+        except torch.OutOfMemoryError:
+            raise
         except (RuntimeError, ValueError, NotImplementedError) as error:
             self.reason = str(error).strip().splitlines()[0]
         return self.reason

@@ -21,7 +21,16 @@ from bench.settings import Cell, cell_from_identity
 T = TypeVar("T", Record, RunInfo)
 Data = dict[str, Any]
 
-UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {Record: {}, RunInfo: {}}
+
+def _with_seeds_together(record: Data) -> Data:
+    final = record["final"]
+    return {**record, "final": None if final is None else {**final, "seeds_together": None}}
+
+
+UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
+    Record: {1: _with_seeds_together},
+    RunInfo: {1: lambda run: run},
+}
 """What makes a file of schema version v one of version v + 1, by v."""
 
 _NOT_FINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}

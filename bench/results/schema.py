@@ -9,7 +9,7 @@ from typing import Literal
 
 from bench.settings import Cell
 
-SCHEMA_VERSION: Constant = 1
+SCHEMA_VERSION: Constant = 2
 
 Status = Literal["done", "diverged", "failed"]
 
@@ -49,7 +49,7 @@ class TrainingRow:
 
     Attributes:
         step: training steps taken.
-        seconds: training time so far, without evaluation and measurement.
+        seconds: training time so far, without evaluation and measurement; of a step of several seeds, each one's share.
         objective: mean of the estimates of the target over the steps since the previous row.
         objective_se: its standard error.
         gradient_norm_guide: norm of φ's gradient estimate at this step.
@@ -80,8 +80,9 @@ class Final:
         test_elbo: ELBO of the test data.
         test_log_likelihood: importance-weighted bound on log p(x) of the test data.
         evaluation_samples: samples per datapoint in `test_log_likelihood`.
-        seconds_per_step: training time per step.
+        seconds_per_step: training time per step; of a step of several seeds, each one's share.
         evaluations: evaluations of log p(x, z), or f, per datapoint for one gradient.
+        seeds_together: seeds trained in one step, this one included; None in records of an earlier version.
         diverged_at: the step at which training met a NaN or an infinity.
     """
 
@@ -98,6 +99,7 @@ class Final:
     evaluation_samples: int | None = None
     seconds_per_step: float | None = None
     evaluations: float | None = None
+    seeds_together: int | None = None
     diverged_at: int | None = None
 
 
@@ -111,7 +113,7 @@ class Record:
         status: `done`, `diverged` or `failed`.
         reason: why it failed or diverged.
         started: when, ISO 8601, UTC.
-        seconds: wall time of the cell, evaluation and measurement included.
+        seconds: wall time of the cell, evaluation and measurement included, its companions' too if it had any.
         gradients: moments of the gradient estimate.
         training: the course of training.
         final: the end of training; None where the cell did not get there.

@@ -78,14 +78,16 @@ def test_an_undecodable_file_name_in_a_reason_survives() -> None:
 
 def test_a_newer_schema_is_refused() -> None:
     data = {**json.loads(dump(record())), "schema_version": SCHEMA_VERSION + 1}
-    with pytest.raises(ResultsError, match=r"results/record\.json has schema version 2 .*: update varbench") as error:
+    with pytest.raises(
+        ResultsError, match=rf"results/record\.json has schema version {SCHEMA_VERSION + 1} .*: update varbench"
+    ) as error:
         parse(Record, json.dumps(data).encode(), PATH)
     assert not isinstance(error.value, CorruptRecord)
     assert error.value.exit_code == 5
 
 
 def test_an_older_schema_is_upgraded_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = json.loads(dump(record()))
+    data = {**json.loads(dump(record())), "schema_version": 1}
     data["took"] = data.pop("seconds")
     data["status"] = "finished"
     monkeypatch.setattr(codec, "SCHEMA_VERSION", 3)
@@ -101,10 +103,23 @@ def test_an_older_schema_is_upgraded_step_by_step(monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_older_schema_without_an_upgrade_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec, "SCHEMA_VERSION", 2)
+    monkeypatch.setitem(codec.UPGRADES, Record, {})
     data = {**json.loads(dump(record())), "schema_version": 1}
     with pytest.raises(ResultsError, match="schema version 1, which this varbench no longer reads"):
         parse(Record, json.dumps(data).encode(), PATH)
+
+
+def test_a_record_from_before_seeds_were_trained_together_is_read() -> None:
+    for final in (None, Final("nats", 1)):
+        data = {**json.loads(dump(record(final=final))), "schema_version": 1}
+        if final:
+            del data["final"]["seeds_together"]
+        assert parse(Record, json.dumps(data).encode(), PATH) == record(final=final)
+
+
+def test_a_run_of_the_first_schema_is_read() -> None:
+    data = {**json.loads(dump(RUN)), "schema_version": 1}
+    assert parse(RunInfo, json.dumps(data).encode(), PATH) == RUN
 
 
 def _without(key: str) -> bytes:

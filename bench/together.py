@@ -1,0 +1,113 @@
+"""Which cells are trained in one step: those that differ in nothing but the seed, where that pays."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
+
+import torch
+
+from bench.checkpoint import steps_taken
+from bench.gradients import References
+from bench.random import OwnStream
+from bench.registry import TASKS
+from bench.results.schema import Record
+from bench.results.store import Store
+from bench.runner import CellRun, Listener
+from bench.settings import Cell, cell_id
+from bench.stack import Stack
+from bench.train import Diverged
+from tasks.base import Data
+
+BatchSeeds = Literal["auto", "on", "off"]
+
+_WORK: Final = 3_000_000
+"""Parameters × datapoints × samples of a step up to which 16 seeds at once were at least twice as fast on a CPU."""
+
+
+def companions(cells: Sequence[Cell], mode: BatchSeeds) -> list[list[Cell]]:
+    """Return the cells in groups to train in one step, in the order of their first cells.
+
+    Args:
+        cells: what is to be run.
+        mode: `auto` trains seeds together on a GPU, and on a CPU where the step is small enough for that to pay.
+    """
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        identity = {key: value for key, value in cell.identity().items() if key != "seed"}
+        groups.setdefault(cell_id(identity), []).append(cell)
+    found: list[list[Cell]] = []
+    for group in groups.values():
+        found += [group] if len(group) > 1 and batches(group[0], mode) else [[cell] for cell in group]
+    return sorted(found, key=lambda group: cells.index(group[0]))
+
+
+def batches(cell: Cell, mode: BatchSeeds) -> bool:
+    """Return whether the seeds of a cell's configuration are to be trained in one step."""
+    if mode == "off" or cell.training.steps == 0:
+        return False
+    return mode == "on" or cell.device == "cuda" or _work(cell) <= _WORK
+
+
+def _work(cell: Cell) -> int:
+    """Return how many parameters meet how many datapoints and samples in a step."""
+    with torch.random.fork_rng([]):
+        task = TASKS.build(cell.task_spec)
+    return sum(value.numel() for value in task.parameters()) * cell.training.batch_size * cell.samples
+
+
+def at_the_same_step(cells: Sequence[Cell], store: Store) -> list[list[Cell]]:
+    """Return cells in groups whose checkpoints, after an interrupted run, have got equally far."""
+    groups: dict[int, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(steps_taken(store.checkpoint_path(cell)), []).append(cell)
+    return list(groups.values())
+
+
+def run_together(
+    cells: Sequence[Cell], data: Data, store: Store, run: str, listeners: Sequence[Listener], references: References
+) -> Iterator[Record]:
+    """Run cells that differ in their seed alone, trained in one step, to their ends; give their records as written.
+
+    Measurement and evaluation are those of each cell alone. A training that diverges is recorded as such, and the
+    others go on.
+
+    Raises:
+        NotBatchable: their step cannot be taken for all at once.
+        OutOfMemoryError: there are too many of them for the device.
+    """
+    runs = [
+        CellRun(
+            cell, data, store, run, listener, references, OwnStream(torch.device(cell.device), cell.seed, "training")
+        )
+        for cell, listener in zip(cells, listeners, strict=True)
+    ]
+    for one in runs:
+        one.restore()
+    stack = Stack([one.trainer for one in runs])
+    for stop in runs[0].stops:
+        for step in stack.run(stop):
+            active = [runs[place] for place in stack.active]
+            for one in active:
+                one.show_training(step)
+            if any(one.checkpoint.due for one in active):
+                # All at once, so that they continue as companions.
+                for one in active:
+                    one.checkpoint.save()
+        for place in stack.active:
+            try:
+                runs[place].arrive(stop)
+            except Diverged as reason:
+                stack.drop(place, reason)
+    for place, one in enumerate(runs):
+        if place not in stack.diverged:
+            stack.release(place)
+            try:
+                one.measure_shared()
+            except Diverged as reason:
+                stack.diverged[place] = reason
+        one.progress.notes.append(_note(len(runs), stack.plain_reason))
+        yield one.finish(stack.diverged.get(place))
+
+
+def _note(count: int, plain_reason: str | None) -> str:
+    note = f"trained in one step with {count - 1} other seeds, whose time is shared among them"
+    return note if plain_reason is None else f"{note}; not as a CUDA graph: {plain_reason}"
