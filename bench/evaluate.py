@@ -13,7 +13,7 @@ from bench.device import in_memory, observations
 from bench.random import seeded
 from estimators.base import evaluate as run_guide
 from estimators.draw import Detached
-from tasks.base import Data, Task
+from tasks.base import Data, GlobalModel, Task
 
 _PAIRS_AT_ONCE: Final = 10_000
 """Pairs of a datapoint and a sample that a CPU evaluates at once, so that they stay near its cache."""
@@ -23,6 +23,7 @@ _BYTES_PER_PAIR: Final = 1 << 16
 
 _TRAIN_POINTS: Final = 2_000
 _TRAIN_SAMPLES: Final = 10
+_GLOBAL_SAMPLES: Final = 1_000
 _EXPECTATION_SAMPLES: Final = 100_000
 
 
@@ -48,7 +49,12 @@ def evaluate_bounds(
     """Return the ELBO and L_K, K = `samples`, of stored rows [N, ...], the same draws for the same seed.
 
     The standard errors are over datapoints, and so contain the Monte Carlo error of each datapoint.
+
+    Where the rows share their latents, q(z) is what the training rows say of z, and the rows are new ones: the bounds
+    are those of log p(rows | training rows) with q for the posterior, Σ_m E_q log p(x_m|z) and Σ_m log E_q p(x_m|z).
     """
+    if isinstance(task.model, GlobalModel):
+        return _predictions(task, task.model, rows, samples, seed, purpose, progress)
     elbos, bounds, log_weight = [], [], torch.empty(0)
     with seeded(rows.device, seed, "evaluate", purpose), torch.no_grad():
         for done, values in _averaged(task, rows, samples, _pairs_at_once(rows.device)):
@@ -70,13 +76,50 @@ def _single_datapoint(log_weight: Tensor) -> Bounds:
     return Bounds(_mean(log_weight), Mean(float(bound), float(error)))
 
 
-def evaluate_train(task: Task, data: Data, seed: int) -> Mean:
-    """Return the training ELBO on at most 2000 training points, 10 samples each."""
+def _predictions(
+    task: Task,
+    model: GlobalModel,
+    rows: Tensor,
+    samples: int,
+    seed: int,
+    purpose: str,
+    progress: Callable[[float], None],
+) -> Bounds:
+    parts = []
+    with seeded(rows.device, seed, "evaluate", purpose), torch.no_grad():
+        x = observations(task, rows)
+
+        def drawn(count: int) -> Tensor:
+            draw = Detached(count)
+            task.guide(x, draw)
+            return model.log_likelihood(x, draw.trace.latents)[:, 0]
+
+        for done, values in _by_samples(drawn, rows, samples):
+            parts.append(values.cpu())
+            progress(done)
+    log_likelihood = torch.cat(parts).double()
+    predictive = torch.logsumexp(log_likelihood, 0) - math.log(samples)
+    return Bounds(_total(log_likelihood.mean(0)), _total(predictive))
+
+
+def train_rows(task: Task, data: Data) -> Tensor:
+    """Return the stored rows that the training ELBO is evaluated on: at most 2000, but all that share their latents."""
     rows = data.train
-    if len(rows) > _TRAIN_POINTS:
-        with seeded(rows.device, "training points"):
-            rows = rows[torch.randperm(len(rows), device=rows.device)[:_TRAIN_POINTS]]
-    return evaluate_bounds(task, rows, _TRAIN_SAMPLES, seed, "train", lambda share: None).elbo
+    if isinstance(task.model, GlobalModel) or len(rows) <= _TRAIN_POINTS:
+        return rows
+    with seeded(rows.device, "training points"):
+        return rows[torch.randperm(len(rows), device=rows.device)[:_TRAIN_POINTS]]
+
+
+def evaluate_train(task: Task, data: Data, seed: int) -> Mean:
+    """Return the training ELBO: of at most 2000 points, 10 samples each; where rows share latents, of all, 1000."""
+    rows = train_rows(task, data)
+    if not isinstance(task.model, GlobalModel):
+        return evaluate_bounds(task, rows, _TRAIN_SAMPLES, seed, "train", lambda share: None).elbo
+    with seeded(rows.device, seed, "evaluate", "train"), torch.no_grad():
+        x = observations(task, rows)
+        drawn = _by_samples(lambda count: run_guide(task, x, Detached(count)).f[:, 0], rows, _GLOBAL_SAMPLES)
+        return _mean(torch.cat([values.cpu() for _, values in drawn]).double())
 
 
 def evaluate_expectation(task: Task, data: Data, seed: int) -> Mean:
@@ -119,6 +162,25 @@ def _values(task: Task, rows: Tensor, samples: int, pairs: int) -> Tensor:
     x = observations(task, rows)
     counts = [min(pairs, samples - done) for done in range(0, samples, pairs)]
     return torch.cat([run_guide(task, x, Detached(count)).f for count in counts])
+
+
+def _by_samples(work: Callable[[int], Tensor], rows: Tensor, samples: int) -> Iterator[tuple[float, Tensor]]:
+    """Give what `work` returns for a count of samples at all rows, until there are enough; with the share then done."""
+    at_once, done = max(1, _pairs_at_once(rows.device) // len(rows)), 0
+    while done < samples:
+        count = min(at_once, samples - done)
+        values = in_memory(partial(work, count), count > 1)
+        if values is None:
+            at_once = count // 2
+            continue
+        done += count
+        yield done / samples, values
+
+
+def _total(values: Tensor) -> Mean:
+    """Return the sum of values of independent rows."""
+    mean = _mean(values)
+    return Mean(len(values) * mean.value, len(values) * mean.se)
 
 
 def _mean(values: Tensor) -> Mean:

@@ -154,7 +154,8 @@ class _Session:
                 for half in halves:
                     yield from self._run(half)
                 return
-            _say(self.messages, f"{_title(*left)}: trained one by one, since {why}")
+            how = "one by one" if len(left) > 1 else "without a CUDA graph"
+            _say(self.messages, f"{_title(*left)}: trained {how}, since {why}")
         for cell in left:
             yield self._run_alone(cell)
 

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, final
 
 import torch
@@ -58,12 +59,10 @@ class Stack:
                 tensor.data = stacked[name][place]
         self._sizes = first.step_sizes(self._step)
         self._optimizer = self._stacked_optimizer()
-        self._linked = False
-        self._objective = torch.empty(0)
+        self._linked: set[str] = set()
         self._objectives: list[Tensor] = []
-        self._take: Captured | Callable[[], None] = self._update
-        if self.device.type == "cuda":
-            self._take = Captured(self._update, CudaGraph(self._streams, self.device))
+        self._graphs: dict[str | None, Captured] = {}
+        self._results: dict[str | None, tuple[Values, Tensor]] = {}
 
     @property
     def active(self) -> list[int]:
@@ -73,7 +72,7 @@ class Stack:
     @property
     def plain_reason(self) -> str | None:
         """Why the step is not captured as a CUDA graph, where it is to be."""
-        return self._take.reason if isinstance(self._take, Captured) else None
+        return next((graph.reason for graph in self._graphs.values() if graph.reason is not None), None)
 
     def run(self, until: int) -> Iterator[int]:
         """Train up to step `until`, yielding the step after each recorded row; ends early where all have diverged."""
@@ -112,21 +111,36 @@ class Stack:
                 for trainer, stream in zip(self.trainers, self._streams, strict=True)
             ]
             torch.stack(chosen, out=self._chosen)
-        self._take()
+        resting = leader.resting(self._step)
+        self._take(resting)
+        _, objective = self._results[resting]
+        self._objectives.append(objective.clone())
         self._step += 1
-        if not self._linked:
+        if len(self._linked) < len(self._trained):
             self._link()
-        self._objectives.append(self._objective.clone())
 
-    def _update(self) -> None:
+    def _take(self, resting: str | None) -> None:
+        """Take one step in which one parameter group rests, or none; on a GPU by a CUDA graph of that kind of step."""
+        if self.device.type != "cuda" or self.plain_reason is not None:
+            self._update(resting)
+            return
+        if resting not in self._graphs:
+            self._graphs[resting] = Captured(partial(self._update, resting), CudaGraph(self._streams, self.device))
+        self._graphs[resting]()
+
+    def _update(self, resting: str | None) -> None:
         """Take one step in place, as a CUDA graph can hold it."""
-        gradients, self._objective, state = self._program(self._trained, self._fixed, self._batch())
+        gradients, objective, state = self._program(self._trained, self._fixed, self._batch())
         for name, value in state.items():
             if value is not self._fixed[name]:
                 self._fixed[name].copy_(value)
+        moving = {name: value for name, value in gradients.items() if _group_of(name) != resting}
         for name, parameter in self._trained.items():
-            parameter.grad = gradients[name]
+            # Without a gradient a parameter rests, and so do its moments.
+            parameter.grad = moving.get(name)
         self._optimizer.step()
+        # A graph writes to the tensors that it was captured with: each step has its own.
+        self._results[resting] = moving, objective
 
     def _batch(self) -> Tensor:
         """Return stored rows by seed, [S, B, ...]."""
@@ -153,14 +167,16 @@ class Stack:
         return optimizer
 
     def _link(self) -> None:
-        """Make the trainers' optimizers hold rows of the stacked moments, which exist from the first step on."""
-        for place, trainer in enumerate(self.trainers):
-            for name, value in self._trained.items():
+        """Make the trainers' optimizers hold rows of the stacked moments, which a parameter has from its first step."""
+        for name, value in self._trained.items():
+            moments = self._optimizer.state.get(value)
+            if name in self._linked or moments is None:
+                continue
+            for place, trainer in enumerate(self.trainers):
                 trainer.optimizer.state[self._tensors[place][name]] = {
-                    key: moment if key == "step" or moment is None else moment[place]
-                    for key, moment in self._optimizer.state[value].items()
+                    key: moment if key == "step" or moment is None else moment[place] for key, moment in moments.items()
                 }
-        self._linked = True
+            self._linked.add(name)
 
     def _hand_over(self, seconds: float) -> None:
         """Tell the trainers what has happened since the last time; `seconds` is each one's share."""
@@ -183,8 +199,12 @@ class Stack:
 
     def _gradient_norms(self, group: str) -> list[float]:
         """Return the norm of each seed's gradient in one parameter group; NaN where it has none."""
-        gradients = [value.grad for name, value in self._trained.items() if _group_of(name) == group]
-        norms = [gradient.reshape(len(gradient), -1).norm(dim=1) for gradient in gradients if gradient is not None]
+        gradients, _ = self._results[self.trainers[self.active[0]].resting(self._step - 1)]
+        norms = [
+            gradient.reshape(len(gradient), -1).norm(dim=1)
+            for name, gradient in gradients.items()
+            if _group_of(name) == group
+        ]
         return torch.stack(norms).norm(dim=0).tolist() if norms else [math.nan] * len(self.trainers)
 
     def _check(self) -> None:

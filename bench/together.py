@@ -104,10 +104,10 @@ def run_together(
                 one.measure_shared()
             except Diverged as reason:
                 stack.diverged[place] = reason
-        one.progress.notes.append(_note(len(runs), stack.plain_reason))
+        one.progress.notes += _notes(len(runs), stack.plain_reason)
         yield one.finish(stack.diverged.get(place))
 
 
-def _note(count: int, plain_reason: str | None) -> str:
-    note = f"trained in one step with {count - 1} other seeds, whose time is shared among them"
-    return note if plain_reason is None else f"{note}; not as a CUDA graph: {plain_reason}"
+def _notes(count: int, plain_reason: str | None) -> list[str]:
+    notes = [f"{count} seeds trained in one step, whose time is shared among them"] if count > 1 else []
+    return notes + ([f"no CUDA graph of the training step: {plain_reason}"] if plain_reason else [])

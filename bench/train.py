@@ -1,16 +1,17 @@
-"""Training: joint stochastic gradient ascent on a task's target, whose whole state can be saved and restored."""
+"""Training: stochastic gradient ascent on a task's target, whose whole state can be saved and restored."""
 
 import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from bench.device import observations
+from bench.learning import Updated, parse_learning
 from bench.measure.chunk import synchronize
 from bench.optimizers import make_optimizer, set_step_sizes
 from bench.random import GlobalStream, Stream
@@ -22,6 +23,8 @@ from tasks.base import Data, Task
 
 _ROWS: Final = 200
 """A training is recorded in about this many rows."""
+
+_RESTING: Final[dict[Updated, Literal["guide", "model"] | None]] = {"guide": "model", "model": "guide", "both": None}
 
 
 class Diverged(Exception):
@@ -122,8 +125,12 @@ class Trainer:
         self.batches = Batches(data.train, settings.batch_size)
         self.device = data.train.device
         self.stream = stream or GlobalStream(self.device)
-        self.schedule = parse_schedule(settings.schedule)
-        self.optimizer = make_optimizer(_parameter_groups(task, estimator), self.step_sizes(0), settings)
+        schedule = parse_schedule(settings.schedule)
+        of_model = parse_schedule(settings.model_schedule) if settings.model_schedule else schedule
+        self.schedules = {"guide": schedule, "model": of_model, "estimator": schedule}
+        self.learning = parse_learning(settings.learning)
+        self._groups = _parameter_groups(task, estimator)
+        self.optimizer = make_optimizer(self._groups, self.step_sizes(0), settings)
         self.objectives: list[Tensor] = []
         self.progress = Progress()
         self.rows: list[TrainingRow] = []
@@ -132,7 +139,7 @@ class Trainer:
     def step_of_next_row(self) -> int:
         """The step after which the next row is due."""
         every = max(1, self.settings.steps // _ROWS)
-        regular, last = (self.progress.step // every + 1) * every, self.settings.steps
+        regular, last = self.learning.next_row(self.progress.step, every), self.settings.steps
         return last if self.progress.step < last < regular else regular
 
     def run(self, until: int) -> Iterator[int]:
@@ -158,6 +165,10 @@ class Trainer:
         loss, estimate = self.loss(self.batches.next())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        # Without a gradient a parameter rests, and so do its moments.
+        resting = self.resting(self.progress.step)
+        for parameter in self._groups[resting] if resting else ():
+            parameter.grad = None
         self.optimizer.step()
         self.estimator.observe(estimate)
         self.objectives.append(estimate.objective.detach().mean())
@@ -165,9 +176,12 @@ class Trainer:
 
     def step_sizes(self, step: int) -> dict[str, float]:
         """Return the step size of each parameter group: η for φ and for the estimator's own parameters, ρ for θ."""
-        factor = self.schedule.multiplier(step, self.settings.steps)
-        guide, model = self.settings.guide_lr * factor, self.settings.model_lr * factor
-        return {"guide": guide, "model": model, "estimator": guide}
+        base = {"guide": self.settings.guide_lr, "model": self.settings.model_lr, "estimator": self.settings.guide_lr}
+        return {name: size * self.schedules[name].multiplier(step, self.settings.steps) for name, size in base.items()}
+
+    def resting(self, step: int) -> Literal["guide", "model"] | None:
+        """Return the parameter group that does not move at a step, or None."""
+        return _RESTING[self.learning.updated(step)]
 
     def record(self, norm_guide: float, norm_model: float) -> None:
         """Add a row over the steps since the last one. The only place where a GPU is waited for.
@@ -194,6 +208,7 @@ class Trainer:
                 gradient_norm_model=norm_model,
                 model_lr=sizes["model"] if "model" in trained else math.nan,
                 guide_lr=sizes["guide"] if "guide" in trained else math.nan,
+                updated=self.learning.updated_between(self.progress.step - n, self.progress.step),
             )
         )
 

@@ -22,13 +22,19 @@ T = TypeVar("T", Record, RunInfo)
 Data = dict[str, Any]
 
 
-def _with_seeds_together(record: Data) -> Data:
+def _with_learning_and_companions(record: Data) -> Data:
+    """Return a record of version 1 as one of version 2: ways of learning, the exact evidence, seeds in one step."""
     final = record["final"]
-    return {**record, "final": None if final is None else {**final, "seeds_together": None}}
+    added = dict.fromkeys(("log_evidence", "gap", "gap_se", "seeds_together"))
+    return {
+        **record,
+        "training": [{**row, "updated": "both"} for row in record["training"]],
+        "final": None if final is None else {**final, **added},
+    }
 
 
 UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
-    Record: {1: _with_seeds_together},
+    Record: {1: _with_learning_and_companions},
     RunInfo: {1: lambda run: run},
 }
 """What makes a file of schema version v one of version v + 1, by v."""

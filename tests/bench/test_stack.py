@@ -51,6 +51,19 @@ def test_sgd_agrees_too() -> None:
     assert_agree(alone("linear-gaussian(dim=2, n=24)", "reparam", 1, training), together.trainers[1])
 
 
+def test_variational_em_agrees_too_also_when_it_is_resumed() -> None:
+    training = settings(learning="em(guide_steps=2, model_steps=1)", model_schedule="constant")
+    task = "linear-gaussian(dim=2, n=24)"
+    together = stack(task, "nvil", (0, 1), training)
+    list(together.run(2))  # θ has not moved yet, and has no moments
+    resumed = [trainer(task, "nvil", seed, training, OwnStream(CPU, 99)) for seed in (0, 1)]
+    for one, other in zip(resumed, together.trainers, strict=True):
+        one.restore(other.state())
+    for one in (together, Stack(resumed)):
+        list(one.run(20))
+        assert_agree(alone(task, "nvil", 1, training), one.trainers[1])
+
+
 def test_companions_do_not_matter() -> None:
     few, many = (stack("sbn-tiny", "nvil", seeds, settings()) for seeds in ((3,), (0, 7, 3, 1)))
     list(few.run(20))

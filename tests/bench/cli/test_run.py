@@ -3,10 +3,14 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 import bench as varbench
+from bench import together
+from bench.stack import Stack
 from tests.bench.cli.conftest import Outcome
 
 Bench = Callable[..., Outcome]
@@ -195,3 +199,28 @@ def test_a_corrupt_record_is_set_aside_and_the_cell_runs_again(bench: Bench) -> 
     assert outcome.code == 0
     assert "is not a readable record" in outcome.err
     assert record.with_name("record.json.corrupt-1").read_text() == '{"half of'
+
+
+SHORT = ("--steps", "6", "--replicates", "40", "--checkpoints", "1", "--evaluation-samples", "5", "--batch-size", "6")
+
+
+def test_what_cannot_be_trained_together_is_trained_one_by_one_and_that_is_said(bench: Bench) -> None:
+    outcome = bench("run", "--task", "linear-gaussian(dim=2,n=24)", "--estimator", "sumo", "--seeds", "0-1", *SHORT)
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count("trained one by one, since SUMO draws a random number of samples") == 1
+    assert [*varbench.load("results").final.seeds_together] == [1, 1]
+
+
+def test_too_many_seeds_for_the_memory_are_trained_in_halves(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def small(trainers: Any) -> Stack:
+        if len(trainers) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return Stack(trainers)
+
+    monkeypatch.setattr(together, "Stack", small)
+    outcome = bench("run", "--task", "gaussian-quadratic", "--estimator", "reinforce", "--seeds", "0-2", *SHORT)
+    assert outcome.code == 0, outcome.err
+    assert "not enough memory for so many at once; trained as 2 halves" in outcome.err
+    final = varbench.load("results").final.set_index("seed")
+    assert [*final.seeds_together] == [1, 2, 2]
+    assert (final.status == "done").all()

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -107,3 +108,39 @@ def test_the_encoder_is_run_once_per_batch(estimator: Estimator):
     one, eight = operations(lambda: replicator.draw(x, LOOP)), operations(lambda: replicator.draw(x, 8))
     assert encoder > 0
     assert eight == 8 * one - 7 * encoder
+
+
+def test_too_little_memory_halves_what_is_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = GaussianQuadratic()
+    x = task.load().train
+    replicator = Replicator(task, Reinforce(), 1)
+    batched, tried = replicator._batched, list[int]()
+
+    def limited(parameters: Any, x: torch.Tensor, replicates: torch.Tensor) -> Any:
+        tried.append(len(replicates))
+        if tried[-1] > 30:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return batched(parameters, x, replicates)
+
+    monkeypatch.setattr(replicator, "_batched", limited)
+    assert replicator.draw(x, 100).shape == (100, replicator.size)
+    assert tried == [100, 50, 25, 25, 25, 25]
+    assert replicator.largest == 25
+    tried.clear()
+    replicator.draw(x, 30)
+    assert tried == [25, 5]
+
+
+def test_memory_for_one_replicate_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = GaussianQuadratic()
+    replicator = Replicator(task, Reinforce(), 1)
+
+    def none(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(replicator, "_batched", none)
+    assert replicator.draw(task.load().train, 5).shape == (5, replicator.size)
+    assert (replicator.largest, replicator.reason) == (1, None)
+    monkeypatch.setattr(replicator, "_draw_loop", none)
+    with pytest.raises(torch.OutOfMemoryError):
+        replicator.check_batching(task.load().train)
