@@ -51,7 +51,8 @@ class Batches:
 
     def next(self) -> Tensor:
         """Return the next batch of stored rows; the whole data set where it is no larger than a batch."""
-        return self.rows if self.whole else self.rows[self.choose()]
+        # Whole rows are copied at once, which indexing does not do.
+        return self.rows if self.whole else self.rows.index_select(0, self.choose())
 
     def choose(self, generator: torch.Generator | None = None) -> Tensor:
         """Return the indices of the next batch's rows, [B]; a pass's order is drawn from `generator`."""

@@ -45,16 +45,21 @@ def chunk_size(replicator: Replicator, x: Tensor, *identity: object) -> int:
 
 
 def fastest_chunk(replicator: Replicator, x: Tensor, seconds: float = 0.1) -> int:
-    """Return the chunk with the least time per replicate, doubling it while that pays."""
+    """Return the chunk with the least time per replicate, doubling it while that pays.
+
+    A batch has a cost of its own, of some single replicates: where doubling still pays, it goes on, even if chunks so
+    far were slower than a loop.
+    """
     largest = min(_LARGEST, _BYTES[x.device.type] // (replicator.size * x.element_size()))
     best, best_time, chunk, worse = LOOP, _time(replicator, x, LOOP, seconds), 2, 0
+    before = best_time
     while chunk <= largest and worse < 2:
         duration = _time(replicator, x, chunk, seconds)
         # A larger chunk must be clearly faster: it costs memory, and equal times are noise.
         if duration < 0.97 * best_time:
-            best, best_time, worse = chunk, duration, 0
-        else:
-            worse += 1
+            best, best_time = chunk, duration
+        worse = 0 if duration < 0.97 * before else worse + 1
+        before = duration
         chunk *= 2
     return best
 

@@ -43,6 +43,7 @@ class Replicator:
         self.parameters = ordered_parameters(task)
         self.slices = parameter_slices(task)
         self.size = self.slices["all"].stop
+        self._dtype = next(iter(self.parameters.values())).dtype
         self.reason: str | None = None
         self.largest = sys.maxsize
         self._batched = vmap(grad(self._surrogate), in_dims=(None, None, 0), randomness="different")
@@ -53,7 +54,7 @@ class Replicator:
     def draw(self, x: Tensor, count: int) -> Tensor:
         """Return `count` gradients on the batch x, [count, P]; a count of one, or a failed `vmap`, is a loop."""
         if count == LOOP or self.reason is not None:
-            return torch.stack([self._draw_one(x) for _ in range(count)])
+            return self._draw_loop(x, count)
         parts, left = [], count
         while left:
             size = min(left, self.largest)
@@ -67,16 +68,19 @@ class Replicator:
 
     def _draw_batch(self, x: Tensor, count: int) -> Tensor:
         if count == LOOP:
-            return self._draw_one(x)[None]
+            return self._draw_loop(x, LOOP)
         with torch.no_grad():
             parameters = {f"task.{name}": value.detach() for name, value in self.parameters.items()}
             gradients = self._batched(parameters, x, torch.empty(count, device=x.device))
         return torch.cat([gradients[f"task.{name}"].reshape(count, -1) for name in self.parameters], 1)
 
-    def _draw_one(self, x: Tensor) -> Tensor:
+    def _draw_loop(self, x: Tensor, count: int) -> Tensor:
+        rows = torch.empty(count, self.size, dtype=self._dtype, device=x.device)
         values = list(self.parameters.values())
-        gradients = torch.autograd.grad(self._module(x), values, allow_unused=True, materialize_grads=True)
-        return torch.cat([gradient.reshape(-1) for gradient in gradients])
+        for row in rows:
+            gradients = torch.autograd.grad(self._module(x), values, allow_unused=True, materialize_grads=True)
+            torch.cat([gradient.reshape(-1) for gradient in gradients], out=row)
+        return rows
 
     def check_batching(self, x: Tensor) -> str | None:
         """Try `vmap` once; on failure keep to the loop and return the reason."""

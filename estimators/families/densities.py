@@ -5,7 +5,15 @@ from functools import singledispatch
 
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Distribution, Independent, MultivariateNormal, OneHotCategorical, VonMises
+from torch.distributions import (
+    Bernoulli,
+    Distribution,
+    Independent,
+    MultivariateNormal,
+    Normal,
+    OneHotCategorical,
+    VonMises,
+)
 
 
 @singledispatch
@@ -16,9 +24,18 @@ def log_prob(distribution: Distribution, value: Tensor) -> Tensor:
 
 @log_prob.register
 def _(distribution: Independent, value: Tensor) -> Tensor:
-    inner = log_prob(distribution.base_dist, value)
     dims = distribution.reinterpreted_batch_ndims
+    if isinstance(distribution.base_dist, Normal) and dims:
+        return _diagonal_normal(distribution.base_dist, value, tuple(range(-dims, 0)))
+    inner = log_prob(distribution.base_dist, value)
     return inner.flatten(-dims).sum(-1) if dims else inner
+
+
+def _diagonal_normal(normal: Normal, value: Tensor, event: tuple[int, ...]) -> Tensor:
+    """Return Σ_event log N(value). Summed before it is put together: few operations, here and in the backward pass."""
+    size = normal.scale.shape[event[0] :].numel()
+    whitened = (value - normal.loc) / normal.scale
+    return -0.5 * whitened.square().sum(event) - normal.scale.log().sum(event) - 0.5 * size * math.log(2 * math.pi)
 
 
 @log_prob.register

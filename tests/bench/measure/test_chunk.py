@@ -70,7 +70,10 @@ class Costs:
         monkeypatch.setattr(time, "perf_counter", lambda: self.now)
 
     def draw(self, _x: torch.Tensor, count: int) -> None:
-        self.now += self.fixed + count * (self.each if count <= self.cache else self.beyond)
+        self.wait(self.fixed + count * (self.each if count <= self.cache else self.beyond))
+
+    def wait(self, duration: float) -> None:
+        self.now += duration
 
 
 @pytest.mark.parametrize(
@@ -89,3 +92,10 @@ def test_a_chunk_of_gradients_fits_in_memory(monkeypatch: pytest.MonkeyPatch):
     costs.size = 1 << 20
     # 256 MiB hold 32 gradients of a million float64.
     assert fastest_chunk(costs, X) == 32  # pyright: ignore[reportArgumentType]
+
+
+def test_a_batch_that_pays_only_when_large_is_found(monkeypatch: pytest.MonkeyPatch):
+    """A batch of a toy's replicates costs several single ones: small chunks lose against the loop, large ones win."""
+    costs = Costs(monkeypatch, fixed=5.0, each=1e-3, beyond=1.0, cache=1024)
+    monkeypatch.setattr(costs, "draw", lambda x, count: Costs.draw(costs, x, count) if count > 1 else costs.wait(1.0))
+    assert fastest_chunk(costs, X) == 1024  # pyright: ignore[reportArgumentType]

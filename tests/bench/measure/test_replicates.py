@@ -1,15 +1,22 @@
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench.measure.replicates import LOOP, Replicator, parameter_slices
+from estimators.base import Estimator
+from estimators.draw import probe
+from estimators.iwae import IWAE
 from estimators.reinforce import Reinforce
+from estimators.reparam import Reparam
 from tasks.gaussian_toys import GaussianQuadratic
 from tasks.linear_gaussian import LinearGaussian
 from tests.bench.measure.estimators import Branching
+from tests.tasks.test_vae import TinyVAE
 
 TASK = GaussianQuadratic()
 X = TASK.load().train
@@ -84,6 +91,25 @@ def test_a_parameter_outside_guide_and_model_is_refused():
         parameter_slices(task)
 
 
+@pytest.mark.parametrize("estimator", [Reinforce(), Reparam(), IWAE()], ids=lambda estimator: type(estimator).__name__)
+def test_the_encoder_is_run_once_per_batch(estimator: Estimator):
+    """Nothing but the draws differs between replicates, so that `vmap` leaves what comes before them as it is."""
+    torch.manual_seed(0)
+    task = TinyVAE()
+    x = task.prepare(task.load().train[:5])
+    replicator = Replicator(task, estimator, 2)
+
+    def operations(work: Callable[[], object]) -> int:
+        with FlopCounterMode(display=False) as counter:
+            work()
+        return counter.get_total_flops()
+
+    encoder = operations(lambda: probe(task.guide, x))
+    one, eight = operations(lambda: replicator.draw(x, LOOP)), operations(lambda: replicator.draw(x, 8))
+    assert encoder > 0
+    assert eight == 8 * one - 7 * encoder
+
+
 def test_too_little_memory_halves_what_is_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     task = GaussianQuadratic()
     x = task.load().train
@@ -115,6 +141,6 @@ def test_memory_for_one_replicate_is_enough(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(replicator, "_batched", none)
     assert replicator.draw(task.load().train, 5).shape == (5, replicator.size)
     assert (replicator.largest, replicator.reason) == (1, None)
-    monkeypatch.setattr(replicator, "_draw_one", none)
+    monkeypatch.setattr(replicator, "_draw_loop", none)
     with pytest.raises(torch.OutOfMemoryError):
         replicator.check_batching(task.load().train)

@@ -57,3 +57,17 @@ def test_independent_sums_and_detaches():
     value = double(0.3, -0.2)
     torch.testing.assert_close(families.log_prob(detached, value), normal.log_prob(value).detach())
     assert not families.log_prob(detached, value).requires_grad
+
+
+@pytest.mark.parametrize("dims", [1, 2])
+def test_independent_normals(dims: int):
+    """Value and derivatives as torch has them, with samples in front."""
+    torch.manual_seed(0)
+    loc, value = torch.randn(5, 2, 3, dtype=torch.float64), torch.randn(4, 5, 2, 3, dtype=torch.float64)
+    inputs = [value.requires_grad_(), loc.requires_grad_(), (loc.detach().exp() + 0.1).requires_grad_()]
+    normal = Independent(Normal(inputs[1], inputs[2]), dims)
+    ours, theirs = families.log_prob(normal, value), normal.log_prob(value)
+    torch.testing.assert_close(ours, theirs)
+    weights = torch.randn(ours.shape, dtype=torch.float64)
+    for mine, other in zip(*(torch.autograd.grad((p * weights).sum(), inputs) for p in (ours, theirs)), strict=True):
+        torch.testing.assert_close(mine, other)

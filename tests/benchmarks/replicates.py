@@ -1,0 +1,87 @@
+"""Replicates of a gradient: ours, and the loop of backward passes that one would write instead."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bench.device import observations
+from bench.measure.chunk import fastest_chunk, synchronize
+from bench.measure.metrics import variance
+from bench.measure.moments import GROUPS, Moments
+from bench.measure.replicates import Replicator
+from bench.registry import ESTIMATORS, TASKS
+from bench.spec import parse_spec
+from estimators.base import Estimator
+from tasks.base import Task
+
+FEW = 2 * GROUPS
+"""As few replicates as have a variance. They are one chunk: nothing is tuned for them."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a gradient is measured: an estimator on a task at its initial parameters, on one batch."""
+
+    task: str
+    estimator: str
+    batch: int = 1
+    samples: int = 1
+    device: str = "cpu"
+
+    def build(self) -> tuple[Task, Estimator, Tensor]:
+        """Return task, estimator and batch."""
+        torch.manual_seed(0)
+        task, estimator = TASKS.build(parse_spec(self.task)), ESTIMATORS.build(parse_spec(self.estimator))
+        data = task.load()
+        task.initialise(data)
+        task.to(self.device, task.dtype)
+        x = observations(task, data.train[: self.batch].to(self.device))
+        estimator.prepare(task, x[:1])
+        return task, estimator.to(x), x
+
+    def batched(self, count: int) -> Callable[[], float]:
+        """Return the work of measuring the variance from `count` replicates, as `bench run` does."""
+        task, estimator, x = self.build()
+        replicator = Replicator(task, estimator, self.samples)
+        chunk = fastest_chunk(replicator, x) if count > FEW else count
+
+        def work() -> float:
+            moments = Moments(replicator.size, x.dtype, x.device)
+            for done in range(0, count, chunk):
+                moments.update(replicator.draw(x, min(chunk, count - done)))
+            return variance(moments.summary(replicator.slices["all"])).value
+
+        return work
+
+    def looped(self, count: int) -> Callable[[], float]:
+        """Return the same as a loop of backward passes."""
+        task, estimator, x = self.build()
+        parameters = [parameter for parameter in task.parameters() if parameter.requires_grad]
+
+        def gradients() -> Iterable[list[Tensor]]:
+            for _ in range(count):
+                task.zero_grad(set_to_none=True)
+                estimator(task, x, self.samples).surrogate.mean().backward()
+                yield [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+        return lambda: total_variance(gradients(), x.device)
+
+
+def total_variance(gradients: Iterable[list[Tensor]], device: torch.device) -> float:
+    """Return the trace of the covariance of gradients that come one by one, each in pieces.
+
+    The first one is subtracted from all, since a difference of squares of what is far from zero would lose its digits.
+    """
+    rows = iter(gradients)
+    first, count = next(rows), 1
+    sums, squares = [torch.zeros_like(g) for g in first], [torch.zeros_like(g) for g in first]
+    for gradient in rows:
+        shifted = torch._foreach_sub(gradient, first)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_add_(sums, shifted)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_addcmul_(squares, shifted, shifted)  # pyright: ignore[reportPrivateImportUsage]
+        count += 1
+    spread = sum(float((q - s.square() / count).sum()) for q, s in zip(squares, sums, strict=True))
+    synchronize(device)
+    return spread / (count - 1)

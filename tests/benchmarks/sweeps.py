@@ -1,0 +1,109 @@
+"""What is swept to see how seconds grow with the work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import torch
+
+from bench.measure.chunk import fastest_chunk, synchronize
+from bench.measure.moments import Moments
+from bench.measure.replicates import LOOP, Replicator
+from tests.benchmarks.contest import Work
+from tests.benchmarks.replicates import Point
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the figure: seconds of a kind of work at several sizes.
+
+    Attributes:
+        axis: what grows.
+        point: what it is done on; its task may have a `{}` for the size.
+        sizes: in ascending order.
+        make: returns the size as it is shown, and the work.
+    """
+
+    axis: str
+    point: Point
+    sizes: tuple[int, ...]
+    make: Callable[[Point, int], tuple[int, Work]]
+
+
+def _replicates(point: Point, count: int) -> tuple[int, Work]:
+    """Return the work of accumulating the moments of `count` replicates."""
+    task, estimator, x = point.build()
+    replicator = Replicator(task, estimator, point.samples)
+    chunk = fastest_chunk(replicator, x)
+
+    def work() -> None:
+        moments = Moments(replicator.size, x.dtype, x.device)
+        for done in range(0, count, chunk):
+            moments.update(replicator.draw(x, min(chunk, count - done)))
+        synchronize(x.device)
+
+    return count, work
+
+
+def _gradient(point: Point) -> tuple[Replicator, Work]:
+    """Return the work of one gradient, as a training step computes it."""
+    task, estimator, x = point.build()
+    replicator = Replicator(task, estimator, point.samples)
+
+    def work() -> None:
+        replicator.draw(x, LOOP)
+        synchronize(x.device)
+
+    return replicator, work
+
+
+def _samples(point: Point, samples: int) -> tuple[int, Work]:
+    return samples, _gradient(replace(point, samples=samples))[1]
+
+
+def _sized(point: Point, size: int) -> tuple[int, Work]:
+    return size, _gradient(replace(point, task=point.task.format(size)))[1]
+
+
+def _parameters(point: Point, size: int) -> tuple[int, Work]:
+    replicator, work = _gradient(replace(point, task=point.task.format(size)))
+    return replicator.size, work
+
+
+_DEVICE: Final = "cuda" if torch.cuda.is_available() else "cpu"
+_VAE: Final = "vae-mnist(data=5k)"
+
+LINES: Final = (
+    Line(
+        "replicates R",
+        Point("gaussian-quadratic", "reinforce", device=_DEVICE),
+        (1000, 4000, 16_000, 32_000, 64_000, 128_000, 256_000, 512_000),
+        _replicates,
+    ),
+    Line("replicates R", Point(_VAE, "reparam", 100, device=_DEVICE), (8, 16, 32, 48, 64, 96, 128, 192), _replicates),
+    Line("samples K", Point(_VAE, "iwae", 20, device=_DEVICE), (1, 2, 4, 8, 12, 16, 24, 32, 48, 64), _samples),
+    Line(
+        "samples K",
+        Point("sbn-mnist(data=5k)", "reinforce-loo", 20, device=_DEVICE),
+        (2, 4, 8, 12, 16, 24, 32, 48, 64),
+        _samples,
+    ),
+    Line(
+        "parameters P",
+        Point("vae-mnist(data=5k, hidden={})", "reparam", 100, device=_DEVICE),
+        (25, 50, 100, 200, 300, 400, 600, 800),
+        _parameters,
+    ),
+    Line(
+        "latents D",
+        Point("vae-mnist(data=5k, latent={})", "reparam", 100, device=_DEVICE),
+        (8, 32, 64, 96, 128, 192, 256, 384, 512),
+        _sized,
+    ),
+    Line(
+        "latents D",
+        Point("bernoulli-quadratic(dim={})", "disarm", device=_DEVICE),
+        (1000, 10_000, 30_000, 100_000, 200_000, 400_000, 1_000_000),
+        _sized,
+    ),
+)
