@@ -6,6 +6,7 @@ On a CPU a chunk that leaves the cache is slower than a loop; on a GPU, and on s
 
 import hashlib
 import json
+import math
 import os
 import platform
 import time
@@ -45,9 +46,14 @@ def chunk_size(replicator: Replicator, x: Tensor, *identity: object) -> int:
 
 
 def fastest_chunk(replicator: Replicator, x: Tensor, seconds: float = 0.1) -> int:
-    """Return the chunk with the least time per replicate, doubling it while that pays."""
+    """Return the chunk with the least time per replicate, doubling it while that pays.
+
+    It pays as long as a replicate becomes cheaper, even while it still costs more than in a loop: `vmap` has a price per
+    call, which small chunks of a small task do not earn back.
+    """
     largest = min(_LARGEST, _BYTES[x.device.type] // (replicator.size * x.element_size()))
     best, best_time, chunk, worse = LOOP, _time(replicator, x, LOOP, seconds), 2, 0
+    previous = math.inf
     while chunk <= largest and worse < 2:
         try:
             duration = _time(replicator, x, chunk, seconds)
@@ -56,10 +62,9 @@ def fastest_chunk(replicator: Replicator, x: Tensor, seconds: float = 0.1) -> in
             break
         # A larger chunk must be clearly faster: it costs memory, and equal times are noise.
         if duration < 0.97 * best_time:
-            best, best_time, worse = chunk, duration, 0
-        else:
-            worse += 1
-        chunk *= 2
+            best, best_time = chunk, duration
+        worse = 0 if duration < 0.97 * previous else worse + 1
+        previous, chunk = duration, chunk * 2
     return best
 
 
