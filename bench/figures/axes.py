@@ -18,6 +18,7 @@ from bench.results.frames import records, series, where
 
 _DECADES: Final = 1.3
 """Powers of ten between the least and the largest value from which on an axis is logarithmic."""
+_BOUND: Final[dict[str, Any]] = {"marker": "v", "linestyle": "none", "markerfacecolor": "white", "markersize": 3}
 
 
 def decades(values: Iterable[float]) -> bool:
@@ -72,6 +73,19 @@ def draw_interval(axes: Axes, frame: pd.DataFrame, x: str, look: Look) -> None:
         capsize=0,
         linestyle="none",
     )
+
+
+def draw_seen(axes: Axes, frame: pd.DataFrame, x: str, look: Look) -> None:
+    """Draw positive values with their intervals; those not told apart from zero as hollow upper bounds."""
+    seen = frame["ci_low"] > 0
+    draw_interval(axes, where(frame, seen), x, look)
+    bounds = where(frame, ~seen & (frame["ci_high"] > 0))
+    axes.plot(bounds[x], bounds["ci_high"], color=look.colour, **_BOUND)
+
+
+def bound_handle() -> Line2D:
+    """Return what stands for upper bounds in a legend."""
+    return Line2D([], [], **_BOUND, color="0.4", label="upper bound")
 
 
 def _error(value: pd.Series, low: pd.Series, high: pd.Series) -> np.ndarray:

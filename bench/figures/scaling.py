@@ -1,17 +1,16 @@
 """`scaling`: bias, variance and SNR against the samples K, with fitted slopes."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from bench.errors import UsageError
-from bench.figures.axes import draw_interval, handle, handles, legend_below, say_nothing, set_scale
+from bench.figures.axes import bound_handle, draw_seen, handle, handles, legend_below, say_nothing, set_scale
 from bench.figures.estimates import last_moments, shown_groups
 from bench.figures.grid import grid
 from bench.figures.labels import metric_axis, panel_title
@@ -21,7 +20,6 @@ from bench.figures.slopes import Slope, fit
 from bench.results.frames import distinct, grouped, records, where
 from bench.results.tables import Results
 
-_BOUND: Final[dict[str, Any]] = {"marker": "v", "linestyle": "none", "markerfacecolor": "white", "markersize": 3}
 _HEIGHT: Final = 1.25
 _METRICS: Final = ("bias_evidence", "bias", "variance", "snr")
 
@@ -73,7 +71,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         place.set_title(panel_title(task, group, groups) if metric == _first(panels, task, group) else "", loc="left")
     entries = handles(shown.sort_values("variant", kind="stable"))
     if np.any((shown["ci_low"] <= 0) & (shown["ci_high"] > 0)):
-        entries.append(Line2D([], [], **_BOUND, color="0.4", label="upper bound"))
+        entries.append(bound_handle())
     legend_below(figure, entries, page)
     return figure
 
@@ -102,10 +100,7 @@ def _draw_panel(place: Axes, panel: pd.DataFrame) -> None:
     entries = []
     for (estimator, variant), line in grouped(known, "estimator", "variant"):
         style = look(estimator, variant)._replace(size=3.5)
-        draw_interval(place, where(line, seen.loc[line.index]), "samples", style)
-        bounds = where(line, ~seen.loc[line.index])
-        bounds = bounds.assign(value=bounds["ci_high"], ci_low=bounds["ci_high"])
-        place.plot(bounds["samples"], bounds["value"], color=style.colour, **_BOUND)
+        draw_seen(place, line, "samples", style)
         slope = line.iloc[0]
         if np.isfinite(slope["slope"]):
             ends = np.array([line["samples"].min(), line["samples"].max()], dtype=float)
