@@ -12,13 +12,14 @@ from bench.device import observations
 from bench.random import seeded
 from estimators.base import evaluate as run_guide
 from estimators.draw import Detached
-from tasks.base import Data, Task
+from tasks.base import Data, GlobalModel, Task
 
 _ROWS_AT_ONCE: Final = {"cpu": 10_000, "cuda": 500_000}
 """Pairs of a datapoint and a sample that are evaluated at once."""
 
 _TRAIN_POINTS: Final = 2_000
 _TRAIN_SAMPLES: Final = 10
+_GLOBAL_SAMPLES: Final = 1_000
 _EXPECTATION_SAMPLES: Final = 100_000
 
 
@@ -44,7 +45,12 @@ def evaluate_bounds(
     """Return the ELBO and L_K, K = `samples`, of stored rows [N, ...], the same draws for the same seed.
 
     The standard errors are over datapoints, and so contain the Monte Carlo error of each datapoint.
+
+    Where the rows share their latents, q(z) is what the training rows say of z, and the rows are new ones: the bounds
+    are those of log p(rows | training rows) with q for the posterior, Σ_m E_q log p(x_m|z) and Σ_m log E_q p(x_m|z).
     """
+    if isinstance(task.model, GlobalModel):
+        return _predictions(task, task.model, rows, samples, seed, purpose, progress)
     log_weights = []
     with seeded(rows.device, seed, "evaluate", purpose), torch.no_grad():
         for done, x in _batches(task, rows, samples):
@@ -65,13 +71,46 @@ def _single_datapoint(log_weight: Tensor) -> Bounds:
     return Bounds(_mean(log_weight), Mean(float(bound), float(error)))
 
 
-def evaluate_train(task: Task, data: Data, seed: int) -> Mean:
-    """Return the training ELBO on at most 2000 training points, 10 samples each."""
+def _predictions(
+    task: Task,
+    model: GlobalModel,
+    rows: Tensor,
+    samples: int,
+    seed: int,
+    purpose: str,
+    progress: Callable[[float], None],
+) -> Bounds:
+    parts = []
+    with seeded(rows.device, seed, "evaluate", purpose), torch.no_grad():
+        x = observations(task, rows)
+        for done, count in _sample_counts(rows, samples):
+            draw = Detached(count)
+            task.guide(x, draw)
+            parts.append(model.log_likelihood(x, draw.trace.latents)[:, 0].cpu())
+            progress(done)
+    log_likelihood = torch.cat(parts).double()
+    predictive = torch.logsumexp(log_likelihood, 0) - math.log(samples)
+    return Bounds(_total(log_likelihood.mean(0)), _total(predictive))
+
+
+def train_rows(task: Task, data: Data) -> Tensor:
+    """Return the stored rows that the training ELBO is evaluated on: at most 2000, but all that share their latents."""
     rows = data.train
-    if len(rows) > _TRAIN_POINTS:
-        with seeded(rows.device, "training points"):
-            rows = rows[torch.randperm(len(rows), device=rows.device)[:_TRAIN_POINTS]]
-    return evaluate_bounds(task, rows, _TRAIN_SAMPLES, seed, "train", lambda share: None).elbo
+    if isinstance(task.model, GlobalModel) or len(rows) <= _TRAIN_POINTS:
+        return rows
+    with seeded(rows.device, "training points"):
+        return rows[torch.randperm(len(rows), device=rows.device)[:_TRAIN_POINTS]]
+
+
+def evaluate_train(task: Task, data: Data, seed: int) -> Mean:
+    """Return the training ELBO: of at most 2000 points, 10 samples each; where rows share latents, of all, 1000."""
+    rows = train_rows(task, data)
+    if not isinstance(task.model, GlobalModel):
+        return evaluate_bounds(task, rows, _TRAIN_SAMPLES, seed, "train", lambda share: None).elbo
+    with seeded(rows.device, seed, "evaluate", "train"), torch.no_grad():
+        x = observations(task, rows)
+        parts = [run_guide(task, x, Detached(count)).f[:, 0] for _, count in _sample_counts(rows, _GLOBAL_SAMPLES)]
+    return _mean(torch.cat(parts).double().cpu())
 
 
 def evaluate_expectation(task: Task, data: Data, seed: int) -> Mean:
@@ -90,6 +129,20 @@ def _batches(task: Task, rows: Tensor, samples: int) -> Iterator[tuple[float, Te
     for start in range(0, len(rows), size):
         part = rows[start : start + size]
         yield (start + len(part)) / len(rows), observations(task, part)
+
+
+def _sample_counts(rows: Tensor, samples: int) -> Iterator[tuple[float, int]]:
+    """Yield how many samples to evaluate all rows at, at once, until there are enough; with the share then done."""
+    size = max(1, _ROWS_AT_ONCE[rows.device.type] // len(rows))
+    for start in range(0, samples, size):
+        count = min(size, samples - start)
+        yield (start + count) / samples, count
+
+
+def _total(values: Tensor) -> Mean:
+    """Return the sum of values of independent rows."""
+    mean = _mean(values)
+    return Mean(len(values) * mean.value, len(values) * mean.se)
 
 
 def _mean(values: Tensor) -> Mean:

@@ -8,6 +8,7 @@ import torch
 
 from bench.device import dtype_name, observations
 from bench.errors import UsageError
+from bench.learning import Joint, parse_learning
 from bench.random import seeded
 from bench.registry import ESTIMATORS, TASKS
 from bench.schedules import parse_schedule
@@ -33,6 +34,9 @@ class Request:
     model_lr: float | None = None
     guide_lr: float | None = None
     schedule: str | None = None
+    model_schedule: str | None = None
+    guide_schedule: str | None = None
+    learning: str = "joint"
     replicates: int | None = None
     precision: float | None = None
     checkpoints: int | None = None
@@ -99,8 +103,12 @@ def _cell(
     seed: int,
 ) -> Cell:
     defaults = task.defaults
-    schedule = _first(request.schedule, defaults.schedule)
-    parse_schedule(schedule)
+    schedule = _first(request.guide_schedule, _first(request.schedule, defaults.schedule))
+    of_model = _first(request.model_schedule, _first(request.schedule, defaults.schedule))
+    for text in (schedule, of_model):
+        parse_schedule(text)
+    if not isinstance(parse_learning(request.learning), Joint) and not list(task.model.parameters()):
+        raise UsageError(f"--learning {request.learning} alternates φ and θ; {task_spec.name} has no θ to learn")
     training = Training(
         steps=_first(request.steps, defaults.steps),
         batch_size=min(_first(request.batch_size, defaults.batch_size), len(data.train)),
@@ -108,6 +116,8 @@ def _cell(
         model_lr=float(_first(request.model_lr, defaults.model_lr)),
         guide_lr=float(_first(request.guide_lr, defaults.guide_lr)),
         schedule=schedule,
+        model_schedule="" if of_model == schedule else of_model,
+        learning=request.learning,
     )
     measurement = Measurement(
         at=request.at or ("shared" if len(request.estimators) > 1 and training.steps else "own"),

@@ -16,6 +16,8 @@ _GROUPS: Final = {"guide": "guide φ", "model": "model θ"}
 _FINAL: Final = {
     "objective": "objective",
     "train_elbo": "train ELBO",
+    "log_evidence": "log p(x)",
+    "gap": "gap (KL)",
     "test_elbo": "test ELBO",
     "test_log_likelihood": "test log p(x) ≥",
 }
@@ -138,7 +140,8 @@ def final_lines(records: Sequence[Record]) -> list[str]:
         for name, title in _FINAL.items():
             values = [getattr(final, name) for final in done]
             if values and values[0] is not None:
-                parts.append(f"{title} {_final_value(values, [getattr(final, f'{name}_se') for final in done])}")
+                errors = [vars(final).get(f"{name}_se", 0.0) for final in done]
+                parts.append(f"{title} {_final_value(values, errors)}")
         if parts:
             lines.append(f"{line.name}  {' · '.join(parts)}")
         lines += [

@@ -12,6 +12,7 @@ import torch
 from bench.checkpoint import Checkpoint, Progress
 from bench.device import DTYPES, find_device, observations
 from bench.evaluate import evaluate_bounds, evaluate_expectation, evaluate_train
+from bench.evidence import evaluate_evidence
 from bench.gradients import GradientMeter, References
 from bench.random import seeded
 from bench.registry import ESTIMATORS, TASKS
@@ -23,7 +24,7 @@ from bench.settings import Cell
 from bench.train import Diverged, Trainer
 from bench.trajectory import Snapshots, reference_trajectory
 from estimators.base import Estimator
-from tasks.base import Data, Task
+from tasks.base import Data, GlobalModel, Task
 
 _SETTLING_STEPS: Final = 100
 
@@ -84,7 +85,9 @@ def build(cell: Cell, data: Data) -> tuple[Task, Estimator]:
         task.initialise(data)
     with seeded(torch.device("cpu"), cell.seed, "initial estimator"):
         estimator = ESTIMATORS.build(cell.estimator_spec)
-        estimator.prepare(task, observations(task, data.train[:1].cpu()))
+        # A network that reads an observation made of many rows must have room for all of them.
+        count = cell.training.batch_size if isinstance(task.model, GlobalModel) else 1
+        estimator.prepare(task, observations(task, data.train[:count].cpu()))
     return task.to(device, DTYPES[cell.dtype]), estimator.to(device, DTYPES[cell.dtype])
 
 
@@ -202,6 +205,14 @@ def _final(
         return FinalValues(**values, objective=objective.value, objective_se=objective.se)
     samples = cell.measurement.evaluation_samples
     train = evaluate_train(task, data, cell.seed)
+    values |= {"train_elbo": train.value, "train_elbo_se": train.se}
+    evidence = evaluate_evidence(task, data, train)
+    if evidence is not None:
+        gap = evidence.gap
+        values |= {"log_evidence": evidence.log_evidence, "gap": gap.value, "gap_se": gap.se}
+    if len(data.test) == 0:
+        progress.notes.append("the guide has parameters for the training rows only: nothing is known of test data")
+        return FinalValues(**values)
     test = evaluate_bounds(
         task,
         data.test,
@@ -212,8 +223,6 @@ def _final(
     )
     return FinalValues(
         **values,
-        train_elbo=train.value,
-        train_elbo_se=train.se,
         test_elbo=test.elbo.value,
         test_elbo_se=test.elbo.se,
         test_log_likelihood=test.log_likelihood.value,

@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Final, final
 
-from bench.errors import UsageError, did_you_mean
-from bench.spec import Spec, parse_spec
+from bench.errors import UsageError
+from bench.spec import configured
 
 
 class Schedule(ABC):
@@ -77,17 +77,4 @@ def parse_schedule(text: str) -> Schedule:
     Raises:
         UsageError: there is no such schedule or parameter.
     """
-    spec: Spec = parse_spec(text)
-    if spec.name not in _SCHEDULES:
-        known = ", ".join(_SCHEDULES)
-        raise UsageError(
-            f"there is no schedule '{spec.name}'{did_you_mean(spec.name, _SCHEDULES) or f'; known: {known}'}"
-        )
-    cls = _SCHEDULES[spec.name]
-    known = list(getattr(cls, "__dataclass_fields__", {}))
-    for key, value in spec.parameters.items():
-        if key not in known:
-            raise UsageError(f"schedule '{spec.name}' has no parameter '{key}'{did_you_mean(key, known)}")
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UsageError(f"schedule '{spec.name}': '{key}' must be a number, not {value!r}")
-    return cls(**spec.parameters)
+    return configured("schedule", _SCHEDULES, text)

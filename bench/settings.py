@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
 from bench.spec import Spec, Value
@@ -10,7 +10,10 @@ from bench.spec import Spec, Value
 
 @dataclass(frozen=True)
 class Training:
-    """How a cell's parameters are trained. Learning rates: `model_lr` ρ for θ, `guide_lr` η for φ."""
+    """How a cell's parameters are trained. Learning rates: `model_lr` ρ for θ, `guide_lr` η for φ.
+
+    `model_schedule` is that of ρ where it is not the `schedule` of η, else empty; `learning` is `joint` or `em(...)`.
+    """
 
     steps: int
     batch_size: int
@@ -18,6 +21,8 @@ class Training:
     model_lr: float
     guide_lr: float
     schedule: str
+    model_schedule: str = ""
+    learning: str = "joint"
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,18 @@ class Cell:
     measurement: Measurement
 
     def identity(self) -> dict[str, Any]:
-        """Return everything that the results depend on, as plain JSON values."""
-        return asdict(self)
+        """Return everything that the results depend on, as plain JSON values.
+
+        Settings of training that came later are left out at their defaults, so that earlier cells keep their ids.
+        """
+        identity = asdict(self)
+        defaults = {field.name: field.default for field in fields(Training) if field.default is not MISSING}
+        identity["training"] = {
+            name: value
+            for name, value in identity["training"].items()
+            if name not in defaults or value != defaults[name]
+        }
+        return identity
 
     @property
     def id(self) -> str:

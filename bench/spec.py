@@ -4,8 +4,11 @@ import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from bench.errors import UsageError
+from bench.errors import UsageError, did_you_mean
+
+T = TypeVar("T")
 
 Value = bool | int | float | str | None
 
@@ -62,6 +65,26 @@ def _parse_value(text: str) -> Value:
     except (ValueError, SyntaxError):
         return text
     return value if isinstance(value, bool | int | float | str) else text
+
+
+def configured(kind: str, classes: Mapping[str, type[T]], text: str) -> T:
+    """Return an instance of the dataclass that `name` or `name(parameter=number, ...)` names.
+
+    Raises:
+        UsageError: there is no such name or parameter, or a value is not a number.
+    """
+    spec = parse_spec(text)
+    if spec.name not in classes:
+        known = ", ".join(classes)
+        raise UsageError(f"there is no {kind} '{spec.name}'{did_you_mean(spec.name, classes) or f'; known: {known}'}")
+    cls = classes[spec.name]
+    known = list(getattr(cls, "__dataclass_fields__", {}))
+    for key, value in spec.parameters.items():
+        if key not in known:
+            raise UsageError(f"{kind} '{spec.name}' has no parameter '{key}'{did_you_mean(key, known)}")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UsageError(f"{kind} '{spec.name}': '{key}' must be a number, not {value!r}")
+    return cls(**spec.parameters)
 
 
 def parse_numbers(text: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""Training: joint stochastic gradient ascent on a task's target, whose whole state can be saved and restored."""
+"""Training: stochastic gradient ascent on a task's target, whose whole state can be saved and restored."""
 
 import math
 import time
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.device import observations
+from bench.learning import parse_learning
 from bench.measure.chunk import synchronize
 from bench.random import generator_state, restore_generator_state
 from bench.results.schema import TrainingRow
@@ -75,7 +76,15 @@ class Trainer:
         self.task, self.estimator, self.samples, self.settings = task, estimator, samples, settings
         self.batches = Batches(data.train, settings.batch_size)
         self.device = data.train.device
-        self.schedule = parse_schedule(settings.schedule)
+        schedule = parse_schedule(settings.schedule)
+        of_model = parse_schedule(settings.model_schedule) if settings.model_schedule else schedule
+        self.schedules = {"guide": schedule, "model": of_model, "estimator": schedule}
+        self.learning = parse_learning(settings.learning)
+        self._resting = {
+            "guide": list(task.model.parameters()),
+            "model": list(task.guide.parameters()),
+            "both": [],
+        }
         self.optimizer = _optimizer(task, estimator, settings)
         self._base = [group["lr"] for group in self.optimizer.param_groups]
         self._sign = -1.0 if task.maximise else 1.0
@@ -91,13 +100,14 @@ class Trainer:
         """
         every = max(1, self.settings.steps // _ROWS)
         while self.progress.step < until:
-            stop = min(until, (self.progress.step // every + 1) * every)
+            row = min(self.learning.next_row(self.progress.step, every), self.settings.steps)
+            stop = min(until, row)
             start = time.perf_counter()
             while self.progress.step < stop:
                 self.step()
             synchronize(self.device)
             self.progress.seconds += time.perf_counter() - start
-            if self.progress.step % every == 0 or self.progress.step == self.settings.steps:
+            if self.progress.step == row:
                 self._record()
             yield self.progress.step
 
@@ -111,14 +121,17 @@ class Trainer:
             loss = loss + estimate.auxiliary
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        # Without a gradient a parameter rests, and so do its moments.
+        for parameter in self._resting[self.learning.updated(self.progress.step)]:
+            parameter.grad = None
         self.optimizer.step()
         self.estimator.observe(estimate)
         self._objectives.append(estimate.objective.detach().mean())
         self.progress.step += 1
 
     def _set_step_sizes(self) -> None:
-        factor = self.schedule.multiplier(self.progress.step, self.settings.steps)
         for group, base in zip(self.optimizer.param_groups, self._base, strict=True):
+            factor = self.schedules[group["name"]].multiplier(self.progress.step, self.settings.steps)
             group["lr"] = base * factor
 
     def _record(self) -> None:
@@ -144,6 +157,7 @@ class Trainer:
                 gradient_norm_model=norms["model"],
                 model_lr=rates.get("model", math.nan),
                 guide_lr=rates.get("guide", math.nan),
+                updated=self.learning.updated_between(self.progress.step - n, self.progress.step),
             )
         )
 

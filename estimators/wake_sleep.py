@@ -48,6 +48,11 @@ class WakeSleep(Estimator):
     def require(self, task: Task, x: Tensor, samples: int) -> None:
         super().require(task, x, samples)
         _simulable(task)
+        if task.guide.indexed:
+            raise Unfit(
+                f"WakeSleep runs the guide at observations of the model's; that of {type(task).__name__} has parameters"
+                " for the training rows only"
+            )
 
 
 def _simulable(task: Task) -> SimulableModel:

@@ -39,6 +39,14 @@ INDEX: Final[dict[str, tuple[str, str]]] = {
         "tasks.categorical_toy:CategoricalToy",
         "E over categoricals of a polynomial, degree 1 to 3; enumerated",
     ),
+    "polynomial-regression": (
+        "tasks.polynomial_regression:PolynomialRegression",
+        "Bayesian regression whose evidence chooses the degree; log p and ELBO in closed form",
+    ),
+    "logistic-regression": (
+        "tasks.logistic_regression:LogisticRegression",
+        "Bayesian logistic regression on a table, minibatches scaled by N/|B|; ELBO by quadrature",
+    ),
     "vae-mnist": ("tasks.vae:VAEMnist", "Gaussian VAE on MNIST digits, 784-200-200-50"),
     "vae-gamma": ("tasks.vae_gamma:VAEGamma", "VAE with Gamma latents on MNIST digits"),
     "vae-dirichlet": ("tasks.vae_dirichlet:VAEDirichlet", "VAE with a latent on the simplex on MNIST digits"),

@@ -37,7 +37,14 @@ Target = Literal[
 
 
 class Guide(nn.Module, ABC):
-    """The approximate posterior q_φ(z|x)."""
+    """The approximate posterior q_φ(z|x).
+
+    Attributes:
+        indexed: whether it has parameters for each stored training row and no others, so that it cannot be run at other
+            observations, the model's own among them; x then names its row (`tasks.guides`).
+    """
+
+    indexed: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, x: Tensor, draw: Draw) -> None:
@@ -82,11 +89,43 @@ class SimulableModel(GenerativeModel):
         """Return x ~ p_θ(x|z) without gradient, shape [K, B, ...]; draws are functional."""
 
 
+class GlobalModel(GenerativeModel):
+    """A model whose latents are shared by all rows of a data set, as the weights of a regression are.
+
+    There is one q(z) and one ELBO, that of the whole data set: B = 1, and the one observation x is [1, M, ...], made of
+    M stored rows (the task's `prepare` stacks them). A minibatch is a noisy view of that observation. In it the
+    likelihood counts N/M times and the prior once, so that over minibatches of equally likely rows log p(x, z) has the
+    mean of the whole data set's at every z; the ELBO and its gradient, which are linear in it, are unbiased too. L_K
+    and the evidence are not linear: on a minibatch they are those of the scaled likelihood.
+
+    Attributes:
+        rows: N, of the training set.
+    """
+
+    rows: int
+
+    def log_joint(self, x: Tensor, z: Latents) -> Tensor:
+        return self.scale(x) * self.log_likelihood(x, z).sum(-1) + self.log_prior(z)
+
+    def scale(self, x: Tensor) -> float:
+        """Return N/M."""
+        return self.rows / x.shape[1]
+
+    @abstractmethod
+    def log_prior(self, z: Latents) -> Tensor:
+        """Return log p(z) in nats, [K, 1]."""
+
+    @abstractmethod
+    def log_likelihood(self, x: Tensor, z: Latents) -> Tensor:
+        """Return log p(x_m|z) of each row in nats, [K, 1, M]."""
+
+
 @dataclass(frozen=True)
 class Data:
     """The observations of a task, one per row, as they are stored (a task's `prepare` makes them observations).
 
-    `train` is [N, ...] and `test` is [N_test, ...]; `name` enters a result's identity; `note` is one line for people.
+    `train` is [N, ...] and `test` is [N_test, ...], empty where the guide knows training rows only; `name` enters a
+    result's identity; `note` is one line for people.
     """
 
     train: Tensor
@@ -149,7 +188,10 @@ class Task(nn.Module, ABC):
         """Return the data. Called once per run; raises `tasks.data.DataUnavailable` with what to do."""
 
     def prepare(self, raw: Tensor) -> Tensor:
-        """Turn stored rows [B, ...] into observations x; draws (dynamic binarization) are functional."""
+        """Turn stored rows [B, ...] into observations x; draws (dynamic binarization) are functional.
+
+        They are [B, ...] too; [1, B, ...] where the model is a `GlobalModel`.
+        """
         return raw
 
     def initialise(self, data: Data) -> None:

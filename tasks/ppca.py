@@ -2,56 +2,38 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal, final, get_args
+from typing import ClassVar, final, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
-from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task
+from tasks.base import Data, Defaults, Draw, Latents, SimulableModel, Target, Task
+from tasks.guides import Covariance, GuideKind, NormalGuide, NormalTable, SharedNormal, check_kind, indexed
 from tasks.quadrature import importance_bound, normal_nodes
-
-Covariance = Literal["diagonal", "full"]
 
 _NODES = {2: 129, 3: 49}
 """Quadrature nodes per sample, for one latent dimension: 1e-8 nats at the start."""
+_LOG_SCALE = -0.5
+"""Where the guide's log scales start."""
 _TRUE_NOISE = 0.5
 _SEED = 19990801
 
 
 @final
-class AffineGuide(Guide):
-    """q(z|x) = N(A x + c, T Tᵀ), A `weight` [L, X], c `bias` [L], T lower triangular and the same for all x.
-
-    The posterior's covariance does not depend on x either. T has the diagonal exp(`log_scale`) [L] and, unless it is
-    diagonal, the strictly lower triangle of `factor` [L, L].
-    """
+class AffineGuide(NormalGuide):
+    """q(z|x) = N(A x + c, T Tᵀ), A `weight` [L, X], c `bias` [L], T the same for all x, as the posterior's is."""
 
     def __init__(self, inputs: int, latent: int, covariance: Covariance) -> None:
         super().__init__()
         self.weight = nn.Parameter(0.1 * torch.randn(latent, inputs, dtype=torch.float64))
         self.bias = nn.Parameter(torch.zeros(latent, dtype=torch.float64))
-        self.log_scale = nn.Parameter(torch.full((latent,), -0.5, dtype=torch.float64))
+        self.log_scale = nn.Parameter(torch.full((latent,), _LOG_SCALE, dtype=torch.float64))
         zeros = torch.zeros(latent, latent, dtype=torch.float64)
         self.factor = nn.Parameter(zeros) if covariance == "full" else None
 
     def mean(self, x: Tensor) -> Tensor:
-        """Return A x + c, [B, L]."""
         return x @ self.weight.mT + self.bias
-
-    def scale_tril(self) -> Tensor:
-        """Return T, [L, L]."""
-        diagonal = self.log_scale.exp().diag()
-        return diagonal if self.factor is None else diagonal + self.factor.tril(-1)
-
-    def forward(self, x: Tensor, draw: Draw) -> None:
-        mean = self.mean(x)
-        if self.factor is None:
-            scale = self.log_scale.exp().expand_as(mean)
-            draw("z", Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False))
-        else:
-            factor = self.scale_tril().expand(len(x), -1, -1)
-            draw("z", MultivariateNormal(mean, scale_tril=factor, validate_args=False))
 
 
 @final
@@ -65,7 +47,7 @@ class FactorModel(SimulableModel):
         self.log_noise = nn.Parameter(torch.zeros((), dtype=torch.float64))
 
     def log_joint(self, x: Tensor, z: Latents) -> Tensor:
-        residual = x - z["z"] @ self.weight.mT - self.bias
+        residual = x[..., : len(self.bias)] - z["z"] @ self.weight.mT - self.bias
         return self.value(residual.square().sum(-1), z["z"].square().sum(-1))
 
     def value(self, residual: Tensor, square: Tensor) -> Tensor:
@@ -103,15 +85,18 @@ class FactorModel(SimulableModel):
 class PPCA(Task):
     """z ~ N(0, I), x|z ~ N(W z + b, σ² I), q(z|x) = N(A x + c, T Tᵀ): log p(x), posterior and ELBO in closed form.
 
-    With `covariance=full` the guide holds the posterior; the gap of a diagonal one closes only where the columns of W
-    are orthogonal. For one latent dimension L_K is a quadrature, K ≤ 3. Data: W, b and z from N(0, 1), σ = ½, the same
-    always; W and A start at random, from the global generator.
+    With `guide=shared`, q = N(c, T Tᵀ) for all x; with `guide=per-datapoint`, N(c_i, T_i T_iᵀ) for each training row.
+    The posterior's mean is affine in x and its covariance the same for all x, so that an amortized guide loses nothing
+    to one per datapoint. With `covariance=full` it holds the posterior; the gap of a diagonal one closes only where the
+    columns of W are orthogonal. For one latent dimension L_K is a quadrature, K ≤ 3. Data: W, b and z from N(0, 1),
+    σ = ½, the same always; W and A start at random, from the global generator.
 
     Args:
         dim: X, the dimension of x.
         latent: L, the dimension of z.
         covariance: of the guide, `diagonal` or `full`.
         n: the number of observations in the training set, and in the test set.
+        guide: `amortized`, `shared` by all x, or `per-datapoint`.
     """
 
     dtype = torch.float64
@@ -120,16 +105,33 @@ class PPCA(Task):
         {"dim": 3, "latent": 1, "n": 8},
         {"dim": 3, "latent": 2, "n": 8},
         {"dim": 3, "latent": 2, "covariance": "full", "n": 8},
+        {"dim": 3, "latent": 1, "n": 8, "guide": "shared"},
+        {"dim": 3, "latent": 1, "n": 8, "guide": "per-datapoint"},
     )
     defaults = Defaults(steps=2000, batch_size=50, model_lr=5e-3, guide_lr=5e-3)
 
-    def __init__(self, dim: int = 10, latent: int = 2, covariance: Covariance = "diagonal", n: int = 1000) -> None:
+    def __init__(
+        self,
+        dim: int = 10,
+        latent: int = 2,
+        covariance: Covariance = "diagonal",
+        n: int = 1000,
+        guide: GuideKind = "amortized",
+    ) -> None:
         super().__init__()
         if covariance not in get_args(Covariance):
             raise ValueError(f"covariance must be diagonal or full; it is '{covariance}'")
+        check_kind(guide)
         self.dim, self.latent, self.n = dim, latent, n
-        self.guide: AffineGuide = AffineGuide(dim, latent, covariance)
+        self.guide: NormalGuide = self._guide(guide, covariance)
         self.model: FactorModel = FactorModel(dim, latent)
+
+    def _guide(self, kind: GuideKind, covariance: Covariance) -> NormalGuide:
+        if kind == "shared":
+            return SharedNormal(torch.zeros(self.latent, dtype=self.dtype), _LOG_SCALE, covariance)
+        if kind == "per-datapoint":
+            return NormalTable(0.1 * torch.randn(self.n, self.latent, dtype=self.dtype), _LOG_SCALE, covariance)
+        return AffineGuide(self.dim, self.latent, covariance)
 
     def load(self) -> Data:
         generator = torch.Generator().manual_seed(_SEED)
@@ -139,11 +141,13 @@ class PPCA(Task):
 
         weight, bias = normal(self.dim, self.latent), normal(self.dim)
         train, test = normal(2, self.n, self.latent) @ weight.mT + bias + _TRUE_NOISE * normal(2, self.n, self.dim)
-        return Data(train, test, "generated", f"{self.latent} factors in {self.dim} dimensions, generator seed {_SEED}")
+        note = f"{self.latent} factors in {self.dim} dimensions, generator seed {_SEED}"
+        data = Data(train, test, "generated", note)
+        return indexed(data) if self.guide.indexed else data
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         if target == "evidence":
-            return self.model.marginal().log_prob(x)
+            return self.model.marginal().log_prob(x[:, : self.dim])
         if target == "elbo" or (target == "iwae" and samples == 1):
             return self._elbo(x)
         if target == "iwae" and self.latent == 1 and samples in _NODES:
@@ -151,15 +155,16 @@ class PPCA(Task):
         return None
 
     def _elbo(self, x: Tensor) -> Tensor:
-        mean, factor = self.guide.mean(x), self.guide.scale_tril()
-        residual = x - mean @ self.model.weight.mT - self.model.bias
-        residual_mean = residual.square().sum(-1) + (self.model.weight @ factor).square().sum()
-        square_mean = mean.square().sum(-1) + factor.square().sum()
-        entropy = self.guide.log_scale.sum() + 0.5 * self.latent * math.log(2 * math.pi * math.e)
+        mean, factor = self.guide.mean(x), self.guide.scale_tril(x)
+        residual = x[:, : self.dim] - mean @ self.model.weight.mT - self.model.bias
+        residual_mean = residual.square().sum(-1) + (self.model.weight @ factor).square().sum((-1, -2))
+        square_mean = mean.square().sum(-1) + factor.square().sum((-1, -2))
+        entropy = self.guide.log_scales(x).sum(-1) + 0.5 * self.latent * math.log(2 * math.pi * math.e)
         return self.model.value(residual_mean, square_mean) + entropy
 
     def _importance_bound(self, x: Tensor, samples: int) -> Tensor:
         noise = normal_nodes(_NODES[samples], x)[:, None]
-        z = self.guide.mean(x)[:, 0] + self.guide.log_scale.exp() * noise
-        log_guide = -0.5 * noise**2 - self.guide.log_scale - 0.5 * math.log(2 * math.pi)
+        log_scale = self.guide.log_scales(x)[..., 0]
+        z = self.guide.mean(x)[:, 0] + log_scale.exp() * noise
+        log_guide = -0.5 * noise**2 - log_scale - 0.5 * math.log(2 * math.pi)
         return importance_bound(self.model.log_joint(x, {"z": z[..., None]}) - log_guide, samples)

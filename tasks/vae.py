@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Task
 from tasks.data import binarized, cache, embedded, mnist
 from tasks.data.images import Images, binarize
+from tasks.guides import GuideKind, NormalTable, SharedNormal, check_kind, index_column, indexed_bytes
 from tasks.networks import DiagonalNormal, bernoulli_log_prob, dense, diagonal_normal, hidden_layers
 
 Binarization = Literal["static", "dynamic", "grey"]
@@ -67,7 +68,7 @@ class BernoulliDecoder(ImageModel):
 
     def log_likelihood(self, x: Tensor, z: Latents) -> Tensor:
         """Return log p_θ(x|z) in nats, [K, B]; with grey pixels, the negative cross entropy."""
-        return bernoulli_log_prob(x, self.decode(z["z"]))
+        return bernoulli_log_prob(x[..., : self.output.out_features], self.decode(z["z"]))
 
     def simulate(self, z: Latents) -> Tensor:
         probs = self.decode(z["z"]).detach().sigmoid()
@@ -133,7 +134,8 @@ class ImageVAE(Task):
     @torch.no_grad()
     def initialise(self, data: Data) -> None:
         """Set the output bias to the logits of the training set's mean pixels, clipped as in Burda's code."""
-        mean = data.train.sum(0, dtype=torch.int64).double() / (255 * len(data.train))
+        pixels = data.train[:, : self.model.output.out_features]
+        mean = pixels.sum(0, dtype=torch.int64).double() / (255 * len(pixels))
         self.model.output.bias.copy_(torch.logit(mean.clamp(0.001, 0.999)))
 
 
@@ -146,14 +148,41 @@ class VAE(ImageVAE):
         latent: dimension of z.
         hidden: units in each hidden layer, of guide and model.
         depth: hidden layers of each, tanh.
+        guide: `amortized`, `shared` by all x, or `per-datapoint`.
     """
 
     model: BernoulliDecoder
 
-    def __init__(self, pixels: int, binarization: Binarization, latent: int, hidden: int, depth: int) -> None:
+    def __init__(
+        self,
+        pixels: int,
+        binarization: Binarization,
+        latent: int,
+        hidden: int,
+        depth: int,
+        guide: GuideKind = "amortized",
+    ) -> None:
         check_sizes(latent, hidden, depth)
-        guide = GaussianGuide(pixels, latent, hidden, depth)
-        super().__init__(binarization, guide, BernoulliDecoder(pixels, latent, hidden, depth))
+        check_kind(guide)
+        chosen = GaussianGuide(pixels, latent, hidden, depth) if guide == "amortized" else self._table(guide, latent)
+        super().__init__(binarization, chosen, BernoulliDecoder(pixels, latent, hidden, depth))
+
+    def _table(self, kind: GuideKind, latent: int) -> Guide:
+        """Return a guide without a network, at the prior but for the noise that tells datapoints apart."""
+        if kind == "shared":
+            return SharedNormal(torch.zeros(latent), 0.0)
+        # The data are read here, since the table has a row for each of them.
+        return NormalTable(0.01 * torch.randn(len(self.images().train), latent), 0.0)
+
+    def load(self) -> Data:
+        data = super().load()
+        return indexed_bytes(data) if self.guide.indexed else data
+
+    def prepare(self, raw: Tensor) -> Tensor:
+        if not isinstance(self.guide, NormalTable):
+            return super().prepare(raw)
+        x = super().prepare(raw[:, : self.model.output.out_features])
+        return torch.cat([x, index_column(raw, len(self.guide.loc)).to(x.dtype)], 1)
 
 
 def check_sizes(latent: int, hidden: int, depth: int) -> None:
@@ -172,6 +201,7 @@ class VAEMnist(VAE):
         latent: dimension of z.
         hidden: units in each hidden layer, of guide and model.
         depth: hidden layers of each, tanh.
+        guide: `amortized`, `shared` by all x, or `per-datapoint`, a table with a row for each training digit.
     """
 
     def __init__(
@@ -181,9 +211,12 @@ class VAEMnist(VAE):
         latent: int = 50,
         hidden: int = 200,
         depth: int = 2,
+        guide: GuideKind = "amortized",
     ) -> None:
-        super().__init__(PIXELS, binarization_of(data, binarization), latent, hidden, depth)
+        binarization = binarization_of(data, binarization)
+        # A plain value may be set before the modules; the table of a per-datapoint guide asks for the images.
         self.data: Source = data
+        super().__init__(PIXELS, binarization, latent, hidden, depth, guide)
 
     def images(self) -> Images:
         return digits(self.data)

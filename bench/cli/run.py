@@ -20,6 +20,14 @@ _OPTIONS = [
     click.option("--model-lr", type=click.FloatRange(0), help="Step size ρ of θ.  [default: the task's]"),
     click.option("--guide-lr", type=click.FloatRange(0), help="Step size η of φ.  [default: the task's]"),
     click.option("--schedule", help="constant, robbins-monro(power=, delay=) or staged(stages=, growth=)."),
+    click.option("--model-schedule", help="The same, of ρ alone."),
+    click.option("--guide-schedule", help="The same, of η alone."),
+    click.option(
+        "--learning",
+        default="joint",
+        show_default=True,
+        help="joint, or em(guide_steps=5, model_steps=1): variational EM, φ and θ in turn.",
+    ),
     click.option("--no-train", is_flag=True, help="Measure at the initial parameters only."),
     click.option("--replicates", type=click.IntRange(40), help="Measure exactly this many gradients."),
     click.option(

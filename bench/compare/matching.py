@@ -21,6 +21,8 @@ _TRAINING: Final = (
     "training_model_lr",
     "training_guide_lr",
     "training_schedule",
+    "training_model_schedule",
+    "training_learning",
 )
 KEY: Final = (
     "task",

@@ -97,5 +97,7 @@ def parameter_slices(task: Task) -> dict[str, slice]:
 def gradient_of(value: Tensor, task: Task) -> Tensor:
     """Return the gradient of a scalar in all of a task's parameters as one row, [P]."""
     parameters = list(ordered_parameters(task).values())
+    if not value.requires_grad:
+        return torch.cat([torch.zeros_like(parameter).reshape(-1) for parameter in parameters])
     gradients = torch.autograd.grad(value, parameters, allow_unused=True, materialize_grads=True)
     return torch.cat([gradient.reshape(-1) for gradient in gradients])

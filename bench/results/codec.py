@@ -21,7 +21,21 @@ from bench.settings import Cell, cell_from_identity
 T = TypeVar("T", Record, RunInfo)
 Data = dict[str, Any]
 
-UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {Record: {}, RunInfo: {}}
+
+def _with_learning(record: Data) -> Data:
+    """Return a record of version 1 as one of version 2, in which there are ways of learning and the exact evidence."""
+    final = record["final"]
+    return {
+        **record,
+        "training": [{**row, "updated": "both"} for row in record["training"]],
+        "final": None if final is None else {**final, "log_evidence": None, "gap": None, "gap_se": None},
+    }
+
+
+UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
+    Record: {1: _with_learning},
+    RunInfo: {1: lambda run: run},
+}
 """What makes a file of schema version v one of version v + 1, by v."""
 
 _NOT_FINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}

@@ -81,6 +81,7 @@ TRAINING: Final[tuple[Column, ...]] = (
     Column("gradient_norm_model", "float64", "nats/param", "norm of θ's gradient estimate at this step"),
     Column("model_lr", "float64", "", "step size ρ of θ at this step"),
     Column("guide_lr", "float64", "", "step size η of φ at this step"),
+    Column("updated", "string", "", "`guide`, `model` or `both`: which of φ and θ changed since the previous row"),
 )
 
 FINAL: Final[tuple[Column, ...]] = (
@@ -92,6 +93,9 @@ FINAL: Final[tuple[Column, ...]] = (
     Column("objective_se", "float64", "`unit`", "standard error of `objective`"),
     Column("train_elbo", "float64", "`unit`", "ELBO of the training data"),
     Column("train_elbo_se", "float64", "`unit`", "standard error of `train_elbo`"),
+    Column("log_evidence", "float64", "`unit`", "exact log p(x) of the training data, where the task has it"),
+    Column("gap", "float64", "`unit`", "`log_evidence` − ELBO = KL(q(z|x) ‖ p(z|x)), of the training data"),
+    Column("gap_se", "float64", "`unit`", "standard error of `gap`; zero where the ELBO is exact too"),
     Column("test_elbo", "float64", "`unit`", "ELBO of the test data"),
     Column("test_elbo_se", "float64", "`unit`", "standard error of `test_elbo`"),
     Column("test_log_likelihood", "float64", "`unit`", "importance-weighted bound on log p(x) of the test data"),
@@ -112,6 +116,8 @@ FINAL: Final[tuple[Column, ...]] = (
     Column("training_model_lr", "float64", "", "step size ρ of θ asked for"),
     Column("training_guide_lr", "float64", "", "step size η of φ asked for"),
     Column("training_schedule", "string", "", "how the step sizes change"),
+    Column("training_model_schedule", "string", "", "how ρ changes, where it differs; empty where not"),
+    Column("training_learning", "string", "", "`joint` updates of φ and θ, or `em`: blocks of each in turn"),
     Column("measurement_at", "string", "", "moments on each estimator's `own` trajectory, or at `shared` parameters"),
     Column("measurement_replicates", "Int64", "1", "replicates asked for; missing: as many as the precision takes"),
     Column("measurement_replicates_cap", "int64", "1", "most replicates that the precision may take"),

@@ -9,7 +9,7 @@ from typing import Literal
 
 from bench.settings import Cell
 
-SCHEMA_VERSION: Constant = 1
+SCHEMA_VERSION: Constant = 2
 
 Status = Literal["done", "diverged", "failed"]
 
@@ -56,6 +56,7 @@ class TrainingRow:
         gradient_norm_model: norm of θ's gradient estimate at this step.
         model_lr: θ's step size ρ at this step.
         guide_lr: φ's step size η at this step.
+        updated: `guide`, `model` or `both`: which of φ and θ changed since the previous row.
     """
 
     step: int
@@ -66,6 +67,7 @@ class TrainingRow:
     gradient_norm_model: float
     model_lr: float
     guide_lr: float
+    updated: Literal["guide", "model", "both"] = "both"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Final:
         steps: training steps taken.
         objective: the task's target, on expectation tasks.
         train_elbo: ELBO of the training data.
+        log_evidence: exact log p(x) of the training data.
+        gap: `log_evidence` − training ELBO = KL(q(z|x) ‖ p(z|x)), with the exact ELBO where there is one.
         test_elbo: ELBO of the test data.
         test_log_likelihood: importance-weighted bound on log p(x) of the test data.
         evaluation_samples: samples per datapoint in `test_log_likelihood`.
@@ -91,6 +95,9 @@ class Final:
     objective_se: float | None = None
     train_elbo: float | None = None
     train_elbo_se: float | None = None
+    log_evidence: float | None = None
+    gap: float | None = None
+    gap_se: float | None = None
     test_elbo: float | None = None
     test_elbo_se: float | None = None
     test_log_likelihood: float | None = None

@@ -21,6 +21,8 @@ GROUPS: Final = ("guide", "model")
 FINAL_VALUES: Final = (
     "objective",
     "train_elbo",
+    "log_evidence",
+    "gap",
     "test_elbo",
     "test_log_likelihood",
     "seconds_per_step",

@@ -15,7 +15,8 @@ from estimators.reinforce_loo import ReinforceLOO
 from estimators.reparam import Reparam
 from estimators.stl import STL
 from tasks.base import Target
-from tasks.ppca import PPCA, Covariance
+from tasks.guides import Covariance
+from tasks.ppca import PPCA, AffineGuide
 from tests.gradients import exact_gradient, mean_differs, replicate
 
 
@@ -57,7 +58,7 @@ def test_elbo_is_evidence_less_divergence(covariance: Covariance):
     evidence = MultivariateNormal(
         task.model.bias, task.model.weight @ task.model.weight.T + task.model.log_noise.exp() ** 2 * torch.eye(3)
     ).log_prob(x)
-    factor = task.guide.scale_tril().expand(2, 2, 2)
+    factor = task.guide.scale_tril(x).expand(2, 2, 2)
     divergence = kl_divergence(MultivariateNormal(task.guide.mean(x), scale_tril=factor), task.model.posterior(x))
     elbo = (evidence - divergence).mean()
     gradients = torch.autograd.grad(elbo, list(task.parameters()))
@@ -70,6 +71,7 @@ def at_posterior() -> tuple[PPCA, Tensor]:
     zero, unit = torch.zeros(1, 3, dtype=torch.float64), torch.eye(3, dtype=torch.float64)
     posterior, at_units = task.model.posterior(zero), task.model.posterior(unit)
     assert isinstance(posterior, MultivariateNormal)
+    assert isinstance(task.guide, AffineGuide)
     assert task.guide.factor is not None
     task.guide.bias.data = posterior.mean[0].detach()
     task.guide.weight.data = (at_units.mean - posterior.mean).T.detach().contiguous()

@@ -78,7 +78,7 @@ def test_an_undecodable_file_name_in_a_reason_survives() -> None:
 
 def test_a_newer_schema_is_refused() -> None:
     data = {**json.loads(dump(record())), "schema_version": SCHEMA_VERSION + 1}
-    with pytest.raises(ResultsError, match=r"results/record\.json has schema version 2 .*: update varbench") as error:
+    with pytest.raises(ResultsError, match=r"results/record\.json has schema version \d+ .*: update varbench") as error:
         parse(Record, json.dumps(data).encode(), PATH)
     assert not isinstance(error.value, CorruptRecord)
     assert error.value.exit_code == 5
@@ -88,22 +88,34 @@ def test_an_older_schema_is_upgraded_step_by_step(monkeypatch: pytest.MonkeyPatc
     data = json.loads(dump(record()))
     data["took"] = data.pop("seconds")
     data["status"] = "finished"
-    monkeypatch.setattr(codec, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(codec, "SCHEMA_VERSION", SCHEMA_VERSION + 2)
     monkeypatch.setitem(
         codec.UPGRADES,
         Record,
         {
-            1: lambda old: {**{key: old[key] for key in old if key != "took"}, "seconds": old["took"]},
-            2: lambda old: {**old, "status": "done"},
+            SCHEMA_VERSION: lambda old: {**{key: old[key] for key in old if key != "took"}, "seconds": old["took"]},
+            SCHEMA_VERSION + 1: lambda old: {**old, "status": "done"},
         },
     )
     assert parse(Record, json.dumps(data).encode(), PATH) == record()
 
 
-def test_an_older_schema_without_an_upgrade_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec, "SCHEMA_VERSION", 2)
-    data = {**json.loads(dump(record())), "schema_version": 1}
-    with pytest.raises(ResultsError, match="schema version 1, which this varbench no longer reads"):
+def test_a_record_from_before_the_ways_of_learning_is_read() -> None:
+    written = record()
+    data = {**json.loads(dump(written)), "schema_version": 1}
+    for key in ("log_evidence", "gap", "gap_se"):
+        del data["final"][key]
+    del data["training"][0]["updated"]
+    for key in ("model_schedule", "learning"):
+        del data["cell"]["training"][key]
+    read = parse(Record, json.dumps(data).encode(), PATH)
+    assert read == written
+    assert read.cell.id == written.cell.id
+
+
+def test_an_older_schema_without_an_upgrade_is_refused() -> None:
+    data = {**json.loads(dump(record())), "schema_version": 0}
+    with pytest.raises(ResultsError, match="schema version 0, which this varbench no longer reads"):
         parse(Record, json.dumps(data).encode(), PATH)
 
 
