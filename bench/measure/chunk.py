@@ -48,8 +48,8 @@ def chunk_size(replicator: Replicator, x: Tensor, *identity: object) -> int:
 def fastest_chunk(replicator: Replicator, x: Tensor, seconds: float = 0.1) -> int:
     """Return the chunk with the least time per replicate, doubling it while that pays.
 
-    It pays as long as a replicate becomes cheaper, even while it still costs more than in a loop: `vmap` has a price per
-    call, which small chunks of a small task do not earn back.
+    It pays as long as a replicate becomes cheaper, even while it still costs more than in a loop: `vmap` has a price
+    per call, which small chunks of a small task do not earn back.
     """
     largest = min(_LARGEST, _BYTES[x.device.type] // (replicator.size * x.element_size()))
     best, best_time, chunk, worse = LOOP, _time(replicator, x, LOOP, seconds), 2, 0

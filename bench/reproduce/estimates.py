@@ -1,6 +1,7 @@
 """What recipes share: measured numbers as rows, power laws fitted to them, and how both are written."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from bench.reproduce.recipe import Ran
 from bench.results.frames import grouped, series, where
 from bench.spec import parse_spec
 
+_COSTS: Final = ("seconds", "evaluations", "peak_memory")
+
 
 def estimates(ran: Ran, metrics: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
     """Return a row per configuration, parameter group and metric at the last measured step, over seeds where several.
@@ -19,7 +22,8 @@ def estimates(ran: Ran, metrics: Sequence[str], groups: Sequence[str]) -> pd.Dat
     What is measured of the whole gradient, its cost, has the group `all`.
     """
     found = last_moments(ran.results, metrics, groups)
-    return where(found, found["metric"].isin(metrics)).reset_index(drop=True)
+    wanted = np.where(found["metric"].isin(_COSTS), found["group"] == "all", found["group"].isin(groups))
+    return where(found, wanted).reset_index(drop=True)
 
 
 def parameter(frame: pd.DataFrame, name: str) -> pd.Series:

@@ -21,7 +21,7 @@ from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import Look, look
 from bench.plan import Request
-from bench.reproduce.estimates import estimates, parameter, slope_lines, value_words
+from bench.reproduce.estimates import estimates, slope_lines, value_words
 from bench.reproduce.recipe import Ran, Recipe
 from bench.reproduce.theory import initial_task
 from bench.results.frames import grouped, records, where
@@ -56,8 +56,6 @@ def _requests(most: int, replicates: int, sumo: int) -> tuple[Request, ...]:
 def rows(ran: Ran) -> pd.DataFrame:
     """Return the bias of θ's gradient for log p(x), its law, and the variance and evaluations, by estimator and K."""
     found = estimates(ran, ["bias_evidence", "variance", "evaluations"], ["model"])
-    found = where(found, found["group"].isin(["model", "all"]))
-    found = where(found, (found["group"] == "model") | (found["metric"] == "evaluations"))
     found = found.assign(line=found["name"]).sort_values("line", key=lambda c: c.map(_ORDER.index), kind="stable")
     # A single gradient was counted, and sumo's number of evaluations is random: this is its mean.
     random = (found["line"] == "sumo") & (found["metric"] == "evaluations")

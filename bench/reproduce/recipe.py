@@ -11,6 +11,7 @@ from bench.plan import Request
 from bench.results.summary import Block
 from bench.results.tables import Results
 from bench.settings import Cell
+from bench.spec import Spec, parse_spec
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,8 @@ class Recipe:
     draw: Callable[[pd.DataFrame, Page], Figure]
     see: str
     also: tuple[str, ...] = ()
+
+
+def specs(*texts: str) -> tuple[Spec, ...]:
+    """Return tasks or estimators as they are written on the command line."""
+    return tuple(map(parse_spec, texts))
