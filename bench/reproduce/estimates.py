@@ -1,7 +1,7 @@
 """What recipes share: measured numbers as rows, power laws fitted to them, and how both are written."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from bench.figures.estimates import last_moments
 from bench.figures.labels import number
 from bench.figures.slopes import Slope, fit
 from bench.reproduce.recipe import Ran
-from bench.results.frames import grouped, series, where
+from bench.results.frames import grouped, records, series, where
 from bench.spec import parse_spec
 
 _COSTS: Final = ("seconds", "evaluations", "peak_memory")
@@ -29,7 +29,12 @@ def estimates(ran: Ran, metrics: Sequence[str], groups: Sequence[str]) -> pd.Dat
 def parameter(frame: pd.DataFrame, name: str) -> pd.Series:
     """Return the value that a task's numeric parameter has in each row."""
     known = {text: parse_spec(f"task({text})").parameters[name] for text in set(frame["task_parameters"])}
-    return frame["task_parameters"].map(known).astype(float)
+    return pd.Series(mapped(frame, "task_parameters", known), index=frame.index, dtype=float)
+
+
+def mapped(frame: pd.DataFrame, column: str, values: Mapping[Any, Any]) -> list[Any]:
+    """Return what the entries of a column stand for."""
+    return [values[key] for key in frame[column]]
 
 
 def fitted(line: pd.DataFrame, x: str, of: str = "value") -> Slope | None:
@@ -71,7 +76,7 @@ def value_words(rows: pd.DataFrame, **chosen: object) -> str:
     """Return the value with its interval of the only row with these columns, or a dash where there is none."""
     for column, value in chosen.items():
         rows = where(rows, rows[column] == value)
-    return words(next(rows.itertuples())) if len(rows) else "–"
+    return words(records(rows)[0]) if len(rows) else "–"
 
 
 def _signed(text: str) -> str:

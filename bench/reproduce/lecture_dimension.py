@@ -21,7 +21,7 @@ from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import look
 from bench.plan import Request
-from bench.reproduce.estimates import estimates, parameter, value_words
+from bench.reproduce.estimates import estimates, mapped, parameter, value_words
 from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.reproduce.theory import initial_task
 from bench.results.frames import distinct, grouped, records, where
@@ -58,7 +58,7 @@ def rows(ran: Ran) -> pd.DataFrame:
     `spread` is Var(w)/p(x)² of the estimator's proposal, averaged over x.
     """
     found = estimates(ran, ["variance_mean", "bias_evidence"], ["model"])
-    found = found.assign(dim=parameter(found, "dim"), line=found["estimator"].map(_NAMES))
+    found = found.assign(dim=parameter(found, "dim"), line=mapped(found, "estimator", _NAMES))
     for column in ("value", "ci_low", "ci_high"):
         bias = found["metric"] == "bias_evidence"
         found.loc[bias, column] = found.loc[bias, column] / np.sqrt(found.loc[bias, "dim"])
@@ -114,7 +114,7 @@ def _weights_table() -> Block:
     square = 1.21 / math.sqrt(1.42) * math.exp(4 / 1.42)
     title = (
         f"Lecture's example, q = N(2, 1.1²), log p(x) = 0: Var(w)/p² = {number(square - 1)}, "
-        f"Var(log w) = {number(2.2**2 + 2 * 0.105**2)}, ELBO = {number(-0.5 * (1.21 + 4 - 1 - math.log(1.21)))}, exactly"
+        f"Var(log w) = {number(2.2**2 + 2 * 0.105**2)}, ELBO = {number((math.log(1.21) - 4.21) / 2)}, exactly"
     )
     return Block(title, ["K", "mean of log (1/K) Σ w", "90% of single estimates"], lines)
 
@@ -155,9 +155,9 @@ RECIPE: Final = Recipe(
     rows=rows,
     tables=tables,
     draw=draw,
-    see="From the prior, Var(w)/p² doubles with every dimension, on average over x, and the variance of the gradient "
-    "grows until a single weight carries the sum: it then nears that of one draw from the prior, 1/16, whatever M is. A "
-    "guide that fits nearly stops that. Log weights (the ELBO, and the second figure) do so for every D; what they cost "
+    see="From the prior, Var(w)/p² doubles with every dimension, on average over x, and the variance of the "
+    "gradient grows until a single weight carries the sum: it then nears that of one draw from the prior, 1/16, whatever "
+    "M is. A guide that fits nearly stops that. Log weights (the ELBO, and the second figure) do so for every D; what they cost "
     "is a bias, which is the guide's misfit and does not fall with K.",
     also=("weights",),
 )

@@ -21,7 +21,7 @@ from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import Look, look
 from bench.plan import Request
-from bench.reproduce.estimates import estimates, slope_lines, value_words
+from bench.reproduce.estimates import estimates, mapped, slope_lines, value_words
 from bench.reproduce.recipe import Ran, Recipe
 from bench.reproduce.theory import initial_task
 from bench.results.frames import grouped, records, where
@@ -148,8 +148,8 @@ def _draw_biases(place: Axes, biases: pd.DataFrame, styles: dict[str, Look]) -> 
 
 def _draw_cost(place: Axes, shown: pd.DataFrame, styles: dict[str, Look]) -> None:
     spread = where(shown, shown["metric"] == "variance")
-    cost = where(shown, shown["metric"] == "evaluations").set_index("configuration")["value"]
-    spread = spread.assign(evaluations=spread["configuration"].map(cost))
+    cost = where(shown, shown["metric"] == "evaluations").set_index("configuration")["value"].to_dict()
+    spread = spread.assign(evaluations=mapped(spread, "configuration", cost))
     set_scale(place, "x", spread["evaluations"], log=True)
     set_scale(place, "y", spread["value"], log=True)
     for (name,), line in grouped(spread, "line"):
@@ -171,7 +171,7 @@ RECIPE: Final = Recipe(
     rows=rows,
     tables=tables,
     draw=draw,
-    see="The bias of log p̂(x) falls as 1/M and never is zero, as −Var(w)/(2 M p²) says. Each order of the jackknife takes "
-    "one more power of K off it, for a larger variance. SUMO has no bias, and a variance that no "
+    see="The bias of log p̂(x) falls as 1/M and never is zero, as −Var(w)/(2 M p²) says. Each order of the jackknife "
+    "takes one more power of K off it, for a larger variance. SUMO has no bias, and a variance that no "
     "number of replicates finds: the variances of its terms add up to infinity.",
 )

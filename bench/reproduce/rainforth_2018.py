@@ -1,5 +1,6 @@
 """Rainforth et al. (2018): a tighter bound has a smaller signal-to-noise ratio in φ."""
 
+import math
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import group_name, look
 from bench.plan import Request
-from bench.reproduce.estimates import estimates, fitted, slope_words, value_words
+from bench.reproduce.estimates import estimates, fitted, mapped, slope_words, value_words
 from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.results.frames import distinct, grouped, series, where
 from bench.results.summary import Block
@@ -30,16 +31,16 @@ _LEGIBLE: Final = 3.0
 """Multiples of the floor from which an SNR tells anything of the gradient."""
 
 
-def floor(replicates: pd.Series) -> pd.Series:
+def floor(replicates: int) -> float:
     """Return what `snr_mean` is on average where the gradient's mean is zero: √(2/(πR))."""
-    return np.sqrt(2 / (np.pi * replicates))
+    return math.sqrt(2 / (math.pi * replicates))
 
 
 def rows(ran: Ran) -> pd.DataFrame:
     """Return SNR and relative bias by estimator, K and parameter group, with the floor of the SNR."""
     found = estimates(ran, ["snr_mean", "relative_bias"], ["guide", "model"])
-    measured = ran.results.gradients.drop_duplicates("configuration").set_index("configuration")
-    return found.assign(floor=floor(series(found, "configuration").map(measured["n"])))
+    measured = ran.results.gradients.drop_duplicates("configuration").set_index("configuration")["n"].to_dict()
+    return found.assign(floor=[floor(count) for count in mapped(found, "configuration", measured)])
 
 
 def above_floor(line: pd.DataFrame) -> pd.DataFrame:
@@ -64,7 +65,7 @@ def tables(shown: pd.DataFrame) -> list[Block]:
         ]
         for (estimator, group), line in grouped(signal, "estimator", "group")
     ]
-    low = number(float(signal["floor"].max()))
+    low = number(series(signal, "floor").to_numpy(float).max())
     return [
         Block(
             f"SNR, mean over coordinates of |E g|/σ (floor {low})",

@@ -8,6 +8,7 @@ from typing import Literal
 
 import click
 import pandas as pd
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from bench.device import find_device
@@ -19,11 +20,12 @@ from bench.figures.save import provenance, save, save_rows
 from bench.plan import Plan, Request, make_plan
 from bench.reproduce import find
 from bench.reproduce.recipe import Ran, Recipe
+from bench.results.frames import series
 from bench.results.render import Format as TableFormat
 from bench.results.render import render
 from bench.results.schema import Record
 from bench.results.store import Store
-from bench.results.tables import load
+from bench.results.tables import Results, load
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ def _require_all(name: str, plan: Plan, records: Sequence[Record], asked: Asked)
     failed = sum(record.status == "failed" for record in records)
     if failed:
         raise CellsFailed(
-            f"{failed} of {len(plan.cells)} cells of {name} failed; the reasons are in `bench status --out {asked.out}`,"
-            f" and `--rerun failed` runs them again"
+            f"{failed} of {len(plan.cells)} cells of {name} failed; the reasons are in "
+            f"`bench status --out {asked.out}`, and `--rerun failed` runs them again"
         )
     if len(records) < len(plan.cells):
         raise CellsFailed(
@@ -100,9 +102,9 @@ def _told(recipe: Recipe, ran: Ran, length: Literal["full", "quick"]) -> str:
 
 
 def _sizes(ran: Ran) -> str:
-    final, counts = ran.results.final, ran.results.gradients["n"]
+    final, counts = ran.results.final, series(ran.results.gradients, "n")
     replicates = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
-    seeds, steps = final["seed"].nunique(), final["training_steps"].max()
+    seeds, steps = series(final, "seed").nunique(), int(series(final, "training_steps").max())
     trained = f", {steps} training steps" if steps else ", no training"
     return (
         f"Ours: {len(final)} cells, {replicates} replicates, {seeds} seed{'s' if seeds > 1 else ''}{trained}. "
@@ -113,7 +115,9 @@ def _sizes(ran: Ran) -> str:
 def _draw(name: str, recipe: Recipe, ran: Ran, shown: pd.DataFrame, how: Printing, folder: Path) -> list[Path]:
     """Draw the recipe's figure, and the kinds that belong to it; return what was written."""
     with how.page.settings():
-        figures = {name: (recipe.draw(shown, how.page), shown, ran.results)}
+        figures: dict[str, tuple[Figure, pd.DataFrame, Results | None]] = {
+            name: (recipe.draw(shown, how.page), shown, ran.results)
+        }
     for kind in recipe.also:
         of_kind = rows(kind, None)
         figures[f"{name}-{kind}"] = (draw(kind, of_kind, how.page), of_kind, None)
