@@ -24,6 +24,8 @@ _BYTES: Final = {"cpu": 256 << 20, "cuda": 4 << 30}
 """At most this much memory for one chunk of gradients."""
 
 _LARGEST: Final = 16_384
+_SMALL: Final = 64
+"""Replicates that are worth trying although fewer were slower than a loop."""
 
 
 def chunk_size(replicator: Replicator, x: Tensor, *identity: object) -> int:
@@ -48,8 +50,8 @@ def chunk_size(replicator: Replicator, x: Tensor, *identity: object) -> int:
 def fastest_chunk(replicator: Replicator, x: Tensor, seconds: float = 0.1) -> int:
     """Return the chunk with the least time per replicate, doubling it while that pays.
 
-    It pays as long as a replicate becomes cheaper, even while it still costs more than in a loop: `vmap` has a price
-    per call, which small chunks of a small task do not earn back.
+    A small chunk pays as long as a replicate becomes cheaper, even while it still costs more than in a loop: `vmap` has
+    a price per call, which a few replicates of a small task do not earn back.
     """
     largest = min(_LARGEST, _BYTES[x.device.type] // (replicator.size * x.element_size()))
     best, best_time, chunk, worse = LOOP, _time(replicator, x, LOOP, seconds), 2, 0
@@ -61,9 +63,10 @@ def fastest_chunk(replicator: Replicator, x: Tensor, seconds: float = 0.1) -> in
             torch.cuda.empty_cache()
             break
         # A larger chunk must be clearly faster: it costs memory, and equal times are noise.
-        if duration < 0.97 * best_time:
+        better = duration < 0.97 * best_time
+        if better:
             best, best_time = chunk, duration
-        worse = 0 if duration < 0.97 * previous else worse + 1
+        worse = 0 if better or (chunk <= _SMALL and duration < 0.97 * previous) else worse + 1
         previous, chunk = duration, chunk * 2
     return best
 

@@ -25,6 +25,7 @@ RECIPES: Final[dict[str, Entry]] = {
     "lecture-dimension": Entry("lecture_dimension", "problem 2: the prior as proposal, dimension, and log weights"),
     "lecture-minibatches": Entry("lecture_minibatches", "problem 3: minibatches, and whose guide it is"),
     "lecture-estimators": Entry("lecture_estimators", "score function against reparameterization on the same VAE"),
+    "lecture-em": Entry("lecture_em", "variational EM against joint ascent"),
     "rainforth-2018": Entry("rainforth_2018", "tighter bounds are not necessarily better: SNR against K"),
     "mohamed-2020": Entry("mohamed_2020", "variances of score, pathwise and measure-valued gradients on N(1, 1)"),
     "relax-toy": Entry("relax_toy", "REINFORCE, REBAR and RELAX on E (b − t)²"),

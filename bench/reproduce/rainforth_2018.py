@@ -117,7 +117,7 @@ def _requests(most: int, replicates: int) -> tuple[Request, ...]:
             replicates=replicates,
         )
 
-    return of(("iwae", "dreg", "iwae-stl"), powers), of(("ovis",), powers[1:])
+    return of(("iwae", "dreg"), powers), of(("iwae-stl", "ovis"), powers[1:])
 
 
 RECIPE: Final = Recipe(
