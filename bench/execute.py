@@ -71,21 +71,30 @@ def execute(request: Request, asked: Asked) -> Summary:
     plan = make_plan(request)
     for spec, reason in plan.refused:
         _say(messages, f"skipped {spec}: {reason}")
-    store = Store(asked.out)
     if asked.dry_run:
-        _print_dry_run(plan, store, asked)
+        print_dry_run(plan, asked)
         return Summary(len(plan.cells), 0)
+    records = run_plan(plan, asked, messages)
+    if records:
+        _print_records(records, asked.out)
+        if asked.plot:
+            _draw(records, Store(asked.out), messages)
+    return Summary(len(records), sum(record.status == "failed" for record in records))
+
+
+def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
+    """Run the cells of a plan, or recall them, and return their records; those that another process runs are left out.
+
+    Raises:
+        ResultsError: the results folder is not writable.
+    """
+    store = Store(asked.out)
     store.ensure_writable()
     session = _Session(plan, store, asked, messages)
     groups = companions(plan.cells, asked.batch_seeds)
     found = {record.cell.id: record for group in groups for record in session.run_or_recall(group)}
-    records = [found[cell.id] for cell in plan.cells if cell.id in found]
     export(asked.out, errors="skip")
-    if records:
-        _print_records(records, asked.out)
-        if asked.plot:
-            _draw(records, store, messages)
-    return Summary(len(records), sum(record.status == "failed" for record in records))
+    return [found[cell.id] for cell in plan.cells if cell.id in found]
 
 
 @final
@@ -217,9 +226,9 @@ def _same_software(record: Record, store: Store) -> bool:
     return made is not None and (made.varbench, made.torch) == (now["varbench"], now["torch"])
 
 
-def _print_dry_run(plan: Plan, store: Store, asked: Asked) -> None:
+def print_dry_run(plan: Plan, asked: Asked) -> None:
     """Print a line per cell: whether it would run, and why."""
-    console = _output()
+    console, store = _output(), Store(asked.out)
     runs = 0
     for cell in plan.cells:
         try:

@@ -12,6 +12,7 @@ from bench.errors import BenchError
 _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Measure": {
         "run": ("bench.cli.run:run", "train, measure and evaluate estimators on tasks"),
+        "reproduce": ("bench.cli.reproduce:reproduce", "a published experiment, its numbers and ours side by side"),
     },
     "Verify": {
         "check": ("bench.cli.check:check", "is each estimator's gradient right?"),

@@ -154,6 +154,15 @@ def draw_arrow(axes: Axes, frame: pd.DataFrame, x: str, look: Look, transform: T
         )
 
 
+def draw_seen(axes: Axes, frame: pd.DataFrame, x: str, look: Look) -> None:
+    """Draw positive values with their intervals; of those not told apart from zero the upper end, with an arrow."""
+    known = where(frame, frame["ci_high"] > 0)
+    seen = known["ci_low"] > 0
+    known = known.assign(value=known["value"].where(seen, known["ci_high"]))
+    draw_interval(axes, known.assign(ci_low=known["ci_low"].where(seen, known["value"])), x, look)
+    draw_arrow(axes, where(known, ~seen), x, look)
+
+
 def room_below(axes: Axes) -> None:
     """Leave room for arrows below the points of a logarithmic axis."""
     low, high = axes.get_ylim()

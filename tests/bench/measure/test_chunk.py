@@ -87,6 +87,20 @@ def test_the_least_time_per_replicate_wins(
     assert fastest_chunk(costs, X) in expected  # pyright: ignore[reportArgumentType]
 
 
+def test_a_price_per_batch_that_small_chunks_do_not_earn_back_is_no_reason_to_loop(monkeypatch: pytest.MonkeyPatch):
+    costs = Costs(monkeypatch, fixed=20.0, each=1e-3, beyond=1e-3, cache=1)
+    draw = costs.draw
+
+    def cheap_alone(x: torch.Tensor, count: int) -> None:
+        if count == LOOP:
+            costs.now += 1.0
+        else:
+            draw(x, count)
+
+    monkeypatch.setattr(costs, "draw", cheap_alone)
+    assert fastest_chunk(costs, X) == 16_384  # pyright: ignore[reportArgumentType]
+
+
 def test_a_chunk_of_gradients_fits_in_memory(monkeypatch: pytest.MonkeyPatch):
     costs = Costs(monkeypatch, fixed=1.0, each=1e-9, beyond=1e-9, cache=1)
     costs.size = 1 << 20

@@ -1,0 +1,132 @@
+"""Run a recipe: its cells, its tables, its figure."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+import pandas as pd
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from bench.device import find_device
+from bench.errors import CellsFailed
+from bench.execute import Asked, print_dry_run, run_plan
+from bench.figures import draw, rows
+from bench.figures.page import Format, Page
+from bench.figures.save import provenance, save, save_rows
+from bench.plan import Plan, Request, make_plan
+from bench.reproduce import find
+from bench.reproduce.recipe import Ran, Recipe
+from bench.results.frames import series
+from bench.results.render import Format as TableFormat
+from bench.results.render import render
+from bench.results.schema import Record
+from bench.results.store import Store
+from bench.results.tables import Results, load
+
+
+@dataclass(frozen=True)
+class Printing:
+    """How tables and figures are to look, and whether the rows that are shown are written as well."""
+
+    table: TableFormat
+    form: Format
+    page: Page
+    data: bool
+
+
+def reproduce(
+    name: str, length: Literal["full", "quick"], device: Literal["cpu", "cuda"], asked: Asked, how: Printing
+) -> None:
+    """Run what a recipe needs and has not got, print its tables, and write its figure into the results folder.
+
+    Raises:
+        UsageError: there is no such recipe.
+        CellsFailed: some of its cells failed, or are being run by another process.
+    """
+    recipe = find(name)
+    find_device(device)
+    plan = plan_of(recipe.full if length == "full" else recipe.quick, device)
+    if asked.dry_run:
+        print_dry_run(plan, asked)
+        return
+    records = run_plan(plan, asked, Console(stderr=True))
+    _require_all(name, plan, records, asked)
+    store = Store(asked.out)
+    ran = Ran(plan.cells, load(*(store.record_path(record.cell).parent for record in records)))
+    shown = recipe.rows(ran)
+    click.echo(_told(recipe, ran, length))
+    for block in recipe.tables(shown):
+        click.echo(f"\n{render(block.title, block.headers, block.lines, how.table)}")
+    click.echo(f"\n{recipe.see}\n")
+    for file in _draw(name, recipe, ran, shown, how, asked.out / "figures"):
+        click.echo(file)
+    click.echo(f"next: `bench table {asked.out}` for every number, `bench reproduce --list` for more", err=True)
+
+
+def plan_of(requests: Sequence[Request], device: Literal["cpu", "cuda"]) -> Plan:
+    """Return the cells of several requests as one plan.
+
+    Raises:
+        DataUnavailable: a task's data are not there.
+    """
+    plans = [make_plan(dataclasses.replace(request, device=device)) for request in requests]
+    cells = {cell.id: cell for plan in plans for cell in plan.cells}
+    data = {task: rows for plan in plans for task, rows in plan.data.items()}
+    return Plan(list(cells.values()), data, [reason for plan in plans for reason in plan.refused])
+
+
+def _require_all(name: str, plan: Plan, records: Sequence[Record], asked: Asked) -> None:
+    failed = sum(record.status == "failed" for record in records)
+    if failed:
+        raise CellsFailed(
+            f"{failed} of {len(plan.cells)} cells of {name} failed; the reasons are in "
+            f"`bench status --out {asked.out}`, and `--rerun failed` runs them again"
+        )
+    if len(records) < len(plan.cells):
+        raise CellsFailed(
+            f"{len(plan.cells) - len(records)} of {len(plan.cells)} cells of {name} are being run by another process; "
+            f"when it is done, the same command prints the table"
+        )
+
+
+def _told(recipe: Recipe, ran: Ran, length: Literal["full", "quick"]) -> str:
+    """Return what was run: the heading of the tables."""
+    lines = [f"{recipe.title} ({recipe.source})", *recipe.settings, _sizes(ran)]
+    if length == "quick":
+        lines.append(f"Shortened by --quick: {recipe.shortened}")
+    return "\n".join(lines)
+
+
+def _sizes(ran: Ran) -> str:
+    final, counts = ran.results.final, series(ran.results.gradients, "n")
+    replicates = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
+    seeds, steps = series(final, "seed").nunique(), int(series(final, "training_steps").max())
+    trained = f", {steps} training steps" if steps else ", no training"
+    return (
+        f"Ours: {len(final)} cells, {replicates} replicates, {seeds} seed{'s' if seeds > 1 else ''}{trained}. "
+        f"Brackets are 95% intervals."
+    )
+
+
+def _draw(name: str, recipe: Recipe, ran: Ran, shown: pd.DataFrame, how: Printing, folder: Path) -> list[Path]:
+    """Draw the recipe's figure, and the kinds that belong to it; return what was written."""
+    with how.page.settings():
+        figures: dict[str, tuple[Figure, pd.DataFrame, Results | None]] = {
+            name: (recipe.draw(shown, how.page), shown, ran.results)
+        }
+    for kind in recipe.also:
+        of_kind = rows(kind, None)
+        figures[f"{name}-{kind}"] = (draw(kind, of_kind, how.page), of_kind, None)
+    written = []
+    for stem, (figure, frame, results) in figures.items():
+        file = folder / f"{stem}.{how.form}"
+        save(figure, file, how.form, how.page, provenance(stem, results, frame, how.page))
+        written.append(file)
+        if how.data:
+            written.append(file.with_suffix(".csv"))
+            save_rows(frame, written[-1])
+    return written
