@@ -96,8 +96,8 @@ def _require_whole(request: Request, task: Task, data: Data, estimator: Estimato
     batch_size = _first(request.batch_size, task.defaults.batch_size)
     if isinstance(task.model, GlobalModel) and target not in _LINEAR and batch_size < count:
         raise Unfit(
-            f"{type(estimator).__name__} aims at {target}, of which minibatches of {batch_size} rows are no unbiased view;"
-            f" give --batch-size {count}, all rows"
+            f"{type(estimator).__name__} aims at {target}, of which minibatches of {batch_size} rows are no unbiased "
+            f"view; give --batch-size {count}, all rows"
         )
 
 
