@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 import torch
 
@@ -15,9 +15,12 @@ from bench.schedules import parse_schedule
 from bench.settings import Cell, Measurement, Training
 from bench.spec import Spec
 from estimators.base import Estimator, Unfit
-from tasks.base import Data, Task
+from tasks.base import Data, GlobalModel, Task
 
 T = TypeVar("T")
+
+_LINEAR: Final = ("elbo", "smoothed")
+"""Targets that are linear in log p(x, z)."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ def make_plan(request: Request, load: Callable[[Task], Data] = lambda task: task
             for samples in request.samples or (max(task.defaults.samples, estimator.minimum_samples),):
                 try:
                     estimator.require(task, x, samples)
+                    _require_whole(request, task, rows, estimator)
                 except Unfit as reason:
                     refused[str(spec), str(reason)] = None
                     continue
@@ -84,6 +88,17 @@ def make_plan(request: Request, load: Callable[[Task], Data] = lambda task: task
     if not cells:
         raise UsageError("; ".join(reason for _, reason in refused) or "nothing to run")
     return Plan(list(cells.values()), data, list(refused))
+
+
+def _require_whole(request: Request, task: Task, data: Data, estimator: Estimator) -> None:
+    """Raise `Unfit` where minibatches cannot stand for the whole data set: see `GlobalModel`."""
+    target, count = estimator.target(task), len(data.train)
+    batch_size = _first(request.batch_size, task.defaults.batch_size)
+    if isinstance(task.model, GlobalModel) and target not in _LINEAR and batch_size < count:
+        raise Unfit(
+            f"{type(estimator).__name__} aims at {target}, of which minibatches of {batch_size} rows are no unbiased "
+            f"view; give --batch-size {count}, all rows"
+        )
 
 
 def _probe_task(spec: Spec) -> Task:

@@ -33,15 +33,17 @@ def chunk_size(replicator: Replicator, x: Tensor, *identity: object) -> int:
     file = _memory_file()
     key = _key(x.device, *identity, replicator.size, tuple(x.shape))
     file.parent.mkdir(parents=True, exist_ok=True)
+    if (remembered := _read(file).get(key)) is not None:
+        return remembered
+    # Not while the file is locked: other processes would wait for a measurement that is none of theirs.
+    with seeded(x.device, "chunk"):
+        chunk = fastest_chunk(replicator, x)
     with FileLock(file.with_suffix(".lock")):
-        known = _read(file)
-        if key not in known:
-            with seeded(x.device, "chunk"):
-                known[key] = fastest_chunk(replicator, x)
-            temporary = file.with_suffix(f".{os.getpid()}")
-            temporary.write_text(json.dumps(known, indent=0, sort_keys=True))
-            temporary.replace(file)
-    return known[key]
+        known = {**_read(file), key: chunk}
+        temporary = file.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps(known, indent=0, sort_keys=True))
+        temporary.replace(file)
+    return chunk
 
 
 def fastest_chunk(replicator: Replicator, x: Tensor, seconds: float = 0.1) -> int:

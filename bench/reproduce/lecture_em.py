@@ -87,8 +87,8 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     course = where(shown, shown["metric"] == "objective")
     figure, (whole, end) = grid(page, 2, 2, distinct(course, "way"))
     for (way,), line in grouped(course, "way"):
-        draw_line(whole, line, "step", _LOOKS[way], markers=False)
-        draw_line(end, line, "step", _LOOKS[way], markers=False)
+        draw_line(whole, line, "step", _LOOKS[way], marked=slice(0, 0))
+        draw_line(end, line, "step", _LOOKS[way], marked=slice(0, 0))
     late = where(course, course["step"] > 0.4 * course["step"].max())
     for limits, columns in ((end.set_xlim, ["step", "step"]), (end.set_ylim, ["ci_low", "ci_high"])):
         low, high = (series(late, column).to_numpy(float) for column in columns)
