@@ -23,8 +23,8 @@ class Learning(ABC):
 
     def updated_between(self, start: int, stop: int) -> Updated:
         """Return what moved at the steps from `start` up to, and without, `stop`."""
-        moved = {self.updated(step) for step in range(start, stop)}
-        return moved.pop() if len(moved) == 1 else "both"
+        first = self.updated(start)
+        return first if all(self.updated(step) == first for step in range(start, stop)) else "both"
 
 
 @final

@@ -94,6 +94,8 @@ class Estimator(nn.Module, ABC):
     def require(self, task: Task, x: Tensor, samples: int) -> None:
         """Raise `Unfit` with the reason where the estimator cannot be run on this task with K = `samples`."""
         name, where = type(self).__name__, type(task).__name__
+        if not self.trains_guide and not any(True for _ in task.model.parameters()):
+            raise Unfit(f"{name} trains θ only, and the model of {where} has nothing to train")
         if task.target == "expectation" and "expectation" not in self.targets:
             raise Unfit(
                 f"{name} estimates {' or '.join(self.targets)}, which needs log p(x, z); {where} is a cost f(z)"

@@ -128,9 +128,8 @@ def indexed_bytes(data: Data) -> Data:
     """Return training rows of bytes [N, X] with the bytes of i behind them, the least first, and no test data."""
     index = torch.arange(len(data.train), device=data.train.device)
     digits = [(index >> 8 * place & 255).to(torch.uint8) for place in range(_BYTES)]
-    return Data(
-        torch.cat([data.train, torch.stack(digits, 1)], 1), data.test[:0], data.name, f"{data.note}; {_NO_TEST}"
-    )
+    train = torch.cat([data.train, torch.stack(digits, 1)], 1)
+    return Data(train, data.test[:0], data.name, f"{data.note}; {_NO_TEST}")
 
 
 def index_column(rows: Tensor, count: int) -> Tensor:

@@ -102,7 +102,7 @@ class PolynomialRegression(Task):
     unit = "nats for the whole dataset"
     references: ClassVar = {"iwae": "dreg"}
     checked = ({"degree": 2, "n": 6}, {"degree": 1, "covariance": "diagonal", "n": 4})
-    defaults = Defaults(steps=2000, batch_size=1000, model_lr=2e-2, guide_lr=2e-2)
+    defaults = Defaults(steps=2000, batch_size=1000, model_lr=2e-2, guide_lr=2e-2, schedule="robbins-monro(delay=200)")
 
     def __init__(self, degree: int = TRUE_DEGREE, covariance: Covariance = "full", n: int = 30) -> None:
         super().__init__()

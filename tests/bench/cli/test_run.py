@@ -1,9 +1,11 @@
 """`bench run` as a user meets it: what it prints, what it writes, and how it ends when something is wrong."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import bench as varbench
@@ -107,6 +109,49 @@ def test_training_improves_the_bound_on_digits_and_compares_at_shared_parameters
     training = results.training
     for _, rows in training.groupby("cell"):
         assert rows.objective.iloc[-10:].mean() > rows.objective.iloc[:10].mean()
+
+
+def test_evidence_and_elbo_are_learned_in_turn_and_compared_in_the_final_table(bench: Bench) -> None:
+    outcome = bench(
+        "run", "--task", "ppca(dim=3, latent=1, n=40)", "--estimator", "naive-mc", "--estimator", "reparam",
+        "--learning", "em(guide_steps=3)", "--model-schedule", "robbins-monro", "--steps", "80", "--samples", "10",
+        "--checkpoints", "1", "--replicates", "40", "--evaluation-samples", "10",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert re.search(r"reparam K=10  train ELBO −\S+ ±\S+ · log p\(x\) −\S+ · gap \(KL\) \S+ · test ELBO", outcome.out)
+    results = varbench.load("results")
+    final = results.final.set_index("estimator")
+    assert (final.gap > 0).all()
+    # Only one of them moves the guide.
+    assert final.loc["naive-mc"].gap > final.loc["reparam"].gap
+    assert set(final.training_learning) == {"em(guide_steps=3)"}
+    assert set(final.training_model_schedule) == {"robbins-monro"}
+    assert results.training[results.training.estimator == "reparam"].updated.tolist() == ["guide", "model"] * 20
+
+
+def test_a_guide_per_datapoint_has_no_test_elbo(bench: Bench) -> None:
+    outcome = bench(
+        "run", "--task", "ppca(dim=3, latent=1, n=40, guide=per-datapoint)", "--estimator", "reparam",
+        "--steps", "20", "--checkpoints", "1", "--replicates", "40",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "gap (KL)" in outcome.out
+    assert "test ELBO" not in outcome.out
+    final = varbench.load("results").final.iloc[0]
+    assert pd.isna(final.test_elbo)
+    assert final.notes == "the guide has parameters for the training rows only: nothing is known of test data"
+
+
+def test_a_whole_data_set_is_one_datapoint(bench: Bench) -> None:
+    outcome = bench(
+        "run", "--task", "logistic-regression(data=toy)", "--estimator", "reparam", "--estimator", "nvil",
+        "--batch-size", "4", "--steps", "20", "--checkpoints", "1", "--replicates", "40",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    results = varbench.load("results")
+    assert set(results.final.unit) == {"nats for the whole dataset"}
+    assert set(results.gradients.query("metric == 'evaluations'").value) == {1.0}
+    assert (results.final.gap > 0).all()
 
 
 def test_divergence_is_recorded_with_its_step(bench: Bench) -> None:

@@ -139,7 +139,7 @@ def test_two_hundred_cells_load_within_a_second(store: Store) -> None:
         for group in ("all", "guide", "model")
         for metric in METRICS
     ]
-    training = [TrainingRow(step, *[step / 3] * 7) for step in range(50)]
+    training = [TrainingRow(step, *[step / 3] * 7, updated="both") for step in range(50)]
     full = record(gradients=gradients, training=training)
     path = store.write(full)
     content = json.loads(path.read_text())
