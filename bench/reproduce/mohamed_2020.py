@@ -110,7 +110,7 @@ RECIPE: Final = Recipe(
     rows=rows,
     tables=tables,
     draw=draw,
-    see="No estimator is best everywhere. The score function is the worst for slow costs, and the pathwise gradient for "
+    see="No estimator is best everywhere. The score function is the worst for slow costs, the pathwise gradient for "
     "fast ones, cos 5z and exp(−10 z²), since its variance grows with the slope of the cost. Coupled measure-valued "
     "pairs are mostly below both, for two evaluations per parameter.",
 )
