@@ -156,8 +156,8 @@ RECIPE: Final = Recipe(
     tables=tables,
     draw=draw,
     see="From the prior, Var(w)/p² doubles with every dimension, on average over x, and the variance of the "
-    "gradient grows until a single weight carries the sum: it then nears that of one draw from the prior, 1/16, whatever "
-    "M is. A guide that fits nearly stops that. Log weights (the ELBO, and the second figure) do so for every D; what they cost "
-    "is a bias, which is the guide's misfit and does not fall with K.",
+    "gradient grows until a single weight carries the sum: it then nears that of one draw from the prior, 1/16, "
+    "whatever M is. A guide that fits nearly stops that. Log weights (the ELBO, and the second figure) do so for "
+    "every D; what they cost is a bias, which is the guide's misfit and does not fall with K.",
     also=("weights",),
 )

@@ -211,8 +211,8 @@ RECIPE: Final = Recipe(
     rows=rows,
     tables=tables,
     draw=draw,
-    see="Minibatches bring no bias. Both parts of the variance fall as 1/|B|; the choice of the batch is the larger one, "
-    "so that more samples of z would not help. An amortized guide does here what parameters of its own for every "
-    "datapoint do. One guide shared by all x cannot follow z: the model learns to do without z, which closes the gap, and "
-    "log p(x) stays far behind.",
+    see="Minibatches bring no bias. Both parts of the variance fall as 1/|B|; the choice of the batch is the larger "
+    "one, so that more samples of z would not help. An amortized guide does here what parameters of its own for every "
+    "datapoint do. One guide shared by all x cannot follow z: the model learns to do without z, which closes the gap, "
+    "and log p(x) stays far behind.",
 )

@@ -82,8 +82,8 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
             draw_line(place, line, "step", look(estimator))
         step_scale(place, series(panel, "step"))
         y_scale(place, panel, log=True)
-        place.set(title=f"t = {t:g}", xlabel="training step")
-    panels[0].set_ylabel("gradient variance")
+        first = "gradient variance" if place is panels[0] else ""
+        place.set(title=f"t = {t:g}", xlabel="training step", ylabel=first)
     legend_below(figure, [handle(look(name), name) for name in estimators], page)
     return figure
 
@@ -117,6 +117,6 @@ RECIPE: Final = Recipe(
     rows=rows,
     tables=tables,
     draw=draw,
-    see="At t = 0.499 the two values of b differ in cost by 0.002, and REINFORCE's gradient is noise, 250 times as large "
-    "as its mean. The control variates of REBAR and RELAX learn to take most of it away.",
+    see="At t = 0.499 the two values of b differ in cost by 0.002, and REINFORCE's gradient is noise, 250 times as "
+    "large as its mean. The control variates of REBAR and RELAX learn to take most of it away.",
 )
