@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, final
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from bench.graphs import Captured, CudaGraph
+from bench.graphs import Captured, CudaGraph, Graph
 from bench.measure.chunk import synchronize
 from bench.optimizers import make_optimizer, set_step_sizes
 from bench.random import GlobalStream, OwnStream, seeded
@@ -62,6 +62,8 @@ class Stack:
         self._linked: set[str] = set()
         self._objectives: list[Tensor] = []
         self._graphs: dict[str | None, Captured] = {}
+        on_gpu = self.device.type == "cuda"
+        self._new_graph: Callable[[], Graph] | None = partial(CudaGraph, self._streams, self.device) if on_gpu else None
         self._results: dict[str | None, tuple[Values, Tensor]] = {}
 
     @property
@@ -121,11 +123,11 @@ class Stack:
 
     def _take(self, resting: str | None) -> None:
         """Take one step in which one parameter group rests, or none; on a GPU by a CUDA graph of that kind of step."""
-        if self.device.type != "cuda" or self.plain_reason is not None:
+        if self._new_graph is None or self.plain_reason is not None:
             self._update(resting)
             return
         if resting not in self._graphs:
-            self._graphs[resting] = Captured(partial(self._update, resting), CudaGraph(self._streams, self.device))
+            self._graphs[resting] = Captured(partial(self._update, resting), self._new_graph())
         self._graphs[resting]()
 
     def _update(self, resting: str | None) -> None:

@@ -114,10 +114,10 @@ def test_a_record_from_before_the_ways_of_learning_and_seeds_in_one_step_is_read
 
 
 def test_a_failed_record_and_a_run_of_the_first_schema_are_read() -> None:
-    written = record(final=None, training=[])
-    for value in (written, RUN):
-        data = {**json.loads(dump(value)), "schema_version": 1}
-        assert parse(type(value), json.dumps(data).encode(), PATH) == value
+    failed = record(final=None, training=[])
+    data = {**json.loads(dump(failed)), "schema_version": 1}
+    assert parse(Record, json.dumps(data).encode(), PATH) == failed
+    assert parse(RunInfo, json.dumps({**json.loads(dump(RUN)), "schema_version": 1}).encode(), PATH) == RUN
 
 
 def test_an_older_schema_without_an_upgrade_is_refused() -> None:
