@@ -46,6 +46,7 @@ class Stack:
         self._step = first.progress.step
         self._streams = [_own(trainer) for trainer in trainers]
         self._rows, self._whole = first.batches.rows, first.batches.whole
+        self._orders = self._stacked_orders()
         self._chosen = torch.arange(first.batches.size, device=self.device).repeat(len(trainers), 1)
         self._tensors = [_tensors(trainer.loss) for trainer in trainers]
         stacked = {name: torch.stack([of[name].detach() for of in self._tensors]) for name in self._tensors[0]}
@@ -108,11 +109,7 @@ class Stack:
             set_step_sizes(self._optimizer, sizes)
             self._sizes = sizes
         if not self._whole:
-            chosen = [
-                trainer.batches.choose(stream.generator(self.device))
-                for trainer, stream in zip(self.trainers, self._streams, strict=True)
-            ]
-            torch.stack(chosen, out=self._chosen)
+            self._choose()
         resting = leader.resting(self._step)
         self._take(resting)
         _, objective = self._results[resting]
@@ -120,6 +117,20 @@ class Stack:
         self._step += 1
         if len(self._linked) < len(self._trained):
             self._link()
+
+    def _choose(self) -> None:
+        """Choose the next minibatch of each seed; all are at the same place of their passes."""
+        places = [
+            trainer.batches.turn(stream.generator(self.device))
+            for trainer, stream in zip(self.trainers, self._streams, strict=True)
+        ]
+        where = places[0]
+        if where.start == 0:
+            self._orders = self._stacked_orders()
+        self._chosen.copy_(self._orders[:, where])
+
+    def _stacked_orders(self) -> Tensor:
+        return torch.stack([trainer.batches.order for trainer in self.trainers])
 
     def _take(self, resting: str | None) -> None:
         """Take one step in which one parameter group rests, or none; on a GPU by a CUDA graph of that kind of step."""
@@ -182,7 +193,7 @@ class Stack:
 
     def _hand_over(self, seconds: float) -> None:
         """Tell the trainers what has happened since the last time; `seconds` is each one's share."""
-        objectives = torch.stack(self._objectives, 1).cpu()
+        objectives = torch.stack(self._objectives, 1)
         self._objectives.clear()
         for place in self.active:
             trainer = self.trainers[place]
