@@ -2,23 +2,21 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, final
+from typing import Any, final
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from bench.graphs import Captured, CudaGraph
+from bench.alone import require_same_gradient, trained_parameters
+from bench.graphs import Captured, CudaGraph, Graph
 from bench.measure.chunk import synchronize
 from bench.optimizers import make_optimizer, set_step_sizes
-from bench.random import GlobalStream, OwnStream, seeded
-from bench.trace import NotBatchable, Values, trace_step
+from bench.random import OwnStream
+from bench.trace import Values, trace_step
 from bench.train import Diverged, Loss, Trainer
-
-_TOLERANCE: Final = {torch.float32: 1e-2, torch.float64: 1e-6}
-"""Relative distance of a seed's gradient in the stack from the one it computes alone that rounding may cause."""
 
 
 @final
@@ -46,14 +44,15 @@ class Stack:
         self._step = first.progress.step
         self._streams = [_own(trainer) for trainer in trainers]
         self._rows, self._whole = first.batches.rows, first.batches.whole
+        self._orders = self._stacked_orders()
         self._chosen = torch.arange(first.batches.size, device=self.device).repeat(len(trainers), 1)
         self._tensors = [_tensors(trainer.loss) for trainer in trainers]
         stacked = {name: torch.stack([of[name].detach() for of in self._tensors]) for name in self._tensors[0]}
-        trained = _with_gradient(first, self._batch()[0])
+        trained = trained_parameters(first.loss, self._batch()[0])
         self._trained: Values = {name: stacked[name] for name in trained}
         self._fixed: Values = {name: value for name, value in stacked.items() if name not in trained}
         self._program = trace_step(first.loss, self._trained, self._fixed, self._batch(), self._streams)
-        self._check()
+        self._compare_with_training_alone()
         for place, of in enumerate(self._tensors):
             for name, tensor in of.items():
                 tensor.data = stacked[name][place]
@@ -62,6 +61,8 @@ class Stack:
         self._linked: set[str] = set()
         self._objectives: list[Tensor] = []
         self._graphs: dict[str | None, Captured] = {}
+        on_gpu = self.device.type == "cuda"
+        self._new_graph: Callable[[], Graph] | None = partial(CudaGraph, self._streams, self.device) if on_gpu else None
         self._results: dict[str | None, tuple[Values, Tensor]] = {}
 
     @property
@@ -106,11 +107,7 @@ class Stack:
             set_step_sizes(self._optimizer, sizes)
             self._sizes = sizes
         if not self._whole:
-            chosen = [
-                trainer.batches.choose(stream.generator(self.device))
-                for trainer, stream in zip(self.trainers, self._streams, strict=True)
-            ]
-            torch.stack(chosen, out=self._chosen)
+            self._choose()
         resting = leader.resting(self._step)
         self._take(resting)
         _, objective = self._results[resting]
@@ -119,13 +116,39 @@ class Stack:
         if len(self._linked) < len(self._trained):
             self._link()
 
+    def _compare_with_training_alone(self) -> None:
+        """Raise `NotBatchable` where a seed's first gradient in the stack is not the one that it computes alone."""
+        states = [stream.state() for stream in self._streams]
+        # The program updates an estimator's buffers in place.
+        scratch = {name: value.clone() for name, value in self._fixed.items()}
+        gradients, objectives, _ = self._program(self._trained, scratch, self._batch())
+        for stream, state in zip(self._streams, states, strict=True):
+            stream.restore(state)
+        for place, trainer in enumerate(self.trainers):
+            found = {name: value[place] for name, value in gradients.items()}
+            require_same_gradient(trainer.loss, self._batch()[place], states[place], found, objectives[place])
+
+    def _choose(self) -> None:
+        """Choose the next minibatch of each seed; all are at the same place of their passes."""
+        places = [
+            trainer.batches.turn(stream.generator(self.device))
+            for trainer, stream in zip(self.trainers, self._streams, strict=True)
+        ]
+        where = places[0]
+        if where.start == 0:
+            self._orders = self._stacked_orders()
+        self._chosen.copy_(self._orders[:, where])
+
+    def _stacked_orders(self) -> Tensor:
+        return torch.stack([trainer.batches.order for trainer in self.trainers])
+
     def _take(self, resting: str | None) -> None:
         """Take one step in which one parameter group rests, or none; on a GPU by a CUDA graph of that kind of step."""
-        if self.device.type != "cuda" or self.plain_reason is not None:
+        if self._new_graph is None or self.plain_reason is not None:
             self._update(resting)
             return
         if resting not in self._graphs:
-            self._graphs[resting] = Captured(partial(self._update, resting), CudaGraph(self._streams, self.device))
+            self._graphs[resting] = Captured(partial(self._update, resting), self._new_graph())
         self._graphs[resting]()
 
     def _update(self, resting: str | None) -> None:
@@ -180,7 +203,7 @@ class Stack:
 
     def _hand_over(self, seconds: float) -> None:
         """Tell the trainers what has happened since the last time; `seconds` is each one's share."""
-        objectives = torch.stack(self._objectives, 1).cpu()
+        objectives = torch.stack(self._objectives, 1)
         self._objectives.clear()
         for place in self.active:
             trainer = self.trainers[place]
@@ -207,32 +230,6 @@ class Stack:
         ]
         return torch.stack(norms).norm(dim=0).tolist() if norms else [math.nan] * len(self.trainers)
 
-    def _check(self) -> None:
-        """Compare each seed's gradient with the one that it computes alone.
-
-        What a task or an estimator keeps beside parameters and buffers would be the first seed's for all.
-
-        Raises:
-            NotBatchable: one of them differs by more than rounding.
-        """
-        states = [stream.state() for stream in self._streams]
-        scratch = {name: value.clone() for name, value in self._fixed.items()}
-        gradients, objective, _ = self._program(self._trained, scratch, self._batch())
-        for stream, state in zip(self._streams, states, strict=True):
-            stream.restore(state)
-        for place, trainer in enumerate(self.trainers):
-            together = torch.cat([gradients[name][place].reshape(-1) for name in self._trained])
-            with seeded(self.device):
-                GlobalStream(self.device).restore(states[place])
-                loss, estimate = trainer.loss(self._batch()[place])
-                parameters = [self._tensors[place][name] for name in self._trained]
-                parts = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
-            alone = torch.cat([part.reshape(-1) for part in parts])
-            value = estimate.objective.detach().mean()
-            distance = (together - alone).norm() + (objective[place] - value).abs()
-            if bool(distance > _TOLERANCE[alone.dtype] * (alone.norm() + value.abs())):
-                raise NotBatchable("a seed's gradient beside others differs from its gradient alone")
-
 
 def _own(trainer: Trainer) -> OwnStream:
     if not isinstance(trainer.stream, OwnStream):
@@ -242,15 +239,6 @@ def _own(trainer: Trainer) -> OwnStream:
 
 def _tensors(loss: Loss) -> dict[str, Tensor]:
     return dict(loss.named_parameters()) | dict(loss.named_buffers())
-
-
-def _with_gradient(trainer: Trainer, rows: Tensor) -> list[str]:
-    """Return the names of the parameters that a step trains."""
-    named = {name: value for name, value in trainer.loss.named_parameters() if value.requires_grad}
-    with seeded(trainer.device, "trace"):
-        loss, _ = trainer.loss(rows)
-        gradients = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
-    return [name for name, gradient in zip(named, gradients, strict=True) if gradient is not None]
 
 
 def _group_of(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Final, Literal
 import torch
 
 from bench.checkpoint import steps_taken
+from bench.device import find_device
 from bench.gradients import References
 from bench.random import OwnStream
 from bench.registry import TASKS
@@ -74,10 +75,11 @@ def run_together(
         NotBatchable: their step cannot be taken for all at once.
         OutOfMemoryError: there are too many of them for the device.
     """
+    device = find_device(cells[0].device)
+    # Once for all: each would move its own copy.
+    data = data.to(device)
     runs = [
-        CellRun(
-            cell, data, store, run, listener, references, OwnStream(torch.device(cell.device), cell.seed, "training")
-        )
+        CellRun(cell, data, store, run, listener, references, OwnStream(device, cell.seed, "training"))
         for cell, listener in zip(cells, listeners, strict=True)
     ]
     for one in runs:

@@ -37,11 +37,15 @@ class Diverged(Exception):
 
 @final
 class Batches:
-    """Minibatches without replacement: every row once per pass, in an order that a seed fixes."""
+    """Minibatches without replacement: every row once per pass, in an order that a seed fixes.
+
+    Attributes:
+        order: indices of the rows in this pass.
+    """
 
     def __init__(self, rows: Tensor, size: int) -> None:
         self.rows, self.size = rows, min(size, len(rows))
-        self._order = torch.empty(0, dtype=torch.long, device=rows.device)
+        self.order = torch.empty(0, dtype=torch.long, device=rows.device)
         self._at = 0
 
     @property
@@ -51,24 +55,27 @@ class Batches:
 
     def next(self) -> Tensor:
         """Return the next batch of stored rows; the whole data set where it is no larger than a batch."""
+        if self.whole:
+            return self.rows
+        where = self.turn()
         # Whole rows are copied at once, which indexing does not do.
-        return self.rows if self.whole else self.rows.index_select(0, self.choose())
+        return self.rows.index_select(0, self.order[where])
 
-    def choose(self, generator: torch.Generator | None = None) -> Tensor:
-        """Return the indices of the next batch's rows, [B]; a pass's order is drawn from `generator`."""
-        if self._at + self.size > len(self._order):
-            self._order = torch.randperm(len(self.rows), device=self.rows.device, generator=generator)
+    def turn(self, generator: torch.Generator | None = None) -> slice:
+        """Return where in `order` the next batch is; a pass's order is drawn from `generator`."""
+        if self._at + self.size > len(self.order):
+            self.order = torch.randperm(len(self.rows), device=self.rows.device, generator=generator)
             self._at = 0
         self._at += self.size
-        return self._order[self._at - self.size : self._at]
+        return slice(self._at - self.size, self._at)
 
     def state(self) -> dict[str, Any]:
         """Return where in which order the batches are."""
-        return {"order": self._order, "at": self._at}
+        return {"order": self.order, "at": self._at}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""
-        self._order, self._at = state["order"].to(self.rows.device), state["at"]
+        self.order, self._at = state["order"].to(self.rows.device), state["at"]
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Many seeds in one step: each ends where it ends alone, whoever its companions are and whatever becomes of them."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import final
 
@@ -206,6 +207,65 @@ def test_a_seed_with_state_that_cannot_be_stacked_is_found_out() -> None:
 def test_a_random_number_of_samples_cannot_be_stacked() -> None:
     with pytest.raises(NotBatchable, match="random number of samples"):
         stack("linear-gaussian(dim=2, n=24)", "sumo", (0, 1), settings())
+
+
+class Emulated:
+    """A graph on the CPU: a capture leaves everything as it was, and a replay writes to what the capture returned."""
+
+    def __init__(self, of: Stack, error: RuntimeError | None = None) -> None:
+        self.of, self.error, self.replays = of, error, 0
+
+    def warm_up(self, step: Callable[[], None]) -> None:
+        step()
+
+    def capture(self, step: Callable[[], None]) -> None:
+        if self.error is not None:
+            raise self.error
+        stacked = [*self.of._trained.values(), *self.of._fixed.values()]
+        moments = [m for state in self.of._optimizer.state.values() for m in state.values() if isinstance(m, Tensor)]
+        before = [value.clone() for value in stacked + moments]
+        streams = [stream.state() for stream in self.of._streams]
+        step()
+        for value, kept in zip(stacked + moments, before, strict=True):
+            value.copy_(kept)
+        for stream, kept in zip(self.of._streams, streams, strict=True):
+            stream.restore(kept)
+        self.step, self.captured = step, dict(self.of._results)
+
+    def replay(self) -> None:
+        self.replays += 1
+        others = dict(self.of._results)
+        self.step()
+        for kind, (gradients, objective) in self.of._results.items():
+            if others[kind] is not self.of._results[kind]:
+                static, of_objective = self.captured[kind]
+                of_objective.copy_(objective)
+                for name, value in gradients.items():
+                    static[name].copy_(value)
+        self.of._results.update(others)
+
+
+@pytest.mark.parametrize("learning", ["joint", "em(guide_steps=2, model_steps=1)"])
+def test_replayed_steps_agree_with_training_alone(learning: str) -> None:
+    task, training = "linear-gaussian(dim=2, n=24)", settings(learning=learning)
+    together = stack(task, "nvil", (0, 1), training)
+    graphs: list[Emulated] = []
+    together._new_graph = lambda: graphs.append(Emulated(together)) or graphs[-1]
+    list(together.run(20))
+    # Three steps of each kind are warm-up, and every later one a replay.
+    kinds = 1 if learning == "joint" else 2
+    assert sum(graph.replays for graph in graphs) == 20 - 3 * kinds
+    assert together.plain_reason is None
+    assert_agree(alone(task, "nvil", 1, training), together.trainers[1])
+
+
+def test_a_failed_capture_is_told_and_training_goes_on_plainly() -> None:
+    task, training = "linear-gaussian(dim=2, n=24)", settings(learning="em(guide_steps=2, model_steps=1)")
+    together = stack(task, "reinforce-ema", (0, 1), training)
+    together._new_graph = lambda: Emulated(together, RuntimeError("not permitted when stream is capturing"))
+    list(together.run(20))
+    assert together.plain_reason == "not permitted when stream is capturing"
+    assert_agree(alone(task, "reinforce-ema", 1, training), together.trainers[1])
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

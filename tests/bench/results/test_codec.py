@@ -118,11 +118,10 @@ def test_a_record_of_version_1_is_read(final: Final | None) -> None:
 
 
 def test_a_failed_record_and_a_run_of_the_first_schema_are_read() -> None:
-    written = record(final=None, training=[])
-    data = {**json.loads(dump(written)), "schema_version": 1}
-    assert parse(Record, json.dumps(data).encode(), PATH) == written
-    data = {**json.loads(dump(RUN)), "schema_version": 1}
-    assert parse(RunInfo, json.dumps(data).encode(), PATH) == RUN
+    failed = record(final=None, training=[])
+    data = {**json.loads(dump(failed)), "schema_version": 1}
+    assert parse(Record, json.dumps(data).encode(), PATH) == failed
+    assert parse(RunInfo, json.dumps({**json.loads(dump(RUN)), "schema_version": 1}).encode(), PATH) == RUN
 
 
 def test_an_older_schema_without_an_upgrade_is_refused() -> None:
