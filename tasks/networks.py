@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal
+from torch.distributions import Bernoulli, Distribution, Independent, MultivariateNormal, Normal
 
 
 def dense(inputs: int, outputs: int) -> nn.Linear:
@@ -89,8 +89,15 @@ class Positive(nn.Module):
 
 
 def diagonal_normal(loc: Tensor, scale: Tensor) -> Independent:
-    """Return N(loc, diag scale²) with the last axis as event. Not validated: `vmap` allows no branch on values."""
-    return Independent(Normal(loc, scale, validate_args=False), 1, validate_args=False)
+    """Return N(loc, diag scale²) with the last axis as event; both parameters have the same shape.
+
+    Not validated: `vmap` allows no branch on values.
+    """
+    # Made as `Normal.expand` makes one: the constructor broadcasts, which takes 2% of a training step of a VAE.
+    normal = Normal.__new__(Normal)
+    normal.loc, normal.scale = loc, scale
+    Distribution.__init__(normal, loc.shape, validate_args=False)
+    return Independent(normal, 1, validate_args=False)
 
 
 def bernoulli(logits: Tensor) -> Independent:

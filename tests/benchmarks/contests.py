@@ -7,8 +7,10 @@ from tests.benchmarks import training
 from tests.benchmarks.by_hand import hand_written
 from tests.benchmarks.contest import Contest, Make
 from tests.benchmarks.replicates import FEW, Point
+from tests.benchmarks.seeds import separate, stacked
 
 _LOOP: Final = "loop of backward passes"
+_SEEDS: Final = 16
 
 
 def _replicates(
@@ -49,6 +51,24 @@ def _toy(task: str, estimator: str, batch: int = 1) -> Contest:
     return _replicates(Point(task, estimator, batch), rounds=10, units=16_384, at_least=30, aim=60)
 
 
+def _seeds(point: Point, units: int, *, at_least: float, aim: float, needs: tuple[Any, ...] = ()) -> Contest:
+    what = f"{_SEEDS} seeds in one step, {point.task.partition('(')[0]}, {point.estimator}"
+    return Contest(
+        what if point.device == "cpu" else f"{what}, GPU",
+        "one after the other, eager",
+        stacked(point, _SEEDS),
+        separate(point, _SEEDS),
+        "step of one seed",
+        units,
+        4 * _SEEDS,
+        10,
+        at_least,
+        aim,
+        needs,
+        fewest=_SEEDS,
+    )
+
+
 def _vae(estimator: str, device: str = "cpu") -> Point:
     return Point("vae-mnist(data=5k)", estimator, 100, device=device)
 
@@ -83,6 +103,14 @@ CONTESTS: Final = (
     _steps(training.steps, "Pyro, SVI", _pyro("svi_steps"), at_least=1.5, aim=2, needs=("pyro",)),
     # What is left to 1 is the harness: recording, the clock, step sizes.
     _steps(training.runs, "the same arithmetic in a bare loop", training.bare_steps, at_least=0.95, aim=1),
+    _seeds(Point("gaussian-quadratic", "reinforce"), 64 * _SEEDS, at_least=1, aim=1),
+    _seeds(
+        Point("sbn-mnist(data=5k)", "disarm", 50, device="cuda"),
+        256 * _SEEDS,
+        at_least=20,
+        aim=100,
+        needs=("cuda",),
+    ),
     _replicates(_vae("reinforce", "cuda"), rounds=10, units=4096, at_least=30, aim=100, needs=("cuda",)),
     _replicates(_vae("reparam", "cuda"), rounds=10, units=4096, at_least=30, aim=100, needs=("cuda",)),
 )

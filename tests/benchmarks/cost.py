@@ -22,7 +22,7 @@ from bench.figures.palette import look
 from bench.figures.save import provenance, save, save_rows
 from bench.figures.slopes import fit
 from bench.measure.intervals import median
-from bench.results.frames import distinct, grouped, where
+from bench.results.frames import distinct, grouped, series, where
 from tests.benchmarks.ratios import FOLDER, ROOT, hardware, title, versions
 from tests.benchmarks.sweeps import LINES, Line
 
@@ -73,8 +73,7 @@ def measured(line: Line, rounds: int) -> pd.DataFrame:
 
 def larger(line: pd.DataFrame) -> pd.DataFrame:
     """Return the larger sizes of a line, from the middle of its axis on: there, what is fixed weighs little."""
-    ends = np.log([line["size"].min(), line["size"].max()])
-    return where(line, line["size"] >= np.exp(ends.mean()))
+    return where(line, line["size"] >= np.sqrt(line["size"].min() * line["size"].max()))
 
 
 def drawn(rows: pd.DataFrame, page: Page) -> Figure:
@@ -94,7 +93,7 @@ def drawn(rows: pd.DataFrame, page: Page) -> Figure:
 def _draw_panel(place: Axes, panel: pd.DataFrame) -> None:
     set_scale(place, "x", panel["size"], log=True)
     set_scale(place, "y", panel["value"], log=True)
-    if panel["size"].max() > 1000:
+    if float(series(panel, "size").max()) > 1000:
         place.xaxis.set_major_locator(LogLocator(numticks=5))
         place.xaxis.set_major_formatter(LogFormatterSciNotation())
     entries = []

@@ -140,16 +140,20 @@ def _rendered(table: pd.DataFrame) -> str:
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {row.benchmark} | {row.against} | {_short(row.ratio)} | {_short(row.ci_low)} – {_short(row.ci_high)}"
+        f"| {row.benchmark} | {row.against} | {_short(row.ratio)} | {_interval(row.ci_low, row.ci_high)}"
         f" | {row.at_least:g} | {row.aim:g} |"
         for row in records(table)
     ]
     return "\n".join(lines) + "\n"
 
 
+def _interval(low: float, high: float) -> str:
+    return "one process" if np.isnan(low) else f"{_short(low)} – {_short(high)}"
+
+
 def _short(value: float) -> str:
     digits = 0 if value >= 30 else 1 if value >= 10 else 2
-    return "–" if np.isnan(value) else f"{value:.{digits}f}"
+    return f"{value:.{digits}f}"
 
 
 def with_table(page: str, table: str) -> str:

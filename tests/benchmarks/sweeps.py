@@ -11,6 +11,7 @@ from bench.measure.moments import Moments
 from bench.measure.replicates import LOOP, Replicator
 from tests.benchmarks.contest import Work
 from tests.benchmarks.replicates import Point
+from tests.benchmarks.seeds import stacked
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ def _parameters(point: Point, size: int) -> tuple[int, Work]:
     return replicator.size, work
 
 
+def _seeds(point: Point, seeds: int) -> tuple[int, Work]:
+    """Return the work of one step of so many seeds."""
+    return seeds, stacked(point, seeds)(seeds)
+
+
 _DEVICE: Final = "cuda" if torch.cuda.is_available() else "cpu"
 _VAE: Final = "vae-mnist(data=5k)"
 
@@ -105,5 +111,17 @@ LINES: Final = (
         Point("bernoulli-quadratic(dim={})", "disarm", device=_DEVICE),
         (1000, 10_000, 30_000, 100_000, 200_000, 400_000, 1_000_000),
         _sized,
+    ),
+    Line(
+        "seeds S",
+        Point("gaussian-quadratic", "reinforce", device=_DEVICE),
+        (1, 4, 16, 32, 64, 128, 256, 512),
+        _seeds,
+    ),
+    Line(
+        "seeds S",
+        Point("vae-mnist(data=5k, hidden=50)", "reparam", 20, device=_DEVICE),
+        (1, 2, 4, 6, 8, 12, 16, 24),
+        _seeds,
     ),
 )

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,12 @@ def test_a_ratio_is_the_geometric_mean_over_processes_with_students_interval():
     assert np.log(row["ci_high"] / 4) == pytest.approx(12.7062 * np.log(4) / 2, rel=1e-5)
     assert row["ci_high"] / 4 == pytest.approx(4 / row["ci_low"])
     assert (row["at_least"], row["aim"], row["processes"]) == (FIRST.at_least, FIRST.aim, 2)
+
+
+def test_columns_are_documented():
+    page = (FOLDER.parent / "README.md").read_text()
+    documented = re.findall(r"^\| `(\w+)` \|", page.partition("## Speed\n")[2], re.MULTILINE)
+    assert documented == list(summarised([[found(2.0)]], threads=1))
 
 
 def test_what_was_not_run_has_no_row():
