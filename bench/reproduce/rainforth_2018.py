@@ -148,6 +148,6 @@ RECIPE: Final = Recipe(
     rows=rows,
     tables=tables,
     draw=draw,
-    see="The SNR of IWAE's gradient in φ falls with K while that in θ, which all four share, rises; DReG's and OVIS' rise in "
-    "both. iwae-stl has the highest SNR of all, and a bias: the SNR alone rewards a gradient that is not the bound's.",
+    see="The SNR of IWAE's gradient in φ falls with K while that in θ, which all four share, rises; DReG's and OVIS' rise "
+    "in both. iwae-stl has the highest SNR of all, and a bias: the SNR alone rewards a gradient that is not the bound's.",
 )
