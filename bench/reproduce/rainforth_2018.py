@@ -148,6 +148,7 @@ RECIPE: Final = Recipe(
     rows=rows,
     tables=tables,
     draw=draw,
-    see="The SNR of IWAE's gradient in φ falls with K while that in θ, which all four share, rises; DReG's and OVIS' rise "
-    "in both. iwae-stl has the highest SNR of all, and a bias: the SNR alone rewards a gradient that is not the bound's.",
+    see="The SNR of IWAE's gradient in φ falls with K and that in θ, the same for all, rises. OVIS' rises in both, "
+    "and DReG's, from a higher level, slowly at first: the slopes of ½ are limits. iwae-stl has the highest SNR, "
+    "and a bias: the SNR alone rewards a gradient that is not the bound's.",
 )
