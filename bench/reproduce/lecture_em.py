@@ -132,7 +132,6 @@ RECIPE: Final = Recipe(
     rows=rows,
     tables=tables,
     draw=draw,
-    see="Both ways ascend the same ELBO, stay below log p(x), and end together. In a given number of steps joint "
-    "ascent is ahead, since each of its steps moves both φ and θ; EM's E and M blocks never lower the ELBO but for "
-    "noise.",
+    see="Both ways ascend the same ELBO, and stay below log p(x). In a given number of steps joint ascent is ahead: "
+    "each of its steps moves both φ and θ. No block of EM should lower the ELBO but for noise: see the last column.",
 )

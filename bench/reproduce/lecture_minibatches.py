@@ -157,7 +157,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     figure, (spread, ends) = grid(page, 2, 2, [*_PARTS.values(), "exact", *_END_NAMES.values()])
     parts = where(shown, shown["metric"].isin(list(_PARTS)))
     set_scale(spread, "x", parts["batch"], log=True)
-    set_scale(spread, "y", parts.loc[parts["ci_low"] > 0, "value"], log=True)
+    set_scale(spread, "y", pd.concat([parts.loc[parts["ci_low"] > 0, "value"], parts["law"]]), log=True)
     for (part,), line in grouped(parts, "metric"):
         draw_seen(spread, line, "batch", _LOOKS[part])
         known = where(line, line["law"] > 0)

@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.figures.page import Page
-from bench.reproduce import RECIPES, find, resolve
+from bench.reproduce import RECIPES, find, lecture_minibatches, resolve
 from bench.reproduce.run import plan_of
 from bench.results.render import render
 from tests.bench.reproduce.invented import invented
@@ -33,7 +33,8 @@ def test_every_cell_fits_and_quick_is_less(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_tables_and_figure_are_made_of_the_records(name: str, tmp_path: Path) -> None:
+def test_tables_and_figure_are_made_of_the_records(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lecture_minibatches, "_BATCHES", 1000)
     recipe = find(name)
     ran = invented(recipe, tmp_path)
     shown = recipe.rows(ran)
