@@ -29,7 +29,7 @@ class TinyVAE(VAE):
     """Three pictures of four pixels."""
 
     def __init__(self, guide: GuideKind) -> None:
-        super().__init__(4, "dynamic", 2, 3, 1, guide)
+        super().__init__(4, "dynamic", 2, 3, 1, guide=guide)
 
     def images(self) -> Images:
         grey = torch.tensor([[0, 255, 0, 255], [255, 255, 0, 0], [0, 0, 0, 255]], dtype=torch.uint8)
