@@ -16,6 +16,9 @@ _NODES: Final = {1: 257, 2: 129, 3: 45}
 
 _MOST_SAMPLES: Final = 2
 
+_MOST_NUMBERS: Final = 10_000_000
+"""Nodes times numbers in x: real images, whose posteriors are too sharp for a grid as well, would take minutes."""
+
 _COARSE: Final = 1e-4
 """In nats: how far two interleaved grids may be apart, and, relative, the largest term at a grid's ends."""
 
@@ -41,6 +44,8 @@ def gaussian_bound(
     if target == "iwae" and samples == 1:
         target = "elbo"
     if size not in _NODES or target not in ("elbo", "evidence", "iwae"):
+        return None
+    if _NODES[size] ** size * x.numel() > _MOST_NUMBERS:
         return None
     if target == "iwae":
         if size > 1 or samples > _MOST_SAMPLES:

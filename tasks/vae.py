@@ -190,7 +190,7 @@ class VAEMnist(VAE):
     """A Gaussian VAE on MNIST digits, 784–200–200–50 (Burda, Grosse & Salakhutdinov 2016).
 
     With two stochastic layers it is theirs too: 784–200–200–z1(100)–100–100–z2(50), and back. ELBO and log p(x) are
-    exact where there are at most three latent numbers, of both layers together.
+    exact where there are at most three latent numbers, of both layers together, and images are tiny.
 
     The objective of a β-VAE is E log p(x|z) − β KL(q(z|x) ‖ p(z)); estimators see it divided by β, as the ELBO of a
     model with log p(x, z) = log p(z) + (1/β) log p(x|z). The final ELBO and log-likelihood are those of β = 1.
