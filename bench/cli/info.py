@@ -8,6 +8,7 @@ import click
 
 from bench.errors import UsageError, did_you_mean
 from bench.registry import ESTIMATORS, TASKS, Registry, constructor_parameters
+from bench.spec import Spec
 
 if TYPE_CHECKING:
     from estimators.base import Estimator
@@ -47,22 +48,27 @@ def _print_estimator(name: str, cls: "type[Estimator]") -> None:
         "enumerable": "discrete",
     }
     _print_head(name, ESTIMATORS, cls)
+    # Where a parameter decides on what is declared, its default does here.
+    default = ESTIMATORS.build(Spec(name))
+    fewest = default.minimum_samples
+    evaluations = default.evaluations(fewest)
     _print_fields(
         {
             "gradient": cls.formula,
             "paper": cls.paper,
-            "target": " or ".join(cls.targets) + ("" if len(cls.targets) == 1 else ", whichever is the task's"),
-            "bias": "none" if cls.unbiased else "biased for its target",
-            "latents": latents[cls.latents],
-            "samples": f"K ≥ {cls.minimum_samples}",
-            "trains φ": "yes" if cls.trains_guide else "no: the guide stays as it was",
+            "target": " or ".join(default.targets) + ("" if len(default.targets) == 1 else ", whichever is the task's"),
+            "bias": "none" if default.unbiased else "biased for its target",
+            "latents": latents[default.latents],
+            "samples": f"K ≥ {fewest}",
+            "cost": f"{evaluations} evaluations at K = {fewest}" if evaluations else "depends on the task or on chance",
+            "trains φ": "yes" if default.trains_guide else "no: the guide stays as it was",
         }
     )
     _print_parameters(cls)
-    samples = f" --samples {cls.minimum_samples}" if cls.minimum_samples > 1 else ""
-    task = "linear-gaussian" if "expectation" not in cls.targets else "gaussian-quadratic"
-    if cls.latents == "enumerable":
-        task = "bernoulli-quadratic"
+    samples = f" --samples {fewest}" if fewest > 1 else ""
+    task = "gaussian-quadratic" if "expectation" in default.targets else "linear-gaussian"
+    if default.latents == "enumerable":
+        task = "bernoulli-quadratic" if "expectation" in default.targets else "sbn-tiny"
     click.echo(f"\nexample: bench run --task {task} --estimator {name}{samples} --no-train")
 
 

@@ -1,0 +1,28 @@
+"""`bench info`: every estimator says what it is, and by which command it is tried out."""
+
+import shlex
+from collections.abc import Callable
+
+import pytest
+
+from estimators import INDEX
+from tests.bench.cli.conftest import Outcome
+
+Bench = Callable[..., Outcome]
+
+
+@pytest.mark.parametrize("name", INDEX)
+def test_an_estimator_says_what_it_is_and_its_example_runs(bench: Bench, name: str) -> None:
+    shown = bench("info", name)
+    assert shown.code == 0, shown.err
+    for field in ("gradient", "paper", "target", "bias", "latents", "samples", "cost", "parameters"):
+        assert f"\n  {field}" in shown.out
+    program, *words = shlex.split(shown.out.rpartition("example: ")[2])
+    assert program == "bench"
+    planned = bench(*words, "--dry-run")
+    assert planned.code == 0, planned.err
+    assert "1 of 1 cells would run" in planned.out
+
+
+def test_what_a_default_parameter_decides_is_shown(bench: Bench) -> None:
+    assert "K ≥ 2" in bench("info", "miwae").out
