@@ -26,6 +26,8 @@ def start(folder: Path, cache: Path, *arguments: str) -> subprocess.Popen[bytes]
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # What runs in the background of a shell ignores Ctrl-C, and would hand that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -132,4 +132,4 @@ def test_what_is_missing_is_a_dash() -> None:
     line = _line(3 / K, 3 / K)
     assert slope_words(fitted(line.head(2), "samples")) == "–"
     assert value_words(line, samples=3.0) == "–"
-    assert value_words(line, samples=4.0) == "0.75 [0.675, 0.825]"
+    assert value_words(line, samples=4.0) == "0.750 [0.675, 0.825]"
