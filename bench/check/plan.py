@@ -99,7 +99,7 @@ def _fitting_samples(estimator: Estimator, point: Point) -> tuple[int, ...] | st
     except Unfit as reason:
         return str(reason)
     more = [samples for samples in (_SAMPLES, 2 * fewest, 2) if samples > fewest]
-    chosen = [fewest] if point.exact(estimator, fewest) is not None else []
+    chosen = [fewest] if point.has_exact(estimator, fewest) else []
     chosen += [samples for samples in more if _has_exact_mean(estimator, point, samples)][:1]
     return tuple(chosen) or f"{point.name} has no exact value of the target {estimator.target(point.task)}"
 
@@ -110,7 +110,7 @@ def _has_exact_mean(estimator: Estimator, point: Point, samples: int) -> bool:
         estimator.require(point.task, point.x, samples)
     except Unfit:
         return False
-    return point.exact(estimator, samples) is not None
+    return point.has_exact(estimator, samples)
 
 
 def make_points(tasks: Sequence[Subject[Task]]) -> tuple[list[Point], list[Line]]:

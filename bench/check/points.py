@@ -63,8 +63,9 @@ class Point:
             start = {name: value.clone() for name, value in self.task.state_dict().items()}
             if moved:
                 self._move()
-        self._exact: dict[tuple[Target, int], Exact | None] = {}
-        if moved and _exact(self.task, self.task.exact(self.task.target, self.x, 1)) is None:
+        self._exact: dict[tuple[Target, int], Exact] = {}
+        self._known: dict[tuple[Target, int], bool] = {}
+        if moved and not _is_answer(self.task.exact(self.task.target, self.x, 1)):
             # Some quadratures reach only so far from the start.
             self.task.load_state_dict(start)
 
@@ -83,10 +84,19 @@ class Point:
         """The number of coordinates of φ and of θ."""
         return group_sizes(self.task)
 
-    def exact(self, estimator: Estimator, samples: int) -> Exact | None:
-        """Return the exact gradient and value of an estimator's target, or None where nothing gives them."""
-        if type(estimator).exact is not Estimator.exact:
-            # A target of its own depends on its settings.
+    def has_exact(self, estimator: Estimator, samples: int) -> bool:
+        """Return whether the exact gradient of an estimator's target is known; far cheaper than to work it out."""
+        with torch.no_grad():
+            if _has_own_target(estimator):
+                return _is_answer(estimator.exact(self.task, self.x, samples))
+            key = (estimator.target(self.task), samples)
+            if key not in self._known:
+                self._known[key] = _is_answer(self.task.exact(key[0], self.x, samples))
+            return self._known[key]
+
+    def exact(self, estimator: Estimator, samples: int) -> Exact:
+        """Return the exact gradient and value of an estimator's target, which must be known."""
+        if _has_own_target(estimator):
             return _exact(self.task, estimator.exact(self.task, self.x, samples))
         key = (estimator.target(self.task), samples)
         if key not in self._exact:
@@ -94,10 +104,18 @@ class Point:
         return self._exact[key]
 
 
-def _exact(task: Task, value: Tensor | None) -> Exact | None:
+def _has_own_target(estimator: Estimator) -> bool:
+    """Return whether an estimator says itself what its target is, which then depends on its settings."""
+    return type(estimator).exact is not Estimator.exact
+
+
+def _is_answer(value: Tensor | None) -> bool:
     # A quadrature that did not converge says so by NaN.
-    if value is None or not bool(value.isfinite().all()):
-        return None
+    return value is not None and bool(value.isfinite().all())
+
+
+def _exact(task: Task, value: Tensor | None) -> Exact:
+    assert value is not None
     return Exact(gradient_of(value.mean(), task), float(value.detach().mean()))
 
 

@@ -1,14 +1,20 @@
 """Run a plan of checks at a false-alarm rate that holds for all of it together."""
 
+import multiprocessing
+import signal
+import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from bench.check.plan import Plan
+import torch
+
+from bench.check.plan import Check, Plan
 from bench.check.verdicts import FALSE_ALARM, Line
 
-_GENEROSITY: Final = 12.0
+_GENEROSITY: Final = 6.0
 
 
 @dataclass(frozen=True)
@@ -20,32 +26,80 @@ class Settings:
         tolerance: the relative bias that a `pass` excludes.
         budget: seconds for the whole run, about.
         false_alarm: the probability of a negative verdict in the whole run although all is right.
+        jobs: checks at a time, each in a process of its own; more than one needs `can_fork()`.
     """
 
     seed: int = 0
     tolerance: float = 0.1
     budget: float = 200.0
     false_alarm: float = FALSE_ALARM
+    jobs: int = 1
+
+
+def can_fork() -> bool:
+    """Return whether checks can run side by side: where forks are safe, and no GPU's state would be forked."""
+    return sys.platform == "linux" and not torch.cuda.is_available()
 
 
 def run_plan(plan: Plan, settings: Settings) -> Iterator[Line]:
-    """Yield the lines of a plan as they come about, those that do not apply last.
+    """Yield the lines of a plan in its order as they come about, those that do not apply last.
 
     The level is divided by the number of tests (Bonferroni). Most cases are clear long before their time is over, so
     each may take a few times its share of what is left of the budget.
+
+    Raises:
+        BrokenProcessPool: the system ended a process.
     """
-    level = settings.false_alarm / max(1, plan.tests)
-    end = time.perf_counter() + settings.budget
-    left = sum(map(len, plan.checks.values()))
+    run = _Run([check for checks in plan.checks.values() for check in checks], plan.tests, settings)
+    found = _side_by_side(run) if settings.jobs > 1 else map(run.line, range(len(run.checks)))
     for estimator, checks in plan.checks.items():
         lines: list[Line] = []
-        for check in checks:
-            share = max(0.0, end - time.perf_counter()) * min(1.0, _GENEROSITY / left)
-            lines.append(check.run(level, settings.tolerance, share, settings.seed))
-            left -= 1
+        for _ in checks:
+            lines.append(next(found))
             yield lines[-1]
         yield from _unconfirmed(estimator, lines)
     yield from plan.lines
+
+
+class _Run:
+    """Checks in order, with the level and the time that each may use."""
+
+    def __init__(self, checks: list[Check], tests: int, settings: Settings) -> None:
+        self.checks = checks
+        self.settings = settings
+        self._level = settings.false_alarm / max(1, tests)
+        self._end = time.perf_counter() + settings.budget
+
+    def line(self, position: int) -> Line:
+        """Run the check at a position, and return its line."""
+        left = max(0.0, self._end - time.perf_counter())
+        share = left * min(1.0, self.settings.jobs * _GENEROSITY / (len(self.checks) - position))
+        return self.checks[position].run(self._level, self.settings.tolerance, share, self.settings.seed)
+
+
+def _side_by_side(run: _Run) -> Iterator[Line]:
+    """Yield the lines of a run in order, several checks at a time; to leave off cancels those that have not begun."""
+    # A check holds functions that only a fork hands on.
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(run.settings.jobs, context, _adopt, (run,)) as pool:
+        try:
+            yield from pool.map(_line_of_adopted, range(len(run.checks)))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_adopted: list[_Run] = []
+
+
+def _adopt(run: _Run) -> None:
+    """Take over a run in a forked process, which leaves Ctrl-C to its parent and has one core to itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    _adopted.append(run)
+
+
+def _line_of_adopted(position: int) -> Line:
+    return _adopted[-1].line(position)
 
 
 def _unconfirmed(estimator: str, lines: list[Line]) -> Iterator[Line]:

@@ -6,6 +6,7 @@ import time
 import click
 
 from bench.cli.specs import SpecType
+from bench.errors import UsageError
 from bench.spec import Spec
 
 
@@ -27,7 +28,10 @@ from bench.spec import Spec
     show_default=True,
     help="Seconds for the whole run, about.",
 )
-def check(estimators: tuple[Spec, ...], tasks: tuple[Spec, ...], seed: int, tolerance: float, budget: float) -> None:
+@click.option("--jobs", type=click.IntRange(1), help="Checks at a time.  [default: one per core; 1 beside a GPU]")
+def check(
+    estimators: tuple[Spec, ...], tasks: tuple[Spec, ...], seed: int, tolerance: float, budget: float, jobs: int | None
+) -> None:
     """Test each ESTIMATOR (all, unless named) against the exact gradient on every task that has one and that it fits.
 
     A pass means that a bias above the tolerance would have been seen; biased, that the mean gradient is not that of the
@@ -41,16 +45,24 @@ def check(estimators: tuple[Spec, ...], tasks: tuple[Spec, ...], seed: int, tole
 
     Exit codes: 0 nothing is wrong; 1 something is biased or violated.
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
+    import os
+
     import torch
 
     from bench.check.collect import collect
     from bench.check.report import Layout, advice, summary
-    from bench.check.run import Settings, run_plan
+    from bench.check.run import Settings, can_fork, run_plan
 
     # A missing batching rule costs time; it is no news to the reader of a verdict.
     torch._C._functorch._set_vmap_fallback_warning_enabled(False)  # pyright: ignore[reportAttributeAccessIssue] - no stub
     start = time.perf_counter()
-    settings = Settings(seed=seed, tolerance=tolerance, budget=budget)
+    if jobs is None:
+        jobs = len(os.sched_getaffinity(0)) if can_fork() else 1
+    elif jobs > 1 and not can_fork():
+        raise UsageError("checks cannot run side by side here (not Linux, or a GPU); leave --jobs out")
+    # The tensors are small: several threads for one of them cost more than they bring.
+    torch.set_num_threads(1)
+    settings = Settings(seed=seed, tolerance=tolerance, budget=budget, jobs=jobs)
     plan = collect(estimators, tasks)
     layout = Layout(plan)
     click.echo(layout.header())
