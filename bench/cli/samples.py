@@ -1,4 +1,4 @@
-"""`bench samples`: pictures of what trained models of images do."""
+"""`bench samples`: what trained models of images, and of documents, do."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,23 +42,31 @@ def samples(
     columns: int,
     seed: int,
 ) -> None:
-    """Draw what trained models of images in RESULTS do: results folders, or tasks or cells in them; by default results.
+    """Show what trained models in RESULTS do: results folders, or tasks or cells in them; by default results.
 
-    Each finished run gets a file per kind, OUT/TASK/CELL/KIND. What is drawn are means of pixels given latents.
+    Each finished run of a model of images gets a file per kind, OUT/TASK/CELL/KIND. What is drawn are means of pixels
+    given latents. Of a run of lda, the most probable words of each topic are printed.
 
     \b
     bench samples
     bench samples results/vae-mnist --kind traversal --kind latent --format png
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     from bench.figures.page import Page
+    from bench.samples.topics import topic_lines
     from bench.samples.trained import finished
     from bench.samples.write import pictures
+    from tasks.image_vae import ImageVAE
 
     page = Page(style, columns)
     written, reasons = 0, []
     for run in finished(results or (Path("results"),)):
-        for path in pictures(run, kinds or tuple(KINDS), out, form, page, seed, reasons.append):
-            click.echo(path)
+        task = run.task()
+        if isinstance(task, ImageVAE):
+            shown = pictures(run, task, kinds or tuple(KINDS), out, form, page, seed, reasons.append)
+        else:
+            shown = topic_lines(run, task)
+        for line in shown:
+            click.echo(line)
             written += 1
     if not written:
         raise UsageError("; ".join(dict.fromkeys(reasons)))

@@ -12,7 +12,9 @@ from bench.registry import TASKS
 from bench.results.schema import Record
 from bench.results.store import Store
 from bench.results.tables import locate
+from tasks.base import Task
 from tasks.image_vae import ImageVAE
+from tasks.lda import LDA
 
 
 class Trained(NamedTuple):
@@ -21,7 +23,7 @@ class Trained(NamedTuple):
     record: Record
     store: Store
 
-    def task(self) -> ImageVAE:
+    def task(self) -> Task:
         """Return the task at the trained parameters, on the CPU.
 
         Raises:
@@ -36,7 +38,6 @@ class Trained(NamedTuple):
         except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
             raise ResultsError(f"{path} cannot be read ({error}): {again}") from error
         task = TASKS.build(self.record.cell.task_spec)
-        assert isinstance(task, ImageVAE)
         try:
             task.load_state_dict(state)
         except RuntimeError as error:
@@ -45,7 +46,7 @@ class Trained(NamedTuple):
 
 
 def finished(paths: Sequence[Path]) -> list[Trained]:
-    """Return the finished, trained runs of image tasks in results folders, or in single tasks or cells of them.
+    """Return the finished, trained runs of images or of topics in results folders, or in single tasks or cells of them.
 
     Raises:
         ResultsError: there are none, or something cannot be read.
@@ -54,7 +55,7 @@ def finished(paths: Sequence[Path]) -> list[Trained]:
     if not found:
         where = ", ".join(map(str, paths))
         raise ResultsError(
-            f"there is no finished run of a model of images in {where}: "
+            f"there is no finished run of a model of images or topics in {where}: "
             f"`bench run --task vae-mnist --estimator reparam --out {paths[0]}` makes one"
         )
     return found
@@ -64,12 +65,12 @@ def _finished(paths: Sequence[Path]) -> Iterator[Trained]:
     for path in paths:
         store, below = locate(path)
         for record in store.records(below):
-            if record.status == "done" and record.cell.training.steps and _is_of_images(record):
+            if record.status == "done" and record.cell.training.steps and _can_be_shown(record):
                 yield Trained(record, store)
 
 
-def _is_of_images(record: Record) -> bool:
+def _can_be_shown(record: Record) -> bool:
     try:
-        return issubclass(TASKS.load(record.cell.task), ImageVAE)
+        return issubclass(TASKS.load(record.cell.task), (ImageVAE, LDA))
     except BenchError:
         return False  # a plug-in that is no longer installed

@@ -13,10 +13,12 @@ from bench.random import seeded
 from bench.samples import Misfit, draw
 from bench.samples.images import image_data
 from bench.samples.trained import Trained
+from tasks.image_vae import ImageVAE
 
 
 def pictures(
     run: Trained,
+    task: ImageVAE,
     kinds: Sequence[str],
     out: Path,
     form: Format,
@@ -24,14 +26,14 @@ def pictures(
     seed: int,
     refuse: Callable[[str], object],
 ) -> Iterator[Path]:
-    """Write a file for each kind that fits a run, and give its path; `refuse` is told why another does not.
+    """Write a file for each kind that fits a run of `task`, and give its path; `refuse` is told why another does not.
 
     Raises:
-        ResultsError: the run's parameters cannot be read, or a file cannot be written.
+        ResultsError: a file cannot be written.
         UsageError: a figure does not fit on the page.
         DataUnavailable: the task's data are not there.
     """
-    task, cpu = run.task(), torch.device("cpu")
+    cpu = torch.device("cpu")
     # Dynamic binarization draws; a test set is binarized once, and this is for what a task of one's own may do.
     with seeded(cpu, seed, "samples"):
         data = image_data(task)

@@ -1,6 +1,7 @@
 """Training: minibatches, step sizes, isolation of the estimator's state, and exact resume."""
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -12,10 +13,14 @@ from bench.random import seeded
 from bench.schedules import parse_schedule
 from bench.settings import Training
 from bench.train import Batches, Diverged, Trainer
+from estimators.base import Estimator
+from estimators.rebar import Rebar
 from estimators.reinforce_ema import ReinforceEMA
+from estimators.relax import Relax
 from estimators.reparam import Reparam
 from tasks.gaussian_toys import GaussianQuadratic
 from tasks.linear_gaussian import LinearGaussian
+from tasks.sbn_tiny import SBNTiny
 
 CPU = torch.device("cpu")
 
@@ -117,6 +122,37 @@ def test_a_resumed_training_ends_with_the_same_numbers() -> None:
         assert torch.equal(value, second.task.state_dict()[name]), name
     assert [row.objective for row in whole.rows] == [row.objective for row in second.rows]
     assert torch.equal(whole.estimator.total, second.estimator.total)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("build_estimator", [Rebar, Relax])
+def test_relaxed_controls_adapt_and_are_resumed(build_estimator: Callable[[], Estimator]) -> None:
+    """Temperatures, coefficients and networks move in training, and a resumed one goes on as if never interrupted."""
+
+    def build() -> Trainer:
+        with seeded(CPU, 1):
+            task = SBNTiny()
+            return Trainer(task, build_estimator(), task.load(), settings(), 2)
+
+    whole = build()
+    before = {name: value.clone() for name, value in whole.estimator.state_dict().items()}
+    with seeded(CPU, 2):
+        list(whole.run(40))
+    first = build()
+    with seeded(CPU, 2):
+        list(first.run(17))
+        saved = first.state()
+    second = build()
+    with seeded(CPU, 99):
+        second.restore(saved)
+        list(second.run(40))
+    after = whole.estimator.state_dict()
+    for name, value in after.items():
+        # RELAX builds its network when it first sees data, the last layer as zeros.
+        assert not value.equal(before.get(name, torch.zeros_like(value))), name
+    for name, value in second.estimator.state_dict().items():
+        assert torch.equal(value, after[name]), name
+    for name, value in second.task.state_dict().items():
+        assert torch.equal(value, whole.task.state_dict()[name]), name
 
 
 def test_divergence_names_its_first_step() -> None:

@@ -1,6 +1,9 @@
+import re
+
 import pytest
 from click.testing import CliRunner, Result
 
+from bench.check.run import can_fork
 from bench.cli import cli, main
 
 
@@ -46,6 +49,17 @@ def test_misfit_says_why():
     assert result.exit_code == 0
     assert "not applicable" in result.stdout
     assert "is a cost f(z)" in result.stdout
+
+
+@pytest.mark.skipif(not can_fork(), reason="checks run side by side on Linux, without a GPU")
+def test_side_by_side_finds_the_same():
+    """Draws depend on the seed and the names, not on the process; so do verdicts, where time does not end a test."""
+    names = ("reparam", "tests.museum.score_function:WrongSign")
+    asked = (*names, "--task", "gaussian-quadratic", "--task", "bernoulli-quadratic", "--tolerance", "0.5")
+    one, two = (check(*asked, "--jobs", jobs) for jobs in ("1", "2"))
+    assert one.exit_code == two.exit_code == 1
+    without_seconds = [[re.sub(r" +\d+\.\d\b", "", line) for line in r.stdout.splitlines()] for r in (one, two)]
+    assert without_seconds[0][:-3] == without_seconds[1][:-3]
 
 
 def test_too_little_time_is_inconclusive():

@@ -55,7 +55,8 @@ def test_without_a_finished_run_it_says_how_to_get_one(bench: Bench) -> None:
     finish(Path("results"), VAE, status="failed", reason="broken", final=None)
     outcome = bench("samples")
     assert outcome.code == 5
-    assert "there is no finished run of a model of images in results: `bench run --task vae-mnist" in outcome.err
+    assert "there is no finished run of a model of images or topics in results" in outcome.err
+    assert "`bench run --task vae-mnist" in outcome.err
     assert bench("samples", "nowhere").code == 5
 
 
@@ -86,3 +87,16 @@ def test_the_help_names_every_kind(bench: Bench) -> None:
     for kind, about in KINDS.items():
         assert kind in printed
         assert about in printed
+
+
+def test_topics_are_printed_as_words(bench: Bench) -> None:
+    cell = finish(Path("results"), "lda(topics=3, side=2, length=5, n=8)")
+    outcome = bench("samples")
+    assert outcome.code == 0, outcome.err
+    name, *topics = outcome.out.splitlines()
+    assert name.endswith(cell.name)
+    assert len(topics) == 3
+    for number, topic in enumerate(topics, start=1):
+        title, words = topic.strip().split(": ")
+        assert title == f"topic {number}"
+        assert sorted(words.split(", ")) == [f"word {word}" for word in range(4)]

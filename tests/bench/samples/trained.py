@@ -8,6 +8,7 @@ from bench.registry import TASKS
 from bench.results.store import Store
 from bench.samples.images import ImageData
 from bench.spec import parse_spec
+from tasks.base import Task
 from tasks.image_vae import ImageVAE
 from tests.bench.results.samples import cell, record
 
@@ -16,10 +17,14 @@ WIDTH = 28
 
 def build(spec: str) -> ImageVAE:
     """Return a task at initial parameters that a seed fixes."""
-    torch.manual_seed(0)
-    task = TASKS.build(parse_spec(spec))
+    task = _any(spec)
     assert isinstance(task, ImageVAE)
     return task
+
+
+def _any(spec: str) -> Task:
+    torch.manual_seed(0)
+    return TASKS.build(parse_spec(spec))
 
 
 def images(count: int = 60, labelled: bool = True) -> ImageData:
@@ -38,5 +43,5 @@ def finish(folder: Path, spec: str, **changes: object) -> Path:
     made = cell(task=parsed.name, task_parameters=TASKS.parameters(parsed))
     store = Store(folder)
     store.write(record(made, **changes))
-    torch.save(build(spec).state_dict(), store.parameters_path(made))
+    torch.save(_any(spec).state_dict(), store.parameters_path(made))
     return store.parameters_path(made).parent
