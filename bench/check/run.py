@@ -5,14 +5,18 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING, Final
 
 import torch
 
 from bench.check.plan import Check, Plan
 from bench.check.verdicts import FALSE_ALARM, Line
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from multiprocessing.pool import IMapIterator
 
 _GENEROSITY: Final = 6.0
 
@@ -48,7 +52,7 @@ def run_plan(plan: Plan, settings: Settings) -> Iterator[Line]:
     each may take a few times its share of what is left of the budget.
 
     Raises:
-        BrokenProcessPool: the system ended a process.
+        BenchError: the system ended a process.
     """
     run = _Run([check for checks in plan.checks.values() for check in checks], plan.tests, settings)
     found = _side_by_side(run) if settings.jobs > 1 else map(run.line, range(len(run.checks)))
@@ -78,14 +82,26 @@ class _Run:
 
 
 def _side_by_side(run: _Run) -> Iterator[Line]:
-    """Yield the lines of a run in order, several checks at a time; to leave off cancels those that have not begun."""
+    """Yield the lines of a run in order, several checks at a time; whoever stops iterating ends the processes."""
+    others = set(multiprocessing.active_children())
     # A check holds functions that only a fork hands on.
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(run.settings.jobs, context, _adopt, (run,)) as pool:
+    with multiprocessing.get_context("fork").Pool(run.settings.jobs, _adopt, (run,)) as pool:
+        workers = set(multiprocessing.active_children()) - others
+        lines = pool.imap(_adopted_line, range(len(run.checks)))
+        for _ in run.checks:
+            yield _next(lines, workers)
+
+
+def _next(lines: "IMapIterator[Line]", workers: set[BaseProcess]) -> Line:
+    """Return the next line; a pool would wait forever for that of a process that is gone."""
+    while True:
         try:
-            yield from pool.map(_line_of_adopted, range(len(run.checks)))
-        finally:
-            pool.shutdown(cancel_futures=True)
+            return lines.next(timeout=1.0)
+        except multiprocessing.TimeoutError:
+            if not all(worker.is_alive() for worker in workers):
+                raise BenchError(
+                    "the system ended a process of this check, perhaps for lack of memory: try `--jobs 1`"
+                ) from None
 
 
 _adopted: list[_Run] = []
@@ -98,7 +114,7 @@ def _adopt(run: _Run) -> None:
     _adopted.append(run)
 
 
-def _line_of_adopted(position: int) -> Line:
+def _adopted_line(position: int) -> Line:
     return _adopted[-1].line(position)
 
 

@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; what was finished is kept, and the same command continues", err=True)
+        click.echo("interrupted; cells that were finished are kept, and `bench run` continues the others", err=True)
         code = 130
     except Exception as error:
         code = _explain(error, debug)
