@@ -19,7 +19,7 @@ from bench.check.run import Settings, run_plan
 from bench.check.verdicts import FALSE_ALARM
 from tests.museum.exhibits import BIASED
 
-_TESTS_IN_A_RUN = 500
+_TESTS_IN_A_RUN = 5000
 """A full run tests about this many means: an exhibit is judged at the level that it would have there."""
 
 
