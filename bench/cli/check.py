@@ -1,5 +1,6 @@
 """`bench check`: is each estimator's gradient right?"""
 
+import os
 import sys
 import time
 
@@ -45,8 +46,6 @@ def check(
 
     Exit codes: 0 nothing is wrong; 1 something is biased or violated.
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
-    import os
-
     import torch
 
     from bench.check.collect import collect

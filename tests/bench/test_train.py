@@ -101,12 +101,8 @@ def test_a_cost_is_descended() -> None:
     assert trainer.rows[-1].objective < 0.1
 
 
-def test_a_resumed_training_ends_with_the_same_numbers() -> None:
-    def build() -> Trainer:
-        with seeded(CPU, 1):
-            task = LinearGaussian(dim=3, n=50)
-        return Trainer(task, ReinforceEMA(), task.load(), settings(), 2)
-
+def whole_and_resumed(build: Callable[[], Trainer]) -> tuple[Trainer, Trainer]:
+    """Train for 40 steps at once, and from the state that another training had after 17."""
     whole = build()
     with seeded(CPU, 2):
         list(whole.run(40))
@@ -118,6 +114,16 @@ def test_a_resumed_training_ends_with_the_same_numbers() -> None:
     with seeded(CPU, 99):
         second.restore(saved)
         list(second.run(40))
+    return whole, second
+
+
+def test_a_resumed_training_ends_with_the_same_numbers() -> None:
+    def build() -> Trainer:
+        with seeded(CPU, 1):
+            task = LinearGaussian(dim=3, n=50)
+        return Trainer(task, ReinforceEMA(), task.load(), settings(), 2)
+
+    whole, second = whole_and_resumed(build)
     for name, value in whole.task.state_dict().items():
         assert torch.equal(value, second.task.state_dict()[name]), name
     assert [row.objective for row in whole.rows] == [row.objective for row in second.rows]
@@ -133,18 +139,8 @@ def test_relaxed_controls_adapt_and_are_resumed(build_estimator: Callable[[], Es
             task = SBNTiny()
             return Trainer(task, build_estimator(), task.load(), settings(), 2)
 
-    whole = build()
-    before = {name: value.clone() for name, value in whole.estimator.state_dict().items()}
-    with seeded(CPU, 2):
-        list(whole.run(40))
-    first = build()
-    with seeded(CPU, 2):
-        list(first.run(17))
-        saved = first.state()
-    second = build()
-    with seeded(CPU, 99):
-        second.restore(saved)
-        list(second.run(40))
+    before = build().estimator.state_dict()
+    whole, second = whole_and_resumed(build)
     after = whole.estimator.state_dict()
     for name, value in after.items():
         # RELAX builds its network when it first sees data, the last layer as zeros.

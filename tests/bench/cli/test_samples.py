@@ -55,8 +55,8 @@ def test_without_a_finished_run_it_says_how_to_get_one(bench: Bench) -> None:
     finish(Path("results"), VAE, status="failed", reason="broken", final=None)
     outcome = bench("samples")
     assert outcome.code == 5
-    assert "there is no finished run of a model of images or topics in results" in outcome.err
-    assert "`bench run --task vae-mnist" in outcome.err
+    reason = "there is no finished run of a model of images or topics in results"
+    assert f"{reason}: `bench run --task vae-mnist" in outcome.err
     assert bench("samples", "nowhere").code == 5
 
 
