@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from bench.settings import Training
 
@@ -36,3 +37,41 @@ def set_step_sizes(optimizer: torch.optim.Optimizer, step_sizes: Mapping[str, fl
             group["lr"].fill_(step_sizes[group["name"]])
         else:
             group["lr"] = step_sizes[group["name"]]
+
+
+@torch.no_grad()
+def advance(optimizer: torch.optim.Optimizer) -> None:
+    """Take the step that `optimizer.step()` takes: a parameter without a gradient rests, and so do its moments.
+
+    Adam is called as a function, once for all groups of one step size. Its method calls it once for each group and
+    marks itself for profilers, which takes 3% of a VAE's training step.
+    """
+    moving: dict[float | Tensor, list[Tensor]] = {}
+    for group in optimizer.param_groups:
+        with_gradient = [parameter for parameter in group["params"] if parameter.grad is not None]
+        moving.setdefault(group["lr"], []).extend(with_gradient)
+    started = all(parameter in optimizer.state for parameters in moving.values() for parameter in parameters)
+    if not (started and isinstance(optimizer, torch.optim.Adam)):
+        # The method makes the moments, too.
+        optimizer.step()
+        return
+    options = optimizer.param_groups[0]
+    for step_size, parameters in moving.items():
+        states = [optimizer.state[parameter] for parameter in parameters]
+        adam(
+            parameters,
+            [parameter.grad for parameter in parameters if parameter.grad is not None],
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
+            [],
+            [state["step"] for state in states],
+            fused=True,
+            capturable=options["capturable"],
+            amsgrad=options["amsgrad"],
+            beta1=options["betas"][0],
+            beta2=options["betas"][1],
+            lr=step_size,
+            weight_decay=options["weight_decay"],
+            eps=options["eps"],
+            maximize=options["maximize"],
+        )

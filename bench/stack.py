@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_map_only
 from bench.alone import require_same_gradient, trained_parameters
 from bench.graphs import Captured, CudaGraph, Graph
 from bench.measure.chunk import synchronize
-from bench.optimizers import make_optimizer, set_step_sizes
+from bench.optimizers import advance, make_optimizer, set_step_sizes
 from bench.random import OwnStream
 from bench.trace import Values, trace_step
 from bench.train import Diverged, Loss, Trainer
@@ -161,7 +161,7 @@ class Stack:
         for name, parameter in self._trained.items():
             # Without a gradient a parameter rests, and so do its moments.
             parameter.grad = moving.get(name)
-        self._optimizer.step()
+        advance(self._optimizer)
         # A graph writes to the tensors that it was captured with: each step has its own.
         self._results[resting] = moving, objective
 

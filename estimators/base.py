@@ -119,7 +119,7 @@ class Evaluation:
 
     Attributes:
         trace: the guide's sites.
-        log_q: log q_φ(z|x), [K, B].
+        log_q: log q_φ(z|x), [K, B], with its total derivative in φ (`Draw.log_prob`).
         log_p: log p_θ(x, z), or f(z) on an `expectation` task, [K, B].
         f: what is averaged over q: log p − log q, or f(z), [K, B].
     """
@@ -133,7 +133,7 @@ class Evaluation:
 def evaluate(task: Task, x: Tensor, draw: Draw) -> Evaluation:
     """Run the guide with `draw` and evaluate the model at its draws."""
     task.guide(x, draw)
-    log_q = draw.trace.log_prob()
+    log_q = draw.log_prob()
     log_p = task.model(x, draw.trace.latents)
     return Evaluation(draw.trace, log_q, log_p, log_p if task.target == "expectation" else log_p - log_q)
 

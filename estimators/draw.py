@@ -1,7 +1,7 @@
 """How latent sites are drawn: the `draw` that an estimator hands to a guide, and what it records."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import final
 
@@ -10,7 +10,7 @@ from torch import Size, Tensor
 from torch.distributions import Distribution
 
 from estimators import families
-from estimators.families import IID, Noise
+from estimators.families import IID, Noise, Path
 from tasks.base import Guide
 
 
@@ -40,13 +40,16 @@ class Trace:
 
     def log_prob(self) -> Tensor:
         """Return log q(z|x) = Σ_sites log q(z_site | …) in nats, [K, B]."""
-        total = None
-        for site in self.sites.values():
-            term = families.log_prob(site.distribution, site.value)
-            total = term if total is None else total + term
-        if total is None:
-            raise ValueError("the guide drew no latent site; it must call draw(site, distribution)")
-        return total
+        return _total(families.log_prob(site.distribution, site.value) for site in self.sites.values())
+
+
+def _total(terms: Iterable[Tensor]) -> Tensor:
+    total = None
+    for term in terms:
+        total = term if total is None else total + term
+    if total is None:
+        raise ValueError("the guide drew no latent site; it must call draw(site, distribution)")
+    return total
 
 
 class Draw(ABC):
@@ -65,6 +68,13 @@ class Draw(ABC):
     def value(self, site: str, distribution: Distribution) -> Tensor:
         """Return a value for the site, [K, B, event]."""
 
+    def log_prob(self) -> Tensor:
+        """Return log q(z|x) in nats at the draws, [K, B], with its total derivative in φ.
+
+        That may be all: in the draws themselves `trace.log_prob()` is to be differentiated.
+        """
+        return self.trace.log_prob()
+
 
 @final
 class Reparameterized(Draw):
@@ -73,9 +83,15 @@ class Reparameterized(Draw):
     def __init__(self, samples: int, noise: Noise = IID) -> None:
         super().__init__()
         self.samples, self.noise = samples, noise
+        self._paths: list[Path] = []
 
     def value(self, site: str, distribution: Distribution) -> Tensor:
-        return families.sample(distribution, sample_shape(distribution, self.samples), self.noise)
+        path = families.path(distribution, sample_shape(distribution, self.samples), self.noise)
+        self._paths.append(path)
+        return path.value
+
+    def log_prob(self) -> Tensor:
+        return _total(path.log_prob() for path in self._paths)
 
 
 @final

@@ -37,7 +37,7 @@ class PIWAE(Estimator):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         draw = Reparameterized(samples)
         task.guide(x, draw)
-        log_q = draw.trace.log_prob()
+        log_q = draw.log_prob()
         frozen = {name: value.detach() for name, value in task.model.named_parameters()}
         for_guide = grouped_bound(functional_call(task.model, frozen, (x, draw.trace.latents)) - log_q, self.groups)
         fixed = {name: value.detach() for name, value in draw.trace.latents.items()}

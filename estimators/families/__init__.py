@@ -10,6 +10,7 @@ from estimators.families.copies import detach
 from estimators.families.densities import log_prob
 from estimators.families.draws import reparameterizable, sample
 from estimators.families.noise import IID, Antithetic, Independently, Noise, Unsupported
+from estimators.families.paths import Path, path
 from estimators.families.relaxed import Relaxation, relaxation
 from estimators.families.supports import family, support, support_size
 
@@ -18,11 +19,13 @@ __all__ = [
     "Antithetic",
     "Independently",
     "Noise",
+    "Path",
     "Relaxation",
     "Unsupported",
     "detach",
     "family",
     "log_prob",
+    "path",
     "relaxation",
     "reparameterizable",
     "sample",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from bench.device import observations
+from bench.optimizers import advance
 from bench.settings import Training
 from bench.train import Trainer
 from estimators.reparam import Reparam
@@ -60,13 +60,13 @@ def bare_steps(count: int) -> Callable[[], None]:
 
 def bare_on(training: Trainer, count: int) -> Callable[[], None]:
     """Return `count` further steps of a training, of which it learns nothing."""
-    task, estimator, optimizer = training.task, training.estimator, training.optimizer
+    optimizer, parameters = training.optimizer, list(training.task.parameters())
 
     def step() -> None:
-        x = observations(task, training.batches.next())
-        loss = -estimator.estimate(task, x, 1).surrogate.mean()
-        optimizer.zero_grad(set_to_none=True)
+        loss, _ = training.loss(training.batches.next())
+        for parameter in parameters:
+            parameter.grad = None
         loss.backward()
-        optimizer.step()
+        advance(optimizer)
 
     return repeated(step, count)
