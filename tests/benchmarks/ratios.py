@@ -1,6 +1,7 @@
 """Run every contest, write `results/benchmarks/<hardware>.csv` and make the README's table of it.
 
     python -m tests.benchmarks.ratios
+    python -m tests.benchmarks.ratios --threads 2
 
 Each of several processes gives one ratio per contest, the median over rounds in which both sides take turns. Reported
 is their geometric mean, with Student's 95% interval on logarithms: what differs from process to process (the layout of
@@ -46,7 +47,7 @@ def main(processes: int, threads: int, only: str, out: Path) -> None:
         click.echo(f"process {number + 1} of {processes}", err=True)
         runs.append(measured(threads, only))
     table = summarised(runs, threads)
-    file = out / f"{hardware()}.csv"
+    file = out / f"{hardware()}{'' if threads == 1 else f'-{threads}-threads'}.csv"
     with replacing(file) as opened:
         opened.write(table.to_csv(index=False, float_format="%.4g").encode())
     click.echo(rendered(out))
