@@ -9,6 +9,7 @@ from rich.table import Table
 
 from bench.measure.intervals import Interval, quantile
 from bench.registry import ESTIMATORS, TASKS
+from bench.results.columns import positive
 from bench.results.schema import Record
 from bench.results.summary import mean_over_seeds
 
@@ -114,7 +115,7 @@ def _over_seeds(records: Sequence[Record], step: int, group: str, metric: str) -
         return None
     if len(rows) == 1:
         return Interval(rows[0].value, rows[0].se, rows[0].ci_low, rows[0].ci_high)
-    mean, low, high = mean_over_seeds([row.value for row in rows])
+    mean, low, high = mean_over_seeds([row.value for row in rows], positive(metric))
     return Interval(mean, math.nan, low, high)
 
 
@@ -185,6 +186,9 @@ def _with_percent(interval: Interval | None) -> str:
         return "–"
     if interval.value == 0:
         return "0"
+    if interval.high > 1.5 * interval.value:
+        # So wide that it is lopsided.
+        return f"{interval.value:.3g} [{interval.low:.2g}, {interval.high:.2g}]"
     return f"{interval.value:.3g} ±{100 * (interval.high - interval.low) / 2 / interval.value:.2g}%"
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import ResultsError
+from bench.results.columns import positive
 from bench.results.frames import where
 from bench.results.naming import configurations
-from bench.results.summary import half_width
+from bench.results.summary import ends, half_width
 from bench.results.tables import Results
 
 GROUPS: Final = ("guide", "model")
@@ -39,7 +40,11 @@ def moments(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> 
     measured = results.gradients
     chosen = where(measured, measured["metric"].isin(metrics) & measured["group"].isin([*groups, "all"]))
     found = over_seeds(chosen, ["step", "group", "metric", "unit"], results)
-    # Student's interval knows nothing of what a metric can be.
+    on_logarithm = found["metric"].map(positive).astype(bool) & (found["seeds"] > 1)
+    low, high = ends(found["value"], found["ci_high"] - found["value"], on_logarithm)
+    found["ci_low"] = found["ci_low"].where(~on_logarithm, low)
+    found["ci_high"] = found["ci_high"].where(~on_logarithm, high)
+    # Student's interval knows nothing of what another metric can be.
     least = np.where(found["metric"] == "cosine", -1.0, 0.0)
     most = np.where(found["metric"] == "cosine", 1.0, np.inf)
     return found.assign(ci_low=found["ci_low"].clip(lower=least), ci_high=found["ci_high"].clip(upper=most))

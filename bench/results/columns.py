@@ -16,29 +16,39 @@ class Column(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """One metric of the `gradients` table. Where a task's target is not in nats, read its unit for nats."""
+    """One metric of the `gradients` table. Where a task's target is not in nats, read its unit for nats.
+
+    A `positive` one is compared by ratios: its intervals over seeds are Student's on the logarithm.
+    """
 
     unit: str
     meaning: str
+    positive: bool = False
 
 
 METRICS: Final[dict[str, Metric]] = {
-    "variance": Metric("nats²/param²", "trace of the covariance of the gradient estimate, Σ_p s_p²"),
-    "variance_mean": Metric("nats²/param²", "`variance` divided by the number of parameters"),
+    "variance": Metric("nats²/param²", "trace of the covariance of the gradient estimate, Σ_p s_p²", True),
+    "variance_mean": Metric("nats²/param²", "`variance` divided by the number of parameters", True),
     "bias": Metric("nats/param", "norm of (mean gradient − gradient of the target), noise subtracted"),
     "relative_bias": Metric("1", "`bias` divided by the norm of the gradient of the target"),
     "bias_evidence": Metric("nats/param", "the same as `bias` against ∇ log p(x)"),
-    "mse": Metric("nats²/param²", "`bias`² + `variance`"),
+    "mse": Metric("nats²/param²", "`bias`² + `variance`", True),
     "snr": Metric("1", "norm of the mean gradient, noise subtracted, divided by √`variance`"),
     "snr_mean": Metric("1", "mean over coordinates of |mean| / standard deviation"),
     "cosine": Metric("1", "mean cosine of the angle between a gradient estimate and the gradient of the target"),
-    "variance_sampling": Metric("nats²/param²", "the part of `variance` due to z, given the minibatch"),
-    "variance_minibatch": Metric("nats²/param²", "the part of `variance` due to the choice of minibatch"),
-    "seconds": Metric("s", "time of one gradient estimate at the training batch size"),
-    "evaluations": Metric("1", "evaluations of log p(x, z), or f, per datapoint for one gradient estimate"),
-    "peak_memory": Metric("bytes", "most memory that one gradient estimate held"),
-    "work_variance": Metric("nats²/param² · s", "`variance` × `seconds`: ranks estimators at equal time"),
+    "variance_sampling": Metric("nats²/param²", "the part of `variance` due to z, given the minibatch", True),
+    "variance_minibatch": Metric("nats²/param²", "the part of `variance` due to the choice of minibatch", True),
+    "seconds": Metric("s", "time of one gradient estimate at the training batch size", True),
+    "evaluations": Metric("1", "evaluations of log p(x, z), or f, per datapoint for one gradient estimate", True),
+    "peak_memory": Metric("bytes", "most memory that one gradient estimate held", True),
+    "work_variance": Metric("nats²/param² · s", "`variance` × `seconds`: ranks estimators at equal time", True),
 }
+
+
+def positive(metric: str) -> bool:
+    """Return whether a metric, or a final value, is positive by its nature."""
+    return metric == "seconds_per_step" or (metric in METRICS and METRICS[metric].positive)
+
 
 IDENTITY: Final[tuple[Column, ...]] = (
     Column("cell", "string", "", "id of the cell: a hash of everything that its results depend on"),

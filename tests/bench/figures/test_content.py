@@ -54,7 +54,7 @@ def test_variance_is_the_mean_over_seeds_at_each_step(results: Results) -> None:
                     & (measured["samples"] == samples)
                     & (measured["group"] == group)
                 ]
-                expected = of.groupby("step")["value"].apply(lambda values: mean_over_seeds(list(values)))
+                expected = of.groupby("step")["value"].apply(lambda values: mean_over_seeds(list(values), True))
                 points = lines[style.colour, style.face]
                 assert points[:, 0] == pytest.approx(expected.index)
                 assert points[:, 1] == pytest.approx([mean for mean, _, _ in expected])

@@ -35,7 +35,7 @@ def test_every_column_is_documented(heading: str, columns: tuple[Column, ...]) -
 
 def test_every_metric_is_documented() -> None:
     rows = _documented("`gradients`", "metric | unit | meaning")
-    assert rows == [[name, *metric] for name, metric in METRICS.items()]
+    assert rows == [[name, metric.unit, metric.meaning] for name, metric in METRICS.items()]
 
 
 def test_every_key_of_a_record_is_documented() -> None:
