@@ -1,6 +1,7 @@
 """What a run prints at its end: the gradient's moments, the final bounds, where the results are."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -116,7 +117,9 @@ def _over_seeds(records: Sequence[Record], step: int, group: str, metric: str) -
     if len(rows) == 1:
         return Interval(rows[0].value, rows[0].se, rows[0].ci_low, rows[0].ci_high)
     mean, low, high = mean_over_seeds([row.value for row in rows], positive(metric))
-    return Interval(mean, math.nan, low, high)
+    # Student's interval knows nothing of what a metric can be.
+    least, most = (-1.0, 1.0) if metric == "cosine" else (0.0, math.inf)
+    return Interval(mean, math.nan, low, high).clipped(least, most)
 
 
 def _caption(records: Sequence[Record], step: int) -> str:
@@ -124,12 +127,28 @@ def _caption(records: Sequence[Record], step: int) -> str:
     lines = []
     for target in dict.fromkeys(row.target for row in rows if row.metric == "relative_bias"):
         references = {row.reference for row in rows if row.target == target and row.metric == "relative_bias"}
-        lines.append(f"target {target}, reference {' and '.join(sorted(references))}")
+        lines.append(f"target {target}, reference {' and '.join(_merged(references))}")
     counts = [row.n for row in rows]
     if counts:
-        span = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)}–{max(counts)}"
-        lines.append(f"{span} replicates; brackets and ± are 95% intervals")
+        lines.append(f"{_count(counts)} replicates; brackets and ± are 95% intervals")
     return "\n".join(lines)
+
+
+def _merged(references: Iterable[str]) -> list[str]:
+    """Return references in words, those that differ in their precision alone as one."""
+    merged, precisions = [], {}
+    for reference in sorted(references):
+        parts = re.fullmatch(r"(.+, ±)([\d.e+]+)(%\))", reference)
+        if parts is None:
+            merged.append(reference)
+        else:
+            precisions.setdefault((parts[1], parts[3]), []).append(float(parts[2]))
+    return merged + [f"{before}{_span(found)}{after}" for (before, after), found in precisions.items()]
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def final_lines(records: Sequence[Record]) -> list[str]:
