@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bench.measure.intervals import Interval, quantile
 from bench.registry import ESTIMATORS, TASKS
-from bench.results.columns import positive
+from bench.results.columns import limits, positive
 from bench.results.schema import Record
 from bench.results.summary import mean_over_seeds
 
@@ -117,9 +117,7 @@ def _over_seeds(records: Sequence[Record], step: int, group: str, metric: str) -
     if len(rows) == 1:
         return Interval(rows[0].value, rows[0].se, rows[0].ci_low, rows[0].ci_high)
     mean, low, high = mean_over_seeds([row.value for row in rows], positive(metric))
-    # Student's interval knows nothing of what a metric can be.
-    least, most = (-1.0, 1.0) if metric == "cosine" else (0.0, math.inf)
-    return Interval(mean, math.nan, low, high).clipped(least, most)
+    return Interval(mean, math.nan, low, high).clipped(*limits(metric))
 
 
 def _caption(records: Sequence[Record], step: int) -> str:

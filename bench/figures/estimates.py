@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import ResultsError
-from bench.results.columns import positive
+from bench.results.columns import limits, positive
 from bench.results.frames import where
 from bench.results.naming import configurations
 from bench.results.summary import ends, half_width
@@ -44,9 +44,7 @@ def moments(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> 
     low, high = ends(found["value"], found["ci_high"] - found["value"], on_logarithm)
     found["ci_low"] = found["ci_low"].where(~on_logarithm, low)
     found["ci_high"] = found["ci_high"].where(~on_logarithm, high)
-    # Student's interval knows nothing of what another metric can be.
-    least = np.where(found["metric"] == "cosine", -1.0, 0.0)
-    most = np.where(found["metric"] == "cosine", 1.0, np.inf)
+    least, most = np.array([limits(metric) for metric in found["metric"]]).reshape(-1, 2).T
     return found.assign(ci_low=found["ci_low"].clip(lower=least), ci_high=found["ci_high"].clip(upper=most))
 
 

@@ -3,6 +3,7 @@
 `results/README.md` shows the same to a reader; a test compares the two.
 """
 
+import math
 from typing import Final, NamedTuple
 
 
@@ -48,6 +49,11 @@ METRICS: Final[dict[str, Metric]] = {
 def positive(metric: str) -> bool:
     """Return whether a metric, or a final value, is positive by its nature."""
     return metric == "seconds_per_step" or (metric in METRICS and METRICS[metric].positive)
+
+
+def limits(metric: str) -> tuple[float, float]:
+    """Return the least and the most that a metric can be; Student's interval knows nothing of either."""
+    return (-1.0, 1.0) if metric == "cosine" else (0.0, math.inf)
 
 
 IDENTITY: Final[tuple[Column, ...]] = (
