@@ -31,7 +31,7 @@ def machine_info() -> dict[str, Any]:
         "git_commit": commit,
         "git_dirty": dirty,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "cpu": _cpu(),
+        "cpu": cpu_model(),
         "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1,
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if gpu else None,
@@ -74,7 +74,8 @@ def _git() -> tuple[str | None, bool | None]:
     return commit, None if changes is None else bool(changes)
 
 
-def _cpu() -> str:
+def cpu_model() -> str:
+    """Return the model of the processor, as the system names it."""
     if sys.platform == "darwin":
         return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.machine()
     try:

@@ -14,6 +14,7 @@ from bench.device import DTYPES, find_device, observations
 from bench.evaluate import evaluate_bounds, evaluate_expectation, evaluate_objective, evaluate_train
 from bench.evidence import evaluate_evidence
 from bench.gradients import GradientMeter, References
+from bench.products import multiplied_by_onednn, onednn_pays
 from bench.random import Stream, seeded
 from bench.registry import ESTIMATORS, TASKS
 from bench.results.atomic import replacing
@@ -45,6 +46,7 @@ class CellRun:
 
     Attributes:
         stops: the steps that it is trained to.
+        onednn: whether oneDNN is to multiply its float32 matrices.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class CellRun:
         self.data = data.to(find_device(cell.device))
         self.task, self.estimator = build(cell, self.data)
         self.trainer = Trainer(self.task, self.estimator, self.data, cell.training, cell.samples, stream)
+        self.onednn = onednn_pays(self.task, cell.training.batch_size * cell.samples)
         self.progress = Progress()
         self.checkpoint = Checkpoint(store.checkpoint_path(cell), self.trainer, self.progress)
         self.meter = GradientMeter(cell, self.task, self.data, references)
@@ -130,7 +133,7 @@ class CellRun:
             training=self.trainer.rows,
             final=_final(self.cell, self.task, self.data, self.trainer, self.progress, diverged, self.listener),
             chunk=self.progress.chunk,
-            notes=self.progress.notes,
+            notes=[*self.progress.notes, *(["oneDNN multiplied float32 matrices"] if self.onednn else [])],
         )
         with replacing(self.store.parameters_path(self.cell)) as file:
             torch.save(self.task.state_dict(), file)
@@ -161,19 +164,20 @@ def run_cell(cell: Cell, data: Data, store: Store, run: str, listener: Listener,
     """Run a cell to its end and write its record; a training that diverges is recorded as such."""
     one = CellRun(cell, data, store, run, listener, references)
     diverged = None
-    with seeded(one.trainer.device, cell.seed, "training"):
-        one.restore()
-        try:
-            for stop in one.stops:
-                for step in one.trainer.run(stop):
-                    one.show_training(step)
-                    if one.checkpoint.due:
-                        one.checkpoint.save()
-                one.arrive(stop)
-            one.measure_shared()
-        except Diverged as reason:
-            diverged = reason
-    return one.finish(diverged)
+    with multiplied_by_onednn(one.onednn):
+        with seeded(one.trainer.device, cell.seed, "training"):
+            one.restore()
+            try:
+                for stop in one.stops:
+                    for step in one.trainer.run(stop):
+                        one.show_training(step)
+                        if one.checkpoint.due:
+                            one.checkpoint.save()
+                    one.arrive(stop)
+                one.measure_shared()
+            except Diverged as reason:
+                diverged = reason
+        return one.finish(diverged)
 
 
 def build(cell: Cell, data: Data) -> tuple[Task, Estimator]:

@@ -8,6 +8,7 @@ import torch
 from bench.checkpoint import steps_taken
 from bench.device import find_device
 from bench.gradients import References
+from bench.products import multiplied_by_onednn
 from bench.random import OwnStream
 from bench.registry import TASKS
 from bench.results.schema import Record
@@ -82,6 +83,11 @@ def run_together(
         CellRun(cell, data, store, run, listener, references, OwnStream(device, cell.seed, "training"))
         for cell, listener in zip(cells, listeners, strict=True)
     ]
+    with multiplied_by_onednn(runs[0].onednn):
+        yield from _to_their_ends(runs)
+
+
+def _to_their_ends(runs: Sequence[CellRun]) -> Iterator[Record]:
     for one in runs:
         one.restore()
     stack = Stack([one.trainer for one in runs])

@@ -3,15 +3,29 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
+
+from bench.products import multiplied_by_onednn
 
 Work = Callable[[], object]
 """Does a number of units of work."""
 
 Make = Callable[[int], Work]
 """Returns the work of doing so many units (training steps, replicates), with everything set up that is not timed."""
+
+_Result = TypeVar("_Result")
+
+
+def multiplied(work: Callable[[], _Result], by_onednn: bool) -> Callable[[], _Result]:
+    """Return work whose float32 matrices oneDNN multiplies, or what PyTorch leaves them to."""
+
+    def chosen() -> _Result:
+        with multiplied_by_onednn(by_onednn):
+            return work()
+
+    return chosen
 
 
 @dataclass(frozen=True)

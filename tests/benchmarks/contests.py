@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from bench.products import onednn_pays
 from tests.benchmarks import training
 from tests.benchmarks.by_hand import hand_written
-from tests.benchmarks.contest import Contest, Make
+from tests.benchmarks.contest import Contest, Make, multiplied
 from tests.benchmarks.replicates import FEW, Point
 from tests.benchmarks.seeds import separate, stacked
 
@@ -82,6 +83,10 @@ def _pyro(name: str) -> Callable[[int], Callable[[], Any]]:
     return make
 
 
+def _multiplied_as_ours(make: Make) -> Make:
+    return lambda count: multiplied(make(count), onednn_pays(training.trainer().task, training.BATCH))
+
+
 CONTESTS: Final = (
     _toy("gaussian-quadratic", "reinforce"),
     _toy("gaussian-cosine", "reparam"),
@@ -100,7 +105,22 @@ CONTESTS: Final = (
         needs=("pyro",),
     ),
     _steps(training.steps, "plain PyTorch, fused Adam", hand_written, at_least=0.95, aim=1.05),
+    _steps(
+        training.steps,
+        "plain PyTorch, fused Adam, same matrix products",
+        _multiplied_as_ours(hand_written),
+        at_least=0.95,
+        aim=1.05,
+    ),
     _steps(training.steps, "Pyro, SVI", _pyro("svi_steps"), at_least=1.5, aim=2, needs=("pyro",)),
+    _steps(
+        training.steps,
+        "Pyro, SVI, same matrix products",
+        _multiplied_as_ours(_pyro("svi_steps")),
+        at_least=1,
+        aim=1.5,
+        needs=("pyro",),
+    ),
     # What is left to 1 is the harness: recording, the clock, step sizes.
     _steps(training.runs, "the same arithmetic in a bare loop", training.bare_steps, at_least=0.95, aim=1),
     _seeds(Point("gaussian-quadratic", "reinforce"), 64 * _SEEDS, at_least=1, aim=1),

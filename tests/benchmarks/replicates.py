@@ -11,10 +11,12 @@ from bench.measure.chunk import fastest_chunk, synchronize
 from bench.measure.metrics import variance
 from bench.measure.moments import GROUPS, Moments
 from bench.measure.replicates import Replicator
+from bench.products import multiplied_by_onednn, onednn_pays
 from bench.registry import ESTIMATORS, TASKS
 from bench.spec import parse_spec
 from estimators.base import Estimator
 from tasks.base import Task
+from tests.benchmarks.contest import multiplied
 
 FEW = 2 * GROUPS
 """As few replicates as have a variance. They are one chunk: nothing is tuned for them."""
@@ -22,7 +24,10 @@ FEW = 2 * GROUPS
 
 @dataclass(frozen=True)
 class Point:
-    """Where a gradient is measured: an estimator on a task at its initial parameters, on one batch."""
+    """Where a gradient is measured: an estimator on a task at its initial parameters, on one batch.
+
+    Matrices are multiplied as `bench run` does, in a loop of backward passes, too.
+    """
 
     task: str
     estimator: str
@@ -45,7 +50,9 @@ class Point:
         """Return the work of measuring the variance from `count` replicates, as `bench run` does."""
         task, estimator, x = self.build()
         replicator = Replicator(task, estimator, self.samples)
-        chunk = fastest_chunk(replicator, x) if count > FEW else count
+        by_onednn = onednn_pays(task, self.batch * self.samples)
+        with multiplied_by_onednn(by_onednn):
+            chunk = fastest_chunk(replicator, x) if count > FEW else count
 
         def work() -> float:
             moments = Moments(replicator.size, x.dtype, x.device)
@@ -53,7 +60,7 @@ class Point:
                 moments.update(replicator.draw(x, min(chunk, count - done)))
             return variance(moments.summary(replicator.slices["all"])).value
 
-        return work
+        return multiplied(work, by_onednn)
 
     def looped(self, count: int) -> Callable[[], float]:
         """Return the same as a loop of backward passes."""
@@ -66,7 +73,7 @@ class Point:
                 estimator(task, x, self.samples).surrogate.mean().backward()
                 yield [parameter.grad for parameter in parameters if parameter.grad is not None]
 
-        return lambda: total_variance(gradients(), x.device)
+        return multiplied(lambda: total_variance(gradients(), x.device), onednn_pays(task, self.batch * self.samples))
 
 
 def total_variance(gradients: Iterable[list[Tensor]], device: torch.device) -> float:

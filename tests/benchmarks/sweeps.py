@@ -9,7 +9,8 @@ import torch
 from bench.measure.chunk import fastest_chunk, synchronize
 from bench.measure.moments import Moments
 from bench.measure.replicates import LOOP, Replicator
-from tests.benchmarks.contest import Work
+from bench.products import multiplied_by_onednn, onednn_pays
+from tests.benchmarks.contest import Work, multiplied
 from tests.benchmarks.replicates import Point
 from tests.benchmarks.seeds import stacked
 
@@ -35,7 +36,9 @@ def _replicates(point: Point, count: int) -> tuple[int, Work]:
     """Return the work of accumulating the moments of `count` replicates."""
     task, estimator, x = point.build()
     replicator = Replicator(task, estimator, point.samples)
-    chunk = fastest_chunk(replicator, x)
+    by_onednn = onednn_pays(task, point.batch * point.samples)
+    with multiplied_by_onednn(by_onednn):
+        chunk = fastest_chunk(replicator, x)
 
     def work() -> None:
         moments = Moments(replicator.size, x.dtype, x.device)
@@ -43,7 +46,7 @@ def _replicates(point: Point, count: int) -> tuple[int, Work]:
             moments.update(replicator.draw(x, min(chunk, count - done)))
         synchronize(x.device)
 
-    return count, work
+    return count, multiplied(work, by_onednn)
 
 
 def _gradient(point: Point) -> tuple[Replicator, Work]:
@@ -55,7 +58,7 @@ def _gradient(point: Point) -> tuple[Replicator, Work]:
         replicator.draw(x, LOOP)
         synchronize(x.device)
 
-    return replicator, work
+    return replicator, multiplied(work, onednn_pays(task, point.batch * point.samples))
 
 
 def _samples(point: Point, samples: int) -> tuple[int, Work]:

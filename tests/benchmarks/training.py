@@ -1,14 +1,19 @@
-"""Training steps of ours: as `bench run` takes them, and the same arithmetic in a bare loop, without the harness."""
+"""Training steps of ours: as `bench run` takes them, and the same arithmetic in a bare loop, without the harness.
+
+All multiply matrices as `bench run` does.
+"""
 
 from collections.abc import Callable
 
 import torch
 
 from bench.optimizers import advance
+from bench.products import onednn_pays
 from bench.settings import Training
 from bench.train import Trainer
 from estimators.reparam import Reparam
 from tasks.vae import VAEMnist
+from tests.benchmarks.contest import multiplied
 
 BATCH, STEP_SIZE = 100, 1e-3
 
@@ -35,7 +40,8 @@ def repeated(step: Callable[[], object], count: int) -> Callable[[], None]:
 
 def steps(count: int) -> Callable[[], None]:
     """Return `count` steps of ours."""
-    return repeated(trainer().step, count)
+    training = trainer()
+    return multiplied(repeated(training.step, count), onednn_pays(training.task, BATCH))
 
 
 def runs(count: int) -> Callable[[], None]:
@@ -50,7 +56,7 @@ def run_on(training: Trainer, count: int) -> Callable[[], None]:
         for _ in training.run(training.progress.step + count):
             pass
 
-    return work
+    return multiplied(work, onednn_pays(training.task, BATCH))
 
 
 def bare_steps(count: int) -> Callable[[], None]:
@@ -69,4 +75,4 @@ def bare_on(training: Trainer, count: int) -> Callable[[], None]:
         loss.backward()
         advance(optimizer)
 
-    return repeated(step, count)
+    return multiplied(repeated(step, count), onednn_pays(training.task, BATCH))
