@@ -7,7 +7,6 @@ On a CPU a chunk that leaves the cache is slower than a loop; on a GPU, and on s
 import hashlib
 import json
 import os
-import platform
 import time
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from bench.machine import cpu_model
 from bench.measure.replicates import LOOP, Replicator
 from bench.random import seeded
 
@@ -93,8 +93,9 @@ def _memory_file() -> Path:
 
 
 def _key(device: torch.device, *identity: object) -> str:
-    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
-    text = "/".join(map(str, (hardware, os.cpu_count(), torch.get_num_threads(), torch.__version__, *identity)))
+    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_model()
+    arithmetic = torch.get_num_threads(), torch.get_float32_matmul_precision(), torch.__version__
+    text = "/".join(map(str, (hardware, os.cpu_count(), *arithmetic, *identity)))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
