@@ -35,15 +35,27 @@ def onednn_pays(task: Task, rows: int) -> bool:
     if first.device.type != "cpu" or first.dtype != torch.float32:
         return False
     largest = rows * max((value.numel() for value in task.parameters() if value.ndim == 2), default=0)
-    return largest > _MULTIPLICATIONS * torch.get_num_threads() and _is_faster() and _is_precise()
+    if largest <= _MULTIPLICATIONS * torch.get_num_threads() or float32_precision() == "mixed":
+        return False
+    return _is_faster() and _is_precise()
+
+
+def float32_precision() -> str:
+    """Return PyTorch's word for the precision of float32 products, or `mixed` where a program has set several."""
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return "mixed"
 
 
 @contextmanager
 def multiplied_by_onednn(wanted: bool = True) -> Iterator[None]:
     """Have oneDNN multiply float32 matrices on the CPU, where wanted."""
+    if not wanted:
+        yield
+        return
     before = torch.get_float32_matmul_precision()
-    if wanted:
-        torch.set_float32_matmul_precision("medium")
+    torch.set_float32_matmul_precision("medium")
     try:
         yield
     finally:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from bench.machine import cpu_model
 from bench.measure.replicates import LOOP, Replicator
+from bench.products import float32_precision
 from bench.random import seeded
 
 _BYTES: Final = {"cpu": 256 << 20, "cuda": 4 << 30}
@@ -94,7 +95,7 @@ def _memory_file() -> Path:
 
 def _key(device: torch.device, *identity: object) -> str:
     hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_model()
-    arithmetic = torch.get_num_threads(), torch.get_float32_matmul_precision(), torch.__version__
+    arithmetic = torch.get_num_threads(), float32_precision(), torch.__version__
     text = "/".join(map(str, (hardware, os.cpu_count(), *arithmetic, *identity)))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 

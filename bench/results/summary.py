@@ -1,5 +1,6 @@
 """Results at a glance: one line per estimator, with 95% intervals; several seeds become their mean."""
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
 
-from bench.results.columns import METRICS, positive
+from bench.results.columns import METRICS, limits, positive
 from bench.results.frames import grouped, where
 from bench.results.naming import differing_settings
 from bench.results.render import Word
@@ -149,7 +150,7 @@ def _gradient_line(name: str, rows: Sequence[Row], metrics: Sequence[str], group
         ", ".join(targets),
         "–".join(dict.fromkeys([str(steps[0]), str(steps[-1])])),
         str(len({row["seed"] for row in in_group})),
-        *(_interval([_ends_of(row) for row in shown[metric]], metric) for metric in metrics),
+        *(_interval([_ends_of(row) for row in shown[metric]], metric, *limits(metric)) for metric in metrics),
     ]
 
 
@@ -162,13 +163,16 @@ def _final_value(rows: Sequence[Row], name: str) -> str:
     return _interval([(value, value - half, value + half) for value, half in found], name)
 
 
-def _interval(estimates: Sequence[tuple[float, float, float]], metric: str) -> str:
-    """Return the estimates of a metric, each with its interval's ends, as one."""
+def _interval(
+    estimates: Sequence[tuple[float, float, float]], metric: str, least: float = -math.inf, most: float = math.inf
+) -> str:
+    """Return the estimates of a metric, each with its interval's ends, as one; it can be `least` to `most`."""
     if not estimates or estimates[0][0] is None:
         return _MISSING
     value, low, high = estimates[0]
     if len(estimates) > 1:
         value, low, high = mean_over_seeds([estimate for estimate, _, _ in estimates], positive(metric))
+        low, high = max(low, least), min(high, most)
     return _number(value) if low is None or low == high else f"{_number(value)} [{_number(low)}, {_number(high)}]"
 
 

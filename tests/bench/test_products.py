@@ -11,7 +11,7 @@ from torch import Tensor
 from bench import products
 from bench.gradients import References
 from bench.measure import cost
-from bench.products import keeps_float32, multiplied_by_onednn, onednn_pays
+from bench.products import float32_precision, keeps_float32, multiplied_by_onednn, onednn_pays
 from bench.results.schema import Record
 from bench.results.store import Store
 from bench.runner import run_cell
@@ -54,6 +54,21 @@ def test_it_pays_for_large_float32_products_only() -> None:
     assert not onednn_pays(task, 10)
     assert not onednn_pays(VAEMnist(data="5k", hidden=16), ROWS)
     assert not onednn_pays(task.double(), ROWS)
+
+
+@pytest.mark.usefixtures("favourable")
+def test_what_a_program_has_set_for_an_operation_is_left_alone() -> None:
+    mkldnn: Any = torch.backends.mkldnn
+    matmul, default = mkldnn.matmul, mkldnn.matmul.fp32_precision
+    matmul.fp32_precision = "bf16"
+    try:
+        assert float32_precision() == "mixed"
+        assert not onednn_pays(VAEMnist(data="5k"), ROWS)
+        with multiplied_by_onednn(False):
+            assert matmul.fp32_precision == "bf16"
+    finally:
+        matmul.fp32_precision = default
+    assert float32_precision() == "highest"
 
 
 @pytest.mark.parametrize("what", ["_is_faster", "_is_precise"])

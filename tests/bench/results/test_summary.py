@@ -32,7 +32,7 @@ def test_a_line_has_the_last_step_with_its_interval(store: Store) -> None:
 
 
 def test_seeds_become_their_mean_with_students_interval(store: Store) -> None:
-    values = [1.0, 2.0, 4.0]
+    values = [0.25, 0.375, 0.5]
     for seed, value in enumerate(values):
         rows = [gradient(metric, value) for metric in ("variance", "cosine")]
         store.write(record(cell(seed=seed), gradients=rows))
@@ -43,8 +43,26 @@ def test_seeds_become_their_mean_with_students_interval(store: Store) -> None:
     factor = np.exp((high - mean) / mean)
     assert mean_over_seeds(values, True) == pytest.approx((mean, mean / factor, mean * factor))
     [block] = gradient_blocks(load(store.folder), ["cosine", "variance"], ["guide"])
-    shown = [f"2.333 [{low:.4g}, {high:.4g}]", f"2.333 [{mean / factor:.4g}, {mean * factor:.4g}]"]
+    shown = [f"0.375 [{low:.4g}, {high:.4g}]", f"0.375 [{mean / factor:.4g}, {mean * factor:.4g}]"]
     assert block.lines[0][3:] == ["3", *shown]
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "shown"),
+    [
+        ("bias", [0.0, 0.25, 0.5], "0.25 [0, 0.871]"),
+        ("cosine", [0.5, 0.75, 1.0], "0.75 [0.129, 1]"),
+        ("cosine", [-0.5, -0.75, -1.0], "-0.75 [-1, -0.129]"),
+    ],
+)
+def test_an_interval_between_seeds_ends_where_the_metric_does(
+    metric: str, values: list[float], shown: str, store: Store
+) -> None:
+    """Student's is the mean ± 4.303 · 0.25 / √3 = 0.621."""
+    for seed, value in enumerate(values):
+        store.write(record(cell(seed=seed), gradients=[gradient(metric, value)]))
+    [block] = gradient_blocks(load(store.folder), [metric], ["guide"])
+    assert block.lines[0][4] == shown
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
