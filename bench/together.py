@@ -1,14 +1,15 @@
 """Which cells are trained in one step: those that differ in nothing but the seed, where that pays."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 
 import torch
 
 from bench.checkpoint import steps_taken
-from bench.device import find_device
+from bench.device import DTYPES, find_device
 from bench.gradients import References
-from bench.products import multiplied_by_onednn
+from bench.products import multiplied_by_onednn, onednn_pays
 from bench.random import OwnStream
 from bench.registry import TASKS
 from bench.results.schema import Record
@@ -24,6 +25,12 @@ BatchSeeds = Literal["auto", "on", "off"]
 _WORK: Final = 3_000_000
 """Parameters × datapoints × samples of a step up to which 16 seeds at once were at least twice as fast on a CPU."""
 
+_WORK_OF_ONEDNN: Final = 100_000_000
+"""The same where oneDNN multiplies: three seeds at once were 1.2 to 1.4 times as fast, 16 up to 1.7 times."""
+
+_PARAMETERS: Final = 16_000_000
+"""Of all seeds of a step on a CPU: with gradients and moments 0.4 GB in float32."""
+
 
 def companions(cells: Sequence[Cell], mode: BatchSeeds) -> list[list[Cell]]:
     """Return the cells in groups to train in one step, in the order of their first cells.
@@ -38,22 +45,24 @@ def companions(cells: Sequence[Cell], mode: BatchSeeds) -> list[list[Cell]]:
         groups.setdefault(cell_id(identity), []).append(cell)
     found: list[list[Cell]] = []
     for group in groups.values():
-        found += [group] if len(group) > 1 and batches(group[0], mode) else [[cell] for cell in group]
+        most = most_together(group[0], mode) if len(group) > 1 else 1
+        found += [group[start : start + most] for start in range(0, len(group), most)]
     return sorted(found, key=lambda group: cells.index(group[0]))
 
 
-def batches(cell: Cell, mode: BatchSeeds) -> bool:
-    """Return whether the seeds of a cell's configuration are to be trained in one step."""
+def most_together(cell: Cell, mode: BatchSeeds) -> int:
+    """Return how many seeds of a cell's configuration are trained in one step, at most; on a GPU its memory decides."""
     if mode == "off" or cell.training.steps == 0:
-        return False
-    return mode == "on" or cell.device == "cuda" or _work(cell) <= _WORK
-
-
-def _work(cell: Cell) -> int:
-    """Return how many parameters meet how many datapoints and samples in a step."""
+        return 1
+    if cell.device == "cuda":
+        return sys.maxsize
     with torch.random.fork_rng([]):
-        task = TASKS.build(cell.task_spec)
-    return sum(value.numel() for value in task.parameters()) * cell.training.batch_size * cell.samples
+        task = TASKS.build(cell.task_spec).to(DTYPES[cell.dtype])
+    parameters = sum(value.numel() for value in task.parameters())
+    rows = cell.training.batch_size * cell.samples
+    if mode == "auto" and parameters * rows > (_WORK_OF_ONEDNN if onednn_pays(task, rows) else _WORK):
+        return 1
+    return max(1, _PARAMETERS // parameters)
 
 
 def at_the_same_step(cells: Sequence[Cell], store: Store) -> list[list[Cell]]:

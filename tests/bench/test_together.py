@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from bench import checkpoint
+from bench import checkpoint, together
 from bench.gradients import References
 from bench.measure import cost
 from bench.registry import TASKS
@@ -47,12 +47,33 @@ def test_seeds_of_one_configuration_are_companions() -> None:
     assert seeds(companions(cells, "off")) == [[0], [0], [1], [2], [1]]
 
 
-def test_large_steps_are_taken_together_on_a_gpu_only_or_when_asked() -> None:
-    training = Training(30, 100, "adam", 1e-3, 1e-4, "constant")
-    large: dict[str, Any] = {"task": "vae-mnist", "task_parameters": {"data": "5k"}, "training": training}
-    assert seeds(companions(toys(0, 1, **large), "auto")) == [[0], [1]]
-    assert seeds(companions(toys(0, 1, **large), "on")) == [[0, 1]]
-    assert seeds(companions(toys(0, 1, **large, device="cuda"), "auto")) == [[0, 1]]
+LARGE: dict[str, Any] = {
+    "task": "vae-mnist",
+    "task_parameters": {"data": "5k"},
+    "dtype": "float32",
+    "training": Training(30, 100, "adam", 1e-3, 1e-4, "constant"),
+}
+
+
+def test_large_steps_are_taken_together_on_a_gpu_only_or_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "onednn_pays", lambda task, rows: False)
+    assert seeds(companions(toys(0, 1, **LARGE), "auto")) == [[0], [1]]
+    assert seeds(companions(toys(0, 1, **LARGE), "on")) == [[0, 1]]
+    assert seeds(companions(toys(0, 1, **LARGE, device="cuda"), "auto")) == [[0, 1]]
+
+
+def test_where_onednn_multiplies_larger_steps_are_taken_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """vae-mnist has 425 284 parameters: 43 million meetings with 100 rows, 213 million with five samples of each."""
+    monkeypatch.setattr(together, "onednn_pays", lambda task, rows: rows >= 100)
+    assert seeds(companions(toys(0, 1, **LARGE), "auto")) == [[0, 1]]
+    assert seeds(companions(toys(0, 1, **LARGE, samples=5), "auto")) == [[0], [1]]
+
+
+@pytest.mark.parametrize(("device", "sizes"), [("cpu", [37, 13]), ("cuda", [50])])
+def test_on_a_cpu_no_more_seeds_are_taken_together_than_memory_is_for(device: str, sizes: list[int]) -> None:
+    groups = companions(toys(*range(50), **LARGE, device=device), "on")
+    assert [len(group) for group in groups] == sizes
+    assert [seed for group in seeds(groups) for seed in group] == [*range(50)]
 
 
 def test_without_training_there_is_nothing_to_do_together() -> None:
