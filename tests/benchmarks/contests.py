@@ -124,6 +124,7 @@ CONTESTS: Final = (
     # What is left to 1 is the harness: recording, the clock, step sizes.
     _steps(training.runs, "the same arithmetic in a bare loop", training.bare_steps, at_least=0.95, aim=1),
     _seeds(Point("gaussian-quadratic", "reinforce"), 64 * _SEEDS, at_least=1, aim=1),
+    _seeds(_vae("reparam"), 4 * _SEEDS, at_least=1, aim=1),
     _seeds(
         Point("sbn-mnist(data=5k)", "disarm", 50, device="cuda"),
         256 * _SEEDS,

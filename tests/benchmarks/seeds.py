@@ -5,10 +5,12 @@ from collections.abc import Callable
 import torch
 
 from bench.measure.chunk import synchronize
+from bench.products import onednn_pays
 from bench.random import OwnStream
 from bench.settings import Training
 from bench.stack import Stack
 from bench.train import Trainer
+from tests.benchmarks.contest import multiplied
 from tests.benchmarks.replicates import Point
 from tests.benchmarks.training import STEP_SIZE
 
@@ -29,6 +31,7 @@ def stacked(point: Point, seeds: int) -> Callable[[int], Callable[[], None]]:
 
     def make(count: int) -> Callable[[], None]:
         stack, until = Stack(trainers(point, seeds)), 0
+        by_onednn = onednn_pays(stack.trainers[0].task, point.batch * point.samples)
 
         def work() -> None:
             nonlocal until
@@ -36,7 +39,7 @@ def stacked(point: Point, seeds: int) -> Callable[[int], Callable[[], None]]:
             for _ in stack.run(until):
                 pass
 
-        return work
+        return multiplied(work, by_onednn)
 
     return make
 
@@ -53,6 +56,6 @@ def separate(point: Point, seeds: int) -> Callable[[int], Callable[[], None]]:
                     trainer.step()
             synchronize(torch.device(point.device))
 
-        return work
+        return multiplied(work, onednn_pays(alone[0].task, point.batch * point.samples))
 
     return make
