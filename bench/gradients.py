@@ -159,6 +159,7 @@ def _as_rows(measured: Measured, step: int, target: Target) -> list[GradientRow]
             n=measured.replicates,
             reference=label(metric),
             target="evidence" if metric in _WITH_EVIDENCE else target,
+            square=interval.square,
         )
         for group, metrics in measured.metrics.items()
         for metric, interval in metrics.items()

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 from rich.table import Table
 
 from bench.measure.intervals import Interval, quantile
 from bench.registry import ESTIMATORS, TASKS
 from bench.results.columns import limits, positive
 from bench.results.schema import Record
-from bench.results.summary import mean_over_seeds
+from bench.results.seeds import combined, mean_over_seeds
 
 _GROUPS: Final = {"guide": "guide φ", "model": "model θ"}
 _FINAL: Final = {
@@ -24,6 +25,8 @@ _FINAL: Final = {
     "test_log_likelihood": "test log p(x) ≥",
 }
 _COST: Final = ("seconds", "evaluations")
+_COMPARED: Final = ("bias", "relative_bias")
+"""Metrics that only an estimate with a reference gradient has."""
 
 
 @dataclass(frozen=True)
@@ -114,22 +117,41 @@ def _over_seeds(records: Sequence[Record], step: int, group: str, metric: str) -
     ]
     if not rows:
         return None
-    if len(rows) == 1:
-        return Interval(rows[0].value, rows[0].se, rows[0].ci_low, rows[0].ci_high)
-    mean, low, high = mean_over_seeds([row.value for row in rows], positive(metric))
-    return Interval(mean, math.nan, low, high).clipped(*limits(metric))
+    estimates = np.array([[row.value, row.ci_low, row.ci_high] for row in rows])
+    squares = np.array([row.square for row in rows], float)
+    found = combined(np.zeros(len(rows), int), estimates, squares, positive(metric))
+    value, low, high = (float(column[0]) for column in found[:3])
+    return Interval(value, math.nan, low, high).clipped(*limits(metric))
 
 
 def _caption(records: Sequence[Record], step: int) -> str:
     rows = [row for record in records for row in record.gradients if row.step == step]
     lines = []
-    for target in dict.fromkeys(row.target for row in rows if row.metric == "relative_bias"):
-        references = {row.reference for row in rows if row.target == target and row.metric == "relative_bias"}
+    compared = [row for row in rows if row.metric in _COMPARED]
+    for target in dict.fromkeys(row.target for row in compared):
+        references = {row.reference for row in compared if row.target == target}
         lines.append(f"target {target}, reference {' and '.join(_merged(references))}")
+    lines += _without_reference(records, step)
     counts = [row.n for row in rows]
     if counts:
         lines.append(f"{_count(counts)} replicates; brackets and ± are 95% intervals")
     return "\n".join(lines)
+
+
+def _without_reference(records: Sequence[Record], step: int) -> list[str]:
+    """Return for each target which lines of the table could not be compared with it, and why."""
+    lacking: dict[str, list[str]] = {}
+    for line in comparables(records):
+        rows = [row for record in line.records for row in record.gradients if row.step == step]
+        targets = dict.fromkeys(row.target for row in rows if row.metric == "variance")
+        for target in targets if all(row.metric not in _COMPARED for row in rows) else ():
+            lacking.setdefault(target, []).append(line.name)
+    task = TASKS.brief(records[0].cell.task_spec)
+    return [
+        f"no reference for {', '.join(names)}: "
+        f"{task} gives target {target} neither exactly nor by an unbiased estimator"
+        for target, names in lacking.items()
+    ]
 
 
 def _merged(references: Iterable[str]) -> list[str]:

@@ -64,12 +64,16 @@ class Effect:
             return 0.0
         return min(1.0, float(2 * stats.t.sf(excess / error, self.degrees)))
 
-    def detectable(self, level: float, *, rise: bool) -> float:
-        """Return the size of the rise, or fall, that a test at `level` sees with 80% power."""
+    def detectable(self, level: float) -> float:
+        """Return the size of the change that a test at `level` sees with 80% power.
+
+        The larger error counts: that of a norm at zero, which could not be lower, is zero on that side, and would not
+        be after a rise.
+        """
         if math.isinf(self.value):
             return math.nan
         t = float(stats.t.isf(level / 2, self.degrees) + stats.t.ppf(POWER, self.degrees))
-        return t * (self.below if rise else self.above)
+        return t * max(self.below, self.above)
 
 
 NONE: Final = Effect(0.0, 0.0, 0.0, math.inf)

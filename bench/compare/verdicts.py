@@ -79,7 +79,11 @@ def violations(judged: Sequence[Judged], thresholds: Sequence[Threshold]) -> lis
         return worse
     for threshold in thresholds:
         if not any(one.comparison.quantity.name == threshold.name for one in judged):
-            raise UsageError(f"--fail-if '{threshold.text}' cannot be judged: {threshold.name} was compared nowhere")
+            compared = ", ".join(dict.fromkeys(one.comparison.quantity.name for one in judged)) or "none"
+            raise UsageError(
+                f"--fail-if '{threshold.text}' cannot be judged: {threshold.name} was compared nowhere; "
+                f"there are {compared}"
+            )
     return [one for one in worse if any(_exceeds(one, threshold) for threshold in thresholds)]
 
 
@@ -109,7 +113,7 @@ def _judged(comparison: Comparison, p: float, alone: float, level: float) -> Jud
         verdict = "equivalent"
     elif p <= level:
         verdict = "better" if effect.value * comparison.better > 0 else "worse"
-    size = effect.detectable(alone, rise=comparison.better < 0) + (most if quantity.beyond_margin else 0.0)
+    size = effect.detectable(alone) + (most if quantity.beyond_margin else 0.0)
     detectable = quantity.natural(-comparison.better * size)
     change, low, high = (quantity.natural(bound) for bound in (effect.value, low, high))
     return Judged(comparison, change, low, high, p, detectable, verdict)

@@ -10,7 +10,7 @@ from bench.errors import ResultsError
 from bench.results.columns import limits, positive
 from bench.results.frames import where
 from bench.results.naming import configurations
-from bench.results.summary import ends, half_width
+from bench.results.seeds import combined
 from bench.results.tables import Results
 
 GROUPS: Final = ("guide", "model")
@@ -39,11 +39,7 @@ def moments(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> 
     """
     measured = results.gradients
     chosen = where(measured, measured["metric"].isin(metrics) & measured["group"].isin([*groups, "all"]))
-    found = over_seeds(chosen, ["step", "group", "metric", "unit"], results)
-    on_logarithm = found["metric"].map(positive).astype(bool) & (found["seeds"] > 1)
-    low, high = ends(found["value"], found["ci_high"] - found["value"], on_logarithm)
-    found["ci_low"] = found["ci_low"].where(~on_logarithm, low)
-    found["ci_high"] = found["ci_high"].where(~on_logarithm, high)
+    found = over_seeds(chosen, ["step", "group", "metric", "unit"], results, square="square")
     least, most = np.array([limits(metric) for metric in found["metric"]]).reshape(-1, 2).T
     return found.assign(ci_low=found["ci_low"].clip(lower=least), ci_high=found["ci_high"].clip(upper=most))
 
@@ -83,8 +79,9 @@ def over_seeds(
     value: str = "value",
     low: str = "ci_low",
     high: str = "ci_high",
+    square: str | None = None,
 ) -> pd.DataFrame:
-    """Return a row per configuration and `by`: the only seed's estimate, or the mean with Student's interval.
+    """Return a row per configuration and `by`: the only seed's estimate, or what several say together; see `combined`.
 
     Returns:
         the columns of `configurations`, `by`, value, ci_low, ci_high and seeds; intervals NaN where there are none.
@@ -95,7 +92,9 @@ def over_seeds(
     keys = ["configuration", *by]
     groups = frame.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
     found = frame.iloc[np.unique(groups, return_index=True)[1]][keys].reset_index(drop=True)
-    estimates = _combined(groups, frame[[value, low, high]].to_numpy(float))
+    squares = frame[square].to_numpy(float, na_value=np.nan) if square else np.full(len(frame), np.nan)
+    is_positive = found["metric"].map(positive).to_numpy(bool) if "metric" in by else False
+    estimates = combined(groups, frame[[value, low, high]].to_numpy(float), squares, is_positive)
     found = found.assign(**dict(zip(["value", "ci_low", "ci_high", "seeds"], estimates, strict=True)))
     order = {configuration: number for number, configuration in enumerate(names["configuration"])}
     found = found.sort_values(["configuration", *by], key=lambda column: _ordered(column, order), kind="stable")
@@ -104,26 +103,6 @@ def over_seeds(
 
 def _ordered(column: pd.Series, order: dict[str, int]) -> pd.Series:
     return column.map(order) if column.name == "configuration" else column
-
-
-def _combined(groups: np.ndarray, estimates: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return value, ends of the interval and number of estimates of each group.
-
-    Args:
-        groups: which group an estimate belongs to, [N], from 0 without gaps.
-        estimates: values and the ends of their intervals, [N, 3].
-    """
-    seeds = np.bincount(groups)
-    with np.errstate(invalid="ignore"):  # a diverged seed's infinity makes the interval NaN
-        value, low, high = (np.bincount(groups, weights=column) / seeds for column in estimates.T)
-        squares = np.bincount(groups, weights=(estimates[:, 0] - value[groups]) ** 2)
-        several = seeds > 1
-        half = half_width(np.sqrt(squares[several] / (seeds[several] - 1)), seeds[several])
-        # Estimates that are cut at zero may agree on it without knowing it: they keep their own upper ends.
-        agreed = (value[several] == 0) & (half == 0)
-        low[several] = value[several] - half
-        high[several] = np.where(agreed, high[several], value[several] + half)
-    return value, low, high, seeds
 
 
 def squared(estimates: pd.DataFrame, metric: str, name: str) -> pd.DataFrame:

@@ -18,18 +18,27 @@ LEVEL: Final = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its standard error and its 95% confidence interval."""
+    """An estimate with its standard error and its 95% confidence interval.
+
+    Attributes:
+        value: the estimate.
+        se: its standard error.
+        low: lower end of the interval.
+        high: upper end.
+        square: of a root, the estimate that it was taken of, which may be negative; None where it is none.
+    """
 
     value: float
     se: float
     low: float
     high: float
+    square: float | None = None
 
     def map_sqrt(self) -> "Interval":
         """Return the interval of √max(0, θ), given that of θ, whose estimate may be negative."""
         value, low, high = (math.sqrt(max(0.0, bound)) for bound in (self.value, self.low, self.high))
         # The standard error of a root is half the interval over the quantile: the delta method fails at zero.
-        return Interval(value, (high - low) / (2 * quantile(math.inf)), low, high)
+        return Interval(value, (high - low) / (2 * quantile(math.inf)), low, high, self.value)
 
     def scaled(self, factor: float) -> "Interval":
         """Return the interval of θ times a positive factor."""

@@ -35,9 +35,14 @@ def _second(record: Data) -> Data:
     }
 
 
+def _third(record: Data) -> Data:
+    """Return a record of version 2 as one of version 3, whose norms have their squares beside them."""
+    return {**record, "gradients": [{**row, "square": None} for row in record["gradients"]]}
+
+
 UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
-    Record: {1: _second},
-    RunInfo: {1: lambda run: run},
+    Record: {1: _second, 2: _third},
+    RunInfo: {1: lambda run: run, 2: lambda run: run},
 }
 """What makes a file of schema version v one of version v + 1, by v."""
 

@@ -28,7 +28,9 @@ class Metric(NamedTuple):
 
 
 METRICS: Final[dict[str, Metric]] = {
-    "variance": Metric("nats²/param²", "trace of the covariance of the gradient estimate, Σ_p s_p²", True),
+    "variance": Metric(
+        "nats²/param²", "trace of the covariance of the gradient estimate on the common batch, Σ_p s_p²", True
+    ),
     "variance_mean": Metric("nats²/param²", "`variance` divided by the number of parameters", True),
     "bias": Metric("nats/param", "norm of (mean gradient − gradient of the target), noise subtracted"),
     "relative_bias": Metric("1", "`bias` divided by the norm of the gradient of the target"),
@@ -37,8 +39,10 @@ METRICS: Final[dict[str, Metric]] = {
     "snr": Metric("1", "norm of the mean gradient, noise subtracted, divided by √`variance`"),
     "snr_mean": Metric("1", "mean over coordinates of |mean| / standard deviation"),
     "cosine": Metric("1", "mean cosine of the angle between a gradient estimate and the gradient of the target"),
-    "variance_sampling": Metric("nats²/param²", "the part of `variance` due to z, given the minibatch", True),
-    "variance_minibatch": Metric("nats²/param²", "the part of `variance` due to the choice of minibatch", True),
+    "variance_sampling": Metric("nats²/param²", "due to z: `variance` on other minibatches, their mean", True),
+    "variance_minibatch": Metric(
+        "nats²/param²", "due to the choice of minibatch: variance of the mean gradient between minibatches", True
+    ),
     "seconds": Metric("s", "time of one gradient estimate at the training batch size", True),
     "evaluations": Metric("1", "evaluations of log p(x, z), or f, per datapoint for one gradient estimate", True),
     "peak_memory": Metric("bytes", "most memory that one gradient estimate held", True),
@@ -85,6 +89,7 @@ GRADIENTS: Final[tuple[Column, ...]] = (
     Column("reference", "string", "", "where the true gradient came from, and how precise it is; empty if none enters"),
     Column("target", "string", "", "target that the gradient is meant to be of"),
     Column("unit", "string", "", "unit of the metric"),
+    Column("square", "float64", "`unit`²", "of `bias` and `snr`: unbiased estimate of the square; may be negative"),
 )
 
 TRAINING: Final[tuple[Column, ...]] = (

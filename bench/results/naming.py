@@ -25,6 +25,23 @@ def differing_settings(namesakes: pd.DataFrame) -> list[str]:
     return [str(key) for key in settings if len(set(series(namesakes, str(key)).astype(str))) > 1]
 
 
+def settings_apart(rows: pd.DataFrame, *same: str) -> dict[object, list[str]]:
+    """Return by row, as `name=value`, the settings in which it differs from rows that agree in the columns `same`.
+
+    A setting that a row does not have is not named: its namesakes, which have it, are.
+    """
+    texts: dict[object, list[str]] = {}
+    for _, namesakes in grouped(rows, *same):
+        differing = differing_settings(namesakes)
+        for index, *values in namesakes[differing].itertuples():
+            texts[index] = [
+                f"{name.removeprefix('training_').removeprefix('measurement_')}={value}"
+                for name, value in zip(differing, values, strict=True)
+                if not (pd.isna(value) or value == "")
+            ]
+    return texts
+
+
 def configurations(final: pd.DataFrame) -> pd.DataFrame:
     """Return a row per configuration, in the registry's order: what its line and its panel are called.
 
@@ -47,9 +64,10 @@ def configurations(final: pd.DataFrame) -> pd.DataFrame:
         for (estimator,), of_estimator in grouped(of_task, "estimator"):
             of_estimator = of_estimator.sort_values("samples", kind="stable")
             short = _differing(of_estimator["estimator_parameters"])
-            settings = _settings(where(one_each, of_estimator.index))
+            settings = settings_apart(where(one_each, of_estimator.index), "estimator_parameters", "samples")
             names = [
-                _with(estimator, short[row.estimator_parameters]) + settings[row.Index] for row in records(of_estimator)
+                ", ".join([_with(estimator, short[row.estimator_parameters]), *settings[row.Index]])
+                for row in records(of_estimator)
             ]
             labels = [
                 f"{name}, K = {row.samples}" if several else name
@@ -68,19 +86,6 @@ def _differing(texts: Iterable[str]) -> dict[str, str]:
     sets = {text: [part for part in str(text).split(", ") if part] for text in dict.fromkeys(texts)}
     common = set.intersection(*(set(parts) for parts in sets.values()))
     return {text: ", ".join(part for part in parts if part not in common) for text, parts in sets.items()}
-
-
-def _settings(rows: pd.DataFrame) -> dict[object, str]:
-    """Return the settings in which configurations of one estimator and K differ, by row."""
-    texts = dict.fromkeys(rows.index, "")
-    for _, namesakes in grouped(rows, "estimator_parameters", "samples"):
-        differing = differing_settings(namesakes)
-        for index in namesakes.index:
-            texts[index] = "".join(
-                f", {key.removeprefix('training_').removeprefix('measurement_')}={namesakes.loc[index, key]}"
-                for key in differing
-            )
-    return texts
 
 
 def _with(name: str, parameters: str) -> str:

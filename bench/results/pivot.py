@@ -5,11 +5,13 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from bench.errors import ResultsError, UsageError
 from bench.results.frames import distinct, grouped, records, where
 from bench.results.naming import configurations
 from bench.results.render import Estimate
+from bench.results.seeds import combined
 from bench.results.significance import direction, significantly_best
 from bench.results.summary import Block
 from bench.results.tables import Results
@@ -76,10 +78,22 @@ def _moments(results: Results, metrics: Sequence[str], groups: Sequence[str]) ->
     rows = []
     for (configuration, group, metric, unit), of_seeds in grouped(last, "configuration", "group", "metric", "unit"):
         if group in groups or (metric in _COSTS and group == "all"):
-            found = _mean(of_seeds["value"].to_numpy(float), of_seeds["se"].to_numpy(float), measured=True)
+            found = _norm(of_seeds) or _mean(of_seeds["value"].to_numpy(float), of_seeds["se"].to_numpy(float), True)
             key = {"configuration": configuration, "group": "all" if metric in _COSTS else group}
             rows.append({**key, "metric": metric, "unit": unit, **found._asdict()})
     return rows
+
+
+def _norm(of_seeds: pd.DataFrame) -> _Value | None:
+    """Return the root of the mean square over several seeds, None where it is no norm; see `combined`."""
+    squares = of_seeds["square"].to_numpy(float)
+    if len(squares) == 1 or np.isnan(squares).any():
+        return None
+    estimates = of_seeds[["value", "ci_low", "ci_high"]].to_numpy(float)
+    value, low, high, _ = (
+        float(column[0]) for column in combined(np.zeros(len(squares), int), estimates, squares, False)
+    )
+    return _Value(value, (high - low) / (2 * stdtrit(len(squares) - 1, 0.975)), len(squares), False)
 
 
 def _finals(results: Results, metrics: Sequence[str]) -> list[dict[str, Any]]:
@@ -107,7 +121,8 @@ def _mean(values: np.ndarray, errors: np.ndarray, measured: bool) -> _Value:
 def pivot_blocks(table: pd.DataFrame, by: str = "estimator", across: str = "task") -> list[Block]:
     """Return a comparison with one of `AXES` down and another across, a block for each value of what is left.
 
-    K and the evaluations per gradient stand beside the estimator, or in the title where all agree.
+    K and the evaluations per gradient stand beside the estimator, or in the title where all agree. A block of a single
+    estimator has none that is best: its rivals are in other blocks.
 
     Raises:
         UsageError: an axis is unknown, or both are the same.
@@ -134,21 +149,24 @@ def _block(key: tuple[Any, ...], rows: pd.DataFrame, by: str, across: str) -> Bl
         line_keys.append("samples")
     headers = [by if by != "samples" else "K", *("K" for _ in line_keys[1:])]
     headers += ["evaluations"] if "evaluations" in told else []
+    contested = len(distinct(rows, "name")) > 1
     body = []
     for line_key, line in grouped(rows, *line_keys):
         words = [str(word) for word in line_key]
         if "evaluations" in told:
             words.append(_range(line["evaluations"]))
-        cells = {getattr(row, _TITLES[across]): Estimate(row.value, row.se, row.best) for row in records(line)}
+        cells = {
+            getattr(row, _TITLES[across]): Estimate(row.value, row.se, row.best and contested) for row in records(line)
+        }
         body.append([*words, *(cells.get(column, "–") for column in columns)])
     return Block(
-        _title(key, rows, shared, "evaluations" not in told),
+        _title(key, rows, shared, "evaluations" not in told, contested),
         [*headers, *(_header(rows, across, column) for column in columns)],
         body,
     )
 
 
-def _title(key: tuple[Any, ...], rows: pd.DataFrame, shared: Sequence[str], evaluations: bool) -> str:
+def _title(key: tuple[Any, ...], rows: pd.DataFrame, shared: Sequence[str], evaluations: bool, contested: bool) -> str:
     parts = [str(part) for part in key if part not in ("", "1")]
     if "samples" in shared:
         parts.append(f"K = {rows['samples'].iloc[0]}")
@@ -159,7 +177,8 @@ def _title(key: tuple[Any, ...], rows: pd.DataFrame, shared: Sequence[str], eval
         parts.append("± standard error of the measurement; 1 seed")
     else:
         parts.append(f"mean ± standard error over {most if most == least else f'{least} to {most}'} seeds")
-    parts.append("bold: significantly best (Welch, 5% over all others)")
+    if contested:
+        parts.append("bold: significantly best (Welch, 5% over all others)")
     return " · ".join(parts)
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from bench.settings import Cell
 
-SCHEMA_VERSION: Constant = 2
+SCHEMA_VERSION: Constant = 3
 
 Status = Literal["done", "diverged", "failed"]
 
@@ -29,6 +29,8 @@ class GradientRow:
         n: replicates R it comes from.
         reference: where the true gradient came from: `exact`, `reparam (Monte Carlo, ±1.2%)`; empty where none enters.
         target: the target that the gradient is meant to be of.
+        square: of a norm that noise was subtracted from, the unbiased estimate of its square, which may be negative;
+            None for other metrics, and in records of an earlier version.
     """
 
     step: int
@@ -41,6 +43,7 @@ class GradientRow:
     n: int
     reference: str
     target: str
+    square: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 """A results folder: one folder per cell, one note per invocation.
 
-<folder>/<task>/<estimator>-K<samples>-seed<seed>-<id>/record.json, parameters.pt, checkpoint.pt, .lock
+<folder>/<task>/<estimator>-K<samples>-seed<seed>-<id>/record.json, parameters.pt, checkpoint.pt, begun.json, .lock
 <folder>/runs/<run>.json
 """
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,12 +19,13 @@ from bench.errors import ResultsError
 from bench.results.atomic import TEMPORARY, replacing
 from bench.results.codec import CorruptRecord, dump, parse
 from bench.results.schema import Record, RunInfo
-from bench.settings import Cell
+from bench.settings import Cell, cell_from_identity
 
 RECORD: Final = "record.json"
 CELL_FOLDER: Final = re.compile(r"(?P<estimator>.+)-K(?P<samples>\d+)-seed(?P<seed>\d+)-(?P<id>[0-9a-f]{16})")
 Errors = Literal["raise", "skip"]
 
+_BEGUN: Final = "begun.json"
 _LOCK: Final = ".lock"
 # `is_running` holds a lock for an instant, which must not turn a runner away.
 _PATIENCE: Final = 0.5
@@ -30,6 +33,14 @@ _PATIENCE: Final = 0.5
 
 class CellBusy(ResultsError):
     """Another process is running the cell."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A cell that is being run, or was when its process ended, and the id of the invocation that ran it."""
+
+    cell: Cell
+    run: str
 
 
 class Store:
@@ -98,6 +109,15 @@ class Store:
             warn(f"{path} is not a readable record ({why}): it is now {aside.name}, and the cell is run again")
             return None
 
+    def begin(self, begun: Begun) -> None:
+        """Note which invocation runs a cell; until the cell has a record, `read_begun` finds the note.
+
+        Raises:
+            ResultsError: the folder does not take it.
+        """
+        with replacing(self.folder / begun.cell.folder / _BEGUN) as file:
+            file.write(json.dumps(asdict(begun)).encode())
+
     def write(self, record: Record) -> Path:
         """Write a cell's record, whole or not at all, and return where.
 
@@ -107,6 +127,7 @@ class Store:
         path = self.record_path(record.cell)
         with replacing(path) as file:
             file.write(dump(record))
+        path.with_name(_BEGUN).unlink(missing_ok=True)
         return path
 
     @contextmanager
@@ -179,6 +200,15 @@ def read_record(path: Path) -> Record | None:
     """
     data = _read(path)
     return None if data is None else parse(Record, data, path)
+
+
+def read_begun(cell_folder: Path) -> Begun | None:
+    """Return the note about a cell without a record; None where there is none, as an earlier version left none."""
+    try:
+        content = json.loads((cell_folder / _BEGUN).read_bytes())
+        return Begun(cell_from_identity(content["cell"]), content["run"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def is_running(cell_folder: Path) -> bool:

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtri
 
 from bench.results.columns import METRICS, limits, positive
 from bench.results.frames import grouped, where
 from bench.results.naming import differing_settings
 from bench.results.render import Word
+from bench.results.seeds import combined, mean_over_seeds
 from bench.results.tables import Results
 
 GRADIENT_METRICS: Final = ("relative_bias", "variance", "snr", "cosine", "seconds", "evaluations")
@@ -81,34 +81,6 @@ def final_blocks(results: Results) -> list[Block]:
     return blocks
 
 
-def mean_over_seeds(values: Sequence[float], is_positive: bool = False) -> tuple[float, float, float]:
-    """Return the mean over two or more independent seeds, and Student's 95% interval; see `ends`."""
-    with np.errstate(invalid="ignore"):  # a diverged seed's infinity makes the interval NaN
-        mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
-    low, high = ends(mean, half_width(deviation, len(values)), is_positive)
-    return mean, float(low), float(high)
-
-
-def half_width(deviation: ArrayLike, seeds: ArrayLike) -> np.ndarray:
-    """Return half of Student's 95% interval of the mean over two or more seeds with this standard deviation."""
-    return stdtrit(np.subtract(seeds, 1), 0.975) * deviation / np.sqrt(seeds)
-
-
-def ends(mean: ArrayLike, half: ArrayLike, is_positive: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of intervals of means with these half-widths.
-
-    That of a positive quantity is mean · exp(± half / mean), Student's on the logarithm by the delta method. With few
-    seeds mean − half is often below zero, and the seeds' values are skewed: of three log-normal ones with σ = 1, mean ±
-    half holds the truth 84% of the time, and this 92%.
-    """
-    mean, half = np.asarray(mean, float), np.asarray(half, float)
-    on_logarithm = np.asarray(is_positive) & (mean > 0)
-    with np.errstate(invalid="ignore", over="ignore"):  # the infinity of a diverged seed
-        factor = np.exp(half / np.where(on_logarithm, mean, 1.0))
-        low, high = mean - half, mean + half
-        return np.where(on_logarithm, mean / factor, low), np.where(on_logarithm, mean * factor, high)
-
-
 def _rows(frame: pd.DataFrame) -> list[Row]:
     """Return the rows of a frame, None for what is missing."""
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
@@ -150,30 +122,34 @@ def _gradient_line(name: str, rows: Sequence[Row], metrics: Sequence[str], group
         ", ".join(targets),
         "–".join(dict.fromkeys([str(steps[0]), str(steps[-1])])),
         str(len({row["seed"] for row in in_group})),
-        *(_interval([_ends_of(row) for row in shown[metric]], metric, *limits(metric)) for metric in metrics),
+        *(_moment(shown[metric], metric) for metric in metrics),
     ]
 
 
-def _ends_of(row: Row) -> tuple[float, float, float]:
-    return row["value"], row["ci_low"], row["ci_high"]
+def _moment(rows: Sequence[Row], metric: str) -> str:
+    if not rows:
+        return _MISSING
+    columns = ["value", "ci_low", "ci_high", "square"]
+    numbers = np.array([[row[column] for column in columns] for row in rows], float)
+    found = combined(np.zeros(len(rows), int), numbers[:, :3], numbers[:, 3], positive(metric))
+    value, low, high = (float(column[0]) for column in found[:3])
+    least, most = limits(metric)
+    return _with_ends(value, max(low, least), min(high, most))
 
 
 def _final_value(rows: Sequence[Row], name: str) -> str:
     found = [(row[name], float(ndtri(0.975)) * (row.get(f"{name}_se") or 0.0)) for row in rows if row[name] is not None]
-    return _interval([(value, value - half, value + half) for value, half in found], name)
-
-
-def _interval(
-    estimates: Sequence[tuple[float, float, float]], metric: str, least: float = -math.inf, most: float = math.inf
-) -> str:
-    """Return the estimates of a metric, each with its interval's ends, as one; it can be `least` to `most`."""
-    if not estimates or estimates[0][0] is None:
+    if not found:
         return _MISSING
-    value, low, high = estimates[0]
-    if len(estimates) > 1:
-        value, low, high = mean_over_seeds([estimate for estimate, _, _ in estimates], positive(metric))
-        low, high = max(low, least), min(high, most)
-    return _number(value) if low is None or low == high else f"{_number(value)} [{_number(low)}, {_number(high)}]"
+    value, half = found[0]
+    low, high = value - half, value + half
+    if len(found) > 1:
+        value, low, high = mean_over_seeds([value for value, _ in found], positive(name))
+    return _with_ends(value, low, high)
+
+
+def _with_ends(value: float, low: float, high: float) -> str:
+    return _number(value) if low == high or math.isnan(low) else f"{_number(value)} [{_number(low)}, {_number(high)}]"
 
 
 def _statuses(rows: Sequence[Row]) -> str:

@@ -14,7 +14,7 @@ from bench.results.atomic import replacing
 from bench.results.columns import FINAL, GRADIENTS, IDENTITY, METRICS, RUNS, TRAINING, Column
 from bench.results.schema import Final, Record, RunInfo
 from bench.results.store import CELL_FOLDER, Errors, Store
-from bench.settings import cell_id
+from bench.settings import Cell, cell_id
 from bench.spec import Value
 
 Row = TypeVar("Row")
@@ -52,6 +52,12 @@ def load(*paths: Path | str, errors: Errors = "raise") -> Results:
             records[store.record_path(record.cell).resolve()] = record
         runs.update((run.run, run) for run in store.runs(errors))
     return _tables(list(records.values()), list(runs.values()))
+
+
+def settings_table(cells: Sequence[Cell]) -> pd.DataFrame:
+    """Return one row per cell: what it is, and every setting of its training and measurement."""
+    settings = [column for column in FINAL if column.name.startswith(("training_", "measurement_"))]
+    return _frame([{**_identity(cell), **_settings(cell)} for cell in cells], [*IDENTITY, *settings])
 
 
 def export(folder: Path | str, errors: Errors = "raise") -> list[Path]:
@@ -100,7 +106,7 @@ def _write(results: Results, folder: Path) -> list[Path]:
 
 
 def _tables(records: Sequence[Record], runs: Sequence[RunInfo]) -> Results:
-    identity = _frame([_identity(record) for record in records], IDENTITY)
+    identity = _frame([_identity(record.cell) for record in records], IDENTITY)
     final = _frame([_final(record) for record in records], FINAL[len(IDENTITY) :])
     return Results(
         gradients=_per_step(records, identity, lambda record: record.gradients, GRADIENTS, _gradient_values),
@@ -139,8 +145,7 @@ def _gradient_values(rows: Sequence[Any], name: str) -> list[Any]:
     return _attribute(rows, name)
 
 
-def _identity(record: Record) -> dict[str, Any]:
-    cell = record.cell
+def _identity(cell: Cell) -> dict[str, Any]:
     without_seed = {key: value for key, value in cell.identity().items() if key != "seed"}
     return {
         **vars(cell),
@@ -157,8 +162,14 @@ def _final(record: Record) -> dict[str, Any]:
         **(vars(record.final) if record.final else {}),
         **vars(record),
         "notes": " · ".join(record.notes),
-        **{f"training_{key}": value for key, value in asdict(record.cell.training).items()},
-        **{f"measurement_{key}": value for key, value in asdict(record.cell.measurement).items()},
+        **_settings(record.cell),
+    }
+
+
+def _settings(cell: Cell) -> dict[str, Any]:
+    return {
+        **{f"training_{key}": value for key, value in asdict(cell.training).items()},
+        **{f"measurement_{key}": value for key, value in asdict(cell.measurement).items()},
     }
 
 

@@ -46,13 +46,19 @@ def test_no_error_and_no_difference() -> None:
 
 def test_detectable_is_found_with_80_percent_power() -> None:
     effect = Effect(0.0, 1.0, 1.0, 38)
-    size = effect.detectable(0.01, rise=True)
+    size = effect.detectable(0.01)
     generator = np.random.default_rng(1)
     values: list[float] = (size + generator.normal(size=20_000)).tolist()
     errors: list[float] = np.sqrt(generator.chisquare(38, 20_000) / 38).tolist()
     p = [Effect(value, error, error, 38).p_value() for value, error in zip(values, errors, strict=True)]
     # 20 000 Bernoulli draws: five standard errors are 0.014; the normal shift of t is off by no more than that again.
     assert np.mean(np.array(p) <= 0.01) == pytest.approx(0.8, abs=0.03)
+
+
+def test_a_norm_that_was_found_to_be_zero_is_not_known_to_be() -> None:
+    """A rise from 0 ± 0.05 must be larger than that to be found, though 0 has no error downwards."""
+    effect = from_errors([Reading(0.01, 0.005, 0.001)], [Reading(0.0, 0.0, 0.05)])
+    assert effect.detectable(0.05) > 2 * 0.05
 
 
 @given(st.lists(readings, min_size=1, max_size=5), st.lists(readings, min_size=1, max_size=5))

@@ -5,7 +5,7 @@ from typing import Any
 from bench.results.naming import configurations
 from bench.results.store import Store
 from bench.results.tables import load
-from tests.bench.results.samples import TRAINING, cell, record
+from tests.bench.results.samples import MEASUREMENT, TRAINING, cell, record
 
 
 def _labels(folder: Path, *cells: dict[str, Any]) -> list[tuple[str, str, int]]:
@@ -26,6 +26,16 @@ def test_k_is_in_the_label_where_a_task_has_several(tmp_path: Path) -> None:
         ("vae-mnist", "rebar, K = 2", 0),
         ("vae-mnist", "rebar, K = 8", 1),
     ]
+
+
+def test_a_setting_that_only_some_have_is_told_of_those(tmp_path: Path) -> None:
+    found = _labels(
+        tmp_path,
+        {},
+        {"measurement": replace(MEASUREMENT, replicates=400)},
+        {"training": replace(TRAINING, model_schedule="robbins-monro")},
+    )
+    assert [label for _, label, _ in found] == ["rebar", "rebar, model_schedule=robbins-monro", "rebar, replicates=400"]
 
 
 def test_parameters_and_settings_that_differ_are_told(tmp_path: Path) -> None:

@@ -77,6 +77,15 @@ def test_what_agrees_stands_in_the_title(tmp_path: Path) -> None:
     assert block.headers == ["estimator", "ppca"]
 
 
+def test_only_where_its_rivals_stand_is_one_the_best(results: Results) -> None:
+    table = comparison(results, ["variance", "snr"], ["all", "guide"])
+    for axes, marked in ((("estimator", "task"), True), (("metric", "group"), False), (("samples", "task"), False)):
+        blocks = pivot_blocks(table, *axes)
+        words = [word for block in blocks for line in block.lines for word in line if isinstance(word, Estimate)]
+        assert any(word.best for word in words) is marked
+        assert {"significantly best" in block.title for block in blocks} == {marked}
+
+
 def test_what_cannot_be_arranged_is_refused(results: Results) -> None:
     table = comparison(results, ["variance"])
     with pytest.raises(UsageError, match="choose among"):

@@ -12,7 +12,7 @@ import pytest
 from bench.errors import ResultsError
 from bench.results.atomic import replacing
 from bench.results.codec import CorruptRecord
-from bench.results.store import CellBusy, Store, is_running
+from bench.results.store import Begun, CellBusy, Store, is_running, read_begun
 from tests.bench.results.samples import RUN, cell, record
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,6 +50,17 @@ def test_what_is_written_is_read(store: Store) -> None:
     assert path.parent.name == f"rebar-K1-seed0-{cell().id}"
     assert store.read(cell()) == record()
     assert {file.name for file in path.parent.iterdir()} == {"record.json"}
+
+
+def test_a_cell_is_begun_until_it_has_a_record(store: Store) -> None:
+    folder = store.record_path(cell()).parent
+    assert read_begun(folder) is None
+    store.begin(Begun(cell(), RUN.run))
+    assert read_begun(folder) == Begun(cell(), RUN.run)
+    (folder / "begun.json").write_text("{")
+    assert read_begun(folder) is None
+    store.write(record())
+    assert {file.name for file in folder.iterdir()} == {"record.json"}
 
 
 def test_every_record_is_found(store: Store) -> None:

@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 
 from bench.results.schema import Final
+from bench.results.seeds import ends, half_width, mean_over_seeds
 from bench.results.store import Store
-from bench.results.summary import ends, final_blocks, gradient_blocks, half_width, mean_over_seeds
+from bench.results.summary import final_blocks, gradient_blocks
 from bench.results.tables import load
 from tests.bench.results.samples import TRAINING, cell, gradient, record
 
@@ -117,3 +118,14 @@ def test_final_values_have_the_unit_and_count_what_became_of_the_seeds(store: St
     _, low, high = mean_over_seeds([-181.0, -183.0])
     assert block.lines[0][1:] == ["2 done, 1 diverged", f"-182 [{low:.4g}, {high:.4g}]", "0.03"]
     assert block.lines[1][1:] == ["1 done", "–", "–"]
+
+
+def test_a_bias_over_seeds_is_the_root_of_the_mean_square(store: Store) -> None:
+    """Of squares −1, 0 and 4: their mean is 1, and the seeds do not exclude zero."""
+    for seed, square in enumerate([-1.0, 0.0, 4.0]):
+        root = math.sqrt(max(0.0, square))
+        row = gradient("bias", root, ci_low=0.0, ci_high=root + 1, square=square)
+        store.write(record(cell(seed=seed), gradients=[row]))
+    [block] = gradient_blocks(load(store.folder), ["bias"], ["guide"])
+    high = math.sqrt(1 + half_width(math.sqrt(7), 3))
+    assert block.lines[0][4] == f"1 [0, {high:.4g}]"

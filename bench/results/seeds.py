@@ -1,0 +1,95 @@
+"""What several seeds say together: the mean of a metric with its 95% interval."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import stdtrit
+
+
+class Combined(NamedTuple):
+    """Estimates of groups of seeds, an array each: of a single seed its own, of several their mean.
+
+    Attributes:
+        value: the estimates.
+        low: lower ends of their 95% intervals.
+        high: upper ends.
+        seeds: how many seeds there are.
+    """
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    seeds: np.ndarray
+
+
+def mean_over_seeds(values: Sequence[float], is_positive: bool = False) -> tuple[float, float, float]:
+    """Return the mean over two or more independent seeds, and Student's 95% interval; see `ends`."""
+    with np.errstate(invalid="ignore"):  # a diverged seed's infinity makes the interval NaN
+        mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
+    low, high = ends(mean, half_width(deviation, len(values)), is_positive)
+    return mean, float(low), float(high)
+
+
+def half_width(deviation: ArrayLike, seeds: ArrayLike) -> np.ndarray:
+    """Return half of Student's 95% interval of the mean over two or more seeds with this standard deviation."""
+    return stdtrit(np.subtract(seeds, 1), 0.975) * deviation / np.sqrt(seeds)
+
+
+def ends(mean: ArrayLike, half: ArrayLike, is_positive: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of intervals of means with these half-widths.
+
+    That of a positive quantity is mean · exp(± half / mean), Student's on the logarithm by the delta method. With few
+    seeds mean − half is often below zero, and the seeds' values are skewed: of three log-normal ones with σ = 1, mean ±
+    half holds the truth 84% of the time, and this 92%.
+    """
+    mean, half = np.asarray(mean, float), np.asarray(half, float)
+    on_logarithm = np.asarray(is_positive) & (mean > 0)
+    with np.errstate(invalid="ignore", over="ignore"):  # the infinity of a diverged seed
+        factor = np.exp(half / np.where(on_logarithm, mean, 1.0))
+        low, high = mean - half, mean + half
+        return np.where(on_logarithm, mean / factor, low), np.where(on_logarithm, mean * factor, high)
+
+
+def combined(groups: np.ndarray, estimates: np.ndarray, squares: np.ndarray, is_positive: ArrayLike) -> Combined:
+    """Return the estimate of each group of seeds.
+
+    Where the squares of all its seeds are known, a group's estimate is the root of their mean. A norm without noise is
+    the root of an unbiased square, which is negative about as often as not where there is nothing but noise; the mean
+    of the roots, in which those are zero, does not fall to zero however many seeds there are.
+
+    Args:
+        groups: which group an estimate belongs to, [N], from 0 without gaps.
+        estimates: values and the ends of their intervals, [N, 3].
+        squares: unbiased estimates of the values' squares, [N], NaN where there are none.
+        is_positive: whether a group is of a positive metric, [G] or for all.
+    """
+    value, _, high = estimates.T
+    seeds = np.bincount(groups)
+    with np.errstate(invalid="ignore"):  # a diverged seed's infinity makes the interval NaN
+        own = np.stack([_means(groups, column) for column in estimates.T])
+        mean, half = _student(groups, value)
+        lower, upper = ends(mean, half, is_positive)
+        # Estimates that are cut at zero may agree on it without knowing it: they keep their own upper ends.
+        together = np.stack([mean, lower, np.where((mean == 0) & (half == 0), own[2], upper)])
+        square, half = _student(groups, squares)
+        # Nor do squares that agree by chance make their mean better known than the seeds' own upper ends do.
+        reach = np.square(high) - np.clip(squares, 0, None)
+        within = np.sqrt(_means(groups, np.square(reach)) / seeds)
+        upper = np.maximum(square + half, np.clip(square, 0, None) + within)
+        rooted = np.sqrt(np.clip(np.stack([square, square - half, upper]), 0, None))
+    found, low, high = np.where(seeds > 1, np.where(np.isnan(square), together, rooted), own)
+    return Combined(found, low, high, seeds)
+
+
+def _means(groups: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.bincount(groups, weights=values) / np.bincount(groups)
+
+
+def _student(groups: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of each group and half of Student's 95% interval; infinite for a single value."""
+    mean, seeds = _means(groups, values), np.bincount(groups)
+    others = np.maximum(seeds - 1, 1)
+    deviation = np.sqrt(np.bincount(groups, weights=np.square(values - mean[groups])) / others)
+    return mean, np.where(seeds > 1, half_width(deviation, others + 1), np.inf)
