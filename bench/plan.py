@@ -9,6 +9,7 @@ import torch
 from bench.device import dtype_name, observations
 from bench.errors import UsageError
 from bench.learning import Joint, parse_learning
+from bench.memory import enough_memory
 from bench.random import seeded
 from bench.registry import ESTIMATORS, TASKS
 from bench.schedules import parse_schedule
@@ -71,7 +72,8 @@ def make_plan(request: Request, load: Callable[[Task], Data] = lambda task: task
     estimators = [(spec, ESTIMATORS.build(spec)) for spec in request.estimators]
     for task_spec in request.tasks:
         task = _probe_task(task_spec)
-        rows = load(task)
+        with enough_memory(str(task_spec)):
+            rows = load(task)
         data[str(Spec(TASKS.resolve(task_spec.name), TASKS.parameters(task_spec)))] = rows
         x = observations(task, rows.train[:1])
         for spec, estimator in estimators:

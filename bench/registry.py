@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 import estimators
 import tasks
 from bench.errors import UsageError, did_you_mean
-from bench.spec import Spec, Value
+from bench.memory import enough_memory
+from bench.protocols import ESTIMATOR, TASK, Protocol
+from bench.spec import Spec, Value, require_in_range
 
 if TYPE_CHECKING:
     from estimators.base import Estimator
@@ -34,10 +36,25 @@ class Entry:
 
 
 class Registry(Generic[T]):
-    """Names of one kind of thing, imported only when they are used."""
+    """Names of one kind of thing, imported only when they are used.
 
-    def __init__(self, kind: str, index: Mapping[str, tuple[str, str]], aliases: Mapping[str, str], group: str) -> None:
-        self.kind, self.aliases, self.group = kind, aliases, group
+    Args:
+        kind: what a message calls one of them.
+        index: ours, `name -> (module:Class, one line)`.
+        aliases: other names of ours.
+        group: the entry points of others'.
+        protocol: what every one must be.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        index: Mapping[str, tuple[str, str]],
+        aliases: Mapping[str, str],
+        group: str,
+        protocol: Protocol,
+    ) -> None:
+        self.kind, self.aliases, self.group, self.protocol = kind, aliases, group, protocol
         self._own = {name: Entry(name, path, summary) for name, (path, summary) in index.items()}
 
     @cached_property
@@ -73,24 +90,31 @@ class Registry(Generic[T]):
         """Import and return the class behind a name, an alias or `module:Class`.
 
         Raises:
-            UsageError: there is no such name, or its module does not import.
+            UsageError: there is no such name, its module does not import, or the class is not what the protocol asks.
         """
         name = self.resolve(name)
+        found = self.find(name)
+        self.protocol.require_class(f"{self.kind} '{name}'", found)
+        return cast("type[T]", found)
+
+    def find(self, name: str) -> Any:
+        """Import and return what is behind a resolved name, whatever it is.
+
+        Raises:
+            UsageError: it does not import.
+        """
         path = self.entries[name].path if name in self.entries else name
         module, _, attribute = path.partition(":")
         if name not in self._own and "" not in sys.path:
             sys.path.insert(0, "")  # a user's own module:Class lies in the working folder
         try:
-            found = getattr(importlib.import_module(module), attribute)
+            return getattr(importlib.import_module(module), attribute)
         except ModuleNotFoundError as error:
             raise UsageError(f"{self.kind} '{name}' needs the module {error.name}, which is not installed") from error
         except AttributeError as error:
             raise UsageError(f"{self.kind} '{name}': {module} has no class {attribute}") from error
         except Exception as error:
             raise UsageError(f"{self.kind} '{name}' does not import: {type(error).__name__}: {error}") from error
-        if not inspect.isclass(found) or inspect.isabstract(found):
-            raise UsageError(f"{self.kind} '{name}': {path} is not a {self.kind} class")
-        return cast("type[T]", found)
 
     def parameters(self, spec: Spec) -> dict[str, Value]:
         """Return every constructor parameter, the defaults filled in.
@@ -135,13 +159,21 @@ class Registry(Generic[T]):
         """Return an instance.
 
         Raises:
-            UsageError: see `load` and `parameters`; or the class refuses a value.
+            UsageError: see `load` and `parameters`; or the class refuses a value, or memory does not suffice; or a
+                plug-in's constructor fails, or leaves out what it must set.
         """
-        parameters = self.parameters(spec)
+        parameters, cls = self.parameters(spec), self.load(spec.name)
         try:
-            return self.load(spec.name)(**parameters)
+            with enough_memory(str(spec)):
+                made = cls(**parameters)
         except ValueError as error:
             raise UsageError(f"{spec}: {error}") from error
+        except (AttributeError, TypeError) as error:
+            if self.resolve(spec.name) in self._own:
+                raise
+            raise UsageError(f"{self.kind} '{spec}' cannot be built: {type(error).__name__}: {error}") from error
+        self.protocol.require_instance(f"{self.kind} '{spec}'", made)
+        return made
 
 
 def constructor_parameters(cls: type) -> dict[str, inspect.Parameter]:
@@ -157,6 +189,7 @@ def constructor_parameters(cls: type) -> dict[str, inspect.Parameter]:
 
 def _conform(spec: Spec, key: str, value: Value, annotation: Any) -> Value:
     """Return the value as the annotation wants it, or say what it wants."""
+    require_in_range(spec.name, key, value)
     options = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
     for option in options:
         if typing.get_origin(option) is typing.Literal:
@@ -188,7 +221,7 @@ def _origin(point: EntryPoint) -> str:
     return f"package {point.dist.name}" if point.dist else point.module
 
 
-ESTIMATORS: "Final[Registry[Estimator]]" = Registry(
-    "estimator", estimators.INDEX, estimators.ALIASES, "bench.estimators"
+ESTIMATORS: Final["Registry[Estimator]"] = Registry(
+    "estimator", estimators.INDEX, estimators.ALIASES, "bench.estimators", ESTIMATOR
 )
-TASKS: "Final[Registry[Task]]" = Registry("task", tasks.INDEX, tasks.ALIASES, "bench.tasks")
+TASKS: Final["Registry[Task]"] = Registry("task", tasks.INDEX, tasks.ALIASES, "bench.tasks", TASK)

@@ -51,8 +51,8 @@ class Staged(Schedule):
     growth: float = 3.0
 
     def __post_init__(self) -> None:
-        if self.stages < 2 or self.growth <= 0:
-            raise UsageError("staged needs at least 2 stages and a positive growth")
+        if not isinstance(self.stages, int) or self.stages < 2 or self.growth <= 0:
+            raise UsageError("staged needs at least 2 stages, a whole number, and a positive growth")
 
     def multiplier(self, step: int, steps: int) -> float:
         lengths = [self.growth**stage for stage in range(self.stages)]

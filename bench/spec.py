@@ -1,16 +1,20 @@
 """`name(parameter=value, ...)`, as tasks, estimators and schedules are written on the command line."""
 
 import ast
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from bench.errors import UsageError, did_you_mean
 
 T = TypeVar("T")
 
 Value = bool | int | float | str | None
+
+LARGEST: Final = 2**63 - 1
+"""The largest whole number that tables and tensors hold."""
 
 _SPEC = re.compile(r"\s*(?P<name>[\w.:-]+)\s*(?:\((?P<arguments>.*)\))?\s*", re.DOTALL)
 _PARAMETER = re.compile(r"\s*(?P<key>[A-Za-z_]\w*)\s*=\s*(?P<value>'[^']*'|\"[^\"]*\"|[^\s,='\"()]+)\s*")
@@ -84,20 +88,32 @@ def configured(kind: str, classes: Mapping[str, type[T]], text: str) -> T:
             raise UsageError(f"{kind} '{spec.name}' has no parameter '{key}'{did_you_mean(key, known)}")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UsageError(f"{kind} '{spec.name}': '{key}' must be a number, not {value!r}")
+        require_in_range(spec.name, key, value)
     return cls(**spec.parameters)
+
+
+def require_in_range(name: str, key: str, value: Value) -> None:
+    """Raise UsageError where a number is not finite, or a whole one is larger than `LARGEST`: no record holds it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"{name}: '{key}' must be a finite number, not {value}")
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise UsageError(f"{name}: '{key}' is too large: whole numbers go up to {LARGEST}")
 
 
 def parse_numbers(text: str) -> list[int]:
     """Parse `1,5,50`, `0-4` or a mixture into distinct whole numbers, in the order given.
 
     Raises:
-        UsageError: something in it is neither a number nor a range.
+        UsageError: something in it is neither a number nor a range, or is larger than `LARGEST`.
     """
     numbers: dict[int, None] = {}
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
         if match is None:
             raise UsageError(f"'{text}' is not a list of numbers and ranges such as 1,5,50 or 0-4")
+        # Python refuses to read thousands of digits.
+        if any(len(digits) > len(str(LARGEST)) or int(digits) > LARGEST for digits in match.groups(match[1])):
+            raise UsageError(f"{part.strip()} is too large: whole numbers go up to {LARGEST}")
         low, high = int(match[1]), int(match[2] or match[1])
         if high < low:
             raise UsageError(f"the range {part.strip()} runs backwards")

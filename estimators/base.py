@@ -62,8 +62,8 @@ class Estimator(nn.Module, ABC):
     zero_variance: ClassVar[Literal["always", "posterior", "quadratic"] | None] = None
     version: ClassVar[int] = 1
     checked: ClassVar[tuple[Mapping[str, bool | int | float | str], ...]] = ({},)
-    formula: ClassVar[str]
-    paper: ClassVar[str]
+    formula: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
 
     @abstractmethod
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Independent
 
 from tasks.base import Data, Defaults, Draw, Guide, Latents, Model, Target, Task, empty_data
+from tasks.sizes import at_least
 
 
 @final
@@ -57,6 +58,7 @@ class BernoulliQuadratic(Task):
 
     def __init__(self, t: float = 0.45, dim: int = 1) -> None:
         super().__init__()
+        at_least(1, dim=dim)
         self.t = t
         self.guide: BernoulliGuide = BernoulliGuide(dim)
         self.model = SquaredDistance(t)

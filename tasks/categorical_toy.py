@@ -1,6 +1,7 @@
 """Polynomial costs of categorical variables, on which straight-through estimators are exact or not."""
 
-from typing import Literal, final, get_args
+from collections.abc import Mapping
+from typing import ClassVar, Literal, final, get_args
 
 import torch
 from torch import Tensor, nn
@@ -69,6 +70,7 @@ class CategoricalToy(Task):
     dtype = torch.float64
     unit = "cost"
     detail = ("guide.logits",)
+    references: ClassVar[Mapping[str, str]] = {"expectation": "rebar"}
     checked = ({}, {"cost": "cubic"}, {"classes": 3, "dim": 2})
     defaults = Defaults(model_lr=0.0, guide_lr=0.01)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Dirichlet
 
 from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task
+from tasks.sizes import at_least
 
 _SEED = 20180501
 
@@ -105,8 +106,8 @@ class DirichletMultinomial(Task):
 
     def __init__(self, classes: int = 3, trials: int = 10, n: int = 500) -> None:
         super().__init__()
-        if classes < 2:
-            raise ValueError(f"classes must be at least 2; it is {classes}")
+        at_least(2, classes=classes)
+        at_least(1, trials=trials, n=n)
         self.classes, self.trials, self.n = classes, trials, n
         self.guide: DirichletGuide = DirichletGuide(classes)
         self.model: MultinomialModel = MultinomialModel(torch.full((classes,), 2.0, dtype=self.dtype), trials)

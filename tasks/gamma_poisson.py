@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Gamma, Independent, LogNormal
 
 from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task
+from tasks.sizes import at_least
 
 Family = Literal["gamma", "log-normal"]
 
@@ -132,6 +133,7 @@ class GammaPoisson(Task):
         super().__init__()
         if guide not in get_args(Family):
             raise ValueError(f"guide must be gamma or log-normal; it is '{guide}'")
+        at_least(1, dim=dim, n=n)
         self.dim, self.n = dim, n
         self.guide: RateGuide = GammaGuide(dim) if guide == "gamma" else LogNormalGuide(dim)
         self.model: PoissonModel = PoissonModel(dim)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
 from tasks.base import Data, Defaults, Draw, Guide, Latents, Model, Target, Task, empty_data
+from tasks.sizes import at_least, positive
 
 
 @final
@@ -20,8 +21,8 @@ class GaussianGuide(Guide):
 
     def __init__(self, dim: int, loc: float, scale: float) -> None:
         super().__init__()
-        if scale == 0:
-            raise ValueError("scale must not be zero: a point mass has no density")
+        at_least(1, dim=dim)
+        positive(scale=scale)
         self.loc = nn.Parameter(torch.full((dim,), loc, dtype=torch.float64))
         self.scale = nn.Parameter(torch.full((dim,), scale, dtype=torch.float64))
 

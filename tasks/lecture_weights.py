@@ -1,7 +1,8 @@
 """Importance weights against log weights, the lecture's example in one dimension."""
 
 import math
-from typing import final
+from collections.abc import Mapping
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +42,7 @@ class LectureWeights(Task):
 
     dtype = torch.float64
     detail = ("guide.loc", "guide.scale")
+    references: ClassVar[Mapping[str, str]] = {"iwae": "dreg"}
     defaults = Defaults()
 
     def __init__(self, loc: float = 2.0, scale: float = 1.1) -> None:

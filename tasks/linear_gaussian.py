@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar, final
 
 import torch
@@ -11,6 +12,7 @@ from torch.distributions import Independent, Normal
 from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task
 from tasks.guides import GuideKind, check_kind, indexed, row_index
 from tasks.quadrature import importance_bound, normal_nodes
+from tasks.sizes import at_least
 
 _GUIDE_VARIANCE = 2 / 3
 _NODES = {2: 129, 3: 49}
@@ -113,6 +115,7 @@ class LinearGaussian(Task):
     """
 
     dtype = torch.float64
+    references: ClassVar[Mapping[str, str]] = {"iwae": "dreg"}
     defaults = Defaults(batch_size=32, model_lr=1e-3, guide_lr=1e-3)
     checked = (
         {"dim": 1, "n": 8, "perturbation": 0.3},
@@ -126,6 +129,8 @@ class LinearGaussian(Task):
     ) -> None:
         super().__init__()
         check_kind(guide)
+        at_least(1, dim=dim, n=n)
+        at_least(0, perturbation=perturbation)
         self.dim, self.n = dim, n
         train = self._observations()[0]
         optimum = train.mean(0)

@@ -11,6 +11,7 @@ from torch.distributions import LogisticNormal
 from tasks.base import Data, Defaults, Draw, Guide, Target, Task
 from tasks.dirichlet_multinomial import MultinomialModel, proportional_counts
 from tasks.quadrature import importance_bound, normal_nodes
+from tasks.sizes import at_least
 
 _NODES = {1: 129, 2: 129, 3: 49}
 """Quadrature nodes per sample: 1e-8 nats while the scale of the guide is below one."""
@@ -68,8 +69,8 @@ class LogisticNormalTask(Task):
 
     def __init__(self, classes: int = 2, trials: int = 10, n: int = 500) -> None:
         super().__init__()
-        if classes < 2:
-            raise ValueError(f"classes must be at least 2; it is {classes}")
+        at_least(2, classes=classes)
+        at_least(1, trials=trials, n=n)
         self.classes, self.trials, self.n = classes, trials, n
         self.guide: SimplexGuide = SimplexGuide(classes)
         self.model: MultinomialModel = MultinomialModel(torch.full((classes,), 2.0, dtype=self.dtype), trials)

@@ -11,6 +11,7 @@ from torch.distributions import MultivariateNormal
 from tasks.base import Data, Defaults, Draw, GlobalModel, Latents, Target, Task
 from tasks.guides import Covariance, SharedNormal
 from tasks.networks import diagonal_normal
+from tasks.sizes import at_least
 
 TRUE_DEGREE = 3
 _TRUE_WEIGHTS = (0.5, -1.0, 0.5, 1.0)
@@ -106,8 +107,8 @@ class PolynomialRegression(Task):
 
     def __init__(self, degree: int = TRUE_DEGREE, covariance: Covariance = "full", n: int = 30) -> None:
         super().__init__()
-        if degree < 0:
-            raise ValueError(f"degree must be at least 0; it is {degree}")
+        at_least(0, degree=degree)
+        at_least(1, n=n)
         self.n = n
         self.model: PolynomialModel = PolynomialModel(degree, n)
         zeros = torch.zeros(degree + 1, dtype=self.dtype)

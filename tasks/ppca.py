@@ -11,6 +11,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 from tasks.base import Data, Defaults, Draw, Latents, SimulableModel, Target, Task
 from tasks.guides import Covariance, GuideKind, NormalGuide, NormalTable, SharedNormal, check_kind, indexed
 from tasks.quadrature import importance_bound, normal_nodes
+from tasks.sizes import at_least
 
 _NODES = {2: 129, 3: 49}
 """Quadrature nodes per sample, for one latent dimension: 1e-8 nats at the start."""
@@ -122,6 +123,7 @@ class PPCA(Task):
         if covariance not in get_args(Covariance):
             raise ValueError(f"covariance must be diagonal or full; it is '{covariance}'")
         check_kind(guide)
+        at_least(1, dim=dim, latent=latent, n=n)
         self.dim, self.latent, self.n = dim, latent, n
         self.guide: NormalGuide = self._guide(guide, covariance)
         self.model: FactorModel = FactorModel(dim, latent)

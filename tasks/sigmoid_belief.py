@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tasks.base import Data, Defaults, Draw, Guide, Latents
 from tasks.image_vae import Binarization, ImageModel, ImageVAE
 from tasks.networks import bernoulli, bernoulli_log_prob, dense, hidden_layers
+from tasks.sizes import at_least
 
 Architecture = Literal["linear", "nonlinear"]
 
@@ -110,8 +111,7 @@ class SigmoidBeliefNetwork(ImageVAE):
             raise ValueError(f"architecture must be linear or nonlinear; it is '{architecture}'")
         if not 1 <= layers <= 3:
             raise ValueError(f"layers must be 1, 2 or 3; it is {layers}")
-        if min(latent, hidden) < 1:
-            raise ValueError(f"latent and hidden must be at least 1; they are {latent} and {hidden}")
+        at_least(1, latent=latent, hidden=hidden)
         units = [hidden, hidden] if architecture == "nonlinear" else []
         guide = SigmoidBeliefGuide(pixels, latent, layers, units)
         super().__init__(binarization, guide, SigmoidBeliefModel(pixels, latent, layers, units))

@@ -17,6 +17,7 @@ from tasks.guides import Covariance, GuideKind, NormalTable, SharedNormal, check
 from tasks.image_vae import PIXELS, Binarization, Chosen, ImageVAE, Output, Source, binarization_of, digits
 from tasks.networks import DiagonalNormal, FullNormal, dense, hidden_layers
 from tasks.pixels import Pixels
+from tasks.sizes import at_least, positive
 
 Architecture = Literal["mlp", "conv"]
 SourceOrTiny = Literal["auto", "5k", "full", "static", "tiny"]
@@ -47,7 +48,7 @@ class Networks:
     covariance: Covariance = "diagonal"
 
     def __post_init__(self) -> None:
-        check_sizes(self.latent, self.hidden, self.depth)
+        at_least(1, latent=self.latent, hidden=self.hidden, depth=self.depth)
         if self.architecture not in get_args(Architecture):
             raise ValueError(f"architecture must be mlp or conv; it is '{self.architecture}'")
         if self.layers not in (1, 2):
@@ -139,8 +140,7 @@ class VAE(ImageVAE):
         width: int = 28,
         distribution: Pixels | None = None,
     ) -> None:
-        if beta <= 0:
-            raise ValueError(f"beta must be positive; it is {beta}")
+        positive(beta=beta)
         check_kind(guide)
         networks = Networks(latent, hidden, depth, architecture, layers, covariance)
         chosen = networks.guide(pixels, width) if guide == "amortized" else self._table(guide, networks)
@@ -177,12 +177,6 @@ class VAE(ImageVAE):
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         return gaussian_bound(self.guide, self.model, x, self.latents, target, samples)
-
-
-def check_sizes(latent: int, hidden: int, depth: int) -> None:
-    """Raise ValueError where a network would have nothing in it."""
-    if min(latent, hidden, depth) < 1:
-        raise ValueError(f"latent, hidden and depth must be at least 1; they are {latent}, {hidden} and {depth}")
 
 
 @final

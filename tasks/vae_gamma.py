@@ -12,7 +12,7 @@ from tasks.data.images import Images
 from tasks.gaussian_vae import Decoder
 from tasks.image_vae import PIXELS, Chosen, ImageVAE, Source, binarization_of, digits
 from tasks.networks import Positive, dense, hidden_layers
-from tasks.vae import check_sizes
+from tasks.sizes import at_least, positive
 
 
 @final
@@ -35,8 +35,7 @@ class GammaDecoder(Decoder):
 
     def __init__(self, pixels: int, latent: int, hidden: int, depth: int, concentration: float) -> None:
         super().__init__(latent, hidden_layers([latent] + [hidden] * depth), dense(hidden, pixels))
-        if concentration <= 0:
-            raise ValueError(f"concentration must be positive; it is {concentration}")
+        positive(concentration=concentration)
         self.concentration = concentration
 
     def prior(self, x: Tensor, draw: Draw) -> None:
@@ -75,7 +74,7 @@ class VAEGamma(ImageVAE):
         depth: int = 2,
         concentration: float = 1.0,
     ) -> None:
-        check_sizes(latent, hidden, depth)
+        at_least(1, latent=latent, hidden=hidden, depth=depth)
         guide = GammaGuide(PIXELS, latent, hidden, depth)
         model = GammaDecoder(PIXELS, latent, hidden, depth, concentration)
         super().__init__(binarization_of(data, binarization), guide, model)

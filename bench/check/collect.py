@@ -1,6 +1,10 @@
 """From what was asked for to a plan of checks."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import torch
 
 from bench.check.estimators import estimator_subjects
 from bench.check.plan import (
@@ -14,9 +18,11 @@ from bench.check.plan import (
 )
 from bench.check.points import Subject, task_subjects
 from bench.check.verdicts import Line
+from bench.random import seeded
 from bench.spec import Spec
 from estimators.base import Estimator
 from tasks.base import Task
+from tasks.data import DataUnavailable
 
 
 def collect(
@@ -31,6 +37,7 @@ def collect(
     """
     if estimators:
         subjects, lines = [subject for estimator in estimators for subject in estimator_subjects(estimator)], []
+        _require_built(subjects)
     else:
         subjects, lines = registered_estimators()
     where, unchecked = _tasks(tasks) if tasks else registered_tasks()
@@ -44,9 +51,18 @@ def _tasks(tasks: "Sequence[Spec | str | type[Task]]") -> tuple[list[Subject[Tas
     for task in tasks:
         found = _variants(task) if isinstance(task, type) else task_subjects(task)
         subjects += found
+        _require_built(found)
         if not found:
             lines.append(without(task.__name__ if isinstance(task, type) else str(task), NO_VARIANT))
     return subjects, lines
+
+
+def _require_built(subjects: Sequence[Subject[Any]]) -> None:
+    """Build each once: what was named and refuses its own parameters ends the command, and is no line of a report."""
+    for subject in subjects:
+        # Data that are missing here are no mistake in what was named.
+        with suppress(DataUnavailable), seeded(torch.device("cpu"), "probe"):
+            subject.build()
 
 
 def _variants(task: type[Task]) -> list[Subject[Task]]:

@@ -123,9 +123,10 @@ def task_subjects(spec: Spec | str) -> list[Subject[Task]]:
     """Return the small variants of a task; the one that is asked for where parameters are given.
 
     Raises:
-        UsageError: there is no such task, or it does not import.
+        UsageError: there is no such task, it does not import, or a parameter does not fit.
     """
     spec = parse_spec(spec) if isinstance(spec, str) else spec
+    TASKS.parameters(spec)
     variants = [spec]
     if not spec.parameters:
         variants = [Spec(spec.name, dict(values)) for values in TASKS.load(spec.name).checked]

@@ -1,5 +1,6 @@
 """The lines of a run of checks as text, aligned, and their summary."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -62,8 +63,8 @@ def advice(lines: Iterable[Line]) -> str:
     """Return the next useful command."""
     for line in lines:
         if line.negative:
-            return f"`bench info {line.estimator.partition('(')[0]}` shows what it claims"
+            return f"`bench info {shlex.quote(line.estimator.partition('(')[0])}` shows what it claims"
     for line in lines:
         if line.verdict == "inconclusive":
-            return f"`bench check '{line.estimator}' --budget 1000` gives it more time"
+            return f"`bench check {shlex.quote(line.estimator)} --budget 1000` gives it more time"
     return "`bench run --task TASK --estimator NAME` measures variance and cost"

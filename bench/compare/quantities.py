@@ -103,6 +103,8 @@ def parse_threshold(text: str) -> Threshold:
         other = "-" if sign > 0 else "+"
         raise UsageError(f"'{text}': that would be better; write {name}:{other}{match['number']}{match['unit']}")
     size = float(match["number"]) / (100 if quantity.percent else 1)
+    if not math.isfinite(size):
+        raise UsageError(f"'{text}': the change is too large")
     return Threshold(name, sign * size, text)
 
 

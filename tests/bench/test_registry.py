@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import estimators
 import tasks
 from bench.errors import UsageError
+from bench.protocols import Protocol
 from bench.registry import ESTIMATORS, TASKS, Registry, constructor_parameters
 from bench.spec import Spec, Value, parse_spec
 
@@ -28,7 +29,9 @@ class Thing:
         self.values = (count, rate, flag, word, choice, maybe)
 
 
-THINGS: Registry[Thing] = Registry("thing", {"thing": (f"{__name__}:Thing", "a thing")}, {"t": "thing"}, "bench.none")
+THINGS: Registry[Thing] = Registry(
+    "thing", {"thing": (f"{__name__}:Thing", "a thing")}, {"t": "thing"}, "bench.none", Protocol(__name__, "Thing")
+)
 TYPES = {"count": int, "rate": float, "flag": bool, "word": str, "choice": str}
 values: st.SearchStrategy[Value] = st.one_of(
     st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5), st.none()
@@ -70,7 +73,12 @@ def test_what_the_command_line_cannot_say_better_is_accepted(text: str, resolved
         ("thnig", "did you mean 'thing'"),
         ("no.such.module:Thing", "not installed"),
         (f"{__name__}:Nothing", "has no class Nothing"),
-        (f"{__name__}:TYPES", "not a thing class"),
+        (f"{__name__}:TYPES", "is not a subclass of Thing"),
+        ("thing(rate=1e999)", "'rate' must be a finite number, not inf"),
+        ("thing(rate=nan)", "'rate' must be a number, not 'nan'"),
+        ("thing(maybe=1e999)", "'maybe' must be a finite number"),
+        (f"thing(count={2**63})", "'count' is too large"),
+        (f"thing(rate=1{'0' * 400})", "'rate' is too large"),
     ],
 )
 def test_misfits_say_what_is_wanted(text: str, reason: str) -> None:

@@ -45,6 +45,8 @@ def test_staged_is_burdas() -> None:
         ("robbins-monro(power=high)", "must be a number"),
         ("robbins-monro(power=true)", "must be a number"),
         ("staged(stages=1)", "at least 2 stages"),
+        ("staged(stages=2.5)", "a whole number"),
+        ("robbins-monro(delay=1e999)", "'delay' must be a finite number"),
         ("constant(a=1)", "no parameter 'a'"),
     ],
 )

@@ -81,6 +81,12 @@ def test_ranges_include_both_ends(low: int, length: int, other: int) -> None:
     assert len(found) == len(set(found))
 
 
+def test_the_largest_number_is_one_that_tables_hold() -> None:
+    assert parse_numbers(f"{2**63 - 2}-{2**63 - 1}") == [2**63 - 2, 2**63 - 1]
+    with pytest.raises(UsageError, match=f"{2**64 - 1} is too large: whole numbers go up to {2**63 - 1}"):
+        parse_numbers(f"1,{2**64 - 1}")
+
+
 @given(st.text(max_size=20))
 def test_any_text_is_numbers_or_refused(text: str) -> None:
     try:
@@ -91,7 +97,9 @@ def test_any_text_is_numbers_or_refused(text: str) -> None:
     assert min(found) >= 0
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1,", "1..3", "3-1", "0-100001", "1e3", "0x10"])
+@pytest.mark.parametrize(
+    "text", ["", "-1", "1,", "1..3", "3-1", "0-100001", "1e3", "0x10", str(2**63), f"0-{2**64}", "9" * 5000]
+)
 def test_other_numbers_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_numbers(text)

@@ -25,8 +25,9 @@ NAMES = ["guide.loc", "guide.scale", "model.log_normaliser", "model.loc"]
 
 
 def away_from_start(scale: float = 1.1) -> LectureWeights:
-    """Return the task with model parameters that are not zero."""
-    task = LectureWeights(scale=scale)
+    """Return the task with model parameters that are not zero; σ may be negative, as a gradient step may make it."""
+    task = LectureWeights()
+    task.guide.scale.data.fill_(scale)
     task.model.log_normaliser.data.fill_(0.7)
     task.model.loc.data.fill_(-0.2)
     return task

@@ -169,7 +169,7 @@ def test_missing_images_say_what_to_do(empty_cache: Path):
     [
         ({"layers": 4}, "layers must be 1, 2 or 3; it is 4"),
         ({"architecture": "deep"}, "architecture must be linear or nonlinear; it is 'deep'"),
-        ({"latent": 0}, "latent and hidden must be at least 1; they are 0 and 4"),
+        ({"latent": 0}, "latent must be at least 1; it is 0"),
     ],
 )
 def test_bad_arguments(arguments, message):

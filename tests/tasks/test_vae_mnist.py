@@ -88,7 +88,7 @@ def test_fixed_binarization_is_loaded(real_data: Path):
     [
         ({"data": "6k"}, "data must be auto, 5k, full or static; it is '6k'"),
         ({"binarization": "fixed"}, "binarization must be static, dynamic or grey; it is 'fixed'"),
-        ({"depth": 0}, "must be at least 1; they are 50, 200 and 0"),
+        ({"depth": 0}, "depth must be at least 1; it is 0"),
     ],
 )
 def test_bad_arguments(arguments, message):

@@ -163,7 +163,7 @@ def test_refusals():
         VAEDirichlet(data="5k", concentration=-1)
     with pytest.raises(ValueError, match="at least 2 coordinates; latent is 1"):
         VAEDirichlet(data="5k", latent=1)
-    with pytest.raises(ValueError, match="latent, hidden and depth must be at least 1"):
+    with pytest.raises(ValueError, match="latent must be at least 1; it is 0"):
         VAEGamma(data="5k", latent=0)
     with pytest.raises(ValueError, match="binarization=grey is impossible"):
         VAEGamma(data="static", binarization="grey")

@@ -82,9 +82,27 @@ def test_the_same_seed_gives_the_same_verdicts():
     ]
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["reparam", "--task", "nonsense"]])
-def test_unknown_names_are_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nonsense"], "nonsense"),
+        (["reparam", "--task", "nonsense"], "nonsense"),
+        (["reparam", "--tolerance", "nan"], "nan is not a finite number"),
+        (["reparam", "--budget", "inf"], "inf is not a finite number"),
+        (["reparam", "--seed", str(2**63)], "too large"),
+        (["tests.bench.test_protocols:Nothing"], "is not a subclass of Estimator"),
+        (["tests.bench.test_protocols:NoEstimate"], "does not define estimate"),
+        (["reparam", "--task", "tests.bench.test_protocols:NoLoad"], "does not define load"),
+        (["reparam", "--task", "tests.bench.test_protocols:NoGuide"], "has no guide and no model"),
+        (["reparam", "--task", "gaussian-quadratic(dim=0)"], "dim must be at least 1; it is 0"),
+    ],
+)
+def test_what_is_named_and_cannot_be_is_a_usage_error(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+):
     with pytest.raises(SystemExit) as left:
         main(["check", *arguments])
+    printed = capsys.readouterr().err
     assert left.value.code == 2
-    assert "nonsense" in capsys.readouterr().err
+    assert words in printed
+    assert "Traceback" not in printed

@@ -25,6 +25,7 @@ def test_thresholds_are_margins_too() -> None:
         ("variance", "not a threshold"),
         ("variance:10%", "not a threshold"),
         ("variance:+ten%", "not a threshold"),
+        (f"variance:+1{'0' * 400}%", "too large"),
         ("varience:+10%", "did you mean 'variance'"),
         ("variance:+10", "write a %"),
         ("test_elbo:-1%", "leave the % out"),
