@@ -8,22 +8,23 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
-from matplotlib.transforms import ScaledTranslation, Transform
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from bench.figures.page import Page
-from bench.figures.palette import Look, look
+from bench.figures.palette import Look, look, marker_sizes
+from bench.figures.ticks import LogNumbers, LogTicks, ticks
 from bench.results.frames import grouped, series, where
 
 _ALL: Final = slice(None)
-_HIDDEN: Final = 1.5
-"""Points of print between markers, up to which one hides the other."""
-_BESIDE: Final = 2.5
-"""Points of print between markers that are drawn beside each other."""
-_WIDEST: Final = 16.0
-"""Points of print that they take together."""
+_HIDDEN: Final = 0.05
+"""Relative distance of values up to which one marker hides another."""
+_RIM: Final = 1.5
+"""Points of print by which a marker is bigger than the next that would hide it; three rims at most."""
+_ROOM: Final = {"x": 0.23, "y": 0.12}
+"""What a tick label takes of the axis of a small panel."""
 _DECADES: Final = 1.3
 """Powers of ten between the least and the largest value from which on an axis is logarithmic."""
 
@@ -34,35 +35,20 @@ def decades(values: Iterable[float]) -> bool:
     return bool(finite) and min(finite) > 0 and math.log10(max(finite) / min(finite)) > _DECADES
 
 
-def beside(axes: Axes, lines: Sequence[pd.DataFrame], x: str) -> list[Transform]:
-    """Return where to draw each line's points (`x`, value), so that none hides another's.
+def look_nested(lines: Sequence[pd.DataFrame], looks: Sequence[Look], x: str) -> list[Look]:
+    """Return the looks of lines against a column, with bigger markers for each later line that has the same points.
 
-    What would cover half of an earlier line's points is drawn a little beside its place; its data stay what they are.
-    Scales and fixed limits of the axes come before.
+    So a rim of it shows around those that are drawn above it, in the same place.
     """
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    # Artists with a transform of their own do not move the limits.
-    together = pd.concat(lines)
-    for corner in ((x, "value"), (x, "ci_low"), (x, "ci_high"), (f"{x}_low", "value"), (f"{x}_high", "value")):
-        points = together.reindex(columns=list(corner)).to_numpy(float)
-        axes.update_datalim(points[np.isfinite(points).all(axis=1)])
-    axes.autoscale_view()
-    near = _HIDDEN * figure.dpi / 72
-    shown: list[tuple[np.ndarray, int]] = []
-    for line in lines:
-        points = axes.transData.transform(line[[x, "value"]].to_numpy(float))
-        taken = {
-            place
-            for others, place in shown
-            if np.mean(np.all(np.abs(points[:, None] - others[None]) < near, axis=2).any(axis=1)) >= 0.5
-        }
-        shown.append((points, min(set(range(len(taken) + 1)) - taken)))
-    # In place, to the right, to the left, further to the right, ...
-    places = [place for _, place in shown]
-    apart = min(_BESIDE, _WIDEST / max(1, *places))
-    shifts = [apart * ((place + 1) // 2) * (1 if place % 2 else -1) for place in places]
-    return [axes.transData + ScaledTranslation(shift / 72, 0, figure.dpi_scale_trans) for shift in shifts]
+    later = [sum(_coincide(line, other, x) for other in lines[place + 1 :]) for place, line in enumerate(lines)]
+    return [look._replace(size=look.size + _RIM * min(count, 3)) for look, count in zip(looks, later, strict=True)]
+
+
+def _coincide(one: pd.DataFrame, other: pd.DataFrame, x: str) -> bool:
+    """Return whether lines have at least half of their common points in the same places."""
+    both = one.merge(other, on=x)
+    same = np.isclose(both["value_x"].to_numpy(float), both["value_y"].to_numpy(float), rtol=_HIDDEN, atol=0.0)
+    return len(both) > 0 and bool(np.mean(same) >= 0.5)
 
 
 def draw_line(
@@ -72,7 +58,6 @@ def draw_line(
     look: Look,
     among: int = 1,
     marked: slice = _ALL,
-    transform: Transform | None = None,
 ) -> None:
     """Draw `value` against a column, in its order, and the interval as a band, or as a bar where there is one point.
 
@@ -83,37 +68,30 @@ def draw_line(
         look: of the line.
         among: lines in the panel; where they are many, bands are fainter.
         marked: the points that have a marker.
-        transform: where to draw the markers, see `beside`.
     """
     finite = where(frame, np.isfinite(frame["value"].to_numpy(float)))
     if finite.empty:
         return
-    markers: dict[str, Any] = {
-        "marker": look.marker,
-        "markevery": marked if len(finite) > 1 else None,
-        "markerfacecolor": look.face,
-        "markeredgecolor": look.colour,
-    }
     # Not seaborn's lineplot: it takes ten times as long, and a line at a time leaves it nothing to do.
     axes.plot(
         finite[x],
         finite["value"],
         color=look.colour,
         linestyle=look.line,
-        **(markers if transform is None else {}),
+        markevery=marked if len(finite) > 1 else None,
+        markersize=look.size,
+        **look.markers,
     )
-    if transform is not None:
-        axes.plot(finite[x], finite["value"], color=look.colour, linestyle="none", transform=transform, **markers)
     low, high = finite["ci_low"].to_numpy(float), finite["ci_high"].to_numpy(float)
     known = np.isfinite(low) & np.isfinite(high)
     if known.sum() > 1:
         alpha = min(0.15, 0.7 / among)
         axes.fill_between(finite[x], low, high, where=known.tolist(), color=look.colour, alpha=alpha, linewidth=0)
     elif known.any():
-        draw_interval(axes, where(finite, known), x, look, transform)
+        draw_interval(axes, where(finite, known), x, look)
 
 
-def draw_interval(axes: Axes, frame: pd.DataFrame, x: str, look: Look, transform: Transform | None = None) -> None:
+def draw_interval(axes: Axes, frame: pd.DataFrame, x: str, look: Look) -> None:
     """Draw points at (`x`, value) with their intervals, and `x`'s own where there are `x_low` and `x_high`."""
     y_error = _error(series(frame, "value"), series(frame, "ci_low"), series(frame, "ci_high"))
     x_error = (
@@ -124,24 +102,28 @@ def draw_interval(axes: Axes, frame: pd.DataFrame, x: str, look: Look, transform
         frame["value"],
         yerr=y_error,
         xerr=x_error,
-        fmt=look.marker,
         color=look.colour,
-        markerfacecolor=look.face,
         markersize=look.size,
         elinewidth=0.7,
         capsize=0,
         linestyle="none",
-        transform=transform or axes.transData,
+        **look.markers,
     )
 
 
-def draw_arrow(axes: Axes, frame: pd.DataFrame, x: str, look: Look, transform: Transform | None = None) -> None:
+def unclip_markers(axes: Axes) -> None:
+    """Let the markers of intervals stand over the edge of a panel, whose limits leave room for their middles."""
+    for container in axes.containers:
+        if isinstance(container, ErrorbarContainer) and container.lines[0] is not None:
+            container.lines[0].set_clip_on(False)
+
+
+def draw_arrow(axes: Axes, frame: pd.DataFrame, x: str, look: Look) -> None:
     """Draw arrows down from points at (`x`, value): they are upper bounds."""
     for row in frame[[x, "value"]].to_numpy(float):
         axes.annotate(
             "",
             xy=tuple(row),
-            xycoords=transform or axes.transData,
             xytext=(0, -9),
             textcoords="offset points",
             arrowprops={
@@ -193,14 +175,14 @@ def set_scale(axes: Axes, which: Literal["x", "y"], values: Iterable[float], log
         return False
     axes.set(**{f"{which}scale": "log"})
     low, high = float(positive.min()), float(positive.max())
-    margin = 10 ** max(0.06 * math.log10(high / low), 0.1)
+    margin = 10 ** max(0.1 * math.log10(high / low), 0.1)
     axes.set(**{f"{which}lim": (low / margin, high * margin)})
     axis.set_minor_formatter(NullFormatter())
     if math.log10(high * margin**2 / low) > 2.2:
         axis.set_major_locator(LogLocator(numticks=6))
     else:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
-        axis.set_major_formatter(lambda value, _: f"{value:.3g}")
+        axis.set_major_locator(LogTicks(_ROOM[which]))
+        axis.set_major_formatter(LogNumbers())
     return True
 
 
@@ -219,7 +201,7 @@ def seconds_scale(axes: Axes, seconds: pd.Series) -> str:
     """Write an axis of seconds in the unit that suits them, and return that unit."""
     middle = float(seconds.median())
     unit, factor = ("s", 1.0) if middle >= 0.1 else ("ms", 1e3) if middle >= 1e-4 else ("µs", 1e6)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value * factor:.3g}")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value * factor:.6g}")
     return unit
 
 
@@ -252,12 +234,10 @@ def handle(look: Look, label: str, line: bool = True) -> Line2D:
         [],
         [],
         color=look.colour,
-        marker=look.marker,
         linestyle=cast("Any", look.line if line else "none"),
-        markerfacecolor=look.face,
-        markeredgecolor=look.colour,
         markersize=look.size if not line else None,
         label=label,
+        **look.markers,
     )
 
 
@@ -278,11 +258,13 @@ def legend_below(figure: Figure, handles: Sequence[Artist], page: Page) -> None:
 
 def handles(shown: pd.DataFrame, line: bool = True, value: str = "value") -> list[Line2D]:
     """Return a legend's entries: one per label of the rows, in their order, with why a label has nothing to show."""
-    entries = []
+    entries, sizes = [], marker_sizes(shown["samples"])
     for (label,), rows in grouped(shown, "label"):
         values = rows[value].to_numpy(float)
         why = "" if np.any(np.isfinite(values) & (values != 0)) else " (0)" if np.any(values == 0) else " (not finite)"
-        entries.append(handle(look(rows["estimator"].iloc[0], rows["variant"].iloc[0]), f"{label}{why}", line))
+        first = rows.iloc[0]
+        style = look(first["estimator"], first["variant"])._replace(size=sizes[first["samples"]])
+        entries.append(handle(style, f"{label}{why}", line))
     return entries
 
 
@@ -290,11 +272,6 @@ def is_leftmost(axes: Axes) -> bool:
     """Return whether a panel stands at the left of its figure, where the labels are written."""
     place = axes.get_subplotspec()
     return place is None or place.is_first_col()
-
-
-def ticks(number: int, integer: bool = False) -> MaxNLocator:
-    """Return at most this many intervals between ticks at round numbers."""
-    return MaxNLocator(nbins=number, min_n_ticks=2, integer=integer, steps=[1, 2, 2.5, 5, 10])
 
 
 def say_nothing(axes: Axes, text: str) -> None:

@@ -9,12 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.errors import ResultsError
-from bench.figures.axes import decades, draw_line, handles, is_leftmost, legend_below, say_nothing, set_scale, ticks
+from bench.figures.axes import decades, draw_line, handles, is_leftmost, legend_below, say_nothing, set_scale
 from bench.figures.estimates import over_seeds
 from bench.figures.grid import grid
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
 from bench.figures.palette import look
+from bench.figures.ticks import ticks
 from bench.results.frames import distinct, grouped, series, where
 from bench.results.pivot import evaluations_per_gradient
 from bench.results.tables import Results

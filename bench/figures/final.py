@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.errors import ResultsError
-from bench.figures.axes import is_leftmost, ticks
+from bench.figures.axes import is_leftmost
 from bench.figures.estimates import over_seeds
 from bench.figures.grid import grid
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
 from bench.figures.palette import look
+from bench.figures.ticks import ticks
 from bench.results.frames import distinct, records, where
 from bench.results.tables import Results
 
@@ -97,10 +98,10 @@ def _draw_panel(place: Axes, panel: pd.DataFrame, metric: str, of_task: pd.DataF
             row.value,
             position[row.label],
             xerr=half,
-            fmt=style.marker,
             color=style.colour,
-            markerfacecolor=style.face,
             elinewidth=1.0,
+            linestyle="none",
+            **style.markers,
         )
     for row in records(where(ends, ~known)):
         place.text(

@@ -1,6 +1,6 @@
 """`frontier`: variance against seconds and evaluations per gradient, with the Pareto front."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.figures.axes import (
-    beside,
     draw_interval,
     ends,
     handles,
@@ -20,18 +19,21 @@ from bench.figures.axes import (
     say_nothing,
     seconds_scale,
     set_scale,
+    unclip_markers,
     y_scale,
 )
 from bench.figures.estimates import last_moments, shown_groups, wide
 from bench.figures.grid import grid, task_groups
 from bench.figures.labels import metric_axis, panel_title
 from bench.figures.page import Page
-from bench.figures.palette import look
+from bench.figures.palette import look, marker_sizes
 from bench.results.columns import METRICS
 from bench.results.frames import distinct, grouped, records, series, where
 from bench.results.tables import Results
 
 _COSTS: Final = ("seconds", "evaluations")
+_RING: Final = 9.0
+"""Points of print across a ring around what is on the front."""
 
 
 def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
@@ -68,12 +70,13 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         [], [], color="0.6", marker="o", markersize=7, markerfacecolor="none", linewidth=0.8, label="Pareto front"
     )
     entries = [*handles(shown, line=False), front]
+    sizes = marker_sizes(shown["samples"])
     panels = [(task, group, cost) for task in groups for group in groups[task] for cost in _COSTS]
     figure, axes = grid(page, len(panels), len(_COSTS), distinct(shown, "label"))
     for place, (task, group, cost) in zip(axes, panels, strict=True):
         panel = where(shown, (shown["panel"] == task) & (shown["group"] == group))
         known = where(panel, np.isfinite(panel[cost]) & (panel["value"] > 0))
-        _draw_panel(place, known, cost)
+        _draw_panel(place, known, cost, sizes)
         place.set_xlabel(metric_axis(cost, _label_unit(place, known, cost), space=" "))
         first = is_leftmost(place)
         place.set_ylabel(metric_axis("variance") if first else "")
@@ -89,7 +92,7 @@ def _label_unit(place: Axes, known: pd.DataFrame, cost: str) -> str:
     return METRICS[cost].unit
 
 
-def _draw_panel(place: Axes, known: pd.DataFrame, cost: str) -> None:
+def _draw_panel(place: Axes, known: pd.DataFrame, cost: str, sizes: Mapping[int, float]) -> None:
     if known.empty:
         say_nothing(place, "no positive finite variance")
         return
@@ -97,9 +100,11 @@ def _draw_panel(place: Axes, known: pd.DataFrame, cost: str) -> None:
         integer_scale(place, series(known, cost))
     y_scale(place, known)
     place.margins(0.1)
-    points = [where(known, [index]) for index in known.index]
-    for row, point, transform in zip(records(known), points, beside(place, points, cost), strict=True):
-        draw_interval(place, point, cost, look(row.estimator, row.variant), transform)
+    # The smaller above the bigger, which it would not hide.
+    for row in records(known.sort_values("samples", ascending=False, kind="stable")):
+        style = look(row.estimator, row.variant)._replace(size=sizes[row.samples])
+        draw_interval(place, where(known, [row.Index]), cost, style)
+    unclip_markers(place)
     front = where(known, known[f"front_{cost}"].astype(bool)).sort_values([cost, "value"])
     place.plot(
         front[cost],
@@ -110,7 +115,16 @@ def _draw_panel(place: Axes, known: pd.DataFrame, cost: str) -> None:
         zorder=0.5,
         label="_Pareto front",
     )
-    # A ring, since on a grey print a line may be hard to follow.
-    place.plot(
-        front[cost], front["value"], "o", color="none", markeredgecolor="0.5", markersize=9, zorder=0.6, label="_front"
-    )
+    # A ring, since on a grey print a line may be hard to follow; coloured, since other markers may stand within it.
+    for row in records(front):
+        place.plot(
+            getattr(row, cost),
+            row.value,
+            "o",
+            color="none",
+            markeredgecolor=look(row.estimator).colour,
+            markersize=_RING,
+            zorder=0.6,
+            clip_on=False,
+            label="_front",
+        )

@@ -1,6 +1,7 @@
 """The colour and marker of an estimator: the same in every figure, by its place in the registry."""
 
-from typing import Final, NamedTuple
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from bench.registry import ESTIMATORS
@@ -22,25 +23,40 @@ COLOURS: Final = (
 )
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 LINES: Final[tuple[str | tuple[float, tuple[float, ...]], ...]] = ("-", (0, (4, 1.2)), (0, (1, 1)), (0, (4, 1, 1, 1)))
+_FILLINGS: Final = ((True, "full"), (False, "full"), (True, "left"), (True, "bottom"))
+_OPACITY: Final = 0.5
+_SIZE: Final = 3.5
 
 GROUPS: Final[dict[str, str]] = {"all": "all parameters", "guide": "guide φ", "model": "model θ"}
 _GROUP_COLOURS: Final = {"all": "#1A1A1A", "guide": "#004488", "model": "#D55E00"}
 
 
 class Look(NamedTuple):
-    """How one line of a figure is drawn; of an estimator's several lines, the first is solid, with filled markers."""
+    """How one line of a figure is drawn; of an estimator's several lines, the first is solid, with filled markers.
+
+    Attributes:
+        filled: whether markers are, or white.
+        size: of markers that stand alone, in points; see `marker_sizes`.
+        part: of a marker that is filled, as matplotlib calls it.
+    """
 
     colour: str
     marker: str
     line: str | tuple[float, tuple[float, ...]]
     filled: bool
-    size: float = 3.5
-    """Of markers that stand alone, in points: it grows with K."""
+    size: float = _SIZE
+    part: str = "full"
 
     @property
-    def face(self) -> str:
-        """Return the colour that markers are filled with."""
-        return self.colour if self.filled else "white"
+    def markers(self) -> dict[str, Any]:
+        """Return what matplotlib draws the markers with: one can be seen through another in the same place."""
+        return {
+            "marker": self.marker,
+            "fillstyle": self.part,
+            "markerfacecolor": (self.colour if self.filled else "white", _OPACITY),
+            "markerfacecoloralt": ("white", _OPACITY),
+            "markeredgecolor": self.colour,
+        }
 
 
 def look(estimator: str, variant: int = 0) -> Look:
@@ -48,13 +64,19 @@ def look(estimator: str, variant: int = 0) -> Look:
     names = ESTIMATORS.names()
     # A `module:Class` has no place in the registry, but a name that stays.
     place = names.index(estimator) if estimator in names else crc32(estimator.encode())
+    filled, part = _FILLINGS[variant % len(_FILLINGS)]
     return Look(
         COLOURS[place % len(COLOURS)],
         MARKERS[place % len(MARKERS)],
         LINES[variant % len(LINES)],
-        variant % 2 == 0,
-        3.5 + min(variant, 5),
+        filled,
+        part=part,
     )
+
+
+def marker_sizes(samples: Iterable[int]) -> dict[int, float]:
+    """Return the size in points of the markers of each K in a figure: the more samples, the bigger."""
+    return {count: _SIZE + min(place, 5) for place, count in enumerate(sorted(set(samples)))}
 
 
 def group_look(group: str) -> Look:

@@ -12,16 +12,17 @@ from matplotlib.transforms import ScaledTranslation
 
 from bench.errors import UsageError
 from bench.figures.axes import (
-    beside,
     bound_handle,
     draw_arrow,
     draw_interval,
     handle,
     handles,
     legend_below,
+    look_nested,
     room_below,
     say_nothing,
     set_scale,
+    unclip_markers,
 )
 from bench.figures.estimates import last_moments, shown_groups
 from bench.figures.grid import fitting, grid, task_groups
@@ -120,12 +121,11 @@ def _draw_panel(place: Axes, panel: pd.DataFrame, page: Page) -> None:
     place.xaxis.set_minor_formatter(NullFormatter())
     entries = []
     lines = grouped(known, "estimator", "variant")
-    transforms = beside(place, [line for _, line in lines], "samples")
-    for ((estimator, variant), line), transform in zip(lines, transforms, strict=True):
-        style = look(estimator, variant)._replace(size=3.5)
+    looks = [look(estimator, variant) for (estimator, variant), _ in lines]
+    for (_, line), style in zip(lines, look_nested([line for _, line in lines], looks, "samples"), strict=True):
         line = line.assign(ci_low=line["ci_low"].where(seen.loc[line.index], line["value"]))
-        draw_interval(place, line, "samples", style, transform)
-        draw_arrow(place, where(line, ~seen.loc[line.index]), "samples", style, transform)
+        draw_interval(place, line, "samples", style)
+        draw_arrow(place, where(line, ~seen.loc[line.index]), "samples", style)
         slope = line.iloc[0]
         if np.isfinite(slope["slope"]):
             ends = np.array([line["samples"].min(), line["samples"].max()], dtype=float)
@@ -136,6 +136,7 @@ def _draw_panel(place: Axes, panel: pd.DataFrame, page: Page) -> None:
         else:
             text = "no slope"
         entries.append(handle(style, text))
+    unclip_markers(place)
     if not np.any(known["slope"].notna()):
         return
     # Below the tick labels and the axis label.

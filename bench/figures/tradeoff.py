@@ -11,7 +11,6 @@ from matplotlib.lines import Line2D
 from scipy.special import expit
 
 from bench.figures.axes import (
-    beside,
     bound_handle,
     draw_arrow,
     draw_interval,
@@ -22,13 +21,14 @@ from bench.figures.axes import (
     room_below,
     say_nothing,
     set_scale,
+    unclip_markers,
 )
 from bench.figures.estimates import last_moments, require_rows, shown_groups, squared, wide
 from bench.figures.grid import task_panels
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
-from bench.figures.palette import look
-from bench.results.frames import records, where
+from bench.figures.palette import look, marker_sizes
+from bench.results.frames import grouped, where
 from bench.results.tables import Results
 
 _UNIT: Final = "nats²/param²"
@@ -53,6 +53,7 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return a panel per task and group, a point per configuration; arrows point down from upper bounds."""
+    sizes = marker_sizes(shown["samples"])
     figure, panels = task_panels(page, shown, further=["equal MSE", "upper bound"])
     for place, panel in panels:
         known = where(panel, (panel["variance"] > 0) & (panel["ci_high"] > 0) & np.isfinite(panel["ci_high"]))
@@ -68,13 +69,11 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         # A bias that was not seen stands at its upper bound.
         known = known.assign(value=known["value"].where(seen, known["ci_high"]))
         known["ci_low"] = known["ci_low"].where(seen, known["value"])
-        points = [where(known, [index]) for index in known.index]
-        transforms = beside(place, points, "variance")
-        for row, point, resolved, transform in zip(records(known), points, seen, transforms, strict=True):
-            style = look(row.estimator, row.variant)
-            draw_interval(place, point, "variance", style, transform)
-            if not resolved:
-                draw_arrow(place, point, "variance", style, transform)
+        for (estimator, variant, samples), points in grouped(known, "estimator", "variant", "samples"):
+            style = look(estimator, variant)._replace(size=sizes[samples])
+            draw_interval(place, points, "variance", style)
+            draw_arrow(place, where(points, ~seen.loc[points.index]), "variance", style)
+        unclip_markers(place)
         place.set_xlabel(metric_axis("variance", space=" "))
         place.set_ylabel(metric_axis("squared bias", _UNIT) if is_leftmost(place) else "")
     equal = Line2D([], [], color="0.75", linewidth=0.5, label="equal MSE")

@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 
 from bench.errors import UsageError
 from bench.figures import elbo, final
-from bench.figures.axes import draw_line, handle, legend_below, say_nothing, step_scale, ticks, y_scale
+from bench.figures.axes import draw_line, handle, legend_below, say_nothing, step_scale, y_scale
 from bench.figures.estimates import moments, over_seeds, shown_groups
 from bench.figures.grid import grid
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
 from bench.figures.palette import group_look, group_name, look
+from bench.figures.ticks import ticks
 from bench.results.frames import grouped, records, series, where
 from bench.results.naming import configurations
 from bench.results.tables import Results

@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.figures.axes import beside, draw_line, handles, is_leftmost, legend_below, say_nothing, step_scale, y_scale
+from bench.figures.axes import (
+    draw_line,
+    handles,
+    is_leftmost,
+    legend_below,
+    look_nested,
+    say_nothing,
+    step_scale,
+    y_scale,
+)
 from bench.figures.estimates import moments, shown_groups
 from bench.figures.grid import task_panels
 from bench.figures.labels import metric_axis
@@ -34,9 +43,9 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         if not np.any(np.isfinite(panel["value"].to_numpy(float))):
             say_nothing(place, "not finite")
         lines = grouped(panel, "estimator", "variant")
-        transforms = beside(place, [line for _, line in lines], "step")
-        for ((estimator, variant), line), transform in zip(lines, transforms, strict=True):
-            draw_line(place, line, "step", look(estimator, variant), len(lines), transform=transform)
+        looks = [look(estimator, variant) for (estimator, variant), _ in lines]
+        for (_, line), style in zip(lines, look_nested([line for _, line in lines], looks, "step"), strict=True):
+            draw_line(place, line, "step", style, len(lines))
         place.set_xlabel("training step")
         place.set_ylabel(metric_axis("variance") if is_leftmost(place) else "")
     legend_below(figure, handles(shown), page)

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 from bench import figures
-from bench.figures.axes import beside
+from bench.figures.axes import look_nested
 from bench.figures.labels import metric_axis, wrapped
 from bench.figures.page import Page
+from bench.figures.palette import look
 from bench.results.store import Store
 from bench.results.tables import load
 from tests.bench.results.samples import cell, gradient, record
@@ -24,15 +24,22 @@ def _line(values: list[float]) -> pd.DataFrame:
     return pd.DataFrame({"x": [1.0, 2.0, 3.0], "value": values, "ci_low": values, "ci_high": values})
 
 
-def test_lines_that_coincide_are_drawn_beside_each_other() -> None:
-    axes = Figure().subplots()
+def test_of_lines_that_coincide_the_lower_have_bigger_markers() -> None:
     lines = [_line([1, 2, 3]), _line([3, 1, 2]), _line([1, 2, 3]), _line([1, 2, 3])]
-    places = [transform.transform((2.0, 2.0)) for transform in beside(axes, lines, "x")]
-    shifts = [place[0] - axes.transData.transform((2.0, 2.0))[0] for place in places]
-    assert shifts[:2] == pytest.approx([0, 0])
-    assert shifts[2] > 0 > shifts[3]
-    assert {place[1] for place in places} == {places[0][1]}
-    assert axes.dataLim.bounds == pytest.approx((1, 1, 2, 2))
+    styles = look_nested(lines, [look("reinforce")] * 4, "x")
+    assert [style.size for style in styles] == [6.5, 3.5, 5.0, 3.5]
+
+
+@pytest.mark.parametrize(("kind", "x"), [("frontier", "seconds"), ("tradeoff", "variance")])
+def test_points_stand_where_they_are_though_others_do_too(kind: str, x: str, tmp_path: Path) -> None:
+    results = _results(tmp_path, {"reinforce": 4.0, "reinforce-loo": 4.0, "vargrad": 4.0})
+    shown = figures.rows(kind, results)
+    axes = figures.draw(kind, shown, Page()).axes[0]
+    points = [container.lines[0] for container in axes.containers]
+    assert all(line.get_transform() == axes.transData for line in points)
+    assert np.concatenate([line.get_xydata() for line in points]) == pytest.approx(shown[[x, "value"]].to_numpy())
+    # A marker at the edge of the panel is not cut.
+    assert not any(line.get_clip_on() for line in points)
 
 
 def _results(folder: Path, variances: dict[str, float]):

@@ -15,9 +15,9 @@ from bench import figures
 from bench.figures.frontier import pareto
 from bench.figures.page import Page
 from bench.figures.palette import look
+from bench.results.seeds import mean_over_seeds
 from bench.results.select import select
 from bench.results.store import Store
-from bench.results.summary import mean_over_seeds
 from bench.results.tables import Results, load
 from tests.bench.figures.grids import ESTIMATORS, GROUPS, make
 from tests.bench.results.samples import cell, gradient, record
@@ -33,7 +33,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 def _lines(axes: Axes) -> dict[tuple[str, str], np.ndarray]:
     """Return the points of a panel's lines by colour and whether markers are filled."""
     return {
-        (str(line.get_color()), str(line.get_markerfacecolor())): np.asarray(line.get_xydata())
+        (str(line.get_color()), str(line.get_markerfacecolor()[0])): np.asarray(line.get_xydata())
         for line in axes.lines
         if len(np.asarray(line.get_xydata())) and line.get_marker() != "None"
     }
@@ -55,7 +55,7 @@ def test_variance_is_the_mean_over_seeds_at_each_step(results: Results) -> None:
                     & (measured["group"] == group)
                 ]
                 expected = of.groupby("step")["value"].apply(lambda values: mean_over_seeds(list(values), True))
-                points = lines[style.colour, style.face]
+                points = lines[style.colour, style.markers["markerfacecolor"][0]]
                 assert points[:, 0] == pytest.approx(expected.index)
                 assert points[:, 1] == pytest.approx([mean for mean, _, _ in expected])
                 band = np.concatenate([path.vertices for path in next(bands).get_paths()])
@@ -158,8 +158,12 @@ def test_the_front_is_drawn_through_its_points(results: Results) -> None:
     shown = figures.rows("frontier", results, ["guide"])
     axes = figures.draw("frontier", shown, PAGE).axes[1]
     front = next(line for line in axes.lines if line.get_label() == "_Pareto front")
-    expected = shown[shown["front_evaluations"]].sort_values("evaluations")[["evaluations", "value"]].to_numpy()
-    assert np.asarray(front.get_xydata()) == pytest.approx(expected)
+    expected = shown[shown["front_evaluations"]].sort_values("evaluations")
+    points = expected[["evaluations", "value"]].to_numpy()
+    assert np.asarray(front.get_xydata()) == pytest.approx(points)
+    rings = [line for line in axes.lines if line.get_label() == "_front"]
+    assert np.concatenate([ring.get_xydata() for ring in rings]) == pytest.approx(points)
+    assert [ring.get_markeredgecolor() for ring in rings] == [look(name).colour for name in expected["estimator"]]
 
 
 def test_scaling_has_the_points_and_the_slopes(results: Results) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from bench.figures.palette import COLOURS, look
+from bench.figures.palette import COLOURS, look, marker_sizes
 from bench.registry import ESTIMATORS
 
 # Machado, Oliveira & Fernandes (2009): how full dichromats see linear RGB.
@@ -47,7 +47,15 @@ def test_configurations_of_an_estimator_differ_in_line_and_filling() -> None:
     first, second = look("reinforce"), look("reinforce", 1)
     assert (first.colour, first.marker) == (second.colour, second.marker)
     assert first.line != second.line
-    assert first.face != second.face
+    fillings = {
+        str((of.markers["markerfacecolor"], of.part)) for of in (look("reinforce", place) for place in range(4))
+    }
+    assert len(fillings) == 4
+
+
+def test_more_samples_have_bigger_markers_and_nothing_else_has() -> None:
+    assert marker_sizes([8, 1, 1, 2]) == {1: 3.5, 2: 4.5, 8: 5.5}
+    assert {look("reinforce", variant).size for variant in range(6)} == {3.5}
 
 
 def test_a_stranger_has_a_look_that_stays() -> None:
