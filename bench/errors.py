@@ -1,7 +1,7 @@
 """Errors that end a command: one sentence that says what to do, and a documented exit code."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final
 
 EXIT_CODES: Final[dict[int, str]] = {
@@ -47,3 +47,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for a near miss, else nothing."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def require(kind: str, name: str, known: Sequence[str]) -> None:
+    """Raise a `UsageError` that names the nearest, or else all that there are, unless a name is known."""
+    if name not in known:
+        hint = did_you_mean(name, known) or f"; there are {', '.join(known) or 'none'}"
+        raise UsageError(f"there is no {kind} '{name}'{hint}")

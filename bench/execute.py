@@ -14,6 +14,7 @@ from typing import Final, Literal, final
 import torch
 from rich.console import Console
 
+from bench.advice import after_run
 from bench.device import allow_tf32, find_device
 from bench.errors import BenchError
 from bench.figures.fitting import fitting_kind
@@ -23,7 +24,7 @@ from bench.plan import Plan, Request, make_plan
 from bench.progress import TerminalListener, shares
 from bench.report import final_lines, gradient_table
 from bench.results.schema import Record
-from bench.results.store import CellBusy, Store
+from bench.results.store import Begun, CellBusy, Store
 from bench.results.tables import export, load
 from bench.runner import run_cell
 from bench.settings import Cell
@@ -76,7 +77,9 @@ def execute(request: Request, asked: Asked) -> Summary:
         return Summary(len(plan.cells), 0)
     records = run_plan(plan, asked, messages)
     if records:
-        _print_records(records, asked.out)
+        _print_records(records)
+        where = asked.out / records[0].cell.folder if len(records) == 1 else asked.out
+        _output().print(f"{where}   next: {after_run(request, records, asked.out)}")
         if asked.plot:
             _draw(records, Store(asked.out), messages)
     return Summary(len(records), sum(record.status == "failed" for record in records))
@@ -194,7 +197,9 @@ class _Session:
             return record
 
     def _announce(self, cells: Sequence[Cell]) -> Data:
-        """Say what runs next, and return its data."""
+        """Note and say what runs next, and return its data."""
+        for cell in cells:
+            self.store.begin(Begun(cell, self.run_id))
         data = self.plan.data[str(cells[0].task_spec)]
         where = cells[0].device
         threads = f"{torch.get_num_threads()} threads" if where == "cpu" else torch.cuda.get_device_name()
@@ -242,8 +247,8 @@ def print_dry_run(plan: Plan, asked: Asked) -> None:
     console.print(f"{runs} of {len(plan.cells)} cells would run into {asked.out}/")
 
 
-def _print_records(records: Sequence[Record], out: Path) -> None:
-    """Print a block per task: moments at the last step, final bounds; then where the results are, and what is next."""
+def _print_records(records: Sequence[Record]) -> None:
+    """Print a block per task: moments at the last step, final bounds."""
     console = _output()
     for task in dict.fromkeys(str(record.cell.task_spec) for record in records):
         mine = [record for record in records if str(record.cell.task_spec) == task]
@@ -253,17 +258,6 @@ def _print_records(records: Sequence[Record], out: Path) -> None:
             console.print()
         for line in final_lines(mine):
             console.print(line)
-    where = out / records[0].cell.folder if len(records) == 1 else out
-    console.print(f"{where}   next: {_next(records, out, where)}")
-
-
-def _next(records: Sequence[Record], out: Path, where: Path) -> str:
-    """Return what to do next: whom to compare with, the figure that fits what was run, the table."""
-    estimators = {record.cell.estimator for record in records}
-    others = [name for name in ("reparam", "reinforce-loo", "reinforce") if name not in estimators]
-    add = f"add `--estimator {others[0]}`, " if len(estimators) == 1 else ""
-    drawn, told = ("" if folder == Path("results") else f" {folder}" for folder in (where, out))
-    return f"{add}`bench plot {fitting_kind(records)}{drawn}` or `bench table{told}`"
 
 
 def _draw(records: Sequence[Record], store: Store, messages: Console) -> None:

@@ -6,6 +6,7 @@ import time
 
 import click
 
+from bench.cli.numbers import Finite, Whole
 from bench.cli.specs import SpecType
 from bench.errors import UsageError
 from bench.spec import Spec
@@ -14,17 +15,17 @@ from bench.spec import Spec
 @click.command()
 @click.argument("estimators", type=SpecType("estimator"), nargs=-1, metavar="[ESTIMATOR]...")
 @click.option("--task", "tasks", type=SpecType("task"), multiple=True, help="Task; repeatable.  [default: all]")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
+@click.option("--seed", type=Whole(), default=0, show_default=True, help="Of the draws.")
 @click.option(
     "--tolerance",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     default=0.1,
     show_default=True,
     help="The relative bias that a pass excludes with 99% power.",
 )
 @click.option(
     "--budget",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     default=200.0,
     show_default=True,
     help="Seconds for the whole run, about.",

@@ -4,7 +4,8 @@ from typing import Literal
 
 import click
 
-from bench.errors import UsageError
+from bench.cli.numbers import Finite
+from bench.errors import UsageError, require
 
 
 @click.command()
@@ -21,7 +22,7 @@ from bench.errors import UsageError
 @click.option("--pair", "pairs", multiple=True, metavar="A=B", help="Compare A of BASE with B of NEW; repeatable.")
 @click.option(
     "--level",
-    type=click.FloatRange(0, 0.5, min_open=True),
+    type=Finite(0, 0.5, min_open=True),
     default=0.01,
     show_default=True,
     help="How often results that do not differ may get a verdict of better or worse.",
@@ -36,7 +37,7 @@ def compare(
     level: float,
     form: Literal["text", "csv", "json"],
 ) -> None:
-    r"""Judge whether NEW is better, worse or equivalent to BASE: results folders, or REVISION:FOLDER of a git checkout.
+    """Judge whether NEW is better, worse or equivalent to BASE: results folders, or REVISION:FOLDER of a git checkout.
 
     Variance, relative bias, final ELBO or objective, evaluations and seconds, with 95% intervals, a correction for
     multiplicity, and the change that would have been found with 80% power. Exit code 1 only for a negative verdict.
@@ -45,7 +46,7 @@ def compare(
     bench compare results-before results-after
     bench compare main:results/benchmarks results/benchmarks --fail-if 'variance:+10%' --fail-if test_elbo:-0.5
     bench compare results results --pair reinforce=reinforce-loo
-    """
+    """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     from bench.compare.matching import match, parse_pairs
     from bench.compare.quantities import parse_threshold, with_thresholds
     from bench.compare.report import Report, as_csv, as_json, as_text
@@ -60,6 +61,8 @@ def compare(
         raise UsageError(
             f"{base} and {new} have no experiment in common: only seeds and versions may differ ({detail})"
         )
+    for group in groups:
+        require("group", group, matches.groups())
     judged = judge(matches.found, with_thresholds(thresholds), groups or ("guide", "model"), level)
     reasons = [reason for experiment in matches.found if (reason := timings_differ_because(experiment)) is not None]
     untimed = [f"seconds not compared: {reason}" for reason in dict.fromkeys(reasons)]

@@ -32,13 +32,13 @@ def info(name: str) -> None:
 
 
 def _print_path(path: str) -> None:
-    from estimators.base import Estimator
+    from tasks.base import Task
 
-    found = ESTIMATORS.load(path)
-    if issubclass(found, Estimator):
-        _print_estimator(path, found)
-    else:
+    found = TASKS.find(path)
+    if inspect.isclass(found) and issubclass(found, Task):
         _print_task(path, TASKS.load(path))
+    else:
+        _print_estimator(path, ESTIMATORS.load(path))
 
 
 def _print_estimator(name: str, cls: "type[Estimator]") -> None:
@@ -73,13 +73,20 @@ def _print_estimator(name: str, cls: "type[Estimator]") -> None:
 
 
 def _print_task(name: str, cls: "type[Task]") -> None:
+    from tasks.base import Task
+
     _print_head(name, TASKS, cls)
     defaults = cls.defaults
-    references = ", ".join(f"{target}: {estimator}" for target, estimator in cls.references.items())
+    references = ", ".join(f"{estimator} (of {target})" for target, estimator in cls.references.items())
+    ways = [
+        *(["exact where it exists"] if cls.exact is not Task.exact else []),
+        *([f"Monte Carlo by {references}"] if references else []),
+        "none",
+    ]
     _print_fields(
         {
             "target": f"{cls.target}, {'ascended' if cls.maximise else 'descended'}, in {cls.unit}",
-            "reference": f"exact where it exists, else Monte Carlo by {references}" if references else "exact",
+            "reference": ", else ".join(ways),
             "training": f"{defaults.steps} steps of {defaults.optimizer}, batch {defaults.batch_size}, "
             f"ρ = {defaults.model_lr:g}, η = {defaults.guide_lr:g}, {defaults.schedule}",
             "dtype": str(cls.dtype).removeprefix("torch."),
@@ -99,7 +106,9 @@ def _print_head(name: str, registry: Registry[Any], cls: type) -> None:
 def _print_fields(fields: dict[str, str]) -> None:
     width = max(map(len, fields))
     for key, value in fields.items():
-        click.echo(f"  {key:<{width}}  {value}")
+        # A plug-in need not give its formula and paper.
+        if value:
+            click.echo(f"  {key:<{width}}  {value}")
 
 
 def _print_parameters(cls: type) -> None:

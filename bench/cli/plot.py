@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from bench.cli.numbers import Numbers
-from bench.errors import ResultsError, UsageError
+from bench.cli.numbers import Numbers, Whole
+from bench.commands import with_out
+from bench.errors import ResultsError, UsageError, require
 from bench.figures import KINDS
 
 STYLES = ("neurips", "icml", "iclr", "tmlr", "jmlr", "slides")
@@ -35,7 +36,7 @@ class _Command(click.Command):
 @click.option("--estimator", "estimators", multiple=True, help="Only this estimator; repeatable.")
 @click.option("--samples", type=Numbers(), default=(), help="Only these K, as 1,5,50.")
 @click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
-@click.option("--step", type=click.IntRange(0), help="Moments at this training step.  [default: the last measured]")
+@click.option("--step", type=Whole(), help="Moments at this training step.  [default: the last measured]")
 @click.option("--data", is_flag=True, help="Write the rows that are shown, too: FILE with the ending .csv.")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out records that cannot be read.")
 def plot(
@@ -64,6 +65,7 @@ def plot(
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     from bench.figures.page import FORMATS, Page
     from bench.figures.write import write
+    from bench.results.frames import distinct
     from bench.results.select import select
     from bench.results.tables import load
 
@@ -72,17 +74,27 @@ def plot(
     chosen = form or (out.suffix.removeprefix(".") if out is not None and out.suffix else "pdf")
     if chosen not in FORMATS:
         raise UsageError(f"a figure cannot be written as '{chosen}': choose one of {', '.join(FORMATS)} with --format")
+    ending = out.suffix.removeprefix(".").lower() if out is not None else ""
+    if ending in FORMATS and ending != chosen:
+        raise UsageError(f"--out {out} would hold a {chosen}: let its ending and --format agree, or leave --format out")
     file = out or Path(f"{kind}.{chosen}")
     found = None
     if kind != "weights" or results:
         found = load(*results, errors="skip" if skip_unreadable else "raise")
         if found.final.empty:
-            where = ", ".join(map(str, results)) or "results"
-            raise ResultsError(
-                f"there are no finished cells in {where}: "
-                f"`bench run --task gaussian-quadratic --estimator reinforce --out {where}` makes some"
-            )
+            where, first = ", ".join(map(str, results)) or "results", (*results, Path("results"))[0]
+            command = with_out("bench run --task gaussian-quadratic --estimator reinforce", first)
+            raise ResultsError(f"there are no finished cells in {where}: `{command}` makes some")
         found = select(found, tasks, estimators, samples, step)
+        measured = distinct(found.gradients, "group")
+        # Without any gradient, the figure says what it misses.
+        for group in groups if measured else ():
+            require("group", group, measured)
+    elif tasks or estimators or samples or step is not None:
+        raise UsageError(
+            "--task, --estimator, --samples and --step choose among results: name a folder of them, "
+            f"since {kind} alone draws its own task"
+        )
     for path in write(kind, found, file, chosen, Page(style, columns), groups, data):
         click.echo(path)
     click.echo("next: `bench table --across task --format latex` for the numbers", err=True)

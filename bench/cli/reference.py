@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.numbers import Whole
+
 if TYPE_CHECKING:
     from bench.reference.moments import Moment
 
@@ -21,9 +23,9 @@ _SHARE = 0.25
     show_default=True,
     help="Where moments.csv is.",
 )
-@click.option("--seed", default=1, show_default=True, help="Of the replicates of a check.")
+@click.option("--seed", type=Whole(), default=1, show_default=True, help="Of the replicates of a check.")
 def reference(write: bool, estimators: tuple[str, ...], folder: Path, seed: int) -> None:
-    r"""Check the gradient moments of every estimator on small tasks against moments.csv, or --write that file.
+    """Check the gradient moments of every estimator on small tasks against moments.csv, or --write that file.
 
     A check takes a quarter of the replicates. It fails, with exit code 1, if a mean or a variance has changed (a false
     alarm in at most one check of 1000), or if an estimator has no moments there.
@@ -31,7 +33,7 @@ def reference(write: bool, estimators: tuple[str, ...], folder: Path, seed: int)
     \b
     bench reference
     bench reference --write --estimator reinforce-loo
-    """
+    """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     from bench.reference.check import changes, uncovered
     from bench.reference.table import FILE, read_table, write_table
     from bench.registry import ESTIMATORS

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from bench.cli.numbers import Numbers
+from bench.cli.numbers import Finite, Numbers, Whole
 from bench.cli.specs import SpecType
+from bench.commands import with_out
 from bench.errors import CellsFailed, UsageError
 
 _OPTIONS = [
@@ -14,11 +15,11 @@ _OPTIONS = [
     click.option("--estimator", "estimators", type=SpecType("estimator"), multiple=True, help="Estimator; repeatable."),
     click.option("--samples", type=Numbers(), help="Samples K per datapoint, as 1,5,50.  [default: the task's]"),
     click.option("--seeds", type=Numbers(), default=(0,), show_default="0", help="Training seeds, as 0-4."),
-    click.option("--steps", type=click.IntRange(0), help="Training steps.  [default: the task's]"),
-    click.option("--batch-size", type=click.IntRange(1), help="Datapoints per step.  [default: the task's]"),
+    click.option("--steps", type=Whole(), help="Training steps.  [default: the task's]"),
+    click.option("--batch-size", type=Whole(1), help="Datapoints per step.  [default: the task's]"),
     click.option("--optimizer", type=click.Choice(["adam", "sgd"]), help="[default: the task's]"),
-    click.option("--model-lr", type=click.FloatRange(0), help="Step size ρ of θ.  [default: the task's]"),
-    click.option("--guide-lr", type=click.FloatRange(0), help="Step size η of φ.  [default: the task's]"),
+    click.option("--model-lr", type=Finite(0), help="Step size ρ of θ.  [default: the task's]"),
+    click.option("--guide-lr", type=Finite(0), help="Step size η of φ.  [default: the task's]"),
     click.option("--schedule", help="constant, robbins-monro(power=, delay=) or staged(stages=, growth=)."),
     click.option("--model-schedule", help="The same, of ρ alone."),
     click.option("--guide-schedule", help="The same, of η alone."),
@@ -29,16 +30,14 @@ _OPTIONS = [
         help="joint, or em(guide_steps=5, model_steps=1): variational EM, φ and θ in turn.",
     ),
     click.option("--no-train", is_flag=True, help="Measure at the initial parameters only."),
-    click.option("--replicates", type=click.IntRange(40), help="Measure exactly this many gradients."),
+    click.option("--replicates", type=Whole(40), help="Measure exactly this many gradients."),
     click.option(
         "--precision",
-        type=click.FloatRange(0, min_open=True),
+        type=Finite(0, min_open=True),
         help="Measure until the variance is known to ± this share.  [default: 0.05, or a cap]",
     ),
-    click.option(
-        "--checkpoints", type=click.IntRange(1), help="Steps to measure at, log-spaced.  [default: the task's]"
-    ),
-    click.option("--evaluation-samples", type=click.IntRange(1), help="K of the final log-likelihood bound."),
+    click.option("--checkpoints", type=Whole(1), help="Steps to measure at, log-spaced.  [default: the task's]"),
+    click.option("--evaluation-samples", type=Whole(1), help="K of the final log-likelihood bound."),
     click.option(
         "--at",
         type=click.Choice(["own", "shared"]),
@@ -101,8 +100,8 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     summary = execute(Request(**{**options, "steps": steps}), asked)
     if summary.failed:
         raise CellsFailed(
-            f"{summary.failed} of {summary.cells} cells failed; the reasons are in `bench status --out {asked.out}`, "
-            f"and `--rerun failed` runs them again"
+            f"{summary.failed} of {summary.cells} cells failed; the reasons are in "
+            f"`{with_out('bench status', asked.out)}`, and `--rerun failed` runs them again"
         )
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.numbers import Whole
 from bench.cli.plot import STYLES
 from bench.errors import UsageError
 from bench.samples import KINDS
@@ -32,7 +33,7 @@ class _Command(click.Command):
     "--style", type=click.Choice(STYLES), default="neurips", show_default=True, help="Size and fonts of a venue."
 )
 @click.option("--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Of a page's two columns.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of draws, and of which images.")
+@click.option("--seed", type=Whole(), default=0, show_default=True, help="Of draws, and of which images.")
 def samples(
     results: tuple[Path, ...],
     kinds: tuple[str, ...],

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 import click
 
-from bench.errors import ResultsError, UsageError, did_you_mean
+from bench.commands import with_out
+from bench.errors import ResultsError, UsageError, require
 from bench.results.columns import TABLES
 from bench.results.render import render
 
@@ -30,7 +31,9 @@ _AXES = ("estimator", "task", "samples", "group", "metric")
     show_default=True,
     help="csv gives tidy rows, the others a summary.",
 )
-@click.option("--metric", "metrics", multiple=True, help="Metric of the gradients, or of final; repeatable.")
+@click.option(
+    "--metric", "metrics", multiple=True, help="Metric of the gradients, or of final with --across; repeatable."
+)
 @click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
 @click.option("--columns", help="Tidy rows with these columns, as task,estimator,value.")
 @click.option("--by", type=click.Choice(_AXES), help="Compare: what goes down.  [default: estimator]")
@@ -64,12 +67,12 @@ def table(
 
     comparing = by is not None or across is not None
     if (metrics or groups) and what != "gradients" and not (comparing and what == "final" and not groups):
-        raise UsageError(f"--metric and --group choose rows of the gradients, and {what} has none")
+        raise UsageError(_not_gradients(what, metrics, groups))
     if comparing and (columns or what not in ("gradients", "final")):
         raise UsageError("--by and --across compare gradients or final values, without --columns")
     chosen = [column.strip() for column in columns.split(",")] if columns else None
     for column in chosen or ():
-        _require("column", column, [known.name for known in TABLES[what]])
+        require("column", column, [known.name for known in TABLES[what]])
     found = load(*results, errors="skip" if skip_unreadable else "raise")
     frame: pd.DataFrame = getattr(found, what)
     if frame.empty:
@@ -77,7 +80,7 @@ def table(
     if what == "gradients":
         for kind, names in (("metric", metrics), ("group", groups)):
             for name in names:
-                _require(kind, name, list(frame[kind].unique()))
+                require(kind, name, list(frame[kind].unique()))
     if comparing:
         _print_comparison(
             found, what, form, metrics, groups, (by or "estimator", across or ("estimator" if by == "task" else "task"))
@@ -87,6 +90,14 @@ def table(
         _print_rows(_selected(frame, metrics, groups).filter(chosen or list(frame.columns)), form)
     else:
         _print_summary(found, what, form, metrics, groups)
+
+
+def _not_gradients(what: What, metrics: tuple[str, ...], groups: tuple[str, ...]) -> str:
+    from bench.results.summary import FINAL_VALUES
+
+    if what == "final" and not groups and set(metrics) <= set(FINAL_VALUES):
+        return "the summary of final has every value; to choose some with --metric, add `--across metric`"
+    return f"--metric and --group choose rows of the gradients, and {what} has none"
 
 
 def _selected(frame: "pd.DataFrame", metrics: tuple[str, ...], groups: tuple[str, ...]) -> "pd.DataFrame":
@@ -140,7 +151,7 @@ def _print_comparison(
     else:
         usual = ["variance", "relative_bias", "snr"] if "metric" in axes else ["variance"]
     for name in metrics if what == "final" else ():
-        _require("metric", name, list(FINAL_VALUES))
+        require("metric", name, FINAL_VALUES)
     compared = comparison(found, list(metrics) or usual, _compared_groups(found, groups, axes), final=what == "final")
     if form == "csv":
         click.echo(compared.to_csv(index=False), nl=False)
@@ -163,15 +174,11 @@ def _note_missing(found: "Results") -> None:
 
 
 def _explain_empty(found: "Results", what: What, results: tuple[Path, ...]) -> NoReturn:
-    where = ", ".join(map(str, results)) or "results"
+    where, first = ", ".join(map(str, results)) or "results", (*results, Path("results"))[0]
     if len(found.final):
-        raise ResultsError(f"no cell in {where} has rows of {what}: `bench status --out {where}` says how they ended")
+        command = with_out("bench status", first)
+        raise ResultsError(f"no cell in {where} has rows of {what}: `{command}` says how they ended")
+    command = with_out("bench run --task gaussian-quadratic --estimator reinforce", first)
     raise ResultsError(
-        f"there are no {'runs' if what == 'runs' else 'finished cells'} in {where}: "
-        f"`bench run --task gaussian-quadratic --estimator reinforce --out {where}` makes some"
+        f"there are no {'runs' if what == 'runs' else 'finished cells'} in {where}: `{command}` makes some"
     )
-
-
-def _require(kind: str, name: str, names: list[str]) -> None:
-    if name not in names:
-        raise UsageError(f"there is no {kind} '{name}'{did_you_mean(name, names) or '; there are ' + ', '.join(names)}")

@@ -1,42 +1,18 @@
 """Which cells of two sets of results are the same experiment: all settings equal but the seed and what only costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pandas as pd
 
+from bench.compare.experiments import Row, experiment_names, identity
 from bench.errors import UsageError
 from bench.registry import ESTIMATORS
 from bench.results.tables import Results
 
-Row = dict[str, Any]
 Where = tuple[int, str, str]
 """Step, parameter group and metric of a reading."""
-
-_TRAINING: Final = (
-    "training_steps",
-    "training_batch_size",
-    "training_optimizer",
-    "training_model_lr",
-    "training_guide_lr",
-    "training_schedule",
-    "training_model_schedule",
-    "training_learning",
-)
-KEY: Final = (
-    "task",
-    "task_parameters",
-    "estimator",
-    "estimator_parameters",
-    "samples",
-    "dataset",
-    "dtype",
-    "device",
-    *_TRAINING,
-    "measurement_at",
-)
-"""What two cells must have in common. Left out: seed, versions, and how precisely was measured."""
 
 _HARDWARE: Final = {"cpu": ("cpu", "cores", "threads"), "cuda": ("gpu",)}
 
@@ -70,6 +46,14 @@ class Matches:
     found: list[Match]
     notes: list[str] = field(default_factory=list)
 
+    def groups(self) -> list[str]:
+        """Return the parameter groups of which a gradient was measured on both sides of an experiment."""
+        sides = [
+            [{group for cell in side.values() for _, group, _ in cell.gradients} for side in (one.base, one.new)]
+            for one in self.found
+        ]
+        return sorted(set().union(*(base & new for base, new in sides)))
+
 
 def match(base: Results, new: Results, pairs: Mapping[str, str] | None = None) -> Matches:
     """Match the cells of two sets of results.
@@ -87,10 +71,11 @@ def match(base: Results, new: Results, pairs: Mapping[str, str] | None = None) -
     left = _experiments(base, {name: name for name in pairs}, "BASE")
     right = _experiments(new, {other: name for name, other in pairs.items()}, "NEW")
     found = [Match(cells, right[key]) for key, cells in left.items() if key in right]
-    notes = [f"only in BASE: {_title(cells)}" for key, cells in left.items() if key not in right]
-    notes += [f"only in NEW: {_title(cells)}" for key, cells in right.items() if key not in left]
+    names = _names([*left.values(), *right.values()])
+    notes = [f"only in BASE: {_title(cells, names)}" for key, cells in left.items() if key not in right]
+    notes += [f"only in NEW: {_title(cells, names)}" for key, cells in right.items() if key not in left]
     for experiment in found:
-        notes += _about(experiment)
+        notes += _about(experiment, names)
     return Matches(found, notes)
 
 
@@ -115,7 +100,7 @@ def _experiments(
     for row in sorted(rows_of(results.final), key=lambda row: row["started"]):
         if renamed and row["estimator"] not in renamed:
             continue
-        key = tuple(_key_part(row, name, renamed) for name in KEY)
+        key = _key(row, renamed)
         cells = experiments.setdefault(key, {})
         for other in cells.values():
             if renamed and other.row["estimator_parameters"] != row["estimator_parameters"]:
@@ -129,12 +114,9 @@ def _experiments(
     return experiments
 
 
-def _key_part(row: Row, name: str, renamed: Mapping[str, str]) -> Any:
-    if name == "measurement_at" and row["training_steps"] == 0:
-        return "initial"
-    if renamed and name == "estimator":
-        return renamed[row["estimator"]]
-    return None if renamed and name == "estimator_parameters" else row[name]
+def _key(row: Row, renamed: Mapping[str, str]) -> tuple[Any, ...]:
+    paired = {"estimator": renamed[row["estimator"]], "estimator_parameters": None} if renamed else {}
+    return tuple((identity(row) | paired).values())
 
 
 def _gradients_by_cell(frame: pd.DataFrame) -> dict[str, dict[Where, Row]]:
@@ -150,20 +132,20 @@ def rows_of(frame: pd.DataFrame) -> list[Row]:
     return [{str(key): value for key, value in row.items()} for row in missing.to_dict("records")]
 
 
-def _title(cells: Mapping[int, MeasuredCell]) -> str:
+def _names(experiments: Iterable[Mapping[int, MeasuredCell]]) -> dict[tuple[Any, ...], str]:
+    """Return what experiments are called, by what their cells have in common."""
+    rows = [next(iter(cells.values())).row for cells in experiments]
+    return dict(zip([_key(row, {}) for row in rows], experiment_names(rows), strict=True))
+
+
+def _title(cells: Mapping[int, MeasuredCell], names: Mapping[tuple[Any, ...], str]) -> str:
     row = next(iter(cells.values())).row
-    seeds = ", ".join(map(str, sorted(cells)))
-    return f"{_spec(row, 'task')} · {_spec(row, 'estimator')} · K={row['samples']} · seed {seeds}"
+    return f"{names[_key(row, {})]} · seed {', '.join(map(str, sorted(cells)))}"
 
 
-def _spec(row: Row, kind: str) -> str:
-    return f"{row[kind]}({row[f'{kind}_parameters']})" if row[f"{kind}_parameters"] else row[kind]
-
-
-def _about(experiment: Match) -> list[str]:
+def _about(experiment: Match, names: Mapping[tuple[Any, ...], str]) -> list[str]:
     """Return what the two sides of one experiment do not have in common."""
-    row = experiment.row
-    title = f"{row['task']} · {row['estimator']} · K={row['samples']}"
+    title = names[_key(experiment.row, {})]
     notes = []
     sides = {"BASE": experiment.base, "NEW": experiment.new}
     for (side, cells), others in zip(sides.items(), (experiment.new, experiment.base), strict=True):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from bench.compare.matching import Row
+from bench.compare.experiments import KEY, experiment_names
 from bench.compare.verdicts import VERDICTS, Judged
 from bench.results.render import render
 
@@ -46,8 +46,8 @@ class Report:
 def as_text(report: Report) -> str:
     """Return an aligned table, the most urgent lines first, and the summary."""
     shown = report.judged[:_MOST_LINES]
-    names = _names([one.comparison.row for one in report.judged])
-    lines = [_line(one, names) for one in shown]
+    names = experiment_names([one.comparison.row for one in report.judged])
+    lines = [_line(one, name) for one, name in zip(shown, names, strict=False)]
     more = len(report.judged) - len(shown)
     rest = [f"{more} more lines with --format csv"] if more else []
     return "\n".join([render("", _HEADERS, lines, "text"), *rest, report.summary()])
@@ -84,10 +84,7 @@ def _fields(one: Judged, report: Report) -> dict[str, Any]:
     return {
         "verdict": one.verdict,
         "failing": any(one is other for other in report.failing),
-        **{
-            key: row[key]
-            for key in ("task", "task_parameters", "estimator", "estimator_parameters", "samples", "dtype")
-        },
+        **{key: row[key] for key in KEY},
         "step": comparison.step,
         "group": comparison.group,
         "metric": comparison.quantity.name,
@@ -106,7 +103,7 @@ def _fields(one: Judged, report: Report) -> dict[str, Any]:
     }
 
 
-def _line(one: Judged, names: dict[str, str]) -> list[str]:
+def _line(one: Judged, name: str) -> list[str]:
     comparison = one.comparison
     percent = comparison.quantity.percent
     change = _change(one.change, percent)
@@ -114,7 +111,7 @@ def _line(one: Judged, names: dict[str, str]) -> list[str]:
         change += f" [{_change(one.low, percent)}, {_change(one.high, percent)}]"
     return [
         one.verdict,
-        names[_identity(comparison.row)],
+        name,
         _MISSING if comparison.step is None else str(comparison.step),
         comparison.group or _MISSING,
         comparison.quantity.name,
@@ -133,23 +130,3 @@ def _change(value: float, percent: bool) -> str:
     if not percent:
         return f"{value:+.3g}"
     return f"{100 * value:+.3g}%" if abs(value) < 10 else f"×{1 + value:.3g}"
-
-
-def _identity(row: Row) -> str:
-    return (
-        f"{row['task']}({row['task_parameters']}) {row['estimator']}({row['estimator_parameters']}) K={row['samples']}"
-    )
-
-
-def _names(rows: Sequence[Row]) -> dict[str, str]:
-    """Return a short name for each experiment; parameters are shown where the name alone would be ambiguous."""
-    parameters: dict[str, set[str]] = {}
-    for row in rows:
-        for kind in ("task", "estimator"):
-            parameters.setdefault(f"{kind} {row[kind]}", set()).add(row[f"{kind}_parameters"])
-
-    def spec(row: Row, kind: str) -> str:
-        several = len(parameters[f"{kind} {row[kind]}"]) > 1
-        return f"{row[kind]}({row[f'{kind}_parameters']})" if several else row[kind]
-
-    return {_identity(row): f"{spec(row, 'task')} · {spec(row, 'estimator')} · K={row['samples']}" for row in rows}

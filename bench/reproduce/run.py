@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from bench.commands import with_folder
 from bench.device import find_device
 from bench.errors import CellsFailed
 from bench.execute import Asked, print_dry_run, run_plan
@@ -64,7 +65,8 @@ def reproduce(
     click.echo(f"\n{recipe.see}\n")
     for file in _draw(name, recipe, ran, shown, how, asked.out / "figures"):
         click.echo(file)
-    click.echo(f"next: `bench table {asked.out}` for every number, `bench reproduce --list` for more", err=True)
+    table = with_folder("bench table", asked.out)
+    click.echo(f"next: `{table}` for every number, `bench reproduce --list` for more", err=True)
 
 
 def plan_of(requests: Sequence[Request], device: Literal["cpu", "cuda"]) -> Plan:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from bench.commands import with_out
 from bench.errors import BenchError, ResultsError
 from bench.registry import TASKS
 from bench.results.schema import Record
@@ -54,10 +55,8 @@ def finished(paths: Sequence[Path]) -> list[Trained]:
     found = list(_finished(paths))
     if not found:
         where = ", ".join(map(str, paths))
-        raise ResultsError(
-            f"there is no finished run of a model of images or topics in {where}: "
-            f"`bench run --task vae-mnist --estimator reparam --out {paths[0]}` makes one"
-        )
+        command = with_out("bench run --task vae-mnist --estimator reparam", paths[0])
+        raise ResultsError(f"there is no finished run of a model of images or topics in {where}: `{command}` makes one")
     return found
 
 

@@ -41,3 +41,15 @@ def test_references_that_differ_in_precision_are_named_once() -> None:
         )
     )
     assert "target elbo, reference exact and reparam (Monte Carlo, ±1.1 to 2.9%)" in str(table.caption)
+
+
+def test_what_has_no_reference_is_named_with_the_reason() -> None:
+    lines = [
+        record(cell(samples=1), gradients=[gradient("variance", 1.0), gradient("relative_bias", 0.1)]),
+        record(cell(samples=2), gradients=[gradient("variance", 1.0, reference="", target="iwae")]),
+    ]
+    table = gradient_table(lines)
+    assert table is not None
+    assert "target elbo, reference exact\nno reference for rebar" in str(table.caption)
+    assert " K=2: " in str(table.caption)
+    assert "gives target iwae neither exactly nor by an unbiased estimator\n1000" in str(table.caption)

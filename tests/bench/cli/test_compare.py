@@ -89,7 +89,10 @@ def test_mistakes_end_with_one_sentence(bench: Bench) -> None:
         (("a", "nowhere"), 5, "does not exist"),
         (("a", "empty"), 5, "no finished cell"),
         (("a", "a", "--fail-if", "variance"), 2, "not a threshold"),
-        (("a", "a", "--fail-if", "test_elbo:-1"), 2, "compared nowhere"),
+        (("a", "a", "--level", "nan"), 2, "nan is not a finite number"),
+        (("a", "a", "--fail-if", "test_elbo:-1"), 2, "compared nowhere; there are "),
+        (("a", "a", "--group", "guid"), 2, "there is no group 'guid'; did you mean 'guide'"),
+        (("a", "a", "--group", "phi"), 2, "there is no group 'phi'; there are all, guide, guide.loc, guide.scale"),
     ):
         outcome = bench("compare", *arguments)
         assert (outcome.code, sentence in outcome.err) == (code, True), outcome.err

@@ -26,3 +26,15 @@ def test_an_estimator_says_what_it_is_and_its_example_runs(bench: Bench, name: s
 
 def test_what_a_default_parameter_decides_is_shown(bench: Bench) -> None:
     assert "K ≥ 2" in bench("info", "miwae").out
+
+
+@pytest.mark.parametrize(
+    ("task", "reference"),
+    [
+        ("linear-gaussian", "exact where it exists, else Monte Carlo by dreg (of iwae), else none"),
+        ("gaussian-quadratic", "exact where it exists, else none"),
+        ("vae-mnist", "exact where it exists, else Monte Carlo by reparam (of elbo), dreg (of iwae), else none"),
+    ],
+)
+def test_a_task_says_what_bias_is_measured_against(bench: Bench, task: str, reference: str) -> None:
+    assert f"  reference  {reference}\n" in bench("info", task).out

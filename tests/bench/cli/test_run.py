@@ -181,6 +181,9 @@ def test_config_file_and_command_line_win_in_that_order(bench: Bench) -> None:
     outcome = bench("run", "--config", "sweep.toml")
     assert outcome.code == 2
     assert "did you mean 'steps'" in outcome.err
+    Path("sweep.toml").write_text('task = "gaussian-quadratic"\nestimator = "reinforce"\nprecision = nan\n')
+    outcome = bench("run", "--config", "sweep.toml")
+    assert (outcome.code, "'precision': nan is not a finite number" in outcome.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -197,6 +200,17 @@ def test_config_file_and_command_line_win_in_that_order(bench: Bench) -> None:
         (("--task", "gaussian-quadratic", "--estimator", "reinforce", "--schedule", "cosine"), 2, "no schedule"),
         (("--task", "gaussian-quadratic", "--estimator", "reinforce", "--samples", "5-1"), 2, "runs backwards"),
         (("--task", "gaussian-quadratic", "--estimator", "no.module:Thing"), 2, "not installed"),
+        (("--task", "gaussian-quadratic", "--estimator", "tests.bench.test_protocols:NoTargets"), 2, "declare targets"),
+        (("--task", "tests.bench.test_protocols:NoGuide", "--estimator", "reinforce"), 2, "has no guide and no model"),
+        (("--task", "gaussian-quadratic(dim=-1)", "--estimator", "reinforce"), 2, "dim must be at least 1; it is -1"),
+        (("--task", f"gaussian-quadratic(dim={10**15})", "--estimator", "reinforce"), 2, "more memory than there is"),
+        (("--task", f"gaussian-mixture(n={10**15})", "--estimator", "reinforce"), 2, "more memory than there is"),
+        (("--task", "vae-mnist(beta=1e999)", "--estimator", "reinforce"), 2, "'beta' must be a finite number"),
+        ((*TOY, "--precision", "nan"), 2, "nan is not a finite number"),
+        ((*TOY, "--guide-lr", "inf"), 2, "inf is not a finite number"),
+        ((*TOY, "--model-lr", "nan"), 2, "nan is not a finite number"),
+        ((*TOY, "--seeds", f"{2**63}"), 2, "too large"),
+        ((*TOY, "--checkpoints", f"{2**63}"), 2, "too large"),
         (("--task", "gaussian-quadratic"), 2, "--estimator"),
         (("--task", "vae-mnist(data=full)", "--estimator", "reinforce"), 4, "bench data fetch mnist"),
         (("--task", "gaussian-quadratic", "--estimator", "reinforce", "--device", "cuda"), 4, "--device cuda"),
@@ -234,6 +248,20 @@ def test_a_cell_that_fails_is_recorded_and_the_others_go_on(bench: Bench) -> Non
     assert statuses["reinforce"] == "done"
     again = bench("run", *options, "--replicates", "40")
     assert "--rerun failed" in again.err
+
+
+def test_an_interrupted_cell_remembers_its_command(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bench.execute.run_cell", interrupt)
+        patch.setattr("sys.argv", ["bench", "run", *TOY])
+        assert bench("run", *TOY).code == 130
+    assert bench("run", *TOY, "--seeds", "1").code == 0
+    assert f"next: `bench run {' '.join(TOY)}`, once more: it continues" in bench("status").err
+    assert bench("run", *TOY).code == 0
+    assert "2 done" in bench("status").err
 
 
 def test_a_corrupt_record_is_set_aside_and_the_cell_runs_again(bench: Bench) -> None:

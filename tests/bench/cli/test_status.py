@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,8 +6,8 @@ from click.testing import CliRunner, Result
 
 from bench.cli import cli
 from bench.errors import ResultsError
-from bench.results.store import Store
-from tests.bench.results.samples import RUN, cell, record
+from bench.results.store import Begun, Store
+from tests.bench.results.samples import MEASUREMENT, RUN, TRAINING, cell, record
 
 
 @pytest.fixture
@@ -18,9 +19,15 @@ def _status(folder: Path) -> Result:
     return CliRunner().invoke(cli, ["status", "--out", str(folder)], catch_exceptions=False)
 
 
-def _interrupt(store: Store, seed: int) -> None:
+def _interrupt(store: Store, seed: int, run: str | None = None) -> None:
     with store.lock(cell(seed=seed)):
         store.checkpoint_path(cell(seed=seed)).write_text("")
+        if run is not None:
+            store.begin(Begun(cell(seed=seed), run))
+
+
+def _next(store: Store) -> str:
+    return _status(store.folder).stderr.splitlines()[-1].removeprefix("next: ")
 
 
 def test_every_state_is_told(store: Store) -> None:
@@ -57,13 +64,47 @@ def test_a_cell_that_is_run_again_is_running(store: Store) -> None:
     assert f"next: `bench status --out {store.folder}` again" in result.stderr
 
 
-def test_what_was_interrupted_is_to_be_continued(store: Store) -> None:
-    _interrupt(store, 0)
-    following = "next: the `bench run` that was interrupted, once more: it continues"
-    assert _status(store.folder).stderr.splitlines()[-1] == following
+def test_what_was_interrupted_is_continued_by_its_own_command(store: Store) -> None:
     store.write_run(RUN)
-    command = "bench run --task vae-mnist --estimator 'rebar(temperature=0.3)'"
-    assert _status(store.folder).stderr.splitlines()[-1] == f"{following}; the last one was `{command}`"
+    store.write_run(replace(RUN, run="20260102T000000Z-abcdef", argv=["bench", "run", "--seeds", "1"]))
+    store.write_run(replace(RUN, run="20260103T000000Z-abcdef", argv=["bench", "run", "--seeds", "2"]))
+    first = "`bench run --task vae-mnist --estimator 'rebar(temperature=0.3)'`"
+    _interrupt(store, 0, RUN.run)
+    assert _next(store) == f"{first}, once more: it continues"
+    _interrupt(store, 1, "20260102T000000Z-abcdef")
+    assert _next(store) == f"{first} and `bench run --seeds 1`, once more: they continue"
+    _interrupt(store, 2)
+    assert _next(store).endswith("they continue; of 1 interrupted cells the command is not on record")
+
+
+def test_a_command_that_is_not_on_record_is_not_guessed(store: Store) -> None:
+    store.write_run(RUN)
+    _interrupt(store, 0)
+    assert _next(store) == "the `bench run` that was interrupted, once more; which command that was is not on record"
+
+
+def test_settings_that_differ_are_named(store: Store) -> None:
+    store.write(record())
+    store.write(record(cell(training=replace(TRAINING, steps=50))))
+    store.write(record(cell(measurement=replace(MEASUREMENT, at="shared", replicates=400))))
+    store.begin(Begun(cell(training=replace(TRAINING, schedule="robbins-monro")), RUN.run))
+    store.write(record(cell(estimator="reinforce")))
+    printed = _status(store.folder).stdout
+    for settings in (
+        "steps=100 schedule=constant at=own",
+        "steps=50 schedule=constant at=own",
+        "steps=100 schedule=constant at=shared replicates=400",
+        "steps=100 schedule=robbins-monro at=own",
+    ):
+        assert f"rebar(temperature=0.3, learned=True) {settings}  " in printed
+    assert "reinforce(temperature=0.3, learned=True)  " in printed
+
+
+def test_commands_quote_the_folder(tmp_path: Path) -> None:
+    store = Store(tmp_path / "my results")
+    assert f"--out '{store.folder}'`" in _next(store)
+    store.write(record())
+    assert _next(store) == f"`bench table '{store.folder}'`"
 
 
 @pytest.mark.parametrize(("status", "following"), [("failed", "--rerun failed"), ("done", "`bench table ")])

@@ -100,6 +100,8 @@ def test_cells_without_gradients_are_mentioned(store: Store) -> None:
         (["--group", "phi"], "there is no group 'phi'; there are "),
         (["--columns", "estimator,valu"], "there is no column 'valu'; did you mean 'value'"),
         (["--what", "final", "--metric", "variance"], "final has none"),
+        (["--what", "final", "--metric", "test_elbo"], "add `--across metric`"),
+        (["--what", "final", "--metric", "test_elbo", "--group", "guide"], "final has none"),
         (["--what", "final", "--across", "task", "--metric", "elbo"], "there is no metric 'elbo'"),
         (["--what", "runs", "--across", "task"], "--by and --across compare gradients or final values"),
         (["--by", "metric", "--across", "metric"], "two different axes"),
@@ -124,6 +126,9 @@ def test_no_rows_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     store.write(record(status="failed", gradients=[], training=[]))
     with pytest.raises(BenchError, match=r"no cell in .* has rows of training: `bench status"):
         _table(tmp_path, "--what", "training")
+    (tmp_path / "a folder").mkdir()
+    with pytest.raises(ResultsError, match=r"--out '/.*/a folder'`"):
+        _table(tmp_path / "a folder")
 
 
 def test_the_examples_in_the_help_keep_their_lines() -> None:

@@ -52,6 +52,15 @@ def test_any_other_setting_makes_another_experiment(tmp_path: Path, changes: dic
     assert [note.split(":")[0] for note in matches.notes] == ["only in BASE", "only in NEW"]
 
 
+def test_settings_that_differ_are_told(tmp_path: Path) -> None:
+    base = results(tmp_path / "a", record(cell()), record(cell(seed=1)))
+    new = results(tmp_path / "b", record(cell(training=dataclasses.replace(TRAINING, steps=50))))
+    assert match(base, new).notes == [
+        "only in BASE: vae-mnist · rebar · K=1 steps=100 · seed 0, 1",
+        "only in NEW: vae-mnist · rebar · K=1 steps=50 · seed 0",
+    ]
+
+
 def test_without_training_own_and_shared_parameters_are_the_same(tmp_path: Path) -> None:
     untrained = dataclasses.replace(TRAINING, steps=0)
     shared = dataclasses.replace(MEASUREMENT, at="shared")

@@ -6,6 +6,8 @@ import torch
 from bench.measure.moments import Moments
 from bench.measure.reference import exact_reference, monte_carlo_reference, relative_error
 from bench.measure.replicates import Replicator
+from bench.registry import ESTIMATORS, TASKS
+from bench.spec import parse_spec
 from estimators.reparam import Reparam
 from tasks.gaussian_toys import GaussianQuadratic
 from tasks.linear_gaussian import LinearGaussian
@@ -81,3 +83,15 @@ def test_relative_error_of_noise_is_not_finite_or_large():
     moments = Moments(50, torch.float64, torch.device("cpu"))
     moments.update(torch.randn(200, 50, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
     assert relative_error(moments, slice(0, 50)) > 1
+
+
+@pytest.mark.parametrize("name", TASKS.names())
+def test_what_stands_in_for_an_exact_gradient_is_unbiased(name: str):
+    """L_K is exact for a few K at most, so that every task with an ELBO names an estimator of L_K."""
+    task = TASKS.load(name)
+    assert task.target == "expectation" or "iwae" in task.references
+    for target, spec in task.references.items():
+        estimator = ESTIMATORS.build(parse_spec(spec))
+        assert target in estimator.targets
+        assert estimator.unbiased
+        assert estimator.minimum_samples == 1
