@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 from rich.table import Table
 
 from bench.measure.intervals import Interval, quantile
 from bench.registry import ESTIMATORS, TASKS
 from bench.results.columns import limits, positive
 from bench.results.schema import Record
-from bench.results.seeds import combined, mean_over_seeds
+from bench.results.seeds import combined_in_one, mean_over_seeds
 
 _GROUPS: Final = {"guide": "guide φ", "model": "model θ"}
 _FINAL: Final = {
@@ -117,10 +116,8 @@ def _over_seeds(records: Sequence[Record], step: int, group: str, metric: str) -
     ]
     if not rows:
         return None
-    estimates = np.array([[row.value, row.ci_low, row.ci_high] for row in rows])
-    squares = np.array([row.square for row in rows], float)
-    found = combined(np.zeros(len(rows), int), estimates, squares, positive(metric))
-    value, low, high = (float(column[0]) for column in found[:3])
+    estimates = [[row.value, row.ci_low, row.ci_high] for row in rows]
+    value, low, high = combined_in_one(estimates, [row.square for row in rows], positive(metric))
     return Interval(value, math.nan, low, high).clipped(*limits(metric))
 
 

@@ -11,7 +11,7 @@ from bench.errors import ResultsError, UsageError
 from bench.results.frames import distinct, grouped, records, where
 from bench.results.naming import configurations
 from bench.results.render import Estimate
-from bench.results.seeds import combined
+from bench.results.seeds import combined_in_one
 from bench.results.significance import direction, significantly_best
 from bench.results.summary import Block
 from bench.results.tables import Results
@@ -89,10 +89,7 @@ def _norm(of_seeds: pd.DataFrame) -> _Value | None:
     squares = of_seeds["square"].to_numpy(float)
     if len(squares) == 1 or np.isnan(squares).any():
         return None
-    estimates = of_seeds[["value", "ci_low", "ci_high"]].to_numpy(float)
-    value, low, high, _ = (
-        float(column[0]) for column in combined(np.zeros(len(squares), int), estimates, squares, False)
-    )
+    value, low, high = combined_in_one(of_seeds[["value", "ci_low", "ci_high"]], list(squares), False)
     return _Value(value, (high - low) / (2 * stdtrit(len(squares) - 1, 0.975)), len(squares), False)
 
 

@@ -83,6 +83,15 @@ def combined(groups: np.ndarray, estimates: np.ndarray, squares: np.ndarray, is_
     return Combined(found, low, high, seeds)
 
 
+def combined_in_one(
+    estimates: ArrayLike, squares: Sequence[float | None], is_positive: bool
+) -> tuple[float, float, float]:
+    """Return value, low and high of what is `combined` from the seeds of a single group, estimates [N, 3]."""
+    one_group = np.zeros(len(squares), int)
+    found = combined(one_group, np.asarray(estimates, float), np.array(squares, float), is_positive)
+    return float(found.value[0]), float(found.low[0]), float(found.high[0])
+
+
 def _means(groups: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.bincount(groups, weights=values) / np.bincount(groups)
 

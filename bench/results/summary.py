@@ -6,7 +6,6 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
@@ -14,7 +13,7 @@ from bench.results.columns import METRICS, limits, positive
 from bench.results.frames import grouped, where
 from bench.results.naming import differing_settings
 from bench.results.render import Word
-from bench.results.seeds import combined, mean_over_seeds
+from bench.results.seeds import combined_in_one, mean_over_seeds
 from bench.results.tables import Results
 
 GRADIENT_METRICS: Final = ("relative_bias", "variance", "snr", "cosine", "seconds", "evaluations")
@@ -129,10 +128,8 @@ def _gradient_line(name: str, rows: Sequence[Row], metrics: Sequence[str], group
 def _moment(rows: Sequence[Row], metric: str) -> str:
     if not rows:
         return _MISSING
-    columns = ["value", "ci_low", "ci_high", "square"]
-    numbers = np.array([[row[column] for column in columns] for row in rows], float)
-    found = combined(np.zeros(len(rows), int), numbers[:, :3], numbers[:, 3], positive(metric))
-    value, low, high = (float(column[0]) for column in found[:3])
+    estimates = [[row["value"], row["ci_low"], row["ci_high"]] for row in rows]
+    value, low, high = combined_in_one(estimates, [row["square"] for row in rows], positive(metric))
     least, most = limits(metric)
     return _with_ends(value, max(low, least), min(high, most))
 

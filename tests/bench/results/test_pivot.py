@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,10 @@ from bench import tables
 from bench.errors import ResultsError, UsageError
 from bench.results.pivot import comparison, pivot_blocks
 from bench.results.render import Estimate
-from bench.results.tables import Results
+from bench.results.store import Store
+from bench.results.tables import Results, load
 from tests.bench.figures.grids import ESTIMATORS, make
+from tests.bench.results.samples import cell, gradient, record
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +32,20 @@ def test_values_are_means_with_standard_errors_over_seeds(results: Results) -> N
     assert row["evaluations"] == 8
     # Variances are ten times apart, with a noise of 10%.
     assert set(table.loc[table["best"], "estimator"]) == {"reinforce"}
+
+
+def test_a_bias_over_seeds_is_the_root_of_the_mean_square(tmp_path: Path) -> None:
+    """Of squares −1, 0 and 4 the mean is 1; the error is the interval of the root over twice Student's quantile."""
+    store = Store(tmp_path)
+    for seed, square in enumerate([-1.0, 0.0, 4.0]):
+        root = math.sqrt(max(0.0, square))
+        row = gradient("bias", root, ci_low=0.0, ci_high=root + 1, square=square)
+        store.write(record(cell(seed=seed), gradients=[row]))
+    table = comparison(load(tmp_path), ["bias"], ["guide"])
+    quantile = stats.t.ppf(0.975, 2)
+    high = math.sqrt(1 + quantile * math.sqrt(7 / 3))
+    assert len(table) == 1
+    assert table[["value", "se", "seeds"]].iloc[0].tolist() == pytest.approx([1, high / (2 * quantile), 3])
 
 
 def test_one_seed_has_the_error_of_the_measurement_and_a_final_value_none(tmp_path: Path) -> None:
