@@ -22,7 +22,7 @@ from bench.check.collect import collect
 from bench.check.plan import Check, Plan
 from bench.check.run import Settings, run_plan
 from bench.check.verdicts import FALSE_ALARM, Line
-from bench.spec import Spec
+from bench.names.spec import Spec
 from estimators.base import Estimator
 from tasks.base import Task
 

@@ -5,7 +5,7 @@ import json
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
-from bench.spec import Spec, Value
+from bench.names.spec import Spec, Value
 
 
 @dataclass(frozen=True)

@@ -1,83 +1,109 @@
-"""Monte Carlo gradient estimators, one per file, written as in their papers.
+"""Monte Carlo gradient estimators, one per file, written as in their papers; a folder for each family of methods.
 
 `INDEX` names each without importing it (nor torch): name -> (module:Class, one line).
 """
 
 from typing import Final
 
-INDEX: Final[dict[str, tuple[str, str]]] = {
-    "naive-mc": ("estimators.naive_mc:NaiveMC", "log-evidence by plain Monte Carlo from the prior (biased for log p)"),
-    "jvi": ("estimators.jvi:JVI", "jackknife of the K-sample bound: bias for log p of O(K^{−order−1})"),
-    "sumo": ("estimators.sumo:SUMO", "randomly truncated series: unbiased for log p, about 6 samples"),
-    "reinforce": ("estimators.reinforce:Reinforce", "score function: f · ∇log q"),
-    "reinforce-ema": ("estimators.reinforce_ema:ReinforceEMA", "score function, moving-average baseline"),
-    "nvil": ("estimators.nvil:NVIL", "score function, baseline network on x"),
-    "reinforce-loo": ("estimators.reinforce_loo:ReinforceLOO", "score function, leave-one-out baseline"),
-    "reinforce-optimal": (
-        "estimators.reinforce_optimal:ReinforceOptimal",
-        "score function, least-variance baseline for each coordinate",
-    ),
-    "vargrad": ("estimators.vargrad:VarGrad", "gradient of the log-variance loss; leave-one-out for the ELBO"),
-    "reparam": ("estimators.reparam:Reparam", "pathwise gradient (reparameterization trick)"),
-    "stl": ("estimators.stl:STL", "sticking the landing: path derivative of the ELBO"),
-    "generalized-reparam": (
-        "estimators.generalized_reparam:GeneralizedReparam",
-        "pathwise through standardised noise, with a score correction",
-    ),
-    "rsvi": ("estimators.rsvi:RSVI", "pathwise through a rejection sampler, with a score correction"),
-    "quadratic-cv": ("estimators.quadratic_cv:QuadraticCV", "pathwise, Taylor control variate (Gaussian guides)"),
-    "measure-valued": ("estimators.measure_valued:MeasureValued", "difference of two weak derivatives per coordinate"),
-    "iwae": ("estimators.iwae:IWAE", "pathwise gradient of the K-sample importance-weighted bound"),
-    "iwae-reinforce": ("estimators.iwae_reinforce:IWAEReinforce", "score function of the K-sample bound"),
-    "iwae-stl": ("estimators.iwae_stl:IWAESTL", "path derivative of the K-sample bound (biased)"),
-    "dreg": ("estimators.dreg:DReG", "doubly reparameterised gradient of the K-sample bound"),
-    "gdreg": ("estimators.gdreg:GDReG", "doubly reparameterised for a learned prior too"),
-    "rws": ("estimators.rws:RWS", "reweighted wake-sleep, wake phase for the guide"),
-    "wake-sleep": ("estimators.wake_sleep:WakeSleep", "the guide learns from the model's own samples"),
-    "rws-dreg": ("estimators.rws_dreg:RWSDReG", "doubly reparameterised wake phase"),
-    "vimco": ("estimators.vimco:VIMCO", "score function of the K-sample bound, leave-one-out baselines"),
-    "ovis": ("estimators.ovis:OVIS", "score function of the K-sample bound, asymptotically optimal control variate"),
-    "ovis-mc": ("estimators.ovis_mc:OVISMC", "score function of the K-sample bound, Monte Carlo control variate"),
-    "tvo": ("estimators.tvo:TVO", "thermodynamic variational objective: left sum over tempered posteriors"),
-    "miwae": ("estimators.miwae:MIWAE", "mean of several importance-weighted bounds"),
-    "piwae": ("estimators.piwae:PIWAE", "one tight bound for the model, several looser ones for the guide"),
-    "ciwae": ("estimators.ciwae:CIWAE", "combination of ELBO and importance-weighted bound"),
-    "renyi": ("estimators.renyi:Renyi", "variational Rényi bound"),
-    "gumbel-softmax": ("estimators.gumbel_softmax:GumbelSoftmax", "pathwise through relaxed discrete latents (biased)"),
-    "st-gumbel-softmax": (
-        "estimators.st_gumbel_softmax:STGumbelSoftmax",
-        "hard sample forward, the relaxed one's Jacobian back (biased)",
-    ),
-    "straight-through": (
-        "estimators.straight_through:StraightThrough",
-        "hard sample forward, the mean's Jacobian back (biased)",
-    ),
-    "reinmax": ("estimators.reinmax:ReinMax", "straight-through to second order (biased)"),
-    "gumbel-rao": (
-        "estimators.gumbel_rao:GumbelRao",
-        "straight-through Gumbel-softmax, its noise averaged out (biased)",
-    ),
-    "rebar": ("estimators.rebar:Rebar", "score function, relaxed control variate"),
-    "relax": ("estimators.relax:Relax", "score function, learned control variate of a relaxed sample"),
-    "muprop": ("estimators.muprop:MuProp", "score function, Taylor series at the mean as control variate"),
-    "arm": ("estimators.arm:ARM", "antithetic pair of binary latents, augmented"),
-    "disarm": ("estimators.disarm:DisARM", "antithetic pair of binary latents, the augmentation integrated out"),
-    "disarm-iw": ("estimators.disarm:DisARMIW", "antithetic pairs of binary latents for the K-sample bound"),
-    "arms": ("estimators.arms:ARMS", "K mutually antithetic samples of binary latents"),
-    "unordered-set": ("estimators.unordered_set:UnorderedSet", "samples without replacement, averaged over orders"),
-    "double-cv": ("estimators.double_cv:DoubleCV", "leave-one-out with a linear control variate (binary latents)"),
-    "rodeo": ("estimators.rodeo:RODEO", "leave-one-out with Stein control variates (binary latents)"),
-    "local-expectation": ("estimators.flips:LocalExpectation", "each binary latent summed over in turn"),
-    "bitflip": ("estimators.flips:BitFlip", "one binary latent, chosen at random, summed over"),
-    "hybrid": ("estimators.hybrid:Hybrid", "score function for discrete sites, pathwise for continuous ones"),
-    "enumerate": ("estimators.enumerate:Enumerate", "exact gradient by enumeration of discrete latents"),
-    "spsa": ("estimators.spsa:SPSA", "simultaneous perturbation of the guide's distribution parameters"),
-    "evolution-strategies": (
-        "estimators.evolution_strategies:EvolutionStrategies",
-        "Gaussian perturbation of the guide's distribution parameters",
-    ),
-    "linear-cv": ("estimators.linear_cv:LinearCV", "the score as a linear control variate around any estimator"),
+# family -> name -> (file:Class, one line, seat)
+_FAMILIES: Final[dict[str, dict[str, tuple[str, str, int]]]] = {
+    "evidence": {
+        "naive-mc": ("naive_mc:NaiveMC", "log-evidence by plain Monte Carlo from the prior (biased for log p)", 0),
+        "jvi": ("jvi:JVI", "jackknife of the K-sample bound: bias for log p of O(K^{−order−1})", 1),
+        "sumo": ("sumo:SUMO", "randomly truncated series: unbiased for log p, about 6 samples", 2),
+    },
+    "score_function": {
+        "reinforce": ("reinforce:Reinforce", "score function: f · ∇log q", 3),
+        "reinforce-ema": ("reinforce_ema:ReinforceEMA", "score function, moving-average baseline", 4),
+        "nvil": ("nvil:NVIL", "score function, baseline network on x", 5),
+        "reinforce-loo": ("reinforce_loo:ReinforceLOO", "score function, leave-one-out baseline", 6),
+        "reinforce-optimal": (
+            "reinforce_optimal:ReinforceOptimal",
+            "score function, least-variance baseline for each coordinate",
+            7,
+        ),
+        "vargrad": ("vargrad:VarGrad", "gradient of the log-variance loss; leave-one-out for the ELBO", 8),
+    },
+    "pathwise": {
+        "reparam": ("reparam:Reparam", "pathwise gradient (reparameterization trick)", 9),
+        "stl": ("stl:STL", "sticking the landing: path derivative of the ELBO", 10),
+        "generalized-reparam": (
+            "generalized_reparam:GeneralizedReparam",
+            "pathwise through standardised noise, with a score correction",
+            11,
+        ),
+        "rsvi": ("rsvi:RSVI", "pathwise through a rejection sampler, with a score correction", 12),
+        "quadratic-cv": ("quadratic_cv:QuadraticCV", "pathwise, Taylor control variate (Gaussian guides)", 13),
+        "measure-valued": ("measure_valued:MeasureValued", "difference of two weak derivatives per coordinate", 14),
+    },
+    "importance_weighted": {
+        "iwae": ("iwae:IWAE", "pathwise gradient of the K-sample importance-weighted bound", 15),
+        "iwae-reinforce": ("iwae_reinforce:IWAEReinforce", "score function of the K-sample bound", 16),
+        "iwae-stl": ("iwae_stl:IWAESTL", "path derivative of the K-sample bound (biased)", 17),
+        "dreg": ("dreg:DReG", "doubly reparameterised gradient of the K-sample bound", 18),
+        "gdreg": ("gdreg:GDReG", "doubly reparameterised for a learned prior too", 19),
+        "rws": ("rws:RWS", "reweighted wake-sleep, wake phase for the guide", 20),
+        "wake-sleep": ("wake_sleep:WakeSleep", "the guide learns from the model's own samples", 21),
+        "rws-dreg": ("rws_dreg:RWSDReG", "doubly reparameterised wake phase", 22),
+        "vimco": ("vimco:VIMCO", "score function of the K-sample bound, leave-one-out baselines", 23),
+        "ovis": ("ovis:OVIS", "score function of the K-sample bound, asymptotically optimal control variate", 24),
+        "ovis-mc": ("ovis_mc:OVISMC", "score function of the K-sample bound, Monte Carlo control variate", 25),
+        "tvo": ("tvo:TVO", "thermodynamic variational objective: left sum over tempered posteriors", 26),
+        "miwae": ("miwae:MIWAE", "mean of several importance-weighted bounds", 27),
+        "piwae": ("piwae:PIWAE", "one tight bound for the model, several looser ones for the guide", 28),
+        "ciwae": ("ciwae:CIWAE", "combination of ELBO and importance-weighted bound", 29),
+        "renyi": ("renyi:Renyi", "variational Rényi bound", 30),
+    },
+    "discrete": {
+        "gumbel-softmax": ("gumbel_softmax:GumbelSoftmax", "pathwise through relaxed discrete latents (biased)", 31),
+        "st-gumbel-softmax": (
+            "st_gumbel_softmax:STGumbelSoftmax",
+            "hard sample forward, the relaxed one's Jacobian back (biased)",
+            32,
+        ),
+        "straight-through": (
+            "straight_through:StraightThrough",
+            "hard sample forward, the mean's Jacobian back (biased)",
+            33,
+        ),
+        "reinmax": ("reinmax:ReinMax", "straight-through to second order (biased)", 34),
+        "gumbel-rao": ("gumbel_rao:GumbelRao", "straight-through Gumbel-softmax, its noise averaged out (biased)", 35),
+        "rebar": ("rebar:Rebar", "score function, relaxed control variate", 36),
+        "relax": ("relax:Relax", "score function, learned control variate of a relaxed sample", 37),
+        "muprop": ("muprop:MuProp", "score function, Taylor series at the mean as control variate", 38),
+        "arm": ("arm:ARM", "antithetic pair of binary latents, augmented", 39),
+        "disarm": ("disarm:DisARM", "antithetic pair of binary latents, the augmentation integrated out", 40),
+        "disarm-iw": ("disarm:DisARMIW", "antithetic pairs of binary latents for the K-sample bound", 41),
+        "arms": ("arms:ARMS", "K mutually antithetic samples of binary latents", 42),
+        "unordered-set": ("unordered_set:UnorderedSet", "samples without replacement, averaged over orders", 43),
+        "double-cv": ("double_cv:DoubleCV", "leave-one-out with a linear control variate (binary latents)", 44),
+        "rodeo": ("rodeo:RODEO", "leave-one-out with Stein control variates (binary latents)", 45),
+        "local-expectation": ("flips:LocalExpectation", "each binary latent summed over in turn", 46),
+        "bitflip": ("flips:BitFlip", "one binary latent, chosen at random, summed over", 47),
+        "enumerate": ("enumerate:Enumerate", "exact gradient by enumeration of discrete latents", 49),
+    },
+    "gradient_free": {
+        "spsa": ("spsa:SPSA", "simultaneous perturbation of the guide's distribution parameters", 50),
+        "evolution-strategies": (
+            "evolution_strategies:EvolutionStrategies",
+            "Gaussian perturbation of the guide's distribution parameters",
+            51,
+        ),
+    },
+    "combined": {
+        "hybrid": ("hybrid:Hybrid", "score function for discrete sites, pathwise for continuous ones", 48),
+        "linear-cv": ("linear_cv:LinearCV", "the score as a linear control variate around any estimator", 52),
+    },
 }
+
+INDEX: Final[dict[str, tuple[str, str]]] = {
+    name: (f"estimators.{family}.{path}", summary)
+    for family, members in _FAMILIES.items()
+    for name, (path, summary, _) in members.items()
+}
+
+SEATS: Final[dict[str, int]] = {name: seat for members in _FAMILIES.values() for name, (_, _, seat) in members.items()}
+"""A number of each estimator's own, which fixes its colour in figures: a new one takes the next that is free."""
 
 ALIASES: Final[dict[str, str]] = {
     "score-function": "reinforce",

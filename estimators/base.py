@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from estimators import families
+from estimators import distributions
 from estimators.draw import Draw, Replayed, Trace, probe
 from tasks.base import GenerativeModel, Target, Task
 
@@ -89,7 +89,7 @@ class Estimator(nn.Module, ABC):
     def exact(self, task: Task, x: Tensor, samples: int) -> Tensor | None:
         """Return the exact value of the target per datapoint, [B], differentiable in the task's parameters.
 
-        None where nothing gives it. An estimator whose target is its own computes it from `estimators.exact`.
+        None where nothing gives it. An estimator whose target is its own computes it from `estimators.parts.exact`.
         """
         return task.exact(self.target(task), x, samples)
 
@@ -105,8 +105,8 @@ class Estimator(nn.Module, ABC):
         if samples < self.minimum_samples:
             raise Unfit(f"{name} needs at least {self.minimum_samples} samples per datapoint; --samples is {samples}")
         for site, drawn in probe(task.guide, x[:1]).sites.items():
-            family = families.family(drawn.distribution)
-            if self.latents == "reparameterizable" and not families.reparameterizable(drawn.distribution):
+            family = distributions.family(drawn.distribution)
+            if self.latents == "reparameterizable" and not distributions.reparameterizable(drawn.distribution):
                 raise Unfit(f"{name} needs reparameterizable latents; site '{site}' of {where} is {family}")
             support = drawn.distribution.support
             if self.latents == "enumerable" and not (support is not None and support.is_discrete):
@@ -142,7 +142,8 @@ def log_prob_detached(task: Task, x: Tensor, trace: Trace, latents: Mapping[str,
     """Return log q_φ(z|x) at `latents` with φ detached inside the density, so that only the path through z remains."""
     if not any(site.conditional for site in trace.sites.values()):
         terms = [
-            families.log_prob(families.detach(site.distribution), latents[name]) for name, site in trace.sites.items()
+            distributions.log_prob(distributions.detach(site.distribution), latents[name])
+            for name, site in trace.sites.items()
         ]
         return torch.stack(terms).sum(0) if len(terms) > 1 else terms[0]
     # A conditional site's parameters depend on φ and on earlier draws. Only φ is to be detached: the guide runs again.

@@ -9,8 +9,8 @@ import torch
 from torch import Size, Tensor
 from torch.distributions import Distribution
 
-from estimators import families
-from estimators.families import IID, Noise, Path
+from estimators import distributions
+from estimators.distributions import IID, Noise, Path
 from tasks.base import Guide
 
 
@@ -40,7 +40,7 @@ class Trace:
 
     def log_prob(self) -> Tensor:
         """Return log q(z|x) = Σ_sites log q(z_site | …) in nats, [K, B]."""
-        return _total(families.log_prob(site.distribution, site.value) for site in self.sites.values())
+        return _total(distributions.log_prob(site.distribution, site.value) for site in self.sites.values())
 
 
 def _total(terms: Iterable[Tensor]) -> Tensor:
@@ -86,7 +86,7 @@ class Reparameterized(Draw):
         self._paths: list[Path] = []
 
     def value(self, site: str, distribution: Distribution) -> Tensor:
-        path = families.path(distribution, sample_shape(distribution, self.samples), self.noise)
+        path = distributions.path(distribution, sample_shape(distribution, self.samples), self.noise)
         self._paths.append(path)
         return path.value
 
@@ -104,7 +104,7 @@ class Detached(Draw):
 
     def value(self, site: str, distribution: Distribution) -> Tensor:
         with torch.no_grad():
-            return families.sample(distribution, sample_shape(distribution, self.samples), self.noise)
+            return distributions.sample(distribution, sample_shape(distribution, self.samples), self.noise)
 
 
 @final
@@ -116,15 +116,15 @@ class PathwiseOrDetached(Draw):
         self.samples, self.noise = samples, noise
 
     def value(self, site: str, distribution: Distribution) -> Tensor:
-        value = families.sample(distribution, sample_shape(distribution, self.samples), self.noise)
-        return value if families.reparameterizable(distribution) else value.detach()
+        value = distributions.sample(distribution, sample_shape(distribution, self.samples), self.noise)
+        return value if distributions.reparameterizable(distribution) else value.detach()
 
     def score(self) -> Tensor | None:
         """Return Σ log q over the detached sites, [K, B], whose gradient is their score; None where there are none."""
         terms = [
-            families.log_prob(site.distribution, site.value)
+            distributions.log_prob(site.distribution, site.value)
             for site in self.trace.sites.values()
-            if not families.reparameterizable(site.distribution)
+            if not distributions.reparameterizable(site.distribution)
         ]
         return torch.stack(terms).sum(0) if terms else None
 
@@ -147,7 +147,7 @@ class _Probe(Draw):
 
     def value(self, site: str, distribution: Distribution) -> Tensor:
         with torch.no_grad():
-            return families.sample(distribution, sample_shape(distribution, 1))
+            return distributions.sample(distribution, sample_shape(distribution, 1))
 
 
 def sample_shape(distribution: Distribution, samples: int) -> Size:
@@ -178,16 +178,16 @@ def states_of(sites: Mapping[str, Site], limit: int = 4096) -> dict[str, Tensor]
     Raises:
         Unsupported: a site is not discrete, or there are more than `limit` joint states.
     """
-    sizes = [families.support_size(site.distribution) for site in sites.values()]
+    sizes = [distributions.support_size(site.distribution) for site in sites.values()]
     total = 1
     for size in sizes:
         total *= size
     if total > limit:
-        raise families.Unsupported(f"the latents have {total} joint states, and at most {limit} are enumerated")
+        raise distributions.Unsupported(f"the latents have {total} joint states, and at most {limit} are enumerated")
     states, repeat = {}, total
     for (name, site), size in zip(sites.items(), sizes, strict=True):
         repeat //= size
-        values = families.support(site.distribution)
+        values = distributions.support(site.distribution)
         index = torch.arange(total, device=values.device) // repeat % size
         batch = site.value.shape[1]
         states[name] = values[index][:, None].expand(total, batch, *values.shape[1:])

@@ -43,7 +43,7 @@ class Guide(nn.Module, ABC):
 
     Attributes:
         indexed: whether it has parameters for each stored training row and no others, so that it cannot be run at other
-            observations, the model's own among them; x then names its row (`tasks.guides`).
+            observations, the model's own among them; x then names its row (`tasks.parts.guides`).
     """
 
     indexed: ClassVar[bool] = False

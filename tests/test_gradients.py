@@ -7,8 +7,8 @@ from torch import Tensor
 from estimators.base import Estimate, Estimator, evaluate, log_mean_exp, log_prob_detached
 from estimators.draw import Detached, Reparameterized
 from tasks.base import Task
-from tasks.gaussian_toys import GaussianQuadratic
-from tasks.lecture_weights import LectureWeights
+from tasks.toys.gaussian import GaussianQuadratic
+from tasks.toys.lecture_weights import LectureWeights
 from tests.gradients import exact_gradient, mean_differs, replicate
 
 

@@ -18,8 +18,8 @@ from bench.check.plan import (
 )
 from bench.check.points import Subject, task_subjects
 from bench.check.verdicts import Line
-from bench.random import seeded
-from bench.spec import Spec
+from bench.machine.streams import seeded
+from bench.names.spec import Spec
 from estimators.base import Estimator
 from tasks.base import Task
 from tasks.data import DataUnavailable

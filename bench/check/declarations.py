@@ -14,7 +14,7 @@ from bench.check.estimators import settled
 from bench.check.points import Point, Subject, first_line, task_subjects
 from bench.check.probes import Probe
 from bench.check.verdicts import Line, Violation
-from bench.random import seeded
+from bench.machine.streams import seeded
 from estimators.base import Estimator, Unfit
 from tasks.base import Task
 

@@ -6,8 +6,8 @@ from typing import Final
 import torch
 
 from bench.check.points import Point, Subject
-from bench.registry import ESTIMATORS
-from bench.spec import Spec, parse_spec
+from bench.names.registry import ESTIMATORS
+from bench.names.spec import Spec, parse_spec
 from estimators.base import Estimator
 
 _STEPS: Final = 20

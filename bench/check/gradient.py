@@ -14,7 +14,7 @@ from bench.check.points import Exact, Point, Subject, first_line
 from bench.check.protocol import broken_properties
 from bench.check.sequential import Outcome, sequential_test
 from bench.check.verdicts import Line, Verdict, Violation, worst
-from bench.random import seeded
+from bench.machine.streams import seeded
 from estimators.base import Estimator
 
 _PILOT: Final = 256

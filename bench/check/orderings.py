@@ -12,7 +12,7 @@ from bench.check.draws import Draws
 from bench.check.estimators import estimator_subject, settled
 from bench.check.points import Point, first_line, task_subjects
 from bench.check.verdicts import Line
-from bench.random import seeded
+from bench.machine.streams import seeded
 
 _GROUPS: Final = 40
 _COUNT: Final = 40_000

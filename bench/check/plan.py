@@ -11,8 +11,8 @@ from bench.check.orderings import ORDERINGS, OrderingCheck
 from bench.check.points import Point, Subject, first_line, has_exact_answers, task_subjects
 from bench.check.verdicts import Line
 from bench.errors import BenchError, UsageError
-from bench.registry import ESTIMATORS, TASKS
-from bench.spec import Spec
+from bench.names.registry import ESTIMATORS, TASKS
+from bench.names.spec import Spec
 from estimators.base import Estimator, Unfit
 from tasks.base import Task
 from tasks.data import DataUnavailable

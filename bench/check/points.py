@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from bench.check.draws import coordinate_names, group_sizes
-from bench.device import observations
 from bench.errors import BenchError
+from bench.machine.device import observations
+from bench.machine.streams import seeded
 from bench.measure.replicates import gradient_of
-from bench.random import seeded
-from bench.registry import TASKS
-from bench.spec import Spec, parse_spec
+from bench.names.registry import TASKS
+from bench.names.spec import Spec, parse_spec
 from estimators.base import Estimator
 from tasks.base import Target, Task
 

@@ -9,7 +9,7 @@ import click
 from bench.cli.numbers import Finite, Whole
 from bench.cli.specs import SpecType
 from bench.errors import UsageError
-from bench.spec import Spec
+from bench.names.spec import Spec
 
 
 @click.command()

@@ -9,7 +9,7 @@ def env(as_json: bool) -> None:
     """Say what this machine is, as `bench run` notes it with its results."""
     import json
 
-    from bench.machine import machine_info
+    from bench.machine.info import machine_info
 
     info = machine_info()
     if as_json:

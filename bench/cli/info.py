@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.errors import UsageError, did_you_mean
-from bench.registry import ESTIMATORS, TASKS, Registry, constructor_parameters
-from bench.spec import Spec
+from bench.names.registry import ESTIMATORS, TASKS, Registry, constructor_parameters
+from bench.names.spec import Spec
 
 if TYPE_CHECKING:
     from estimators.base import Estimator

@@ -2,7 +2,7 @@
 
 import click
 
-from bench.registry import ESTIMATORS, TASKS, Entry, Registry
+from bench.names.registry import ESTIMATORS, TASKS, Entry, Registry
 
 
 @click.command("list")
@@ -52,9 +52,9 @@ def _fitting(task_name: str, estimators: list[Entry]) -> list[bool]:
     """Return for each estimator whether it fits a task, both with their default parameters."""
     import torch
 
-    from bench.device import observations
-    from bench.random import seeded
-    from bench.spec import Spec
+    from bench.machine.device import observations
+    from bench.machine.streams import seeded
+    from bench.names.spec import Spec
     from estimators.base import Unfit
 
     with seeded(torch.device("cpu"), "list"):

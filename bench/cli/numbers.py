@@ -5,7 +5,7 @@ from typing import Any, final
 
 import click
 
-from bench.spec import LARGEST, parse_numbers
+from bench.names.spec import LARGEST, parse_numbers
 
 
 @final

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from bench.cli.numbers import Numbers, Whole
-from bench.commands import with_out
 from bench.errors import ResultsError, UsageError, require
 from bench.figures import KINDS
+from bench.names.commands import with_out
 
 STYLES = ("neurips", "icml", "iclr", "tmlr", "jmlr", "slides")
 _FORMATS = ("pdf", "svg", "png")

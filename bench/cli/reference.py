@@ -8,7 +8,7 @@ import click
 from bench.cli.numbers import Whole
 
 if TYPE_CHECKING:
-    from bench.reference.moments import Moment
+    from bench.regression.moments import Moment
 
 _SHARE = 0.25
 
@@ -34,9 +34,9 @@ def reference(write: bool, estimators: tuple[str, ...], folder: Path, seed: int)
     bench reference
     bench reference --write --estimator reinforce-loo
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
-    from bench.reference.check import changes, uncovered
-    from bench.reference.table import FILE, read_table, write_table
-    from bench.registry import ESTIMATORS
+    from bench.names.registry import ESTIMATORS
+    from bench.regression.check import changes, uncovered
+    from bench.regression.table import FILE, read_table, write_table
 
     names = [ESTIMATORS.resolve(name) for name in estimators] or ESTIMATORS.names()
     kept = [] if write and not (estimators and (folder / FILE).exists()) else read_table(folder)
@@ -59,7 +59,7 @@ def _measure(names: list[str], share: float, seed: int) -> "list[Moment]":
     from rich.console import Console
     from rich.progress import track
 
-    from bench.reference.moments import build_estimator, fitting, measure_moments, points
+    from bench.regression.moments import build_estimator, fitting, measure_moments, points
 
     work = [(point, name) for point in points() for name in fitting(point, names)]
     console = Console(stderr=True)

@@ -44,7 +44,7 @@ def reproduce(name: str | None, listed: bool, **options: Any) -> None:
         click.echo("next: bench reproduce NAME, or NAME --quick", err=True)
         return
     resolve(name)
-    from bench.execute import Asked
+    from bench.execution.invocation import Asked
     from bench.figures.page import Page
     from bench.reproduce.run import Printing, reproduce
 

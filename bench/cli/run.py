@@ -7,8 +7,8 @@ import click
 
 from bench.cli.numbers import Finite, Numbers, Whole
 from bench.cli.specs import SpecType
-from bench.commands import with_out
 from bench.errors import CellsFailed, UsageError
+from bench.names.commands import with_out
 
 _OPTIONS = [
     click.option("--task", "tasks", type=SpecType("task"), multiple=True, help="Task; repeatable."),
@@ -90,8 +90,8 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     if not options["tasks"] or not options["estimators"]:
         missing = "--task" if not options["tasks"] else "--estimator"
         raise UsageError(f"name at least one {missing}; `bench list` shows them")
-    from bench.execute import Asked, execute
-    from bench.plan import Request
+    from bench.execution.invocation import Asked, execute
+    from bench.execution.plan import Request
 
     steps = 0 if options.pop("no_train") else options["steps"]
     names = ("out", "rerun", "dry_run", "plot", "batch_seeds", "tf32")

@@ -8,7 +8,7 @@ import click
 from bench.cli.numbers import Whole
 from bench.cli.plot import STYLES
 from bench.errors import UsageError
-from bench.samples import KINDS
+from bench.pictures import KINDS
 
 if TYPE_CHECKING:
     from bench.figures.page import Format
@@ -53,10 +53,10 @@ def samples(
     bench samples results/vae-mnist --kind traversal --kind latent --format png
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     from bench.figures.page import Page
-    from bench.samples.topics import topic_lines
-    from bench.samples.trained import finished
-    from bench.samples.write import pictures
-    from tasks.image_vae import ImageVAE
+    from bench.pictures.topics import topic_lines
+    from bench.pictures.trained import finished
+    from bench.pictures.write import pictures
+    from tasks.parts.image_vae import ImageVAE
 
     page = Page(style, columns)
     written, reasons = 0, []

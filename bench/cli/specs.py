@@ -4,7 +4,7 @@ from typing import Any, Literal, final
 
 import click
 
-from bench.spec import Spec, parse_spec
+from bench.names.spec import Spec, parse_spec
 
 
 @final
@@ -17,7 +17,7 @@ class SpecType(click.ParamType):
         self.kind = kind
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Spec:
-        from bench.registry import ESTIMATORS, TASKS
+        from bench.names.registry import ESTIMATORS, TASKS
 
         spec = value if isinstance(value, Spec) else parse_spec(value)
         (TASKS if self.kind == "task" else ESTIMATORS).resolve(spec.name)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import click
 
-from bench.commands import with_folder, with_out
 from bench.errors import ResultsError
+from bench.names.commands import with_folder, with_out
 from bench.results.render import render
 from bench.results.store import CELL_FOLDER, RECORD, Store, is_running, read_begun, read_record
 from bench.settings import Cell

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 import click
 
-from bench.commands import with_out
 from bench.errors import ResultsError, UsageError, require
+from bench.names.commands import with_out
 from bench.results.columns import TABLES
 from bench.results.render import render
 

@@ -7,9 +7,9 @@ import torch
 
 from bench.compare.matching import MeasuredCell, Row
 from bench.errors import UsageError
-from bench.random import seeded
-from bench.registry import ESTIMATORS, TASKS
-from bench.spec import parse_spec
+from bench.machine.streams import seeded
+from bench.names.registry import ESTIMATORS, TASKS
+from bench.names.spec import parse_spec
 
 _NO_DATA: Final = "none"
 

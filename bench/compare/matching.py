@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.compare.experiments import Row, experiment_names, identity
 from bench.errors import UsageError
-from bench.registry import ESTIMATORS
+from bench.names.registry import ESTIMATORS
 from bench.results.tables import Results
 
 Where = tuple[int, str, str]

@@ -11,8 +11,8 @@ from bench.compare.conditions import same_point, seed_free
 from bench.compare.effects import NONE, Effect, Reading, from_errors
 from bench.compare.matching import Match, MeasuredCell, Row, Where
 from bench.compare.quantities import GRADIENT, Quantity
-from bench.measure.intervals import quantile
 from bench.measure.moments import GROUPS
+from bench.statistics.intervals import quantile
 
 _ROUNDING: Final = {"float32": 1e5, "float64": 1e13}
 """From this signal-to-noise ratio on, what looks like variance is rounding."""

@@ -12,7 +12,7 @@ from bench.compare.effects import NONE, Effect, Reading, unpaired
 from bench.compare.matching import Match, MeasuredCell
 from bench.compare.quantities import COMPLETED, EVALUATIONS, FINAL, SECONDS, Quantity
 from bench.errors import UsageError
-from bench.registry import TASKS
+from bench.names.registry import TASKS
 
 
 def compare_trainings(experiment: Match, quantities: Mapping[str, Quantity]) -> Iterator[Comparison]:

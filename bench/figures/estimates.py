@@ -10,8 +10,8 @@ from bench.errors import ResultsError
 from bench.results.columns import limits, positive
 from bench.results.frames import where
 from bench.results.naming import configurations
-from bench.results.seeds import combined
 from bench.results.tables import Results
+from bench.statistics.seeds import combined
 
 GROUPS: Final = ("guide", "model")
 _NAMES: Final = ("panel", "label", "variant")

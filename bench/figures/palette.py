@@ -1,10 +1,10 @@
-"""The colour and marker of an estimator: the same in every figure, by its place in the registry."""
+"""The colour and marker of an estimator: the same in every figure, by its seat."""
 
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-from bench.registry import ESTIMATORS
+from estimators import SEATS
 
 # Some of the colours of Okabe & Ito and of Tol, far apart for dichromats too; neighbours in the registry, which are
 # relatives, differ in lightness too. There are as many estimators as colours several times over: the marker tells apart
@@ -61,9 +61,8 @@ class Look(NamedTuple):
 
 def look(estimator: str, variant: int = 0) -> Look:
     """Return the look of the `variant`-th configuration of an estimator, counted from 0."""
-    names = ESTIMATORS.names()
-    # A `module:Class` has no place in the registry, but a name that stays.
-    place = names.index(estimator) if estimator in names else crc32(estimator.encode())
+    # Somebody else's estimator has no seat, but a name that stays.
+    place = SEATS[estimator] if estimator in SEATS else crc32(estimator.encode())
     filled, part = _FILLINGS[variant % len(_FILLINGS)]
     return Look(
         COLOURS[place % len(COLOURS)],

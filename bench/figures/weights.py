@@ -20,11 +20,11 @@ from bench.figures.axes import legend_below
 from bench.figures.grid import grid
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
-from bench.random import seeded
-from bench.registry import TASKS
+from bench.machine.streams import seeded
+from bench.names.registry import TASKS
+from bench.names.spec import parse_spec
 from bench.results.frames import where
 from bench.results.tables import Results
-from bench.spec import parse_spec
 from estimators.base import evaluate
 from estimators.draw import Detached
 

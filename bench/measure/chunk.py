@@ -15,10 +15,10 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from bench.machine import cpu_model
+from bench.machine.info import cpu_model
+from bench.machine.matmul import float32_precision
+from bench.machine.streams import seeded
 from bench.measure.replicates import LOOP, Replicator
-from bench.products import float32_precision
-from bench.random import seeded
 
 _BYTES: Final = {"cpu": 256 << 20, "cuda": 4 << 30}
 """At most this much memory for one chunk of gradients."""

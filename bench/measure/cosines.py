@@ -7,10 +7,10 @@ from typing import final
 import torch
 from torch import Tensor
 
-from bench.measure.intervals import Interval, jackknife
 from bench.measure.moments import GROUPS, Dealt
 from bench.measure.norms import pairs
 from bench.measure.reference import Reference
+from bench.statistics.intervals import Interval, jackknife
 
 
 @final

@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 from bench.measure.chunk import synchronize
-from bench.measure.intervals import Interval, median
 from bench.measure.replicates import LOOP, Replicator
+from bench.statistics.intervals import Interval, median
 from tasks.base import Task
 
 

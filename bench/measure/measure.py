@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from bench.machine.streams import seeded
 from bench.measure.chunk import chunk_size
 from bench.measure.cosines import Cosines
 from bench.measure.cost import cost_metrics
-from bench.measure.intervals import Interval, product
 from bench.measure.looks import first_look, next_look
 from bench.measure.metrics import gradient_metrics, nested_variances, variance, without_minibatches
 from bench.measure.moments import GROUPS, Moments
 from bench.measure.reference import Reference
 from bench.measure.replicates import Replicator
-from bench.random import seeded
+from bench.statistics.intervals import Interval, product
 from estimators.base import Estimator
 from tasks.base import Task
 

@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor
 
-from bench.measure.intervals import EXACTLY_ZERO, Interval, jackknife
 from bench.measure.moments import GROUPS, Moments, Summary, gram
 from bench.measure.norms import Scale, pairs, squared_norm
 from bench.measure.reference import Reference
+from bench.statistics.intervals import EXACTLY_ZERO, Interval, jackknife
 
 
 def gradient_metrics(

@@ -7,7 +7,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from bench.measure.intervals import LEVEL, Interval, hall_quantiles, influences, jackknife
+from bench.statistics.intervals import LEVEL, Interval, hall_quantiles, influences, jackknife
 
 
 @dataclass(frozen=True)

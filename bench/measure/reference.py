@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from bench.machine.streams import seeded
 from bench.measure.looks import first_look, next_look
 from bench.measure.moments import Moments, gram
 from bench.measure.norms import Scale, pairs
 from bench.measure.replicates import Replicator, gradient_of
-from bench.random import seeded
 from estimators.base import Estimator
 from tasks.base import Target, Task
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from bench.device import in_memory
+from bench.machine.device import in_memory
 from estimators.base import Estimator
 from tasks.base import Task
 

@@ -9,9 +9,9 @@ import pandas as pd
 from bench.figures.estimates import last_moments
 from bench.figures.labels import number
 from bench.figures.slopes import Slope, fit
+from bench.names.spec import parse_spec
 from bench.reproduce.recipe import Ran
 from bench.results.frames import grouped, records, series, where
-from bench.spec import parse_spec
 
 _COSTS: Final = ("seconds", "evaluations", "peak_memory")
 

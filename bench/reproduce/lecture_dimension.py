@@ -14,13 +14,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench.execution.plan import Request
 from bench.figures import weights
 from bench.figures.axes import bound_handle, draw_seen, handle, legend_below, set_scale
 from bench.figures.grid import grid
 from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import look
-from bench.plan import Request
 from bench.reproduce.estimates import estimates, mapped, parameter, value_words
 from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.reproduce.theory import initial_task

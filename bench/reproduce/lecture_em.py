@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bench.execution.plan import Request
 from bench.figures import elbo
 from bench.figures.axes import draw_line, handle, legend_below
 from bench.figures.estimates import over_seeds
 from bench.figures.grid import grid
 from bench.figures.page import Page
 from bench.figures.palette import COLOURS, LINES, MARKERS, Look
-from bench.plan import Request
 from bench.reproduce.estimates import value_words
 from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.results.frames import distinct, grouped, records, series, where

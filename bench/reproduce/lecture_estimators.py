@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.execution.plan import Request
 from bench.figures import final
 from bench.figures.axes import draw_interval, draw_line, handles, legend_below, step_scale, ticks, y_scale
 from bench.figures.estimates import moments
@@ -13,7 +14,6 @@ from bench.figures.grid import grid
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
 from bench.figures.palette import look
-from bench.plan import Request
 from bench.reproduce.estimates import value_words
 from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.results.frames import distinct, grouped, records, series, where

@@ -15,20 +15,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench.execution.plan import Request
 from bench.figures.axes import bound_handle, draw_seen, handle, legend_below, set_scale
 from bench.figures.grid import grid
 from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import Look, look
-from bench.plan import Request
+from bench.names.spec import Spec, parse_spec
 from bench.reproduce.estimates import estimates, mapped, slope_lines, value_words
 from bench.reproduce.recipe import Ran, Recipe
 from bench.reproduce.theory import initial_task
 from bench.results.frames import grouped, records, where
 from bench.results.summary import Block
-from bench.spec import Spec, parse_spec
-from estimators.jvi import jackknife_coefficients
-from estimators.sumo import survival
+from estimators.evidence.jvi import jackknife_coefficients
+from estimators.evidence.sumo import survival
 
 _NAIVE: Final = Spec("linear-gaussian", {"dim": 1, "n": 8, "perturbation": 1.0})
 _GAMMA: Final = Spec("gamma-weights", {"a": 1.0})

@@ -9,25 +9,25 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
 
+from bench.execution.plan import Request
+from bench.execution.trajectory import ExactGradient
 from bench.figures.axes import draw_interval, draw_seen, handle, legend_below, set_scale
 from bench.figures.estimates import over_seeds
 from bench.figures.grid import grid
 from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import COLOURS, MARKERS, Look
+from bench.machine.streams import seeded
 from bench.measure.metrics import bias_metrics
 from bench.measure.moments import Moments
 from bench.measure.reference import Reference
 from bench.measure.replicates import LOOP, Replicator
-from bench.plan import Request
-from bench.random import seeded
+from bench.names.spec import parse_spec
 from bench.reproduce.estimates import estimates, slope_lines, value_words, words
 from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.reproduce.theory import initial_task
 from bench.results.frames import distinct, grouped, records, where
 from bench.results.summary import Block
-from bench.spec import parse_spec
-from bench.trajectory import ExactGradient
 from tasks.base import Task
 
 _PARTS: Final = {"variance_sampling": "z, given the batch", "variance_minibatch": "choice of the batch"}

@@ -8,12 +8,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench.execution.plan import Request
 from bench.figures.axes import draw_interval, handle, legend_below, set_scale
 from bench.figures.grid import grid
 from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import group_name, look
-from bench.plan import Request
 from bench.reproduce.estimates import estimates, fitted, mapped, parameter, slope_words, value_words
 from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.results.frames import distinct, grouped, series, where

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bench.execution.plan import Request
 from bench.figures.page import Page
-from bench.plan import Request
+from bench.names.spec import Spec, parse_spec
 from bench.results.summary import Block
 from bench.results.tables import Results
 from bench.settings import Cell
-from bench.spec import Spec, parse_spec
 
 
 @dataclass(frozen=True)

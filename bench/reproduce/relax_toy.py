@@ -5,6 +5,7 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bench.execution.plan import Request
 from bench.figures import final
 from bench.figures.axes import draw_line, handle, legend_below, step_scale, y_scale
 from bench.figures.estimates import moments
@@ -12,7 +13,6 @@ from bench.figures.grid import grid
 from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import look
-from bench.plan import Request
 from bench.reproduce.estimates import parameter, value_words
 from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.results.frames import distinct, grouped, series, where

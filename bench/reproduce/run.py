@@ -11,14 +11,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from bench.commands import with_folder
-from bench.device import find_device
 from bench.errors import CellsFailed
-from bench.execute import Asked, print_dry_run, run_plan
+from bench.execution.invocation import Asked, print_dry_run, run_plan
+from bench.execution.plan import Plan, Request, make_plan
 from bench.figures import draw, rows
 from bench.figures.page import Format, Page
 from bench.figures.save import provenance, save, save_rows
-from bench.plan import Plan, Request, make_plan
+from bench.machine.device import find_device
+from bench.names.commands import with_folder
 from bench.reproduce import find
 from bench.reproduce.recipe import Ran, Recipe
 from bench.results.frames import series

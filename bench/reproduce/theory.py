@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from bench.device import observations
-from bench.registry import TASKS
-from bench.runner import build
+from bench.execution.cell import build
+from bench.machine.device import observations
+from bench.names.registry import TASKS
 from bench.settings import Cell
 from tasks.base import Task
 

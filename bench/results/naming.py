@@ -5,7 +5,7 @@ from typing import Final
 
 import pandas as pd
 
-from bench.registry import ESTIMATORS
+from bench.names.registry import ESTIMATORS
 from bench.results.frames import distinct, grouped, records, series, where
 
 _SETTINGS: Final = ("task_version", "estimator_version", "dataset", "dtype", "device")

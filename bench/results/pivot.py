@@ -11,10 +11,10 @@ from bench.errors import ResultsError, UsageError
 from bench.results.frames import distinct, grouped, records, where
 from bench.results.naming import configurations
 from bench.results.render import Estimate
-from bench.results.seeds import combined_in_one
 from bench.results.significance import direction, significantly_best
 from bench.results.summary import Block
 from bench.results.tables import Results
+from bench.statistics.seeds import combined_in_one
 
 AXES: Final = ("estimator", "task", "samples", "group", "metric")
 _TITLES: Final = {"estimator": "name", "task": "task_label", "samples": "samples", "group": "group", "metric": "metric"}

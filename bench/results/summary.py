@@ -13,8 +13,8 @@ from bench.results.columns import METRICS, limits, positive
 from bench.results.frames import grouped, where
 from bench.results.naming import differing_settings
 from bench.results.render import Word
-from bench.results.seeds import combined_in_one, mean_over_seeds
 from bench.results.tables import Results
+from bench.statistics.seeds import combined_in_one, mean_over_seeds
 
 GRADIENT_METRICS: Final = ("relative_bias", "variance", "snr", "cosine", "seconds", "evaluations")
 GROUPS: Final = ("guide", "model")

@@ -10,12 +10,12 @@ import pandas as pd
 from filelock import FileLock
 
 from bench.errors import ResultsError
+from bench.names.spec import Value
 from bench.results.atomic import replacing
 from bench.results.columns import FINAL, GRADIENTS, IDENTITY, METRICS, RUNS, TRAINING, Column
 from bench.results.schema import Final, Record, RunInfo
 from bench.results.store import CELL_FOLDER, Errors, Store
 from bench.settings import Cell, cell_id
-from bench.spec import Value
 
 Row = TypeVar("Row")
 

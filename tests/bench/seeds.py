@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.device import observations
-from bench.random import OwnStream, Stream, seeded
-from bench.registry import ESTIMATORS, TASKS
+from bench.machine.device import observations
+from bench.machine.streams import OwnStream, Stream, seeded
+from bench.names.registry import ESTIMATORS, TASKS
+from bench.names.spec import parse_spec
 from bench.settings import Training
-from bench.spec import parse_spec
-from bench.stack import Stack
-from bench.train import Trainer
+from bench.training.stack import Stack
+from bench.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from tasks.vae import VAEMnist
+from tasks.images.vae import VAEMnist
 from tests.benchmarks.training import BATCH, STEP_SIZE, repeated
 
 

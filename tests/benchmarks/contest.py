@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 
 import torch
 
-from bench.products import multiplied_by_onednn
+from bench.machine.matmul import multiplied_by_onednn
 
 Work = Callable[[], object]
 """Does a number of units of work."""

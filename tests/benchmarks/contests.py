@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from bench.products import onednn_pays
+from bench.machine.matmul import onednn_pays
 from tests.benchmarks import training
 from tests.benchmarks.by_hand import hand_written
 from tests.benchmarks.contest import Contest, Make, multiplied

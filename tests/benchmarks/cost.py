@@ -21,8 +21,8 @@ from bench.figures.page import Page
 from bench.figures.palette import look
 from bench.figures.save import provenance, save, save_rows
 from bench.figures.slopes import fit
-from bench.measure.intervals import median
 from bench.results.frames import distinct, grouped, series, where
+from bench.statistics.intervals import median
 from tests.benchmarks.ratios import FOLDER, ROOT, hardware, title, versions
 from tests.benchmarks.sweeps import LINES, Line
 

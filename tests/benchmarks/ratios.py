@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench.machine import machine_info
+from bench.machine.info import machine_info
 from bench.results.atomic import replacing
 from bench.results.frames import records
 from tests.benchmarks.contests import CONTESTS

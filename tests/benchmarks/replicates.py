@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.device import observations
+from bench.machine.device import observations
+from bench.machine.matmul import multiplied_by_onednn, onednn_pays
 from bench.measure.chunk import fastest_chunk, synchronize
 from bench.measure.metrics import variance
 from bench.measure.moments import GROUPS, Moments
 from bench.measure.replicates import Replicator
-from bench.products import multiplied_by_onednn, onednn_pays
-from bench.registry import ESTIMATORS, TASKS
-from bench.spec import parse_spec
+from bench.names.registry import ESTIMATORS, TASKS
+from bench.names.spec import parse_spec
 from estimators.base import Estimator
 from tasks.base import Task
 from tests.benchmarks.contest import multiplied

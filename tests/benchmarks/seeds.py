@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import torch
 
+from bench.machine.matmul import onednn_pays
+from bench.machine.streams import OwnStream
 from bench.measure.chunk import synchronize
-from bench.products import onednn_pays
-from bench.random import OwnStream
 from bench.settings import Training
-from bench.stack import Stack
-from bench.train import Trainer
+from bench.training.stack import Stack
+from bench.training.trainer import Trainer
 from tests.benchmarks.contest import multiplied
 from tests.benchmarks.replicates import Point
 from tests.benchmarks.training import STEP_SIZE

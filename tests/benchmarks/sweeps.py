@@ -6,10 +6,10 @@ from typing import Final
 
 import torch
 
+from bench.machine.matmul import multiplied_by_onednn, onednn_pays
 from bench.measure.chunk import fastest_chunk, synchronize
 from bench.measure.moments import Moments
 from bench.measure.replicates import LOOP, Replicator
-from bench.products import multiplied_by_onednn, onednn_pays
 from tests.benchmarks.contest import Work, multiplied
 from tests.benchmarks.replicates import Point
 from tests.benchmarks.seeds import stacked

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import torch
 
-from bench.optimizers import advance
-from bench.products import onednn_pays
+from bench.machine.matmul import onednn_pays
 from bench.settings import Training
-from bench.train import Trainer
-from estimators.reparam import Reparam
-from tasks.vae import VAEMnist
+from bench.training.optimizers import advance
+from bench.training.trainer import Trainer
+from estimators.pathwise.reparam import Reparam
+from tasks.images.vae import VAEMnist
 from tests.benchmarks.contest import multiplied
 
 BATCH, STEP_SIZE = 100, 1e-3

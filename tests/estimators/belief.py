@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from estimators.base import Estimator
-from tasks.sbn_tiny import SBNTiny
+from tasks.latent_variables.sbn_tiny import SBNTiny
 from tests.estimators.exactness import exact_gradient_of
 from tests.gradients import mean_differs, replicate
 

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad
 
-from bench.device import observations
+from bench.machine.device import observations
 from estimators.base import Estimator
 from tasks.base import Task
-from tasks.lecture_weights import LectureWeights
-from tasks.linear_gaussian import LinearGaussian
+from tasks.latent_variables.linear_gaussian import LinearGaussian
+from tasks.toys.lecture_weights import LectureWeights
 from tests.gradients import mean_differs, replicate
 
 ROWS = 8

@@ -10,7 +10,7 @@ from torch import Tensor
 import estimators
 from estimators.base import Estimator, Unfit
 from tasks.base import Task
-from tasks.bernoulli_quadratic import BernoulliQuadratic
+from tasks.toys.bernoulli_quadratic import BernoulliQuadratic
 from tests.estimators.exactness import linear_gaussian
 from tests.estimators.tiny import Bits
 from tests.gradients import replicate

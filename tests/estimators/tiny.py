@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Independent, OneHotCategorical, Poisson
 
-from estimators import exact
 from estimators.base import log_mean_exp
+from estimators.parts import exact
 from tasks.base import Data, Draw, Guide, Latents, Model, Target, Task, empty_data
 
 

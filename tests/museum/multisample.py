@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from estimators import exact
 from estimators.base import Estimate, Estimator, evaluate, log_mean_exp
 from estimators.draw import Detached
+from estimators.parts import exact
 from tasks.base import Task
 
 ALPHA = 0.5

@@ -9,7 +9,7 @@ from bench.check.gradient import GradientCheck
 from bench.check.orderings import ORDERINGS, Ordering, OrderingCheck
 from bench.check.points import Point, task_subjects
 from bench.check.run import Settings, run_plan
-from bench.registry import ESTIMATORS, TASKS
+from bench.names.registry import ESTIMATORS, TASKS
 from tests.bench.check.samples import OneByOne, RefusesBadly
 
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import bench as varbench
-from bench import together
-from bench.stack import Stack
+from bench.execution import together
+from bench.training.stack import Stack
 from tests.bench.cli.conftest import Outcome
 
 Bench = Callable[..., Outcome]
@@ -200,8 +200,16 @@ def test_config_file_and_command_line_win_in_that_order(bench: Bench) -> None:
         (("--task", "gaussian-quadratic", "--estimator", "reinforce", "--schedule", "cosine"), 2, "no schedule"),
         (("--task", "gaussian-quadratic", "--estimator", "reinforce", "--samples", "5-1"), 2, "runs backwards"),
         (("--task", "gaussian-quadratic", "--estimator", "no.module:Thing"), 2, "not installed"),
-        (("--task", "gaussian-quadratic", "--estimator", "tests.bench.test_protocols:NoTargets"), 2, "declare targets"),
-        (("--task", "tests.bench.test_protocols:NoGuide", "--estimator", "reinforce"), 2, "has no guide and no model"),
+        (
+            ("--task", "gaussian-quadratic", "--estimator", "tests.bench.names.test_protocols:NoTargets"),
+            2,
+            "declare targets",
+        ),
+        (
+            ("--task", "tests.bench.names.test_protocols:NoGuide", "--estimator", "reinforce"),
+            2,
+            "has no guide and no model",
+        ),
         (("--task", "gaussian-quadratic(dim=-1)", "--estimator", "reinforce"), 2, "dim must be at least 1; it is -1"),
         (("--task", f"gaussian-quadratic(dim={10**15})", "--estimator", "reinforce"), 2, "more memory than there is"),
         (("--task", f"gaussian-mixture(n={10**15})", "--estimator", "reinforce"), 2, "more memory than there is"),
@@ -231,7 +239,7 @@ def test_what_is_wrong_gets_one_sentence_and_its_exit_code(
 
 def test_a_cell_that_fails_is_recorded_and_the_others_go_on(bench: Bench) -> None:
     Path("broken.py").write_text(
-        "from estimators.reinforce import Reinforce\n"
+        "from estimators.score_function.reinforce import Reinforce\n"
         "from estimators.base import Estimator\n"
         "class Broken(Estimator):\n"
         "    targets = ('expectation',)\n"
@@ -255,7 +263,7 @@ def test_an_interrupted_cell_remembers_its_command(bench: Bench, monkeypatch: py
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("bench.execute.run_cell", interrupt)
+        patch.setattr("bench.execution.invocation.run_cell", interrupt)
         patch.setattr("sys.argv", ["bench", "run", *TOY])
         assert bench("run", *TOY).code == 130
     assert bench("run", *TOY, "--seeds", "1").code == 0

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench.samples import KINDS
+from bench.pictures import KINDS
 from tests.bench.cli.conftest import Outcome
-from tests.bench.samples.trained import finish
+from tests.bench.pictures.trained import finish
 
 Bench = Callable[..., Outcome]
 VAE = "vae-mnist(data=5k, latent=2, hidden=4, depth=1)"

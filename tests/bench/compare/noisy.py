@@ -6,8 +6,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from estimators.base import Estimate, Estimator
-from estimators.reinforce import Reinforce
-from estimators.reparam import Reparam
+from estimators.pathwise.reparam import Reparam
+from estimators.score_function.reinforce import Reinforce
 from tasks.base import Task
 
 

@@ -13,13 +13,13 @@ from bench.compare.matching import Match, MeasuredCell
 from bench.compare.quantities import parse_threshold, with_thresholds
 from bench.compare.verdicts import Judged, judge, violations
 from bench.errors import UsageError
+from bench.machine.streams import seeded
 from bench.measure.metrics import gradient_metrics
 from bench.measure.moments import Moments
 from bench.measure.reference import exact_reference
 from bench.measure.replicates import Replicator
-from bench.random import seeded
-from bench.registry import TASKS
-from bench.spec import parse_spec
+from bench.names.registry import TASKS
+from bench.names.spec import parse_spec
 from tests.bench.compare.cells import cell, gradient, one_seed, variance
 from tests.bench.compare.noisy import NoisyReinforce
 

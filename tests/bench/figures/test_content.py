@@ -15,10 +15,10 @@ from bench import figures
 from bench.figures.frontier import pareto
 from bench.figures.page import Page
 from bench.figures.palette import look
-from bench.results.seeds import mean_over_seeds
 from bench.results.select import select
 from bench.results.store import Store
 from bench.results.tables import Results, load
+from bench.statistics.seeds import mean_over_seeds
 from tests.bench.figures.grids import ESTIMATORS, GROUPS, make
 from tests.bench.results.samples import cell, gradient, record
 

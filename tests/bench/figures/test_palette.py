@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from bench.figures.palette import COLOURS, look, marker_sizes
-from bench.registry import ESTIMATORS
+from bench.names.registry import ESTIMATORS
 
 # Machado, Oliveira & Fernandes (2009): how full dichromats see linear RGB.
 DICHROMATS = {

@@ -8,8 +8,8 @@ import torch
 from bench.measure import chunk
 from bench.measure.chunk import chunk_size, fastest_chunk
 from bench.measure.replicates import LOOP, Replicator
-from estimators.reinforce import Reinforce
-from tasks.gaussian_toys import GaussianQuadratic
+from estimators.score_function.reinforce import Reinforce
+from tasks.toys.gaussian import GaussianQuadratic
 from tests.bench.measure.estimators import Branching
 
 TASK = GaussianQuadratic()

@@ -6,14 +6,14 @@ import torch
 from bench.measure.cost import cost_metrics, peak_memory, seconds
 from bench.measure.replicates import Replicator
 from estimators.base import Estimator
-from estimators.enumerate import Enumerate
-from estimators.reinforce import Reinforce
-from estimators.reinforce_loo import ReinforceLOO
-from estimators.reparam import Reparam
+from estimators.discrete.enumerate import Enumerate
+from estimators.pathwise.reparam import Reparam
+from estimators.score_function.reinforce import Reinforce
+from estimators.score_function.reinforce_loo import ReinforceLOO
 from tasks.base import Task
-from tasks.bernoulli_quadratic import BernoulliQuadratic
-from tasks.gaussian_toys import GaussianQuadratic
-from tasks.linear_gaussian import LinearGaussian
+from tasks.latent_variables.linear_gaussian import LinearGaussian
+from tasks.toys.bernoulli_quadratic import BernoulliQuadratic
+from tasks.toys.gaussian import GaussianQuadratic
 
 CPU = torch.device("cpu")
 

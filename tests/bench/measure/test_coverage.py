@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from bench.measure import intervals
-from bench.measure.intervals import Interval
 from bench.measure.metrics import gradient_metrics
 from bench.measure.moments import Moments
 from bench.measure.reference import Reference
+from bench.statistics import intervals
+from bench.statistics.intervals import Interval
 from tests.bench.measure import laws
 from tests.bench.measure.laws import Law
 

@@ -10,14 +10,14 @@ from bench.measure.moments import GROUPS
 from bench.measure.reference import exact_reference, monte_carlo_reference
 from bench.measure.replicates import Replicator
 from estimators.base import Estimator
-from estimators.enumerate import Enumerate
-from estimators.reinforce import Reinforce
-from estimators.reinforce_ema import ReinforceEMA
-from estimators.reparam import Reparam
+from estimators.discrete.enumerate import Enumerate
+from estimators.pathwise.reparam import Reparam
+from estimators.score_function.reinforce import Reinforce
+from estimators.score_function.reinforce_ema import ReinforceEMA
 from tasks.base import Task
-from tasks.bernoulli_quadratic import BernoulliQuadratic
-from tasks.gaussian_toys import GaussianQuadratic
-from tasks.linear_gaussian import LinearGaussian
+from tasks.latent_variables.linear_gaussian import LinearGaussian
+from tasks.toys.bernoulli_quadratic import BernoulliQuadratic
+from tasks.toys.gaussian import GaussianQuadratic
 from tests.bench.measure import laws
 from tests.bench.measure.estimators import Branching
 

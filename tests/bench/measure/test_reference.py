@@ -6,11 +6,11 @@ import torch
 from bench.measure.moments import Moments
 from bench.measure.reference import exact_reference, monte_carlo_reference, relative_error
 from bench.measure.replicates import Replicator
-from bench.registry import ESTIMATORS, TASKS
-from bench.spec import parse_spec
-from estimators.reparam import Reparam
-from tasks.gaussian_toys import GaussianQuadratic
-from tasks.linear_gaussian import LinearGaussian
+from bench.names.registry import ESTIMATORS, TASKS
+from bench.names.spec import parse_spec
+from estimators.pathwise.reparam import Reparam
+from tasks.latent_variables.linear_gaussian import LinearGaussian
+from tasks.toys.gaussian import GaussianQuadratic
 from tests.bench.measure import laws
 
 TASK = GaussianQuadratic()

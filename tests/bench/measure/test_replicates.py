@@ -10,13 +10,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.measure.replicates import LOOP, Replicator, parameter_slices
 from estimators.base import Estimator
 from estimators.draw import probe
-from estimators.iwae import IWAE
-from estimators.reinforce import Reinforce
-from estimators.reparam import Reparam
-from tasks.gaussian_toys import GaussianQuadratic
-from tasks.linear_gaussian import LinearGaussian
+from estimators.importance_weighted.iwae import IWAE
+from estimators.pathwise.reparam import Reparam
+from estimators.score_function.reinforce import Reinforce
+from tasks.latent_variables.linear_gaussian import LinearGaussian
+from tasks.toys.gaussian import GaussianQuadratic
 from tests.bench.measure.estimators import Branching
-from tests.tasks.test_vae import TinyVAE
+from tests.tasks.images.test_vae import TinyVAE
 
 TASK = GaussianQuadratic()
 X = TASK.load().train

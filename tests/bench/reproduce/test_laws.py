@@ -14,8 +14,8 @@ from bench.reproduce.lecture_evidence import gamma_bias
 from bench.reproduce.lecture_minibatches import datapoint_gradients, minibatch_bias, minibatch_variance
 from bench.reproduce.rainforth_2018 import floor
 from bench.reproduce.relax_toy import start_variance
-from tasks.gamma_weights import GammaWeights
-from tasks.ppca import PPCA
+from tasks.latent_variables.ppca import PPCA
+from tasks.toys.gamma_weights import GammaWeights
 
 
 @pytest.mark.parametrize("samples", [2, 5, 16])

@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 from bench.results.schema import Final
-from bench.results.seeds import ends, half_width, mean_over_seeds
 from bench.results.store import Store
 from bench.results.summary import final_blocks, gradient_blocks
 from bench.results.tables import load
+from bench.statistics.seeds import ends, half_width, mean_over_seeds
 from tests.bench.results.samples import TRAINING, cell, gradient, record
 
 

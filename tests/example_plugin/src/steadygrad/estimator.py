@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from estimators.base import Estimate, Estimator, evaluate
+from estimators.distributions import Antithetic
 from estimators.draw import Detached
-from estimators.families import Antithetic
 from tasks.base import Task
 
 

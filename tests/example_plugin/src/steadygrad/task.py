@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from tasks.base import Data, Latents, Model, Target, Task, empty_data
-from tasks.gaussian_toys import GaussianGuide
+from tasks.toys.gaussian import GaussianGuide
 
 
 class Cubic(Model):

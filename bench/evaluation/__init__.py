@@ -1,0 +1,1 @@
+"""What is said of trained parameters, the same for every estimator."""

@@ -1,0 +1,62 @@
+"""How far a trained ELBO is below the exact log evidence, where a task has that."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from bench.evaluation.bounds import Mean, train_rows
+from bench.machine.device import observations
+from tasks.base import Data, GlobalModel, Target, Task
+
+_ROWS_AT_ONCE: Final = 100
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The exact log evidence of the training data that the ELBO was evaluated on, and its distance from the ELBO.
+
+    Attributes:
+        log_evidence: mean of log p(x), in the task's unit.
+        gap: log p(x) − ELBO = KL(q(z|x) ‖ p(z|x)); its standard error is zero where the ELBO is exact too.
+    """
+
+    log_evidence: float
+    gap: Mean
+
+
+def evaluate_evidence(task: Task, data: Data, elbo: Mean) -> Evidence | None:
+    """Return the exact log evidence in float64, or None where the task has none.
+
+    Args:
+        task: with its trained parameters.
+        data: of the task.
+        elbo: the estimated training ELBO, for a task without an exact one.
+    """
+    precise, rows = copy.deepcopy(task).double(), train_rows(task, data)
+    log_evidence = _exact(precise, rows, "evidence")
+    if log_evidence is None:
+        return None
+    exact_elbo = _exact(precise, rows, "elbo")
+    gap = Mean(log_evidence - elbo.value, elbo.se) if exact_elbo is None else Mean(log_evidence - exact_elbo, 0.0)
+    return Evidence(log_evidence, gap)
+
+
+@torch.no_grad()
+def _exact(task: Task, rows: Tensor, target: Target) -> float | None:
+    values = []
+    for part in _parts(task, rows):
+        value = task.exact(target, observations(task, part), 1)
+        # A quadrature that did not converge says so by NaN.
+        if value is None or not bool(value.isfinite().all()):
+            return None
+        values.append(value)
+    return float(torch.cat(values).mean())
+
+
+def _parts(task: Task, rows: Tensor) -> Iterator[Tensor]:
+    """Yield rows in parts that an enumeration has room for; all at once where they make up one observation."""
+    yield from [rows] if isinstance(task.model, GlobalModel) else rows.split(_ROWS_AT_ONCE)

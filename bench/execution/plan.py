@@ -1,0 +1,165 @@
+"""From what was asked on the command line to cells: defaults filled in, names resolved, misfits refused."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, TypeVar
+
+import torch
+
+from bench.errors import UsageError
+from bench.machine.device import dtype_name, observations
+from bench.machine.memory import enough_memory
+from bench.machine.streams import seeded
+from bench.names.registry import ESTIMATORS, TASKS
+from bench.names.spec import Spec
+from bench.settings import Cell, Measurement, Training
+from bench.training.learning import Joint, parse_learning
+from bench.training.schedules import parse_schedule
+from estimators.base import Estimator, Unfit
+from tasks.base import Data, GlobalModel, Task
+
+T = TypeVar("T")
+
+_LINEAR: Final = ("elbo", "smoothed")
+"""Targets that are linear in log p(x, z)."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for; None means the task's default."""
+
+    tasks: tuple[Spec, ...]
+    estimators: tuple[Spec, ...]
+    samples: tuple[int, ...] | None = None
+    seeds: tuple[int, ...] = (0,)
+    steps: int | None = None
+    batch_size: int | None = None
+    optimizer: Literal["adam", "sgd"] | None = None
+    model_lr: float | None = None
+    guide_lr: float | None = None
+    schedule: str | None = None
+    model_schedule: str | None = None
+    guide_schedule: str | None = None
+    learning: str = "joint"
+    replicates: int | None = None
+    precision: float | None = None
+    checkpoints: int | None = None
+    evaluation_samples: int | None = None
+    at: Literal["own", "shared"] | None = None
+    dtype: Literal["float32", "float64"] | None = None
+    device: Literal["cpu", "cuda"] = "cpu"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells to run, the data of each task by its label, and which combinations do not fit, with the reason."""
+
+    cells: list[Cell]
+    data: dict[str, Data]
+    refused: list[tuple[str, str]]
+
+
+def make_plan(request: Request, load: Callable[[Task], Data] = lambda task: task.load()) -> Plan:
+    """Return the cells of a request.
+
+    Raises:
+        UsageError: a name or parameter is unknown, or nothing of what was asked for fits.
+        DataUnavailable: a task's data are not there.
+    """
+    cells: dict[str, Cell] = {}
+    data: dict[str, Data] = {}
+    refused: dict[tuple[str, str], None] = {}
+    estimators = [(spec, ESTIMATORS.build(spec)) for spec in request.estimators]
+    for task_spec in request.tasks:
+        task = _probe_task(task_spec)
+        with enough_memory(str(task_spec)):
+            rows = load(task)
+        data[str(Spec(TASKS.resolve(task_spec.name), TASKS.parameters(task_spec)))] = rows
+        x = observations(task, rows.train[:1])
+        for spec, estimator in estimators:
+            for samples in request.samples or (max(task.defaults.samples, estimator.minimum_samples),):
+                try:
+                    estimator.require(task, x, samples)
+                    _require_whole(request, task, rows, estimator)
+                except Unfit as reason:
+                    refused[str(spec), str(reason)] = None
+                    continue
+                for seed in request.seeds:
+                    cell = _cell(request, task_spec, task, rows, spec, estimator, samples, seed)
+                    cells[cell.id] = cell
+    if not cells:
+        raise UsageError("; ".join(reason for _, reason in refused) or "nothing to run")
+    return Plan(list(cells.values()), data, list(refused))
+
+
+def _require_whole(request: Request, task: Task, data: Data, estimator: Estimator) -> None:
+    """Raise `Unfit` where minibatches cannot stand for the whole data set: see `GlobalModel`."""
+    target, count = estimator.target(task), len(data.train)
+    batch_size = _first(request.batch_size, task.defaults.batch_size)
+    if isinstance(task.model, GlobalModel) and target not in _LINEAR and batch_size < count:
+        raise Unfit(
+            f"{type(estimator).__name__} aims at {target}, of which minibatches of {batch_size} rows are no unbiased "
+            f"view; give --batch-size {count}, all rows"
+        )
+
+
+def _probe_task(spec: Spec) -> Task:
+    with seeded(torch.device("cpu"), "probe"):
+        task = TASKS.build(spec)
+    return task.to(task.dtype)
+
+
+def _cell(
+    request: Request,
+    task_spec: Spec,
+    task: Task,
+    data: Data,
+    spec: Spec,
+    estimator: Estimator,
+    samples: int,
+    seed: int,
+) -> Cell:
+    defaults = task.defaults
+    schedule = _first(request.guide_schedule, _first(request.schedule, defaults.schedule))
+    of_model = _first(request.model_schedule, _first(request.schedule, defaults.schedule))
+    for text in (schedule, of_model):
+        parse_schedule(text)
+    if not isinstance(parse_learning(request.learning), Joint) and not list(task.model.parameters()):
+        raise UsageError(f"--learning {request.learning} alternates φ and θ; {task_spec.name} has no θ to learn")
+    training = Training(
+        steps=_first(request.steps, defaults.steps),
+        batch_size=min(_first(request.batch_size, defaults.batch_size), len(data.train)),
+        optimizer=_first(request.optimizer, defaults.optimizer),
+        model_lr=float(_first(request.model_lr, defaults.model_lr)),
+        guide_lr=float(_first(request.guide_lr, defaults.guide_lr)),
+        schedule=schedule,
+        model_schedule="" if of_model == schedule else of_model,
+        learning=request.learning,
+    )
+    measurement = Measurement(
+        at=request.at or ("shared" if len(request.estimators) > 1 and training.steps else "own"),
+        replicates=request.replicates,
+        replicates_cap=defaults.replicates_cap,
+        precision=_first(request.precision, defaults.precision),
+        checkpoints=_first(request.checkpoints, defaults.checkpoints),
+        evaluation_samples=_first(request.evaluation_samples, defaults.evaluation_samples),
+    )
+    return Cell(
+        task=TASKS.resolve(task_spec.name),
+        task_parameters=TASKS.parameters(task_spec),
+        task_version=task.version,
+        estimator=ESTIMATORS.resolve(spec.name),
+        estimator_parameters=ESTIMATORS.parameters(spec),
+        estimator_version=estimator.version,
+        samples=samples,
+        seed=seed,
+        dataset=data.name,
+        dtype=request.dtype or dtype_name(type(task)),
+        device=request.device,
+        training=training,
+        measurement=measurement,
+    )
+
+
+def _first(asked: T | None, default: T) -> T:
+    return default if asked is None else asked

@@ -1,0 +1,92 @@
+"""The reference trajectory: common parameters at which several estimators are measured (`--at shared`)."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from bench.errors import UsageError
+from bench.machine.device import observations
+from bench.machine.streams import seeded
+from bench.names.registry import ESTIMATORS
+from bench.names.spec import parse_spec
+from bench.results.atomic import replacing
+from bench.settings import Cell, cell_id
+from bench.training.trainer import Diverged, Trainer
+from estimators.base import Estimate, Estimator
+from tasks.base import Data, Task
+
+Snapshots = dict[int, dict[str, Any]]
+"""A task's state by training step."""
+
+
+@final
+class ExactGradient(Estimator):
+    """Ascends a task's own exact value; what trains the reference trajectory where the task has one."""
+
+    targets = ("elbo", "expectation")
+    formula = "∇ of the exact value"
+    paper = "the task's closed form"
+
+    def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
+        value = task.exact(task.target, x, samples)
+        if value is None:
+            raise ValueError(f"{type(task).__name__} has no exact {task.target}")
+        return Estimate(value.detach(), value)
+
+
+def _reference_estimator(task: Task, x: Tensor) -> tuple[str, Estimator] | None:
+    """Return the name and an instance of what trains on a task's target best: its exact gradient, else a stand-in."""
+    if task.exact(task.target, x, 1) is not None:
+        return "exact", ExactGradient()
+    if task.target in task.references:
+        name = task.references[task.target]
+        return name, ESTIMATORS.build(parse_spec(name))
+    return None
+
+
+def reference_trajectory(
+    cell: Cell, task: Task, data: Data, steps: list[int], out: Path, progress: Callable[[int], None]
+) -> tuple[str, Snapshots]:
+    """Return the name of the estimator that trained the trajectory, and the task's state at each of `steps`.
+
+    The trajectory is trained once for a task, its training settings and a seed, and kept in the results folder.
+    """
+    x = observations(task, data.train[:1])
+    found = _reference_estimator(task, x)
+    if found is None:
+        raise UsageError(f"{cell.task} names no reference estimator for {task.target}; measure with --at own")
+    name, estimator = found
+    identity = cell.identity()
+    for key in ("estimator", "estimator_parameters", "estimator_version", "samples", "measurement"):
+        del identity[key]
+    file = out / cell.task / f"trajectory-{cell_id({**identity, 'by': name, 'steps': steps})}.pt"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_suffix(".lock")):
+        if file.exists():
+            return name, torch.load(file, map_location=data.train.device, weights_only=True)
+        snapshots = _train(cell, task, estimator, data, steps, progress)
+        with replacing(file) as stream:
+            torch.save(snapshots, stream)
+    return name, snapshots
+
+
+def _train(
+    cell: Cell, task: Task, estimator: Estimator, data: Data, steps: list[int], progress: Callable[[int], None]
+) -> Snapshots:
+    task = copy.deepcopy(task)
+    trainer = Trainer(task, estimator, data, cell.training, samples=1)
+    snapshots: Snapshots = {}
+    with seeded(data.train.device, cell.seed, "trajectory"):
+        for step in steps:
+            try:
+                for at in trainer.run(step):
+                    progress(at)
+            except Diverged:
+                break
+            snapshots[step] = copy.deepcopy(task.state_dict())
+    return snapshots

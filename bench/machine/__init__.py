@@ -1,0 +1,1 @@
+"""Where, and with which numbers, things run: devices, memory, random streams, matrix products."""

@@ -1,0 +1,1 @@
+"""What a written name is, what it stands for, and what that must be."""

@@ -1,0 +1,227 @@
+"""Open registries of tasks and estimators: ours from a lazy index, others' from entry points or `module:Class`."""
+
+import importlib
+import inspect
+import sys
+import types
+import typing
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+
+import estimators
+import tasks
+from bench.errors import UsageError, did_you_mean
+from bench.machine.memory import enough_memory
+from bench.names.protocols import ESTIMATOR, TASK, Protocol
+from bench.names.spec import Spec, Value, require_in_range
+
+if TYPE_CHECKING:
+    from estimators.base import Estimator
+    from tasks.base import Task
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered name: where its class is, and a line about it."""
+
+    name: str
+    path: str
+    summary: str
+
+
+class Registry(Generic[T]):
+    """Names of one kind of thing, imported only when they are used.
+
+    Args:
+        kind: what a message calls one of them.
+        index: ours, `name -> (module:Class, one line)`.
+        aliases: other names of ours.
+        group: the entry points of others'.
+        protocol: what every one must be.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        index: Mapping[str, tuple[str, str]],
+        aliases: Mapping[str, str],
+        group: str,
+        protocol: Protocol,
+    ) -> None:
+        self.kind, self.aliases, self.group, self.protocol = kind, aliases, group, protocol
+        self._own = {name: Entry(name, path, summary) for name, (path, summary) in index.items()}
+
+    @cached_property
+    def entries(self) -> dict[str, Entry]:
+        """Every name, ours first; a plug-in cannot take a name of ours."""
+        found = dict(self._own)
+        for point in entry_points(group=self.group):
+            if point.name in found:
+                warnings.warn(
+                    f"{_origin(point)} offers {self.kind} '{point.name}', a name already taken; skipped", stacklevel=2
+                )
+            else:
+                found[point.name] = Entry(point.name, point.value, f"from {_origin(point)}")
+        return found
+
+    def names(self) -> list[str]:
+        """Return every registered name."""
+        return list(self.entries)
+
+    def resolve(self, name: str) -> str:
+        """Return the registered name behind a name or alias; `module:Class` stands for itself.
+
+        Raises:
+            UsageError: there is no such name.
+        """
+        name = self.aliases.get(name, name)
+        if name in self.entries or ":" in name:
+            return name
+        hint = did_you_mean(name, [*self.entries, *self.aliases])
+        raise UsageError(f"there is no {self.kind} '{name}'{hint or '; `bench list` names them'}")
+
+    def load(self, name: str) -> type[T]:
+        """Import and return the class behind a name, an alias or `module:Class`.
+
+        Raises:
+            UsageError: there is no such name, its module does not import, or the class is not what the protocol asks.
+        """
+        name = self.resolve(name)
+        found = self.find(name)
+        self.protocol.require_class(f"{self.kind} '{name}'", found)
+        return cast("type[T]", found)
+
+    def find(self, name: str) -> Any:
+        """Import and return what is behind a resolved name, whatever it is.
+
+        Raises:
+            UsageError: it does not import.
+        """
+        path = self.entries[name].path if name in self.entries else name
+        module, _, attribute = path.partition(":")
+        if name not in self._own and "" not in sys.path:
+            sys.path.insert(0, "")  # a user's own module:Class lies in the working folder
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            raise UsageError(f"{self.kind} '{name}' needs the module {error.name}, which is not installed") from error
+        except AttributeError as error:
+            raise UsageError(f"{self.kind} '{name}': {module} has no class {attribute}") from error
+        except Exception as error:
+            raise UsageError(f"{self.kind} '{name}' does not import: {type(error).__name__}: {error}") from error
+
+    def parameters(self, spec: Spec) -> dict[str, Value]:
+        """Return every constructor parameter, the defaults filled in.
+
+        Raises:
+            UsageError: a parameter is unknown, missing, or of another type.
+        """
+        accepted = constructor_parameters(self.load(spec.name))
+        for key in spec.parameters:
+            if key not in accepted:
+                has = f"it has {', '.join(accepted)}" if accepted else "it has no parameters"
+                raise UsageError(
+                    f"{self.kind} '{spec.name}' has no parameter '{key}'{did_you_mean(key, accepted) or '; ' + has}"
+                )
+        resolved: dict[str, Value] = {}
+        for key, parameter in accepted.items():
+            if key not in spec.parameters:
+                if parameter.default is inspect.Parameter.empty:
+                    raise UsageError(
+                        f"{self.kind} '{spec.name}' needs a value for '{key}', as in {spec.name}({key}=...)"
+                    )
+                resolved[key] = parameter.default
+            else:
+                resolved[key] = _conform(spec, key, spec.parameters[key], parameter.annotation)
+        return resolved
+
+    def brief(self, spec: Spec) -> str:
+        """Return a spec as people write it: without the parameters that have their default values."""
+        defaults = self.parameters(Spec(spec.name)) if self._has_defaults(spec.name) else {}
+        given = {key: value for key, value in spec.parameters.items() if key not in defaults or defaults[key] != value}
+        return str(Spec(spec.name, given))
+
+    def _has_defaults(self, name: str) -> bool:
+        """Return whether the name can be built without parameters; a plug-in that is gone cannot."""
+        try:
+            accepted = constructor_parameters(self.load(name))
+        except UsageError:
+            return False
+        return all(parameter.default is not inspect.Parameter.empty for parameter in accepted.values())
+
+    def build(self, spec: Spec) -> T:
+        """Return an instance.
+
+        Raises:
+            UsageError: see `load` and `parameters`; or the class refuses a value, or memory does not suffice; or a
+                plug-in's constructor fails, or leaves out what it must set.
+        """
+        parameters, cls = self.parameters(spec), self.load(spec.name)
+        try:
+            with enough_memory(str(spec)):
+                made = cls(**parameters)
+        except ValueError as error:
+            raise UsageError(f"{spec}: {error}") from error
+        except (AttributeError, TypeError) as error:
+            if self.resolve(spec.name) in self._own:
+                raise
+            raise UsageError(f"{self.kind} '{spec}' cannot be built: {type(error).__name__}: {error}") from error
+        self.protocol.require_instance(f"{self.kind} '{spec}'", made)
+        return made
+
+
+def constructor_parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """Return a class's constructor parameters by name, annotations evaluated."""
+    hints = typing.get_type_hints(cls.__init__)
+    signature = inspect.signature(cls.__init__)
+    return {
+        name: parameter.replace(annotation=hints.get(name, Any))
+        for name, parameter in list(signature.parameters.items())[1:]
+        if parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    }
+
+
+def _conform(spec: Spec, key: str, value: Value, annotation: Any) -> Value:
+    """Return the value as the annotation wants it, or say what it wants."""
+    require_in_range(spec.name, key, value)
+    options = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
+    for option in options:
+        if typing.get_origin(option) is typing.Literal:
+            match = [choice for choice in typing.get_args(option) if str(choice) == str(value)]
+            if match:
+                return match[0]
+        elif option is Any or (option is type(None) and value is None):
+            return value
+        elif option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        elif option is str and value is not None:
+            return str(value)
+        elif isinstance(option, type) and type(value) is option:
+            return value
+    raise UsageError(f"{spec.name}: '{key}' must be {' or '.join(map(_describe, options))}, not {value!r}")
+
+
+def _is_union(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
+
+
+def _describe(option: Any) -> str:
+    if typing.get_origin(option) is typing.Literal:
+        return " or ".join(map(str, typing.get_args(option)))
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}.get(option, str(option))
+
+
+def _origin(point: EntryPoint) -> str:
+    return f"package {point.dist.name}" if point.dist else point.module
+
+
+ESTIMATORS: Final["Registry[Estimator]"] = Registry(
+    "estimator", estimators.INDEX, estimators.ALIASES, "bench.estimators", ESTIMATOR
+)
+TASKS: Final["Registry[Task]"] = Registry("task", tasks.INDEX, tasks.ALIASES, "bench.tasks", TASK)

@@ -1,0 +1,46 @@
+"""Pictures of what a trained model of images does: one file per kind.
+
+A kind is a module of this package with one function, `draw(task, data, page)`. It takes a task at its trained
+parameters and its data, and returns a figure; draws come from torch's global generator.
+
+    task = ...  # trained
+    bench.pictures.draw("interpolation", task, bench.pictures.image_data(task), Page("icml", 1)).savefig("digits.pdf")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from bench.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from bench.figures.page import Page
+    from bench.pictures.images import ImageData
+    from tasks.parts.image_vae import ImageVAE
+
+KINDS: Final[dict[str, str]] = {
+    "prior": "images at draws from the prior",
+    "reconstructions": "test images, and what a draw from the guide makes of them",
+    "interpolation": "from one test image to another in a straight line between their latents",
+    "traversal": "one latent number varied at a time, the most active first",
+    "latent": "posterior means in the plane, coloured by label",
+}
+
+
+class Misfit(UsageError):
+    """A kind of picture says nothing about a task; the message says why."""
+
+
+def draw(kind: str, task: "ImageVAE", data: "ImageData", page: "Page") -> "Figure":
+    """Return a picture of a trained task.
+
+    Raises:
+        UsageError: there is no such kind, or the figure would not fit on the page.
+        Misfit: the kind does not fit the task.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"there is no kind '{kind}'{did_you_mean(kind, KINDS) or '; there are ' + ', '.join(KINDS)}")
+    module: Any = import_module(f"bench.pictures.{kind}")
+    with page.settings():
+        return module.draw(task, data, page)

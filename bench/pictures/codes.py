@@ -1,0 +1,93 @@
+"""The latents at the top of a model, from which everything below follows."""
+
+from dataclasses import dataclass
+from typing import Final, final
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from bench.pictures import Misfit
+from estimators import distributions
+from estimators.draw import Detached, Draw, Site, probe
+from tasks.parts.image_vae import ImageVAE
+
+_SAMPLES: Final = 10
+_ROWS_AT_ONCE: Final = 1000
+
+
+@dataclass(frozen=True)
+class Top:
+    """The site that the prior draws first: its name, and its distributions in the prior and in the guide."""
+
+    name: str
+    prior: Distribution
+    guide: Distribution
+
+    @property
+    def family(self) -> str:
+        """The guide's family."""
+        return distributions.family(self.guide)
+
+    @property
+    def discrete(self) -> bool:
+        """Whether it takes separate values, between which there is nothing."""
+        support = self.guide.support
+        return support is not None and support.is_discrete
+
+
+@torch.no_grad()
+def top_of(task: ImageVAE, x: Tensor) -> Top:
+    """Return the site at the top of a task's model; `x` is any observation, [1, pixels]."""
+    draw = Detached(1)
+    task.model.prior(x, draw)
+    name, site = next(iter(draw.trace.sites.items()))
+    return Top(name, site.distribution, probe(task.guide, x).sites[name].distribution)
+
+
+def continuous_top(task: ImageVAE, x: Tensor, kind: str) -> Top:
+    """Return the site at the top where it is continuous; raise `Misfit` where it is not."""
+    top = top_of(task, x)
+    if top.discrete:
+        name = type(task).__name__
+        raise Misfit(f"{kind} needs a continuous latent; '{top.name}' at the top of {name} is {top.family}")
+    return top
+
+
+@torch.no_grad()
+def posterior_means(task: ImageVAE, x: Tensor, site: str) -> Tensor:
+    """Return E_q[z_site|x], [N, event]; of a site that depends on another one the mean over 10 draws of that."""
+    means = []
+    for part in x.split(_ROWS_AT_ONCE):
+        draw = Detached(_SAMPLES)
+        task.guide(part, draw)
+        means.append(_mean(draw.trace.sites[site]))
+    return torch.cat(means)
+
+
+@torch.no_grad()
+def images_at(task: ImageVAE, site: str, values: Tensor) -> Tensor:
+    """Return E(x|z), [N, pixels], for `values` [N, event] at the top site and, below, the mean given what is above."""
+    draw = _Below(site, values)
+    task.model.prior(values.new_zeros(len(values), 1), draw)
+    return task.model.mean(draw.trace.latents)[0]
+
+
+def _mean(site: Site) -> Tensor:
+    mean = site.distribution.mean
+    return mean.mean(0) if site.conditional else mean
+
+
+@final
+class _Below(Draw):
+    """Given values at one site, the mean at every other."""
+
+    def __init__(self, site: str, values: Tensor) -> None:
+        super().__init__()
+        self.site, self.values = site, values
+
+    def value(self, site: str, distribution: Distribution) -> Tensor:
+        if site == self.site:
+            return self.values[None]
+        mean = distribution.mean
+        return mean if len(distribution.batch_shape) > 1 else mean[None]

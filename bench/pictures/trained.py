@@ -1,0 +1,75 @@
+"""From a finished run to its task at the trained parameters."""
+
+import pickle
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from bench.errors import BenchError, ResultsError
+from bench.names.commands import with_out
+from bench.names.registry import TASKS
+from bench.results.schema import Record
+from bench.results.store import Store
+from bench.results.tables import locate
+from tasks.base import Task
+from tasks.latent_variables.lda import LDA
+from tasks.parts.image_vae import ImageVAE
+
+
+class Trained(NamedTuple):
+    """A finished run: its record, and where its results folder is."""
+
+    record: Record
+    store: Store
+
+    def task(self) -> Task:
+        """Return the task at the trained parameters, on the CPU.
+
+        Raises:
+            ResultsError: the parameters are not there, or are of another version of the task.
+        """
+        path = self.store.parameters_path(self.record.cell)
+        again = "run it again with `--rerun all`"
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            raise ResultsError(f"{path} is not there, and holds what the run learned: {again}") from None
+        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+            raise ResultsError(f"{path} cannot be read ({error}): {again}") from error
+        task = TASKS.build(self.record.cell.task_spec)
+        try:
+            task.load_state_dict(state)
+        except RuntimeError as error:
+            raise ResultsError(f"{path} is of another version of {self.record.cell.task}: {again}") from error
+        return task.to(next(iter(state.values())).dtype)
+
+
+def finished(paths: Sequence[Path]) -> list[Trained]:
+    """Return the finished, trained runs of images or of topics in results folders, or in single tasks or cells of them.
+
+    Raises:
+        ResultsError: there are none, or something cannot be read.
+    """
+    found = list(_finished(paths))
+    if not found:
+        where = ", ".join(map(str, paths))
+        command = with_out("bench run --task vae-mnist --estimator reparam", paths[0])
+        raise ResultsError(f"there is no finished run of a model of images or topics in {where}: `{command}` makes one")
+    return found
+
+
+def _finished(paths: Sequence[Path]) -> Iterator[Trained]:
+    for path in paths:
+        store, below = locate(path)
+        for record in store.records(below):
+            if record.status == "done" and record.cell.training.steps and _can_be_shown(record):
+                yield Trained(record, store)
+
+
+def _can_be_shown(record: Record) -> bool:
+    try:
+        return issubclass(TASKS.load(record.cell.task), (ImageVAE, LDA))
+    except BenchError:
+        return False  # a plug-in that is no longer installed

@@ -1,0 +1,1 @@
+"""One training, and that of many seeds in one step."""

@@ -1,0 +1,105 @@
+"""A training step as one CUDA graph: launched as a whole, it costs the CPU one call instead of hundreds."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, final
+
+import torch
+
+from bench.machine.streams import OwnStream
+
+_WARM_UP: Final = 3
+"""Steps before the capture, on a stream of their own: libraries allocate their workspaces, Adam its moments."""
+
+Step = Callable[[], None]
+"""Takes one step in place: it reads and writes the same tensors at every call."""
+
+
+class Graph(Protocol):
+    """What `Captured` needs of a graph."""
+
+    def warm_up(self, step: Step) -> None:
+        """Take a step outside of a graph, where it can be captured afterwards."""
+
+    def capture(self, step: Step) -> None:
+        """Record a step without taking it. Raises RuntimeError where it does what a graph cannot hold."""
+
+    def replay(self) -> None:
+        """Take the recorded step."""
+
+
+@final
+class Captured:
+    """Takes steps plainly at first, and then by replaying a graph, or plainly for good where none can be captured.
+
+    Every call is one step, so that nothing has to be undone.
+
+    Attributes:
+        reason: why steps are taken plainly for good, or None.
+    """
+
+    def __init__(self, step: Step, graph: Graph) -> None:
+        self._step, self._graph = step, graph
+        self._taken, self._captured = 0, False
+        self.reason: str | None = None
+
+    def __call__(self) -> None:
+        """Take one step."""
+        if self._taken == _WARM_UP and self.reason is None and not self._captured:
+            self._capture()
+        if self._captured:
+            self._graph.replay()
+        elif self.reason is None:
+            self._taken += 1
+            self._graph.warm_up(self._step)
+        else:
+            self._step()
+
+    def _capture(self) -> None:
+        try:
+            self._graph.capture(self._step)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            self.reason = str(error).strip().splitlines()[0]
+        else:
+            self._captured = True
+
+
+@final
+class CudaGraph:
+    """A graph on a CUDA device that draws from given streams, and moves them on at every replay."""
+
+    def __init__(self, streams: Sequence[OwnStream], device: torch.device) -> None:
+        self._streams = streams
+        self._graph = torch.cuda.CUDAGraph()
+        self._side = torch.cuda.Stream(device)
+        with warnings.catch_warnings():
+            # A PyTorch that registers generators by itself says so.
+            warnings.simplefilter("ignore")
+            for stream in streams:
+                self._graph.register_generator_state(stream.generator(device))
+
+    def warm_up(self, step: Step) -> None:
+        self._side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._side), warnings.catch_warnings():
+            # A capturable optimizer warns of steps outside of a graph.
+            warnings.simplefilter("ignore")
+            step()
+        torch.cuda.current_stream().wait_stream(self._side)
+
+    def capture(self, step: Step) -> None:
+        before = [stream.state() for stream in self._streams]
+        try:
+            # A capture that fails leaves its stream the current one; the outer context puts that right.
+            with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(self._graph, stream=self._side):
+                step()
+        except RuntimeError:
+            self._graph.reset()
+            # A generator may stay in the state of being captured.
+            for stream, state in zip(self._streams, before, strict=True):
+                stream.renew(state)
+            raise
+
+    def replay(self) -> None:
+        self._graph.replay()

@@ -1,0 +1,266 @@
+"""Training: stochastic gradient ascent on a task's target, whose whole state can be saved and restored."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, final
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+
+from bench.machine.streams import GlobalStream, Stream
+from bench.measure.chunk import synchronize
+from bench.results.schema import TrainingRow
+from bench.settings import Training
+from bench.training.learning import Updated, parse_learning
+from bench.training.optimizers import advance, make_optimizer, set_step_sizes
+from bench.training.schedules import parse_schedule
+from estimators.base import Estimate, Estimator
+from tasks.base import Data, Task
+
+_ROWS: Final = 200
+"""A training is recorded in about this many rows."""
+
+_RESTING: Final[dict[Updated, Literal["guide", "model"] | None]] = {"guide": "model", "model": "guide", "both": None}
+
+
+class Diverged(Exception):
+    """The objective stopped being finite at `step`."""
+
+    def __init__(self, step: int, value: float) -> None:
+        super().__init__(f"the objective was {value} at step {step}; a smaller --guide-lr or --model-lr may help")
+        self.step = step
+
+
+@final
+class Batches:
+    """Minibatches without replacement: every row once per pass, in an order that a seed fixes.
+
+    Attributes:
+        order: indices of the rows in this pass.
+    """
+
+    def __init__(self, rows: Tensor, size: int) -> None:
+        self.rows, self.size = rows, min(size, len(rows))
+        self.order = torch.empty(0, dtype=torch.long, device=rows.device)
+        self._at = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether every batch is the whole data set, in its own order."""
+        return self.size == len(self.rows)
+
+    def next(self) -> Tensor:
+        """Return the next batch of stored rows; the whole data set where it is no larger than a batch."""
+        if self.whole:
+            return self.rows
+        where = self.turn()
+        # Whole rows are copied at once, which indexing does not do.
+        return self.rows.index_select(0, self.order[where])
+
+    def turn(self, generator: torch.Generator | None = None) -> slice:
+        """Return where in `order` the next batch is; a pass's order is drawn from `generator`."""
+        if self._at + self.size > len(self.order):
+            self.order = torch.randperm(len(self.rows), device=self.rows.device, generator=generator)
+            self._at = 0
+        self._at += self.size
+        return slice(self._at - self.size, self._at)
+
+    def state(self) -> dict[str, Any]:
+        """Return where in which order the batches are."""
+        return {"order": self.order, "at": self._at}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self.order, self._at = state["order"].to(self.rows.device), state["at"]
+
+
+@dataclass
+class Progress:
+    """What a training has done so far.
+
+    Attributes:
+        step: steps taken.
+        seconds: of training only, without evaluation and measurement; of a step of several seeds, each one's share.
+        together: seeds that were trained in one step, this one included.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    together: int = 1
+
+
+@final
+class Loss(nn.Module):
+    """What one training step descends: a function of the parameters of a task and of an estimator."""
+
+    def __init__(self, task: Task, estimator: Estimator, samples: int) -> None:
+        super().__init__()
+        self.task, self.estimator, self.samples = task, estimator, samples
+        self._sign = -1.0 if task.maximise else 1.0
+        # Looked up once: it takes as long as an operation.
+        self._dtype = next(task.parameters()).dtype
+
+    def forward(self, rows: Tensor) -> tuple[Tensor, Estimate]:
+        """Return the loss, a scalar, and the estimate that it is made of, at stored rows [B, ...]."""
+        estimate = self.estimator.estimate(self.task, self.task.prepare(rows).to(self._dtype), self.samples)
+        loss = self._sign * estimate.surrogate.mean()
+        return loss if estimate.auxiliary is None else loss + estimate.auxiliary, estimate
+
+
+@final
+class Trainer:
+    """Trains one cell's parameters, by itself (`run`) or in one step with others (`bench.training.stack.Stack`).
+
+    Attributes:
+        stream: where draws come from; unless another is given, PyTorch's own generators, which the caller has seeded.
+        objectives: estimates of the target since the last row.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        estimator: Estimator,
+        data: Data,
+        settings: Training,
+        samples: int,
+        stream: Stream | None = None,
+    ) -> None:
+        self.task, self.estimator, self.settings = task, estimator, settings
+        self.loss = Loss(task, estimator, samples)
+        self.batches = Batches(data.train, settings.batch_size)
+        self.device = data.train.device
+        self.stream = stream or GlobalStream(self.device)
+        schedule = parse_schedule(settings.schedule)
+        of_model = parse_schedule(settings.model_schedule) if settings.model_schedule else schedule
+        self.schedules = {"guide": schedule, "model": of_model, "estimator": schedule}
+        self.learning = parse_learning(settings.learning)
+        self._groups = _parameter_groups(task, estimator)
+        self.optimizer = make_optimizer(self._groups, self.step_sizes(0), settings)
+        self.objectives: list[Tensor] = []
+        self.progress = Progress()
+        self.rows: list[TrainingRow] = []
+
+    @property
+    def step_of_next_row(self) -> int:
+        """The step after which the next row is due."""
+        every = max(1, self.settings.steps // _ROWS)
+        regular, last = self.learning.next_row(self.progress.step, every), self.settings.steps
+        return last if self.progress.step < last < regular else regular
+
+    def run(self, until: int) -> Iterator[int]:
+        """Train up to step `until`, yielding the step after each recorded row.
+
+        Raises:
+            Diverged: the objective is no longer finite; the rows before it are kept.
+        """
+        while self.progress.step < until:
+            due = self.step_of_next_row
+            start = time.perf_counter()
+            while self.progress.step < min(until, due):
+                self.step()
+            synchronize(self.device)
+            self.progress.seconds += time.perf_counter() - start
+            if self.progress.step == due:
+                self.record(gradient_norm(self.task.guide), gradient_norm(self.task.model))
+            yield self.progress.step
+
+    def step(self) -> None:
+        """Take one training step."""
+        set_step_sizes(self.optimizer, self.step_sizes(self.progress.step))
+        loss, estimate = self.loss(self.batches.next())
+        self._forget_gradients(*self._groups)
+        loss.backward()
+        # Without a gradient a parameter rests, and so do its moments.
+        if resting := self.resting(self.progress.step):
+            self._forget_gradients(resting)
+        advance(self.optimizer)
+        self.estimator.observe(estimate)
+        self.objectives.append(estimate.objective.detach().mean())
+        self.progress.step += 1
+
+    def _forget_gradients(self, *groups: str) -> None:
+        # As `zero_grad` does, which costs 1% of a VAE's step more: it marks itself for profilers.
+        for group in groups:
+            for parameter in self._groups[group]:
+                parameter.grad = None
+
+    def step_sizes(self, step: int) -> dict[str, float]:
+        """Return the step size of each parameter group: η for φ and for the estimator's own parameters, ρ for θ."""
+        base = {"guide": self.settings.guide_lr, "model": self.settings.model_lr, "estimator": self.settings.guide_lr}
+        return {name: size * self.schedules[name].multiplier(step, self.settings.steps) for name, size in base.items()}
+
+    def resting(self, step: int) -> Literal["guide", "model"] | None:
+        """Return the parameter group that does not move at a step, or None."""
+        return _RESTING[self.learning.updated(step)]
+
+    def record(self, norm_guide: float, norm_model: float) -> None:
+        """Add a row over the steps since the last one. The only place where a GPU is waited for.
+
+        Raises:
+            Diverged: an objective since the last row is not finite.
+        """
+        objectives = torch.cat([value.reshape(-1) for value in self.objectives]).double().cpu()
+        self.objectives.clear()
+        finite = torch.isfinite(objectives)
+        if not bool(finite.all()):
+            first = int((~finite).nonzero()[0])
+            raise Diverged(self.progress.step - len(objectives) + first, float(objectives[first]))
+        n = len(objectives)
+        sizes = self.step_sizes(self.progress.step - 1)
+        trained = {group["name"] for group in self.optimizer.param_groups}
+        self.rows.append(
+            TrainingRow(
+                step=self.progress.step,
+                seconds=self.progress.seconds,
+                objective=float(objectives.mean()),
+                objective_se=float(objectives.std() / math.sqrt(n)) if n > 1 else math.nan,
+                gradient_norm_guide=norm_guide,
+                gradient_norm_model=norm_model,
+                model_lr=sizes["model"] if "model" in trained else math.nan,
+                guide_lr=sizes["guide"] if "guide" in trained else math.nan,
+                updated=self.learning.updated_between(self.progress.step - n, self.progress.step),
+            )
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that the rest of the training depends on."""
+        state = {
+            "task": self.task.state_dict(),
+            "estimator": self.estimator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "batches": self.batches.state(),
+            "generators": self.stream.state(),
+            "progress": asdict(self.progress),
+            "rows": [asdict(row) for row in self.rows],
+            "objectives": list(self.objectives),
+        }
+        # Within a stack the tensors are rows of larger ones, which a file would hold as a whole.
+        return tree_map_only(Tensor, torch.clone, state)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        self.task.load_state_dict(state["task"])
+        self.estimator.load_state_dict(state["estimator"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.batches.restore(state["batches"])
+        self.progress = Progress(**state["progress"])
+        self.rows = [TrainingRow(**row) for row in state["rows"]]
+        self.objectives = list(state["objectives"])
+        self.stream.restore(state["generators"])
+
+
+def _parameter_groups(task: Task, estimator: Estimator) -> dict[str, list[Tensor]]:
+    return {
+        "guide": list(task.guide.parameters()),
+        "model": list(task.model.parameters()),
+        "estimator": list(estimator.parameters()),
+    }
+
+
+def gradient_norm(module: nn.Module) -> float:
+    """Return the norm of a module's gradient; NaN where no parameter has one."""
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    return float(torch.nn.utils.get_total_norm(gradients)) if gradients else math.nan

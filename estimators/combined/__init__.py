@@ -1,0 +1,1 @@
+"""Estimators made of others: one policy for each site, a control variate around any of them."""

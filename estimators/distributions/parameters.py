@@ -1,0 +1,62 @@
+"""The parameters of a distribution: to read them, and to build the same distribution with others."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from torch import Tensor
+from torch.distributions import Distribution, Independent, transform_to
+from torch.distributions.constraints import Constraint
+
+from estimators.distributions import Unsupported
+
+Parameters = Mapping[str, Tensor]
+"""By name, each [B, event] or, of a conditional site, [K, B, event]."""
+
+_INSTEAD: Final = {"probs": "logits", "covariance_matrix": "scale_tril", "precision_matrix": "scale_tril"}
+"""Of parameters that say the same, the one that stands for the others."""
+
+
+def parameters(distribution: Distribution) -> dict[str, Tensor]:
+    """Return the parameters by name; one of them, such as logits, where a family has several that say the same."""
+    inner = unwrapped(distribution)
+    return {name: getattr(inner, name) for name in _names(inner)}
+
+
+def rebuild(distribution: Distribution, values: Parameters) -> Distribution:
+    """Return a distribution of the same family with the parameters `values`."""
+    if isinstance(distribution, Independent):
+        inner = rebuild(distribution.base_dist, values)
+        return Independent(inner, distribution.reinterpreted_batch_ndims, validate_args=False)
+    family: Any = type(distribution)
+    return family(**values, validate_args=False)
+
+
+def unconstrained(distribution: Distribution) -> dict[str, Tensor]:
+    """Return the parameters on the whole real line: the logarithm of one that must be positive."""
+    constraints = _constraints(distribution)
+    return {name: transform_to(constraints[name]).inv(value) for name, value in parameters(distribution).items()}
+
+
+def rebuild_unconstrained(distribution: Distribution, values: Parameters) -> Distribution:
+    """Return a distribution of the same family with the parameters that `unconstrained` would give as `values`."""
+    constraints = _constraints(distribution)
+    return rebuild(distribution, {name: transform_to(constraints[name])(value) for name, value in values.items()})
+
+
+def unwrapped(distribution: Distribution) -> Distribution:
+    """Return the distribution inside `Independent`."""
+    while isinstance(distribution, Independent):
+        distribution = distribution.base_dist
+    return distribution
+
+
+def _names(distribution: Distribution) -> list[str]:
+    names = list(distribution.arg_constraints)
+    if not names:
+        raise Unsupported(f"{type(distribution).__name__} has no parameters that could be varied")
+    return [name for name in names if _INSTEAD.get(name) not in names]
+
+
+def _constraints(distribution: Distribution) -> dict[str, Constraint]:
+    inner = unwrapped(distribution)
+    return {name: inner.arg_constraints[name] for name in _names(inner)}

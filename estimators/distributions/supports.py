@@ -1,0 +1,60 @@
+"""What values a family takes: enumeration of finite supports, and the family's name."""
+
+from functools import singledispatch
+
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Categorical, Distribution, Independent, OneHotCategorical
+
+from estimators.distributions.noise import Unsupported
+
+
+@singledispatch
+def support(distribution: Distribution) -> Tensor:
+    """Return every value of one event of a discrete family, [S, event]."""
+    raise Unsupported(f"{type(distribution).__name__} has no finite support to enumerate")
+
+
+@support.register
+def _(distribution: Bernoulli) -> Tensor:
+    return torch.tensor([0.0, 1.0], dtype=distribution.logits.dtype, device=distribution.logits.device)
+
+
+@support.register
+def _(distribution: Categorical) -> Tensor:
+    return torch.arange(distribution.logits.shape[-1], device=distribution.logits.device)
+
+
+@support.register
+def _(distribution: OneHotCategorical) -> Tensor:
+    logits = distribution.logits
+    return torch.eye(logits.shape[-1], dtype=logits.dtype, device=logits.device)
+
+
+@support.register
+def _(distribution: Independent) -> Tensor:
+    single = support(distribution.base_dist)
+    dims = distribution.base_dist.batch_shape[len(distribution.batch_shape) :]
+    count = single.shape[0] ** dims.numel()
+    index = torch.arange(count, device=single.device)[:, None]
+    digits = index // single.shape[0] ** torch.arange(dims.numel(), device=single.device) % single.shape[0]
+    return single[digits].reshape(count, *dims, *single.shape[1:])
+
+
+@singledispatch
+def support_size(distribution: Distribution) -> int:
+    """Return the number of values of one event, without building them."""
+    return support(distribution).shape[0]
+
+
+@support_size.register
+def _(distribution: Independent) -> int:
+    dims = distribution.base_dist.batch_shape[len(distribution.batch_shape) :]
+    return support_size(distribution.base_dist) ** dims.numel()
+
+
+def family(distribution: Distribution) -> str:
+    """Return the name of the family, through `Independent`."""
+    while isinstance(distribution, Independent):
+        distribution = distribution.base_dist
+    return type(distribution).__name__

@@ -1,0 +1,1 @@
+"""Estimators that only evaluate f, at perturbed parameters of the guide."""

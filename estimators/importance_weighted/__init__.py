@@ -1,0 +1,1 @@
+"""Estimators of bounds and posterior averages that are made of K importance weights."""

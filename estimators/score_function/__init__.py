@@ -1,0 +1,1 @@
+"""Score-function estimators: f is evaluated, log q is differentiated."""

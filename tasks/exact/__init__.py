@@ -1,0 +1,1 @@
+"""Exact bounds, by enumeration or quadrature."""

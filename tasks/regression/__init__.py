@@ -1,0 +1,1 @@
+"""Bayesian regressions: one q(w) for a whole table."""

@@ -1,0 +1,1 @@
+"""Expectations and weights with closed forms, in a few numbers."""
