@@ -18,13 +18,14 @@ from bench.errors import BenchError
 from bench.execution.advice import after_run
 from bench.execution.cell import run_cell
 from bench.execution.meter import References
+from bench.execution.note import new_run
 from bench.execution.plan import Plan, Request, make_plan
 from bench.execution.progress import TerminalListener, shares
 from bench.execution.report import final_lines, gradient_table
 from bench.execution.together import BatchSeeds, at_the_same_step, companions, run_together
 from bench.figures.fitting import fitting_kind
 from bench.machine.device import allow_tf32, find_device
-from bench.machine.info import machine_info, new_run
+from bench.machine.info import machine_info
 from bench.results.schema import Record
 from bench.results.store import Begun, CellBusy, Store
 from bench.results.tables import export, load

@@ -2,22 +2,17 @@
 
 import os
 import platform
-import secrets
 import subprocess
 import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
-
-from bench.results.schema import RunInfo
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 def machine_info() -> dict[str, Any]:
-    """Return what results may depend on besides a cell's settings; the keys are fields of `RunInfo`."""
+    """Return what results may depend on besides a cell's settings; its keys are fields of the note about a run."""
     import numpy
     import torch
 
@@ -41,19 +36,6 @@ def machine_info() -> dict[str, Any]:
         "tf32_convolution": _allows_tf32(torch.backends.cudnn),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
-
-
-def new_run(argv: Sequence[str]) -> RunInfo:
-    """Return the note about this invocation, with a new id; `argv` is `sys.argv`."""
-    now = datetime.now(UTC)
-    # The first word is where the command is installed; undecodable bytes could not be written.
-    words = [word.encode("utf-8", "backslashreplace").decode() for word in argv[1:]]
-    return RunInfo(
-        run=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
-        started=now.isoformat(timespec="seconds"),
-        argv=["bench", *words],
-        **machine_info(),
-    )
 
 
 def _version() -> str:

@@ -9,15 +9,8 @@ from click.testing import CliRunner
 
 from bench.cli import cli
 from bench.machine import info
-from bench.machine.info import machine_info, new_run
+from bench.machine.info import machine_info
 from bench.results.schema import RunInfo
-
-
-def test_a_run_notes_the_command_and_no_path_of_the_installation() -> None:
-    run = new_run(["/home/somebody/.venv/bin/bench", "run", "--task", "caf\udce9"])
-    assert run.argv == ["bench", "run", "--task", r"caf\udce9"]
-    assert run.run[:8] == run.started[:10].replace("-", "")
-    assert new_run(["bench"]).run != run.run
 
 
 def test_the_machine_is_what_a_run_holds() -> None:

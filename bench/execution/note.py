@@ -1,0 +1,21 @@
+"""The note about one invocation of `bench run`, a row of the `runs` table."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from bench.machine.info import machine_info
+from bench.results.schema import RunInfo
+
+
+def new_run(argv: Sequence[str]) -> RunInfo:
+    """Return the note about this invocation, with a new id; `argv` is `sys.argv`."""
+    now = datetime.now(UTC)
+    # The first word is where the command is installed; undecodable bytes could not be written.
+    words = [word.encode("utf-8", "backslashreplace").decode() for word in argv[1:]]
+    return RunInfo(
+        run=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+        started=now.isoformat(timespec="seconds"),
+        argv=["bench", *words],
+        **machine_info(),
+    )
