@@ -1,7 +1,6 @@
 """`tradeoff`: squared bias against variance, with lines of equal mean squared error."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -27,11 +26,10 @@ from bench.figures.estimates import last_moments, require_rows, shown_groups, sq
 from bench.figures.grid import task_panels
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
-from bench.figures.palette import look, marker_sizes
+from bench.figures.palette import Looks, marker_sizes
 from bench.results.frames import grouped, where
+from bench.results.metrics import METRICS
 from bench.results.tables import Results
-
-_UNIT: Final = "nats²/param²"
 
 
 def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
@@ -53,7 +51,7 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return a panel per task and group, a point per configuration; arrows point down from upper bounds."""
-    sizes = marker_sizes(shown["samples"])
+    sizes, looks = marker_sizes(shown["samples"]), Looks(shown["estimator"])
     figure, panels = task_panels(page, shown, further=["equal MSE", "upper bound"])
     for place, panel in panels:
         known = where(panel, (panel["variance"] > 0) & (panel["ci_high"] > 0) & np.isfinite(panel["ci_high"]))
@@ -70,12 +68,12 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         known = known.assign(value=known["value"].where(seen, known["ci_high"]))
         known["ci_low"] = known["ci_low"].where(seen, known["value"])
         for (estimator, variant, samples), points in grouped(known, "estimator", "variant", "samples"):
-            style = look(estimator, variant)._replace(size=sizes[samples])
+            style = looks(estimator, variant)._replace(size=sizes[samples])
             draw_interval(place, points, "variance", style)
             draw_arrow(place, where(points, ~seen.loc[points.index]), "variance", style)
         unclip_markers(place)
         place.set_xlabel(metric_axis("variance", space=" "))
-        place.set_ylabel(metric_axis("squared bias", _UNIT) if is_leftmost(place) else "")
+        place.set_ylabel(metric_axis("squared bias", METRICS["mse"].unit) if is_leftmost(place) else "")
     equal = Line2D([], [], color="0.75", linewidth=0.5, label="equal MSE")
     bound = [bound_handle()] if np.any(shown["ci_low"] <= 0) else []
     legend_below(figure, [*handles(shown, line=False, value="variance"), equal, *bound], page)

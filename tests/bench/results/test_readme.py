@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.results.columns import FINAL, GRADIENTS, IDENTITY, METRICS, RUNS, TABLES, TRAINING, Column
+from bench.fields import Column
+from bench.results.columns import FINAL, GRADIENTS, IDENTITY, RUNS, TABLES, TRAINING
+from bench.results.metrics import METRICS
 from bench.results.schema import SCHEMA_VERSION, Final, GradientRow, Record, RunInfo, TrainingRow
 from bench.settings import Measurement, Training
 
