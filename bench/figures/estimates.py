@@ -83,14 +83,6 @@ def _ordered(column: pd.Series, order: dict[str, int]) -> pd.Series:
     return column.map(order) if column.name == "configuration" else column
 
 
-def squared(estimates: pd.DataFrame, metric: str, name: str) -> pd.DataFrame:
-    """Return the rows of a metric of the gradients, its square under another name in place of it."""
-    found = where(estimates, estimates["metric"] == metric).copy()
-    for column in ("value", "ci_low", "ci_high"):
-        found[column] = found[column] ** 2
-    return found.assign(metric=name)
-
-
 def require_rows(
     frame: pd.DataFrame, what: str, drawable: Callable[[pd.DataFrame], pd.Series] | None = None
 ) -> pd.DataFrame:

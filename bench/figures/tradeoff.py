@@ -22,7 +22,7 @@ from bench.figures.axes import (
     set_scale,
     unclip_markers,
 )
-from bench.figures.estimates import last_moments, require_rows, shown_groups, squared, wide
+from bench.figures.estimates import last_moments, require_rows, shown_groups, wide
 from bench.figures.grid import task_panels
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
@@ -33,20 +33,19 @@ from bench.results.tables import Results
 
 
 def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
-    """Return one row per task × group × configuration at its last measured step: bias_squared and variance.
+    """Return one row per task × group × configuration at its last measured step: squared bias (`value`) and variance.
 
-    The bias is that against the estimator's own target. An interval of bias_squared that begins at zero is an upper
+    The bias is that against the estimator's own target. An interval of its square that begins at zero is an upper
     bound: the bias was not seen.
     """
     wanted = shown_groups(results.gradients, groups)
-    per_seed = where(results.gradients, results.gradients["metric"].isin(["variance", "bias"]))
-    both = pd.concat([where(per_seed, per_seed["metric"] == "variance"), squared(per_seed, "bias", "bias_squared")])
-    found = last_moments(
-        Results(both, results.training, results.final, results.runs), ["variance", "bias_squared"], wanted
+    found = last_moments(results, ["bias", "variance"], wanted)
+    require_rows(where(found, found["metric"] == "bias"), "bias, for want of a reference gradient,")
+    table = wide(found, ["bias", "variance"], wanted)
+    squares = ["bias", "bias_low", "bias_high"]
+    return table.assign(**{name: table[name] ** 2 for name in squares}).rename(
+        columns=dict(zip(squares, ["value", "ci_low", "ci_high"], strict=True))
     )
-    require_rows(where(found, found["metric"] == "bias_squared"), "bias, for want of a reference gradient,")
-    table = wide(found, ["bias_squared", "variance"], wanted)
-    return table.rename(columns={"bias_squared": "value", "bias_squared_low": "ci_low", "bias_squared_high": "ci_high"})
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
