@@ -43,7 +43,7 @@ def gradient_blocks(results: Results, metrics: Sequence[str], groups: Sequence[s
             lines = [
                 [
                     names[configuration],
-                    *_about(rows, metrics, group),
+                    *_context(rows, metrics, group),
                     *(_said(summary.moment(configuration, group, metric)) for metric in metrics),
                 ]
                 for (configuration,), rows in _grouped(of_task, "configuration").items()
@@ -95,7 +95,7 @@ def _names(results: Results) -> dict[str, str]:
     return names
 
 
-def _about(rows: Sequence[Row], metrics: Sequence[str], group: str) -> list[str]:
+def _context(rows: Sequence[Row], metrics: Sequence[str], group: str) -> list[str]:
     """Return the targets that a line's metrics are about, the steps that they were measured at, how many seeds."""
     shown = {(metric, about(metric).group(group)) for metric in metrics}
     in_group = [row for row in rows if row["group"] == group]
