@@ -2,85 +2,87 @@
 
 import hashlib
 import json
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from bench.fields import column
 from bench.names.spec import Spec, Value
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a cell's parameters are trained. Learning rates: `model_lr` ρ for θ, `guide_lr` η for φ.
+    """How a cell's parameters are trained."""
 
-    `model_schedule` is that of ρ where it is not the `schedule` of η, else empty; `learning` is `joint` or `em(...)`.
-    """
-
-    steps: int
-    batch_size: int
-    optimizer: Literal["adam", "sgd"]
-    model_lr: float
-    guide_lr: float
-    schedule: str
-    model_schedule: str = ""
-    learning: str = "joint"
+    steps: int = field(metadata=column("steps", "training steps asked for"))
+    batch_size: int = field(metadata=column("1", "datapoints in a minibatch"))
+    optimizer: Literal["adam", "sgd"] = field(metadata=column("", "optimizer"))
+    model_lr: float = field(metadata=column("", "step size ρ of θ asked for"))
+    guide_lr: float = field(metadata=column("", "step size η of φ asked for"))
+    schedule: str = field(metadata=column("", "how the step sizes change"))
+    model_schedule: str = field(default="", metadata=column("", "how ρ changes, where it differs; empty where not"))
+    learning: str = field(
+        default="joint", metadata=column("", "`joint` updates of φ and θ, or `em`: blocks of each in turn")
+    )
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """How gradient moments are measured.
+    """How gradient moments are measured. All but where they are decides on the precision only, and on what it costs."""
 
-    Attributes:
-        at: `own` trajectory of each estimator, or at common parameters (`shared`).
-        replicates: a fixed number R, or None: until `precision` is reached or `replicates_cap` replicates are drawn.
-        precision: relative half-width of the 95% interval of the variance to stop at.
-        checkpoints: how many log-spaced training steps are measured at, the first and the last included.
-        evaluation_samples: K of the importance-weighted log-likelihood at the end.
-    """
-
-    at: Literal["own", "shared"]
-    replicates: int | None
-    replicates_cap: int
-    precision: float
-    checkpoints: int
-    evaluation_samples: int
+    at: Literal["own", "shared"] = field(
+        metadata=column("", "moments on each estimator's `own` trajectory, or at `shared` parameters")
+    )
+    replicates: int | None = field(
+        metadata=column("1", "replicates asked for; missing: as many as the precision takes", apart=False)
+    )
+    replicates_cap: int = field(metadata=column("1", "most replicates that the precision may take", apart=False))
+    precision: float = field(
+        metadata=column("1", "relative half-width of the variance's 95% interval to stop at", apart=False)
+    )
+    checkpoints: int = field(metadata=column("1", "training steps that moments are measured at", apart=False))
+    evaluation_samples: int = field(metadata=column("1", "samples asked for in the test log-likelihood", apart=False))
 
 
 @dataclass(frozen=True)
 class Cell:
     """One row of a comparison. Equal cells have equal ids and are run once."""
 
-    task: str
-    task_parameters: dict[str, Value]
-    task_version: int
-    estimator: str
-    estimator_parameters: dict[str, Value]
-    estimator_version: int
-    samples: int
-    seed: int
-    dataset: str
-    dtype: Literal["float32", "float64"]
-    device: Literal["cpu", "cuda"]
+    task: str = field(metadata=column("", "name of the task"))
+    task_parameters: dict[str, Value] = field(
+        metadata=column("", "its parameters, `name=value` with commas between, defaults included")
+    )
+    task_version: int = field(metadata=column("", "version of the task's definition", apart=False))
+    estimator: str = field(metadata=column("", "name of the estimator"))
+    estimator_parameters: dict[str, Value] = field(metadata=column("", "its parameters, likewise"))
+    estimator_version: int = field(metadata=column("", "version of the estimator's definition", apart=False))
+    samples: int = field(metadata=column("1", "Monte Carlo samples K per datapoint in one gradient estimate"))
+    seed: int = field(metadata=column("", "seed of the training run", apart=False))
+    dataset: str = field(metadata=column("", "data that the task was given, with its version; empty without data"))
+    dtype: Literal["float32", "float64"] = field(metadata=column("", "floating-point type of parameters and samples"))
+    device: Literal["cpu", "cuda"] = field(metadata=column("", "device type: cpu or cuda"))
     training: Training
     measurement: Measurement
 
     def identity(self) -> dict[str, Any]:
         """Return everything that the results depend on, as plain JSON values.
 
-        Settings of training that came later are left out at their defaults, so that earlier cells keep their ids.
+        Settings that came later are left out at their defaults, so that earlier cells keep their ids.
         """
-        identity = asdict(self)
-        defaults = {field.name: field.default for field in fields(Training) if field.default is not MISSING}
-        identity["training"] = {
-            name: value
-            for name, value in identity["training"].items()
-            if name not in defaults or value != defaults[name]
+        return {
+            **asdict(self),
+            "training": _without_defaults(self.training),
+            "measurement": _without_defaults(self.measurement),
         }
-        return identity
 
     @property
     def id(self) -> str:
         """Return the first 16 hex digits of the SHA-256 of the canonical JSON of the identity."""
         return cell_id(self.identity())
+
+    @property
+    def configuration(self) -> str:
+        """Return the id without the seed: cells that differ in nothing else share it."""
+        return cell_id({key: value for key, value in self.identity().items() if key != "seed"})
 
     @property
     def folder(self) -> str:
@@ -113,6 +115,11 @@ def cell_from_identity(identity: dict[str, Any]) -> Cell:
             "measurement": Measurement(**identity["measurement"]),
         }
     )
+
+
+def _without_defaults(settings: Training | Measurement) -> dict[str, Any]:
+    values = asdict(settings)
+    return {one.name: values[one.name] for one in fields(settings) if values[one.name] != one.default}
 
 
 def _file_name(name: str) -> str:

@@ -8,10 +8,10 @@ print(bench.tables.render(block.title, block.headers, block.lines, "latex"))
 
 from bench.results.pivot import comparison, pivot_blocks
 from bench.results.render import Estimate, render
-from bench.results.significance import significantly_best
 from bench.results.summary import Block, final_blocks, gradient_blocks
 from bench.results.tables import Results, load
 from bench.statistics.seeds import mean_over_seeds
+from bench.statistics.significance import significantly_best
 
 __all__ = [
     "Block",

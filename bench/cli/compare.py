@@ -6,6 +6,7 @@ import click
 
 from bench.cli.numbers import Finite
 from bench.errors import UsageError, require
+from bench.results.metrics import PARTS
 
 
 @click.command()
@@ -63,7 +64,7 @@ def compare(
         )
     for group in groups:
         require("group", group, matches.groups())
-    judged = judge(matches.found, with_thresholds(thresholds), groups or ("guide", "model"), level)
+    judged = judge(matches.found, with_thresholds(thresholds), groups or PARTS, level)
     reasons = [reason for experiment in matches.found if (reason := timings_differ_because(experiment)) is not None]
     untimed = [f"seconds not compared: {reason}" for reason in dict.fromkeys(reasons)]
     report = Report(judged, violations(judged, thresholds), len(matches.found), [*matches.notes, *untimed])

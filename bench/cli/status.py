@@ -86,12 +86,11 @@ def _settings_apart(cells: Sequence[Cell]) -> dict[str, str]:
     names = {(str(cell.task_spec), str(cell.estimator_spec), cell.samples) for cell in configurations}
     if len(names) == len(configurations):
         return {}
+    from bench.results.columns import NAMED
     from bench.results.naming import settings_apart
     from bench.results.tables import settings_table
 
-    texts = settings_apart(
-        settings_table(cells), "task", "task_parameters", "estimator", "estimator_parameters", "samples"
-    )
+    texts = settings_apart(settings_table(cells), *NAMED)
     return {cell.id: "".join(f" {text}" for text in texts[place]) for place, cell in enumerate(cells)}
 
 

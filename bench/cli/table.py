@@ -7,7 +7,8 @@ import click
 
 from bench.errors import ResultsError, UsageError, require
 from bench.names.commands import with_out
-from bench.results.columns import TABLES
+from bench.results.columns import AXES, TABLES
+from bench.results.metrics import FINAL_VALUES, PARTS
 from bench.results.render import render
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 What = Literal["gradients", "final", "training", "runs"]
 Form = Literal["text", "csv", "markdown", "latex"]
-_AXES = ("estimator", "task", "samples", "group", "metric")
 
 
 @click.command()
@@ -36,8 +36,8 @@ _AXES = ("estimator", "task", "samples", "group", "metric")
 )
 @click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
 @click.option("--columns", help="Tidy rows with these columns, as task,estimator,value.")
-@click.option("--by", type=click.Choice(_AXES), help="Compare: what goes down.  [default: estimator]")
-@click.option("--across", type=click.Choice(_AXES), help="Compare: what goes across.  [default: task, or estimator]")
+@click.option("--by", type=click.Choice(AXES), help="Compare: what goes down.  [default: estimator]")
+@click.option("--across", type=click.Choice(AXES), help="Compare: what goes across.  [default: task, or estimator]")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out records that cannot be read.")
 def table(
     results: tuple[Path, ...],
@@ -93,8 +93,6 @@ def table(
 
 
 def _not_gradients(what: What, metrics: tuple[str, ...], groups: tuple[str, ...]) -> str:
-    from bench.results.summary import FINAL_VALUES
-
     if what == "final" and not groups and set(metrics) <= set(FINAL_VALUES):
         return "the summary of final has every value; to choose some with --metric, add `--across metric`"
     return f"--metric and --group choose rows of the gradients, and {what} has none"
@@ -121,13 +119,13 @@ def _print_summary(
     metrics: tuple[str, ...],
     groups: tuple[str, ...],
 ) -> None:
-    from bench.results.summary import GRADIENT_METRICS, GROUPS, final_blocks, gradient_blocks
+    from bench.results.summary import GRADIENT_METRICS, final_blocks, gradient_blocks
 
     if what == "final":
         blocks = final_blocks(found)
     else:
         measured = list(found.gradients["group"].unique())
-        shown = groups or [group for group in GROUPS if group in measured] or measured
+        shown = groups or [group for group in PARTS if group in measured] or measured
         blocks = gradient_blocks(found, metrics or GRADIENT_METRICS, shown)
         _note_missing(found)
     click.echo("\n\n".join(render(block.title, block.headers, block.lines, form) for block in blocks))
@@ -143,7 +141,6 @@ def _print_comparison(
     axes: tuple[str, str],
 ) -> None:
     from bench.results.pivot import comparison, pivot_blocks
-    from bench.results.summary import FINAL_VALUES
 
     if what == "final":
         there = [name for name in FINAL_VALUES if len(found.final[name].dropna())]
@@ -151,7 +148,7 @@ def _print_comparison(
     else:
         usual = ["variance", "relative_bias", "snr"] if "metric" in axes else ["variance"]
     for name in metrics if what == "final" else ():
-        require("metric", name, FINAL_VALUES)
+        require("metric", name, list(FINAL_VALUES))
     compared = comparison(found, list(metrics) or usual, _compared_groups(found, groups, axes), final=what == "final")
     if form == "csv":
         click.echo(compared.to_csv(index=False), nl=False)

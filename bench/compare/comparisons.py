@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from bench.compare.effects import NONE, Effect, Reading, paired, unpaired
 from bench.compare.matching import Row
 from bench.compare.quantities import Quantity
+from bench.results.metrics import Direction
 
 Readings = Mapping[int, Reading]
 """Readings by seed."""
@@ -52,7 +52,7 @@ class Comparison:
     group: str
     base: float
     new: float
-    better: Literal[-1, 1]
+    better: Direction
     difference: Difference
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import stats
 
 from bench.measure.moments import GROUPS
+from bench.statistics.quantiles import quantile
 
 POWER: Final = 0.8
 _DEGREES: Final = GROUPS - 1
@@ -49,9 +50,9 @@ class Effect:
     above: float
     degrees: float
 
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Return the confidence interval of the difference."""
-        t = float(stats.t.ppf((1 + level) / 2, self.degrees))
+    def interval(self) -> tuple[float, float]:
+        """Return the 95% interval of the difference."""
+        t = quantile(self.degrees)
         return self.value - t * self.below, self.value + t * self.above
 
     def p_value(self, null: float = 0.0) -> float:

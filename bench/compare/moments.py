@@ -12,7 +12,7 @@ from bench.compare.effects import NONE, Effect, Reading, from_errors
 from bench.compare.matching import Match, MeasuredCell, Row, Where
 from bench.compare.quantities import GRADIENT, Quantity
 from bench.measure.moments import GROUPS
-from bench.statistics.intervals import quantile
+from bench.statistics.quantiles import quantile
 
 _ROUNDING: Final = {"float32": 1e5, "float64": 1e13}
 """From this signal-to-noise ratio on, what looks like variance is rounding."""
@@ -59,7 +59,7 @@ def _moment(experiment: Match, quantity: Quantity, where: Where) -> Iterator[Com
         float(np.mean([rows[seed]["value"] for seed in seeds]))
         for rows, seeds in ((base, difference.base), (new, difference.new))
     )
-    yield Comparison(experiment.row, quantity, where[0], where[1], before, after, -1, difference)
+    yield Comparison(experiment.row, quantity, where[0], where[1], before, after, quantity.better, difference)
 
 
 def _rows(cells: Mapping[int, MeasuredCell], where: Where) -> dict[int, Row]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from bench.errors import UsageError, did_you_mean
+from bench.results.metrics import Direction, about
+
+Scale = Literal["ratio", "difference", "relative"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,8 @@ class Quantity:
     """
 
     name: str
-    scale: Literal["ratio", "difference", "relative"]
-    better: Literal[-1, 0, 1]
+    scale: Scale
+    better: Direction
     margin: float
     beyond_margin: bool = False
 
@@ -53,16 +56,21 @@ SECONDS: Final = "seconds"
 FINAL: Final = ("test_elbo", "train_elbo", "objective")
 COMPLETED: Final = "completed"
 
+
+def _measured(name: str, scale: Scale, margin: float, beyond_margin: bool = False) -> Quantity:
+    return Quantity(name, scale, about(name).better, margin, beyond_margin)
+
+
 QUANTITIES: Final[dict[str, Quantity]] = {
     quantity.name: quantity
     for quantity in (
-        Quantity("variance", "ratio", -1, 0.10),
-        Quantity("relative_bias", "difference", -1, 0.05),
-        Quantity(EVALUATIONS, "ratio", -1, 0.0),
-        Quantity(SECONDS, "ratio", -1, 0.25, beyond_margin=True),
-        Quantity("test_elbo", "difference", 1, 0.5),
-        Quantity("train_elbo", "difference", 1, 0.5),
-        Quantity("objective", "relative", 0, 0.05),
+        _measured("variance", "ratio", 0.10),
+        _measured("relative_bias", "difference", 0.05),
+        _measured(EVALUATIONS, "ratio", 0.0),
+        _measured(SECONDS, "ratio", 0.25, beyond_margin=True),
+        _measured("test_elbo", "difference", 0.5),
+        _measured("train_elbo", "difference", 0.5),
+        _measured("objective", "relative", 0.05),
         Quantity(COMPLETED, "difference", 1, 0.0),
     )
 }

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from bench.compare.experiments import KEY, experiment_names
+from bench.compare.experiments import experiment_names
 from bench.compare.verdicts import VERDICTS, Judged
+from bench.results.columns import EXPERIMENT
 from bench.results.render import render
 
 _MOST_LINES: Final = 60
@@ -84,7 +85,7 @@ def _fields(one: Judged, report: Report) -> dict[str, Any]:
     return {
         "verdict": one.verdict,
         "failing": any(one is other for other in report.failing),
-        **{key: row[key] for key in KEY},
+        **{key: row[key] for key in EXPERIMENT},
         "step": comparison.step,
         "group": comparison.group,
         "metric": comparison.quantity.name,

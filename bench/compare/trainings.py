@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -13,6 +13,7 @@ from bench.compare.matching import Match, MeasuredCell
 from bench.compare.quantities import COMPLETED, EVALUATIONS, FINAL, SECONDS, Quantity
 from bench.errors import UsageError
 from bench.names.registry import TASKS
+from bench.results.metrics import Direction
 
 
 def compare_trainings(experiment: Match, quantities: Mapping[str, Quantity]) -> Iterator[Comparison]:
@@ -59,7 +60,7 @@ def _cost(
 ) -> Comparison:
     before, after = (math.exp(float(np.mean(side))) for side in (base, new))
     difference = Difference(effect, method, tuple(experiment.base), tuple(experiment.new))
-    return Comparison(experiment.row, quantity, None, "", before, after, -1, difference)
+    return Comparison(experiment.row, quantity, None, "", before, after, quantity.better, difference)
 
 
 def _by_invocation(cells: Mapping[int, MeasuredCell], metric: str) -> list[float]:
@@ -93,7 +94,7 @@ def _final_values(cells: Mapping[int, MeasuredCell], name: str) -> dict[int, Rea
     return {seed: Reading(value) for seed, value in found.items() if value is not None and math.isfinite(value)}
 
 
-def _direction(task: str, quantity: Quantity) -> Literal[-1, 1] | None:
+def _direction(task: str, quantity: Quantity) -> Direction | None:
     """Return whether more or less is better; None where only the task could say, and is not installed here."""
     if quantity.better != 0:
         return quantity.better
@@ -123,4 +124,4 @@ def _completed(experiment: Match, quantity: Quantity) -> Iterator[Comparison]:
         effect = Effect(shares[1] - shares[0], se, se, math.inf)
         result: Any = stats.fisher_exact([[done, total - done] for done, total in counts])
         difference = Difference(effect, "seeds, exact test", seeds[0], seeds[1], float(result.pvalue))
-    yield Comparison(experiment.row, quantity, None, "", shares[0], shares[1], 1, difference)
+    yield Comparison(experiment.row, quantity, None, "", shares[0], shares[1], quantity.better, difference)

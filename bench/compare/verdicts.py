@@ -14,6 +14,7 @@ from bench.compare.moments import compare_moments
 from bench.compare.quantities import QUANTITIES, Quantity, Threshold
 from bench.compare.trainings import compare_trainings
 from bench.errors import UsageError
+from bench.results.metrics import PARTS
 
 LEVEL: Final = 0.01
 """False discovery rate. Two sets of results that do not differ get a verdict of better or worse at most this often."""
@@ -48,7 +49,7 @@ class Judged:
 def judge(
     found: Sequence[Match],
     quantities: Mapping[str, Quantity] = QUANTITIES,
-    groups: tuple[str, ...] = ("guide", "model"),
+    groups: tuple[str, ...] = PARTS,
     level: float = LEVEL,
 ) -> list[Judged]:
     """Return the verdict on every metric of the matched experiments, most urgent first."""

@@ -15,6 +15,7 @@ from bench.measure.reference import Reference, exact_reference, exact_target_ref
 from bench.measure.replicates import LOOP, Replicator
 from bench.names.registry import ESTIMATORS
 from bench.names.spec import parse_spec
+from bench.results.metrics import METRICS
 from bench.results.schema import GradientRow
 from bench.settings import Cell
 from estimators.base import Estimator
@@ -22,8 +23,6 @@ from tasks.base import Data, Target, Task
 
 _NESTED_BATCHES: Final = 20
 _REFERENCE_PRECISION: Final = 0.01
-_WITH_EVIDENCE: Final = frozenset({"bias_evidence"})
-_WITH_REFERENCE: Final = frozenset({"bias", "relative_bias", "mse", "cosine"})
 
 
 @dataclass
@@ -142,10 +141,7 @@ def _rows(rows: Tensor, size: int) -> Tensor:
 
 
 def _as_rows(measured: Measured, step: int, target: Target) -> list[GradientRow]:
-    def label(metric: str) -> str:
-        if metric in _WITH_EVIDENCE:
-            return measured.evidence
-        return measured.reference if metric in _WITH_REFERENCE else ""
+    labels = {"": "", "target": measured.reference, "evidence": measured.evidence}
 
     return [
         GradientRow(
@@ -157,8 +153,8 @@ def _as_rows(measured: Measured, step: int, target: Target) -> list[GradientRow]
             ci_low=interval.low,
             ci_high=interval.high,
             n=measured.replicates,
-            reference=label(metric),
-            target="evidence" if metric in _WITH_EVIDENCE else target,
+            reference=labels[METRICS[metric].reference],
+            target="evidence" if METRICS[metric].reference == "evidence" else target,
             square=interval.square,
         )
         for group, metrics in measured.metrics.items()

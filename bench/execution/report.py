@@ -2,30 +2,19 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rich.table import Table
 
 from bench.names.registry import ESTIMATORS, TASKS
-from bench.results.columns import limits, positive
-from bench.results.schema import Record
-from bench.statistics.intervals import Interval, quantile
-from bench.statistics.seeds import combined_in_one, mean_over_seeds
+from bench.results.metrics import ACTIVE_UNITS, FINAL_VALUES, METRICS, PARTS, group_name
+from bench.results.over_seeds import Said, Summary, summarise
+from bench.results.schema import GradientRow, Record
+from bench.results.tables import tidy
 
-_GROUPS: Final = {"guide": "guide φ", "model": "model θ"}
-_FINAL: Final = {
-    "objective": "objective",
-    "train_elbo": "train ELBO",
-    "log_evidence": "log p(x)",
-    "gap": "gap (KL)",
-    "test_elbo": "test ELBO",
-    "test_log_likelihood": "test log p(x) ≥",
-}
-_COST: Final = ("seconds", "evaluations")
-_COMPARED: Final = ("bias", "relative_bias")
-"""Metrics that only an estimate with a reference gradient has."""
+_REACHED: Final = ("objective", "train_elbo", "log_evidence", "gap", "test_elbo", "test_log_likelihood")
 
 
 @dataclass(frozen=True)
@@ -35,13 +24,18 @@ class Comparable:
     name: str
     records: Sequence[Record]
 
+    @property
+    def configuration(self) -> str:
+        """Return what all of them are."""
+        return self.records[0].cell.configuration
+
 
 def comparables(records: Iterable[Record]) -> list[Comparable]:
-    """Group the records of one task by estimator and samples, in the order in which they come."""
+    """Group the records of one task by estimator, samples and settings, in the order in which they come."""
     groups: dict[str, list[Record]] = {}
     for record in records:
-        groups.setdefault(label(record), []).append(record)
-    return [Comparable(name, members) for name, members in groups.items()]
+        groups.setdefault(record.cell.configuration, []).append(record)
+    return [Comparable(label(members[0]), members) for members in groups.values()]
 
 
 def label(record: Record) -> str:
@@ -69,62 +63,57 @@ def gradient_table(records: Sequence[Record]) -> Table | None:
         pad_edge=False,
     )
     table.add_column("", no_wrap=True)
-    for column in ("relative bias", "variance", "SNR", "cosine", "s/gradient", "evaluations"):
-        table.add_column(column, justify="right")
+    for metric in _COLUMNS:
+        table.add_column(METRICS[metric].title, justify="right")
+    summary = _summary([replace(record, gradients=_at(record, step)) for record in records])
     for line in comparables(records):
-        _add_lines(table, line, step)
+        _add_lines(table, line, summary)
     return table
 
 
-def _add_lines(table: Table, line: Comparable, step: int) -> None:
+def _at(record: Record, step: int) -> list[GradientRow]:
+    return [row for row in record.gradients if row.step == step]
+
+
+def _summary(records: Sequence[Record]) -> Summary:
+    results = tidy([replace(record, training=[]) for record in records])
+    return summarise(results.gradients, results.final)
+
+
+def _add_lines(table: Table, line: Comparable, summary: Summary) -> None:
     groups = [
-        group for group in _reported_groups(line.records[0]) if _over_seeds(line.records, step, group, "variance")
+        group for group in _reported_groups(line.records[0]) if summary.moment(line.configuration, group, "variance")
     ]
     for position, group in enumerate(groups):
-        found = {
-            metric: _over_seeds(line.records, step, "all" if metric in _COST else group, metric)
-            for metric in ("relative_bias", "variance", "snr", "cosine", *_COST)
-        }
-        name = _GROUPS.get(group, group)
-        table.add_row(
-            f"{line.name}  {name}" if position == 0 else f"{'':{len(line.name)}}  {name}",
-            _with_interval(found["relative_bias"]),
-            _with_percent(found["variance"]),
-            _with_interval(found["snr"]),
-            _plain(found["cosine"], ".2f"),
-            _plain(found["seconds"], ".2g") if position == 0 else "",
-            _plain(found["evaluations"], "g") if position == 0 else "",
-        )
+        words = [
+            # Of the whole gradient: once per estimator.
+            "" if METRICS[metric].whole and position else _word(summary.moment(line.configuration, group, metric), form)
+            for metric, form in _COLUMNS.items()
+        ]
+        name = line.name if position == 0 else " " * len(line.name)
+        table.add_row(f"{name}  {group_name(group)}", *words)
+
+
+def _word(said: Said | None, form: Callable[[Said], str]) -> str:
+    return "–" if said is None else form(said)
 
 
 def _reported_groups(record: Record) -> list[str]:
     """Return φ and θ, and the single parameters that a task reports on their own in place of the group they make up."""
     names = list(dict.fromkeys(row.group for row in record.gradients))
     single = [name for name in names if "." in name]
-    return [
-        name for name in ("guide", "model") if name in names and not any(s.startswith(name) for s in single)
-    ] + single
+    return [name for name in PARTS if name in names and not any(s.startswith(name) for s in single)] + single
 
 
-def _over_seeds(records: Sequence[Record], step: int, group: str, metric: str) -> Interval | None:
-    """Return a metric; over several seeds its mean, with the interval over seeds."""
-    rows = [
-        row
-        for record in records
-        for row in record.gradients
-        if (row.step, row.group, row.metric) == (step, group, metric)
-    ]
-    if not rows:
-        return None
-    estimates = [[row.value, row.ci_low, row.ci_high] for row in rows]
-    value, low, high = combined_in_one(estimates, [row.square for row in rows], positive(metric))
-    return Interval(value, math.nan, low, high).clipped(*limits(metric))
+def _is_compared(row: GradientRow) -> bool:
+    """Return whether a row needed the gradient of the target."""
+    return METRICS[row.metric].reference == "target"
 
 
 def _caption(records: Sequence[Record], step: int) -> str:
-    rows = [row for record in records for row in record.gradients if row.step == step]
+    rows = [row for record in records for row in _at(record, step)]
     lines = []
-    compared = [row for row in rows if row.metric in _COMPARED]
+    compared = [row for row in rows if _is_compared(row)]
     for target in dict.fromkeys(row.target for row in compared):
         references = {row.reference for row in compared if row.target == target}
         lines.append(f"target {target}, reference {' and '.join(_merged(references))}")
@@ -139,9 +128,9 @@ def _without_reference(records: Sequence[Record], step: int) -> list[str]:
     """Return for each target which lines of the table could not be compared with it, and why."""
     lacking: dict[str, list[str]] = {}
     for line in comparables(records):
-        rows = [row for record in line.records for row in record.gradients if row.step == step]
+        rows = [row for record in line.records for row in _at(record, step)]
         targets = dict.fromkeys(row.target for row in rows if row.metric == "variance")
-        for target in targets if all(row.metric not in _COMPARED for row in rows) else ():
+        for target in targets if not any(map(_is_compared, rows)) else ():
             lacking.setdefault(target, []).append(line.name)
     task = TASKS.brief(records[0].cell.task_spec)
     return [
@@ -171,17 +160,18 @@ def _span(values: Sequence[float]) -> str:
 def final_lines(records: Sequence[Record]) -> list[str]:
     """Return one line per estimator with its final objective or bounds, and one per training that diverged."""
     lines = []
+    done = [record for record in records if record.final and record.status == "done"]
+    summary = _summary([replace(record, gradients=[]) for record in done])
     for line in comparables(records):
-        done = [record.final for record in line.records if record.final and record.status == "done"]
-        parts = []
-        for name, title in _FINAL.items():
-            values = [getattr(final, name) for final in done]
-            if values and values[0] is not None:
-                errors = [vars(final).get(f"{name}_se", 0.0) for final in done]
-                parts.append(f"{title} {_final_value(values, errors)}")
-        units = [final.active_units for final in done if final.active_units is not None]
+        finals = [record.final for record in line.records if record.final and record.status == "done"]
+        parts = [
+            f"{FINAL_VALUES[name].title} {_final_value(summary.final(line.configuration, name))}"
+            for name in _REACHED
+            if finals and vars(finals[0])[name] is not None
+        ]
+        units = [final.active_units for final in finals if final.active_units is not None]
         if units:
-            parts.append(f"active units {_count(units)}")
+            parts.append(f"{ACTIVE_UNITS.title} {_count(units)}")
         if parts:
             lines.append(f"{line.name}  {' · '.join(parts)}")
         lines += [
@@ -192,13 +182,13 @@ def final_lines(records: Sequence[Record]) -> list[str]:
     return lines
 
 
-def _final_value(values: Sequence[float], errors: Sequence[float]) -> str:
-    if len(values) > 1:
-        mean, _, high = mean_over_seeds(values)
-        return f"{_number(mean)} ±{high - mean:.2g} ({len(values)} seeds)"
-    if errors[0] == 0 or not math.isfinite(errors[0]):
-        return _number(values[0])
-    return f"{_number(values[0])} ±{quantile(math.inf) * errors[0]:.2g}"
+def _final_value(said: Said | None) -> str:
+    if said is None:
+        return "nan"
+    error = said.high - said.value
+    if said.seeds > 1:
+        return f"{_number(said.value)} ±{error:.2g} ({said.seeds} seeds)"
+    return _number(said.value) if error == 0 or not math.isfinite(error) else f"{_number(said.value)} ±{error:.2g}"
 
 
 def _count(values: Sequence[int]) -> str:
@@ -211,28 +201,31 @@ def _number(value: float) -> str:
     return text.replace("-", "−")
 
 
-def _with_interval(interval: Interval | None) -> str:
-    if interval is None:
-        return "–"
-    return f"{_short(interval.value)} [{_short(interval.low)}, {_short(interval.high)}]"
+def _with_interval(said: Said) -> str:
+    return f"{_short(said.value)} [{_short(said.low)}, {_short(said.high)}]"
 
 
-def _with_percent(interval: Interval | None) -> str:
-    if interval is None:
-        return "–"
-    if interval.value == 0:
+def _with_percent(said: Said) -> str:
+    if said.value == 0:
         return "0"
-    if interval.high > 1.5 * interval.value:
+    if said.high > 1.5 * said.value:
         # So wide that it is lopsided.
-        return f"{interval.value:.3g} [{interval.low:.2g}, {interval.high:.2g}]"
-    return f"{interval.value:.3g} ±{100 * (interval.high - interval.low) / 2 / interval.value:.2g}%"
-
-
-def _plain(interval: Interval | None, form: str) -> str:
-    return "–" if interval is None else f"{interval.value:{form}}".replace("-", "−")
+        return f"{said.value:.3g} [{said.low:.2g}, {said.high:.2g}]"
+    return f"{said.value:.3g} ±{100 * (said.high - said.low) / 2 / said.value:.2g}%"
 
 
 def _short(value: float) -> str:
     if value == 0:
         return "0"
     return (f"{value:.2f}" if 0.1 <= abs(value) < 100 else f"{value:.2g}").replace("-", "−")
+
+
+_COLUMNS: Final[dict[str, Callable[[Said], str]]] = {
+    "relative_bias": _with_interval,
+    "variance": _with_percent,
+    "snr": _with_interval,
+    "cosine": lambda said: f"{said.value:.2f}".replace("-", "−"),
+    "seconds": lambda said: f"{said.value:.2g}",
+    "evaluations": lambda said: f"{said.value:g}",
+}
+"""The metrics of the table, and how each is written."""

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from bench.figures.page import Page
-from bench.figures.palette import Look, look, marker_sizes
+from bench.figures.palette import Look, Looks, marker_sizes
 from bench.figures.ticks import LogNumbers, LogTicks, ticks
 from bench.results.frames import grouped, series, where
 
@@ -258,12 +258,12 @@ def legend_below(figure: Figure, handles: Sequence[Artist], page: Page) -> None:
 
 def handles(shown: pd.DataFrame, line: bool = True, value: str = "value") -> list[Line2D]:
     """Return a legend's entries: one per label of the rows, in their order, with why a label has nothing to show."""
-    entries, sizes = [], marker_sizes(shown["samples"])
+    entries, sizes, looks = [], marker_sizes(shown["samples"]), Looks(shown["estimator"])
     for (label,), rows in grouped(shown, "label"):
         values = rows[value].to_numpy(float)
         why = "" if np.any(np.isfinite(values) & (values != 0)) else " (0)" if np.any(values == 0) else " (not finite)"
         first = rows.iloc[0]
-        style = look(first["estimator"], first["variant"])._replace(size=sizes[first["samples"]])
+        style = looks(first["estimator"], first["variant"])._replace(size=sizes[first["samples"]])
         entries.append(handle(style, f"{label}{why}", line))
     return entries
 

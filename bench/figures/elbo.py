@@ -14,17 +14,17 @@ from bench.figures.estimates import over_seeds
 from bench.figures.grid import grid
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
-from bench.figures.palette import look
+from bench.figures.palette import Looks
 from bench.figures.ticks import ticks
 from bench.results.frames import distinct, grouped, series, where
 from bench.results.pivot import evaluations_per_gradient
 from bench.results.tables import Results
+from bench.statistics.quantiles import NORMAL
 
 STRETCHES: Final = 25
 _MARKED: Final = 5
 """Stretches of training from marker to marker."""
 _X: Final = {"step": "training step", "seconds": "training time (s)", "evaluations": "evaluations per datapoint"}
-_QUANTILE: Final = 1.96
 
 
 def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
         known=("squared_se", "count"),
     )
     se = np.sqrt(series(mean, "squared_se").where(mean["known"] == mean["count"])) / mean["count"]
-    mean = mean.assign(ci_low=mean["value"] - _QUANTILE * se, ci_high=mean["value"] + _QUANTILE * se)
+    mean = mean.assign(ci_low=mean["value"] - NORMAL * se, ci_high=mean["value"] + NORMAL * se)
     found = over_seeds(mean, ["stretch"], results)
     ends = mean.groupby(["configuration", "stretch"], as_index=False).agg(
         step=("step", "max"), seconds=("seconds", "mean")
@@ -69,12 +69,12 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return three panels per task, a line per configuration."""
-    tasks = distinct(shown, "panel")
+    tasks, looks = distinct(shown, "panel"), Looks(shown["estimator"])
     figure, axes = grid(page, len(_X) * len(tasks), len(_X), distinct(shown, "label"))
     for number, task in enumerate(tasks):
         of_task = where(shown, shown["panel"] == task)
         for place, x in zip(axes[number * len(_X) :], _X, strict=False):
-            _draw_panel(place, of_task, x)
+            _draw_panel(place, of_task, x, looks)
             place.set_xlabel(_X[x])
             first = is_leftmost(place)
             place.set_ylabel(metric_axis("objective", str(of_task["unit"].iloc[0])) if first else "")
@@ -83,14 +83,14 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     return figure
 
 
-def _draw_panel(place: Axes, of_task: pd.DataFrame, x: str) -> None:
+def _draw_panel(place: Axes, of_task: pd.DataFrame, x: str, looks: Looks) -> None:
     known = where(of_task, np.isfinite(of_task["value"].to_numpy(float)) & of_task[x].notna())
     if known.empty:
         say_nothing(place, "not finite" if of_task[x].notna().to_numpy().any() else f"{x} unknown")
         return
     lines = grouped(known, "estimator", "variant")
     for order, ((estimator, variant), line) in enumerate(lines):
-        draw_line(place, line, x, look(estimator, variant), len(lines), few_markers(order))
+        draw_line(place, line, x, looks(estimator, variant), len(lines), few_markers(order))
     _scale(place, known, x)
 
 

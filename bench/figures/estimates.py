@@ -3,17 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from bench.errors import ResultsError
-from bench.results.columns import limits, positive
 from bench.results.frames import where
+from bench.results.metrics import PARTS
 from bench.results.naming import configurations
+from bench.results.over_seeds import combine
 from bench.results.tables import Results
-from bench.statistics.seeds import combined
 
-GROUPS: Final = ("guide", "model")
 _NAMES: Final = ("panel", "label", "variant")
 
 
@@ -29,7 +27,7 @@ def shown_groups(gradients: pd.DataFrame, asked: Sequence[str]) -> list[str]:
     for group in asked:
         if group not in there:
             raise ResultsError(f"no gradient of the group '{group}' was measured; there are {', '.join(there)}")
-    return list(asked) or [group for group in GROUPS if group in there] or there
+    return list(asked) or [group for group in PARTS if group in there] or there
 
 
 def moments(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
@@ -39,9 +37,7 @@ def moments(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> 
     """
     measured = results.gradients
     chosen = where(measured, measured["metric"].isin(metrics) & measured["group"].isin([*groups, "all"]))
-    found = over_seeds(chosen, ["step", "group", "metric", "unit"], results, square="square")
-    least, most = np.array([limits(metric) for metric in found["metric"]]).reshape(-1, 2).T
-    return found.assign(ci_low=found["ci_low"].clip(lower=least), ci_high=found["ci_high"].clip(upper=most))
+    return over_seeds(chosen, ["step", "group", "metric", "unit"], results)
 
 
 def last_moments(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
@@ -72,30 +68,12 @@ def wide(estimates: pd.DataFrame, metrics: Sequence[str], groups: Sequence[str])
     return pd.concat(frames, ignore_index=True)
 
 
-def over_seeds(
-    frame: pd.DataFrame,
-    by: Sequence[str],
-    results: Results,
-    value: str = "value",
-    low: str = "ci_low",
-    high: str = "ci_high",
-    square: str | None = None,
-) -> pd.DataFrame:
-    """Return a row per configuration and `by`: the only seed's estimate, or what several say together; see `combined`.
-
-    Returns:
-        the columns of `configurations`, `by`, value, ci_low, ci_high and seeds; intervals NaN where there are none.
-    """
+def over_seeds(frame: pd.DataFrame, by: Sequence[str], results: Results) -> pd.DataFrame:
+    """Return a row per configuration and `by` as `combine` does, with the columns of `configurations` in front."""
     names = configurations(results.final)
-    if frame.empty:
-        return pd.DataFrame(columns=[*names.columns, *by, "value", "ci_low", "ci_high", "seeds"])
-    keys = ["configuration", *by]
-    groups = frame.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
-    found = frame.iloc[np.unique(groups, return_index=True)[1]][keys].reset_index(drop=True)
-    squares = frame[square].to_numpy(float, na_value=np.nan) if square else np.full(len(frame), np.nan)
-    is_positive = found["metric"].map(positive).to_numpy(bool) if "metric" in by else False
-    estimates = combined(groups, frame[[value, low, high]].to_numpy(float), squares, is_positive)
-    found = found.assign(**dict(zip(["value", "ci_low", "ci_high", "seeds"], estimates, strict=True)))
+    found = combine(frame, by)
+    if found.empty:
+        return pd.DataFrame(columns=[*names.columns, *found.columns.drop("configuration")])
     order = {configuration: number for number, configuration in enumerate(names["configuration"])}
     found = found.sort_values(["configuration", *by], key=lambda column: _ordered(column, order), kind="stable")
     return names.merge(found, on="configuration", how="right")
@@ -103,14 +81,6 @@ def over_seeds(
 
 def _ordered(column: pd.Series, order: dict[str, int]) -> pd.Series:
     return column.map(order) if column.name == "configuration" else column
-
-
-def squared(estimates: pd.DataFrame, metric: str, name: str) -> pd.DataFrame:
-    """Return the rows of a metric of the gradients, its square under another name in place of it."""
-    found = where(estimates, estimates["metric"] == metric).copy()
-    for column in ("value", "ci_low", "ci_high"):
-        found[column] = found[column] ** 2
-    return found.assign(metric=name)
 
 
 def require_rows(

@@ -15,13 +15,13 @@ from bench.figures.estimates import over_seeds
 from bench.figures.grid import grid
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
-from bench.figures.palette import look
+from bench.figures.palette import Looks
 from bench.figures.ticks import ticks
 from bench.results.frames import distinct, records, where
+from bench.results.over_seeds import final_values
 from bench.results.tables import Results
 
 METRICS: Final = ("objective", "train_elbo", "test_elbo", "test_log_likelihood")
-_QUANTILE: Final = 1.96
 
 
 def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
@@ -33,16 +33,7 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
         ResultsError: no training ended.
     """
     final = results.final
-    parts = []
-    for metric in METRICS:
-        known = final.loc[final[metric].notna(), ["configuration", "seed", "unit", metric, f"{metric}_se"]]
-        half = _QUANTILE * known[f"{metric}_se"].fillna(0.0)
-        parts.append(
-            known.rename(columns={metric: "value"}).assign(
-                metric=metric, ci_low=known[metric] - half, ci_high=known[metric] + half
-            )
-        )
-    values = pd.concat(parts, ignore_index=True)
+    values = final_values(final, METRICS)
     if values.empty:
         raise ResultsError("no training has ended in these results; `bench status` says how the cells ended")
     means = over_seeds(values, ["metric", "unit"], results)
@@ -66,15 +57,16 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     most = max(shown.loc[shown["panel"] == task, "label"].nunique() for task in tasks)
     height = 0.75 + (page.small / 72 * 1.8) * most
     figure, axes = grid(page, len(panels), beside, height=height)
+    looks = Looks(shown["estimator"])
     for place, (task, metric) in zip(axes, panels, strict=True):
         panel = where(shown, (shown["panel"] == task) & (shown["metric"] == metric))
-        _draw_panel(place, panel, metric, where(shown, shown["panel"] == task))
+        _draw_panel(place, panel, metric, where(shown, shown["panel"] == task), looks)
         first = metric == next(of_metric for of_task, of_metric in panels if of_task == task)
         place.set_title(task if first else "", loc="left")
     return figure
 
 
-def _draw_panel(place: Axes, panel: pd.DataFrame, metric: str, of_task: pd.DataFrame) -> None:
+def _draw_panel(place: Axes, panel: pd.DataFrame, metric: str, of_task: pd.DataFrame, looks: Looks) -> None:
     lines = of_task.drop_duplicates("label").reset_index(drop=True)
     position = dict(zip(lines["label"], lines.index, strict=True))
     ends = where(panel, panel["seed"].isna())
@@ -92,7 +84,7 @@ def _draw_panel(place: Axes, panel: pd.DataFrame, metric: str, of_task: pd.DataF
             legend=False,
         )
     for row in records(means):
-        style = look(row.estimator, row.variant)
+        style = looks(row.estimator, row.variant)
         half = np.nan_to_num([[row.value - row.ci_low], [row.ci_high - row.value]])
         place.errorbar(
             row.value,

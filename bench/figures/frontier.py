@@ -26,9 +26,9 @@ from bench.figures.estimates import last_moments, shown_groups, wide
 from bench.figures.grid import grid, task_groups
 from bench.figures.labels import metric_axis, panel_title
 from bench.figures.page import Page
-from bench.figures.palette import look, marker_sizes
-from bench.results.columns import METRICS
+from bench.figures.palette import Looks, marker_sizes
 from bench.results.frames import distinct, grouped, records, series, where
+from bench.results.metrics import METRICS
 from bench.results.tables import Results
 
 _COSTS: Final = ("seconds", "evaluations")
@@ -70,13 +70,13 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         [], [], color="0.6", marker="o", markersize=7, markerfacecolor="none", linewidth=0.8, label="Pareto front"
     )
     entries = [*handles(shown, line=False), front]
-    sizes = marker_sizes(shown["samples"])
+    sizes, looks = marker_sizes(shown["samples"]), Looks(shown["estimator"])
     panels = [(task, group, cost) for task in groups for group in groups[task] for cost in _COSTS]
     figure, axes = grid(page, len(panels), len(_COSTS), distinct(shown, "label"))
     for place, (task, group, cost) in zip(axes, panels, strict=True):
         panel = where(shown, (shown["panel"] == task) & (shown["group"] == group))
         known = where(panel, np.isfinite(panel[cost]) & (panel["value"] > 0))
-        _draw_panel(place, known, cost, sizes)
+        _draw_panel(place, known, cost, sizes, looks)
         place.set_xlabel(metric_axis(cost, _label_unit(place, known, cost), space=" "))
         first = is_leftmost(place)
         place.set_ylabel(metric_axis("variance") if first else "")
@@ -92,7 +92,7 @@ def _label_unit(place: Axes, known: pd.DataFrame, cost: str) -> str:
     return METRICS[cost].unit
 
 
-def _draw_panel(place: Axes, known: pd.DataFrame, cost: str, sizes: Mapping[int, float]) -> None:
+def _draw_panel(place: Axes, known: pd.DataFrame, cost: str, sizes: Mapping[int, float], looks: Looks) -> None:
     if known.empty:
         say_nothing(place, "no positive finite variance")
         return
@@ -102,7 +102,7 @@ def _draw_panel(place: Axes, known: pd.DataFrame, cost: str, sizes: Mapping[int,
     place.margins(0.1)
     # The smaller above the bigger, which it would not hide.
     for row in records(known.sort_values("samples", ascending=False, kind="stable")):
-        style = look(row.estimator, row.variant)._replace(size=sizes[row.samples])
+        style = looks(row.estimator, row.variant)._replace(size=sizes[row.samples])
         draw_interval(place, where(known, [row.Index]), cost, style)
     unclip_markers(place)
     front = where(known, known[f"front_{cost}"].astype(bool)).sort_values([cost, "value"])
@@ -122,7 +122,7 @@ def _draw_panel(place: Axes, known: pd.DataFrame, cost: str, sizes: Mapping[int,
             row.value,
             "o",
             color="none",
-            markeredgecolor=look(row.estimator).colour,
+            markeredgecolor=looks(row.estimator).colour,
             markersize=_RING,
             zorder=0.6,
             clip_on=False,

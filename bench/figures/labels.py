@@ -2,33 +2,14 @@
 
 from collections.abc import Sequence
 from textwrap import wrap
-from typing import Final
 
-from bench.figures.palette import group_name
-from bench.results.columns import METRICS
-
-_WORDS: Final = {
-    "variance": "gradient variance",
-    "variance_mean": "variance per parameter",
-    "relative_bias": "relative bias",
-    "bias_evidence": "bias for log p(x)",
-    "snr": "SNR",
-    "snr_mean": "mean SNR",
-    "mse": "MSE",
-    "cosine": "cosine",
-    "work_variance": "variance × time",
-    "seconds": "time per gradient",
-    "evaluations": "evaluations per gradient",
-    "train_elbo": "train ELBO",
-    "test_elbo": "test ELBO",
-    "test_log_likelihood": "test log p(x) ≥",
-}
+from bench.results.metrics import about, group_name
 
 
 def metric_axis(metric: str, unit: str | None = None, space: str = "\n") -> str:
     """Return an axis label with its unit, by default below it: panels are low."""
-    unit = unit if unit is not None else METRICS[metric].unit if metric in METRICS else "1"
-    word = _WORDS.get(metric, metric.replace("_", " "))
+    known = about(metric)
+    word, unit = known.label, known.unit if unit is None else unit
     return word if unit == "1" else f"{word}{space}({unit_text(unit)})"
 
 

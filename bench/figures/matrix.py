@@ -13,11 +13,11 @@ from matplotlib.ticker import LogLocator, NullLocator
 from bench.figures.estimates import last_moments, require_rows
 from bench.figures.labels import number
 from bench.figures.page import Page
-from bench.figures.palette import group_name
 from bench.results.frames import distinct, grouped, records, where
+from bench.results.metrics import METRICS, group_name
 from bench.results.pivot import comparison
-from bench.results.significance import significantly_best
 from bench.results.tables import Results
+from bench.statistics.significance import significantly_best
 
 _METRIC = "work_variance"
 
@@ -47,7 +47,7 @@ def _best(found: pd.DataFrame, results: Results, groups: Sequence[str]) -> pd.Se
     for _, rivals in grouped(found, "panel", "group"):
         se = [errors[row.configuration, row.group] for row in records(rivals)]
         counts = [row.seeds if row.seeds > 1 else 0 for row in records(rivals)]
-        first = significantly_best(list(rivals["value"]), se, counts, better=-1)
+        first = significantly_best(list(rivals["value"]), se, counts, METRICS[_METRIC].better)
         if first is not None:
             best[rivals.index[first]] = True
     return best
@@ -91,7 +91,7 @@ def _draw_map(place: Axes, table: pd.DataFrame, best: set[tuple[str, str]]) -> N
         vmax=most,
         cmap=sns.light_palette("#004488", as_cmap=True),
         linewidths=0.5,
-        cbar_kws={"label": "variance × time,\nrelative to the best", "pad": 0.02, "aspect": 25},
+        cbar_kws={"label": f"{METRICS[_METRIC].label},\nrelative to the best", "pad": 0.02, "aspect": 25},
     )
     mesh = place.collections[0]
     mesh.colorbar.ax.yaxis.set_major_locator(LogLocator(numticks=6))  # pyright: ignore[reportOptionalMemberAccess]

@@ -22,12 +22,13 @@ COLOURS: Final = (
     "#44AA99",
 )
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+_DISTINCT: Final = len(COLOURS) * len(MARKERS)
+"""Places after which colour and marker are the same again."""
 LINES: Final[tuple[str | tuple[float, tuple[float, ...]], ...]] = ("-", (0, (4, 1.2)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 _FILLINGS: Final = ((True, "full"), (False, "full"), (True, "left"), (True, "bottom"))
 _OPACITY: Final = 0.5
 _SIZE: Final = 3.5
 
-GROUPS: Final[dict[str, str]] = {"all": "all parameters", "guide": "guide φ", "model": "model θ"}
 _GROUP_COLOURS: Final = {"all": "#1A1A1A", "guide": "#004488", "model": "#D55E00"}
 
 
@@ -59,18 +60,36 @@ class Look(NamedTuple):
         }
 
 
+class Looks:
+    """The looks of the estimators of one figure: by their seats, and no two of them the same."""
+
+    def __init__(self, estimators: Iterable[str]) -> None:
+        self._places: dict[str, int] = {}
+        taken: set[int] = set()
+        for name in sorted(set(estimators), key=lambda name: (name not in SEATS, SEATS.get(name, 0), name)):
+            # Somebody else's estimator has no seat, but a name that stays; whoever comes later gives way.
+            place = SEATS[name] if name in SEATS else crc32(name.encode())
+            while place % _DISTINCT in taken and len(taken) < _DISTINCT:
+                place += 1
+            taken.add(place % _DISTINCT)
+            self._places[name] = place
+
+    def __call__(self, estimator: str, variant: int = 0) -> Look:
+        """Return the look of the `variant`-th configuration of an estimator, counted from 0."""
+        place = self._places[estimator]
+        filled, part = _FILLINGS[variant % len(_FILLINGS)]
+        return Look(
+            COLOURS[place % len(COLOURS)],
+            MARKERS[place % len(MARKERS)],
+            LINES[variant % len(LINES)],
+            filled,
+            part=part,
+        )
+
+
 def look(estimator: str, variant: int = 0) -> Look:
-    """Return the look of the `variant`-th configuration of an estimator, counted from 0."""
-    # Somebody else's estimator has no seat, but a name that stays.
-    place = SEATS[estimator] if estimator in SEATS else crc32(estimator.encode())
-    filled, part = _FILLINGS[variant % len(_FILLINGS)]
-    return Look(
-        COLOURS[place % len(COLOURS)],
-        MARKERS[place % len(MARKERS)],
-        LINES[variant % len(LINES)],
-        filled,
-        part=part,
-    )
+    """Return the look of an estimator where no other takes it; see `Looks`."""
+    return Looks([estimator])(estimator, variant)
 
 
 def marker_sizes(samples: Iterable[int]) -> dict[int, float]:
@@ -83,8 +102,3 @@ def group_look(group: str) -> Look:
     fixed = list(_GROUP_COLOURS)
     place = fixed.index(group) if group in fixed else crc32(group.encode())
     return Look(_GROUP_COLOURS.get(group, COLOURS[place % len(COLOURS)]), MARKERS[place % len(MARKERS)], "-", True)
-
-
-def group_name(group: str) -> str:
-    """Return how a parameter group is called in a figure."""
-    return GROUPS.get(group, group)

@@ -28,7 +28,7 @@ from bench.figures.estimates import last_moments, shown_groups
 from bench.figures.grid import fitting, grid, task_groups
 from bench.figures.labels import metric_axis, panel_title
 from bench.figures.page import Page
-from bench.figures.palette import look
+from bench.figures.palette import Looks
 from bench.figures.slopes import Slope, fit
 from bench.results.frames import distinct, grouped, records, where
 from bench.results.tables import Results
@@ -78,12 +78,12 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         # On a narrow page a column is a group, and a row a metric.
         panels.sort(key=lambda panel: (list(groups).index(panel[0]), metrics.index(panel[2])))
         across = max(map(len, groups.values()))
-    labels = distinct(shown, "label")
+    labels, looks = distinct(shown, "label"), Looks(shown["estimator"])
     slopes = len(labels) + 1 if np.any(shown["slope"].notna()) else 0
     figure, axes = grid(page, len(panels), across, labels, _HEIGHT, extra_lines=slopes)
     for place, (task, group, metric) in zip(axes, panels, strict=True):
         panel = _select(shown, task, group, metric)
-        _draw_panel(place, panel, page)
+        _draw_panel(place, panel, page, looks)
         place.set_ylabel(metric_axis(metric))
         place.set_xlabel("samples K")
         first = metric == _first(panels, task, group)
@@ -103,7 +103,7 @@ def _first(panels: Sequence[tuple[str, str, str]], task: str, group: str) -> str
     return next(metric for *place, metric in panels if place == [task, group])
 
 
-def _draw_panel(place: Axes, panel: pd.DataFrame, page: Page) -> None:
+def _draw_panel(place: Axes, panel: pd.DataFrame, page: Page, looks: Looks) -> None:
     known = where(panel, np.isfinite(panel["value"]) & (panel["ci_high"] > 0))
     if known.empty:
         say_nothing(place, "nothing positive")
@@ -121,8 +121,8 @@ def _draw_panel(place: Axes, panel: pd.DataFrame, page: Page) -> None:
     place.xaxis.set_minor_formatter(NullFormatter())
     entries = []
     lines = grouped(known, "estimator", "variant")
-    looks = [look(estimator, variant) for (estimator, variant), _ in lines]
-    for (_, line), style in zip(lines, look_nested([line for _, line in lines], looks, "samples"), strict=True):
+    styles = [looks(estimator, variant) for (estimator, variant), _ in lines]
+    for (_, line), style in zip(lines, look_nested([line for _, line in lines], styles, "samples"), strict=True):
         line = line.assign(ci_low=line["ci_low"].where(seen.loc[line.index], line["value"]))
         draw_interval(place, line, "samples", style)
         draw_arrow(place, where(line, ~seen.loc[line.index]), "samples", style)

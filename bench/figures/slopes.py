@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+
+from bench.statistics.quantiles import NORMAL, quantile
 
 
 class Slope(NamedTuple):
@@ -29,7 +30,7 @@ def fit(samples: ArrayLike, values: ArrayLike, lows: ArrayLike, highs: ArrayLike
     if table.shape[1] < 3 or len(np.unique(table[0])) < 3:
         return None
     x, y = np.log(table[0]), np.log(table[1])
-    error = (np.log(table[3]) - np.log(table[2])) / (2 * 1.96)
+    error = (np.log(table[3]) - np.log(table[2])) / (2 * NORMAL)
     # A value known exactly would take all the weight; a thousandth is finer than any slope here needs.
     weight = 1 / np.maximum(error, 1e-3) ** 2
     centre_x, centre_y = np.average(x, weights=weight), np.average(y, weights=weight)
@@ -37,5 +38,5 @@ def fit(samples: ArrayLike, values: ArrayLike, lows: ArrayLike, highs: ArrayLike
     slope = float(np.sum(weight * (x - centre_x) * (y - centre_y))) / spread
     degrees = len(x) - 2
     scatter = float(np.sum(weight * (y - centre_y - slope * (x - centre_x)) ** 2)) / degrees
-    half = float(stdtrit(degrees, 0.975)) * math.sqrt(max(scatter, 1.0) / spread)
+    half = quantile(degrees) * math.sqrt(max(scatter, 1.0) / spread)
     return Slope(slope, slope - half, slope + half, math.exp(centre_y - slope * centre_x))

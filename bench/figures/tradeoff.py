@@ -1,7 +1,6 @@
 """`tradeoff`: squared bias against variance, with lines of equal mean squared error."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -23,37 +22,35 @@ from bench.figures.axes import (
     set_scale,
     unclip_markers,
 )
-from bench.figures.estimates import last_moments, require_rows, shown_groups, squared, wide
+from bench.figures.estimates import last_moments, require_rows, shown_groups, wide
 from bench.figures.grid import task_panels
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
-from bench.figures.palette import look, marker_sizes
+from bench.figures.palette import Looks, marker_sizes
 from bench.results.frames import grouped, where
+from bench.results.metrics import METRICS
 from bench.results.tables import Results
-
-_UNIT: Final = "nats²/param²"
 
 
 def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
-    """Return one row per task × group × configuration at its last measured step: bias_squared and variance.
+    """Return one row per task × group × configuration at its last measured step: squared bias (`value`) and variance.
 
-    The bias is that against the estimator's own target. An interval of bias_squared that begins at zero is an upper
+    The bias is that against the estimator's own target. An interval of its square that begins at zero is an upper
     bound: the bias was not seen.
     """
     wanted = shown_groups(results.gradients, groups)
-    per_seed = where(results.gradients, results.gradients["metric"].isin(["variance", "bias"]))
-    both = pd.concat([where(per_seed, per_seed["metric"] == "variance"), squared(per_seed, "bias", "bias_squared")])
-    found = last_moments(
-        Results(both, results.training, results.final, results.runs), ["variance", "bias_squared"], wanted
+    found = last_moments(results, ["bias", "variance"], wanted)
+    require_rows(where(found, found["metric"] == "bias"), "bias, for want of a reference gradient,")
+    table = wide(found, ["bias", "variance"], wanted)
+    squares = ["bias", "bias_low", "bias_high"]
+    return table.assign(**{name: table[name] ** 2 for name in squares}).rename(
+        columns=dict(zip(squares, ["value", "ci_low", "ci_high"], strict=True))
     )
-    require_rows(where(found, found["metric"] == "bias_squared"), "bias, for want of a reference gradient,")
-    table = wide(found, ["bias_squared", "variance"], wanted)
-    return table.rename(columns={"bias_squared": "value", "bias_squared_low": "ci_low", "bias_squared_high": "ci_high"})
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return a panel per task and group, a point per configuration; arrows point down from upper bounds."""
-    sizes = marker_sizes(shown["samples"])
+    sizes, looks = marker_sizes(shown["samples"]), Looks(shown["estimator"])
     figure, panels = task_panels(page, shown, further=["equal MSE", "upper bound"])
     for place, panel in panels:
         known = where(panel, (panel["variance"] > 0) & (panel["ci_high"] > 0) & np.isfinite(panel["ci_high"]))
@@ -70,12 +67,12 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         known = known.assign(value=known["value"].where(seen, known["ci_high"]))
         known["ci_low"] = known["ci_low"].where(seen, known["value"])
         for (estimator, variant, samples), points in grouped(known, "estimator", "variant", "samples"):
-            style = look(estimator, variant)._replace(size=sizes[samples])
+            style = looks(estimator, variant)._replace(size=sizes[samples])
             draw_interval(place, points, "variance", style)
             draw_arrow(place, where(points, ~seen.loc[points.index]), "variance", style)
         unclip_markers(place)
         place.set_xlabel(metric_axis("variance", space=" "))
-        place.set_ylabel(metric_axis("squared bias", _UNIT) if is_leftmost(place) else "")
+        place.set_ylabel(metric_axis("squared bias", METRICS["mse"].unit) if is_leftmost(place) else "")
     equal = Line2D([], [], color="0.75", linewidth=0.5, label="equal MSE")
     bound = [bound_handle()] if np.any(shown["ci_low"] <= 0) else []
     legend_below(figure, [*handles(shown, line=False, value="variance"), equal, *bound], page)

@@ -15,9 +15,11 @@ from bench.figures.estimates import moments, over_seeds, shown_groups
 from bench.figures.grid import grid
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
-from bench.figures.palette import group_look, group_name, look
+from bench.figures.palette import group_look, look
 from bench.figures.ticks import ticks
+from bench.results.columns import TRAINING
 from bench.results.frames import grouped, records, series, where
+from bench.results.metrics import PARTS, group_name
 from bench.results.naming import configurations
 from bench.results.tables import Results
 
@@ -64,9 +66,10 @@ def _choose(known: pd.DataFrame) -> str:
 def _norms(results: Results) -> pd.DataFrame:
     """Return the norm of single gradient estimates, averaged over stretches of training as the objective is."""
     training = results.training
+    units = {column.name: column.unit for column in TRAINING}
     width = max(training["step"].max() / elbo.STRETCHES, 1.0)
     parts = []
-    for group in ("guide", "model"):
+    for group in PARTS:
         column = f"{_NORM}_{group}"
         if np.any(training[column].notna()):
             cells = training.assign(stretch=np.ceil(training["step"] / width).astype(int))
@@ -77,7 +80,7 @@ def _norms(results: Results) -> pd.DataFrame:
             found = over_seeds(mean.assign(ci_low=np.nan, ci_high=np.nan), ["stretch"], results)
             found["ci_low"] = found["ci_low"].clip(lower=0)
             parts.append(
-                found.assign(step=series(found, "stretch").map(ends), metric=_NORM, group=group, unit="nats/param")
+                found.assign(step=series(found, "stretch").map(ends), metric=_NORM, group=group, unit=units[column])
             )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 

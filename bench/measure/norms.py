@@ -7,7 +7,8 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from bench.statistics.intervals import LEVEL, Interval, hall_quantiles, influences, jackknife
+from bench.statistics.intervals import Interval, hall_quantiles, influences, jackknife
+from bench.statistics.quantiles import LEVEL
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from scipy import stats
 from bench.compare.effects import NONE, Effect, Reading, from_errors
 from bench.measure.moments import GROUPS
 from bench.regression.moments import Moment
-from bench.statistics.intervals import quantile
+from bench.statistics.quantiles import quantile
 
 FALSE_ALARM: Final = 1e-3
 """How often a check of any number of moments reports a change where there is none."""

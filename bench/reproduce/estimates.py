@@ -1,7 +1,7 @@
 """What recipes share: measured numbers as rows, power laws fitted to them, and how both are written."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,7 @@ from bench.figures.slopes import Slope, fit
 from bench.names.spec import parse_spec
 from bench.reproduce.recipe import Ran
 from bench.results.frames import grouped, records, series, where
-
-_COSTS: Final = ("seconds", "evaluations", "peak_memory")
+from bench.results.metrics import about
 
 
 def estimates(ran: Ran, metrics: Sequence[str], groups: Sequence[str]) -> pd.DataFrame:
@@ -22,7 +21,8 @@ def estimates(ran: Ran, metrics: Sequence[str], groups: Sequence[str]) -> pd.Dat
     What is measured of the whole gradient, its cost, has the group `all`.
     """
     found = last_moments(ran.results, metrics, groups)
-    wanted = np.where(found["metric"].isin(_COSTS), found["group"] == "all", found["group"].isin(groups))
+    whole = [about(metric).whole for metric in found["metric"]]
+    wanted = np.where(whole, found["group"] == "all", found["group"].isin(groups))
     return where(found, wanted).reset_index(drop=True)
 
 

@@ -6,9 +6,10 @@ from typing import Final
 import pandas as pd
 
 from bench.names.registry import ESTIMATORS
+from bench.results.columns import IDENTITY, NAMED, SETTINGS
 from bench.results.frames import distinct, grouped, records, series, where
 
-_SETTINGS: Final = ("task_version", "estimator_version", "dataset", "dtype", "device")
+_SETTINGS: Final = {column.name for column in (*IDENTITY, *SETTINGS)} - {"cell", "configuration", "seed", *NAMED}
 
 
 def place(estimator: str) -> tuple[int, str]:
@@ -21,7 +22,7 @@ def differing_settings(namesakes: pd.DataFrame) -> list[str]:
     """Return the columns of `final` that hold settings, and in which these rows differ."""
     if len(namesakes) == 1:
         return []
-    settings = [key for key in namesakes if key in _SETTINGS or str(key).startswith(("training_", "measurement_"))]
+    settings = [key for key in namesakes if key in _SETTINGS]
     return [str(key) for key in settings if len(set(series(namesakes, str(key)).astype(str))) > 1]
 
 
@@ -53,7 +54,7 @@ def configurations(final: pd.DataFrame) -> pd.DataFrame:
     - `variant`: which of the estimator's configurations on the task it is, counted from 0.
     """
     one_each = final.drop_duplicates("configuration")
-    known = one_each[["configuration", "task", "task_parameters", "estimator", "estimator_parameters", "samples"]]
+    known = one_each[["configuration", *NAMED]]
     known = known.assign(panel="", task_label="", name="", label="", variant=0)
     tasks = {task: _differing(of["task_parameters"]) for (task,), of in grouped(known, "task")}
     parts = []

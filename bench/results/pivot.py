@@ -5,21 +5,20 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from bench.errors import ResultsError, UsageError
+from bench.results.columns import AXES
 from bench.results.frames import distinct, grouped, records, where
+from bench.results.metrics import FINAL_VALUES, about
 from bench.results.naming import configurations
 from bench.results.render import Estimate
-from bench.results.significance import direction, significantly_best
 from bench.results.summary import Block
 from bench.results.tables import Results
+from bench.statistics.quantiles import quantile
 from bench.statistics.seeds import combined_in_one
+from bench.statistics.significance import significantly_best
 
-AXES: Final = ("estimator", "task", "samples", "group", "metric")
 _TITLES: Final = {"estimator": "name", "task": "task_label", "samples": "samples", "group": "group", "metric": "metric"}
-_UNITS: Final = {"seconds_per_step": "s", "evaluations": "1"}
-_COSTS: Final = ("seconds", "evaluations", "peak_memory")
 
 
 class _Value(NamedTuple):
@@ -56,7 +55,7 @@ def comparison(
     contest = ["task_label", "group", "metric", "unit", *(["samples"] if several else [])]
     for (_, _, metric, unit, *_), rivals in grouped(table, *contest):
         counts = [0 if row.measured else row.seeds for row in records(rivals)]
-        best = significantly_best(list(rivals["value"]), list(rivals["se"]), counts, direction(metric, unit))
+        best = significantly_best(list(rivals["value"]), list(rivals["se"]), counts, about(metric).direction(unit))
         if best is not None:
             table.loc[rivals.index[best], "best"] = True
     return table.drop(columns="measured")
@@ -77,9 +76,9 @@ def _moments(results: Results, metrics: Sequence[str], groups: Sequence[str]) ->
     last = where(measured, measured["step"] == measured.groupby("configuration")["step"].transform("max"))
     rows = []
     for (configuration, group, metric, unit), of_seeds in grouped(last, "configuration", "group", "metric", "unit"):
-        if group in groups or (metric in _COSTS and group == "all"):
+        if group in groups or (about(metric).whole and group == "all"):
             found = _norm(of_seeds) or _mean(of_seeds["value"].to_numpy(float), of_seeds["se"].to_numpy(float), True)
-            key = {"configuration": configuration, "group": "all" if metric in _COSTS else group}
+            key = {"configuration": configuration, "group": about(metric).group(group)}
             rows.append({**key, "metric": metric, "unit": unit, **found._asdict()})
     return rows
 
@@ -90,7 +89,7 @@ def _norm(of_seeds: pd.DataFrame) -> _Value | None:
     if len(squares) == 1 or np.isnan(squares).any():
         return None
     value, low, high = combined_in_one(of_seeds[["value", "ci_low", "ci_high"]], list(squares), False)
-    return _Value(value, (high - low) / (2 * stdtrit(len(squares) - 1, 0.975)), len(squares), False)
+    return _Value(value, (high - low) / (2 * quantile(len(squares) - 1)), len(squares), False)
 
 
 def _finals(results: Results, metrics: Sequence[str]) -> list[dict[str, Any]]:
@@ -100,7 +99,7 @@ def _finals(results: Results, metrics: Sequence[str]) -> list[dict[str, Any]]:
         for (configuration,), of_seeds in grouped(known, "configuration"):
             values = of_seeds[metric].to_numpy(float)
             found = _mean(values, np.full(len(values), np.nan), measured=False)
-            unit = _UNITS.get(metric) or str(of_seeds["unit"].iloc[0])
+            unit = FINAL_VALUES[metric].unit_of(str(of_seeds["unit"].iloc[0]))
             rows.append(
                 {"configuration": configuration, "group": "", "metric": metric, "unit": unit, **found._asdict()}
             )

@@ -1,12 +1,16 @@
 """What the record of a cell, and the note about an invocation, hold.
 
-The columns of the tables made from them are in `bench.results.columns`; `results/README.md` documents both.
+A field's unit and meaning are in its metadata. `bench.results.columns` makes the tables' columns of them, and
+`results/README.md` documents both.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
 from typing import Final as Constant
-from typing import Literal
 
+from bench.fields import column
+from bench.results.metrics import ACTIVE_UNITS, FINAL_VALUES, Metric
 from bench.settings import Cell
 
 SCHEMA_VERSION: Constant = 3
@@ -14,175 +18,140 @@ SCHEMA_VERSION: Constant = 3
 Status = Literal["done", "diverged", "failed"]
 
 
+def _value(metric: Metric) -> Mapping[str, Any]:
+    return column(metric.unit, metric.meaning)
+
+
+def _error(of: str, more: str = "") -> Mapping[str, Any]:
+    return column("`unit`", f"standard error of `{of}`{more}")
+
+
 @dataclass(frozen=True)
 class GradientRow:
-    """One moment of one parameter group's gradient estimate, at one training step.
+    """One moment of one parameter group's gradient estimate, at one training step."""
 
-    Attributes:
-        step: training steps taken before the measurement.
-        group: `all`, `guide`, `model`, or one parameter's name, such as `guide.loc`.
-        metric: a key of `bench.results.columns.METRICS`, which has its unit.
-        value: the estimate of the metric.
-        se: its standard error.
-        ci_low: lower end of its 95% interval.
-        ci_high: upper end of its 95% interval.
-        n: replicates R it comes from.
-        reference: where the true gradient came from: `exact`, `reparam (Monte Carlo, ±1.2%)`; empty where none enters.
-        target: the target that the gradient is meant to be of.
-        square: of a norm that noise was subtracted from, the unbiased estimate of its square, which may be negative;
-            None for other metrics, and in records of an earlier version.
-    """
-
-    step: int
-    group: str
-    metric: str
-    value: float
-    se: float
-    ci_low: float
-    ci_high: float
-    n: int
-    reference: str
-    target: str
-    square: float | None = None
+    step: int = field(metadata=column("steps", "training steps taken before the measurement"))
+    group: str = field(metadata=column("", "parameter group: `all`, `guide` (φ), `model` (θ), or one parameter's name"))
+    metric: str = field(metadata=column("", "what was measured; see the metrics"))
+    value: float = field(metadata=column("`unit`", "the estimate of the metric"))
+    se: float = field(metadata=column("`unit`", "its standard error"))
+    ci_low: float = field(metadata=column("`unit`", "lower end of its 95% interval"))
+    ci_high: float = field(metadata=column("`unit`", "upper end of its 95% interval"))
+    n: int = field(metadata=column("1", "replicates R that it comes from"))
+    reference: str = field(
+        metadata=column("", "where the true gradient came from, and how precise it is; empty if none enters")
+    )
+    target: str = field(metadata=column("", "target that the gradient is meant to be of"))
+    # None for metrics that are no norm, and in records of an earlier version.
+    square: float | None = field(
+        default=None,
+        metadata=column("`unit`²", "of `bias` and `snr`: unbiased estimate of the square; may be negative"),
+    )
 
 
 @dataclass(frozen=True)
 class TrainingRow:
-    """Where training was at one step.
+    """Where training was at one step."""
 
-    Attributes:
-        step: training steps taken.
-        seconds: training time so far, without evaluation and measurement; of a step of several seeds, each one's share.
-        objective: mean of the estimates of the target over the steps since the previous row.
-        objective_se: its standard error.
-        gradient_norm_guide: norm of φ's gradient estimate at this step.
-        gradient_norm_model: norm of θ's gradient estimate at this step.
-        model_lr: θ's step size ρ at this step.
-        guide_lr: φ's step size η at this step.
-        updated: `guide`, `model` or `both`: which of φ and θ changed since the previous row.
-    """
-
-    step: int
-    seconds: float
-    objective: float
-    objective_se: float
-    gradient_norm_guide: float
-    gradient_norm_model: float
-    model_lr: float
-    guide_lr: float
-    updated: Literal["guide", "model", "both"] = "both"
+    step: int = field(metadata=column("steps", "training steps taken"))
+    seconds: float = field(
+        metadata=column(
+            "s", "training time so far, without evaluation and measurement; of several seeds' steps, its share"
+        )
+    )
+    objective: float = field(
+        metadata=column("nats", "mean estimate of the target over the steps since the previous row")
+    )
+    objective_se: float = field(metadata=column("nats", "standard error of `objective`"))
+    gradient_norm_guide: float = field(metadata=column("nats/param", "norm of φ's gradient estimate at this step"))
+    gradient_norm_model: float = field(metadata=column("nats/param", "norm of θ's gradient estimate at this step"))
+    model_lr: float = field(metadata=column("", "step size ρ of θ at this step"))
+    guide_lr: float = field(metadata=column("", "step size η of φ at this step"))
+    updated: Literal["guide", "model", "both"] = field(
+        default="both",
+        metadata=column("", "`guide`, `model` or `both`: which of φ and θ changed since the previous row"),
+    )
 
 
 @dataclass(frozen=True)
 class Final:
-    """The end of training, as the common evaluator sees it. None: the task has no such quantity.
+    """The end of training, as the common evaluator sees it. None: the task has no such quantity."""
 
-    Attributes:
-        unit: what the ELBO, the log-likelihood and the objective are counted in, such as `nats per datapoint`.
-        steps: training steps taken.
-        objective: the task's target on expectation tasks; E log p(x|z) − β KL(q ‖ p) of the test data where β ≠ 1.
-        train_elbo: ELBO of the training data.
-        log_evidence: exact log p(x) of the training data.
-        gap: `log_evidence` − training ELBO = KL(q(z|x) ‖ p(z|x)), with the exact ELBO where there is one.
-        test_elbo: ELBO of the test data.
-        test_log_likelihood: importance-weighted bound on log p(x) of the test data.
-        evaluation_samples: samples per datapoint in `test_log_likelihood`.
-        active_units: latent numbers u with Var_x(E_q[u]) > 0.01 over the test data, for Gaussian latents of images.
-        seconds_per_step: training time per step; of a step of several seeds, each one's share.
-        evaluations: evaluations of log p(x, z), or f, per datapoint for one gradient.
-        seeds_together: seeds trained in one step, this one included; None in records of an earlier version.
-        diverged_at: the step at which training met a NaN or an infinity.
-    """
-
-    unit: str
-    steps: int
-    objective: float | None = None
-    objective_se: float | None = None
-    train_elbo: float | None = None
-    train_elbo_se: float | None = None
-    log_evidence: float | None = None
-    gap: float | None = None
-    gap_se: float | None = None
-    test_elbo: float | None = None
-    test_elbo_se: float | None = None
-    test_log_likelihood: float | None = None
-    test_log_likelihood_se: float | None = None
-    evaluation_samples: int | None = None
-    active_units: int | None = None
-    seconds_per_step: float | None = None
-    evaluations: float | None = None
-    seeds_together: int | None = None
-    diverged_at: int | None = None
+    unit: str = field(metadata=column("", "unit of the ELBOs, the log-likelihood and the objective"))
+    steps: int = field(metadata=column("steps", "training steps taken"))
+    objective: float | None = field(default=None, metadata=_value(FINAL_VALUES["objective"]))
+    objective_se: float | None = field(default=None, metadata=_error("objective"))
+    train_elbo: float | None = field(default=None, metadata=_value(FINAL_VALUES["train_elbo"]))
+    train_elbo_se: float | None = field(default=None, metadata=_error("train_elbo"))
+    log_evidence: float | None = field(default=None, metadata=_value(FINAL_VALUES["log_evidence"]))
+    gap: float | None = field(default=None, metadata=_value(FINAL_VALUES["gap"]))
+    gap_se: float | None = field(default=None, metadata=_error("gap", "; zero where the ELBO is exact too"))
+    test_elbo: float | None = field(default=None, metadata=_value(FINAL_VALUES["test_elbo"]))
+    test_elbo_se: float | None = field(default=None, metadata=_error("test_elbo"))
+    test_log_likelihood: float | None = field(default=None, metadata=_value(FINAL_VALUES["test_log_likelihood"]))
+    test_log_likelihood_se: float | None = field(default=None, metadata=_error("test_log_likelihood"))
+    evaluation_samples: int | None = field(
+        default=None, metadata=column("1", "samples per datapoint in `test_log_likelihood`")
+    )
+    active_units: int | None = field(default=None, metadata=_value(ACTIVE_UNITS))
+    seconds_per_step: float | None = field(default=None, metadata=_value(FINAL_VALUES["seconds_per_step"]))
+    evaluations: float | None = field(default=None, metadata=_value(FINAL_VALUES["evaluations"]))
+    # None in records of an earlier version.
+    seeds_together: int | None = field(
+        default=None,
+        metadata=column("1", "seeds trained in one step, this one included; compare times only where it is the same"),
+    )
+    diverged_at: int | None = field(
+        default=None, metadata=column("steps", "step at which training met a NaN or an infinity")
+    )
 
 
 @dataclass(frozen=True)
 class Record:
     """Everything measured on one cell.
 
-    Attributes:
-        cell: what was run.
-        run: id of the invocation that ran it.
-        status: `done`, `diverged` or `failed`.
-        reason: why it failed or diverged.
-        started: when, ISO 8601, UTC.
-        seconds: wall time of the cell, evaluation and measurement included, its companions' too if it had any.
-        gradients: moments of the gradient estimate.
-        training: the course of training.
-        final: the end of training; None where the cell did not get there.
-        chunk: replicates per batch in the measurement; None where nothing was measured.
-        notes: sentences that a reader of the numbers should know.
+    `final` is None where the cell did not get to the end of training, `chunk` where nothing was measured.
     """
 
     cell: Cell
-    run: str
-    status: Status
-    reason: str | None
-    started: str
-    seconds: float
+    run: str = field(metadata=column("", "id of the invocation, a row of `runs`"))
+    status: Status = field(metadata=column("", "`done`, `diverged` or `failed`"))
+    reason: str | None = field(metadata=column("", "why it failed or diverged"))
+    started: str = field(metadata=column("UTC", "when the cell started, ISO 8601"))
+    seconds: float = field(
+        metadata=column(
+            "s", "wall time of the cell, evaluation and measurement included, its companions' too if it had any"
+        )
+    )
     gradients: list[GradientRow] = field(default_factory=list)
     training: list[TrainingRow] = field(default_factory=list)
     final: Final | None = None
-    chunk: int | None = None
-    notes: list[str] = field(default_factory=list)
+    chunk: int | None = field(default=None, metadata=column("1", "replicates per batch in the measurement"))
+    notes: list[str] = field(default_factory=list, metadata=column("", "what a reader of the numbers should know"))
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """One invocation of `bench run`: on what, with what. No host name, and no path but what `argv` gives.
+    """One invocation of `bench run`: on what, with what. No host name, and no path but what `argv` gives."""
 
-    Attributes:
-        run: id of the invocation; the time, then random digits.
-        started: when, ISO 8601, UTC.
-        argv: the command, word by word.
-        varbench: version of this package, as are `python`, `torch` and `numpy`.
-        git_commit: commit of varbench's checkout; None where it is installed without one.
-        git_dirty: whether that checkout had changes.
-        system: operating system and architecture.
-        cpu: model of the processor.
-        cores: processor cores that this process may use.
-        threads: threads that torch uses for one operation.
-        gpu: model of the GPU; None without one, as for `gpu_driver` and `cuda`.
-        tf32_matmul: whether matrix products on the GPU may round to TF32.
-        tf32_convolution: whether convolutions on the GPU may.
-        deterministic: whether torch was told to use deterministic algorithms only.
-    """
-
-    run: str
-    started: str
-    argv: list[str]
-    varbench: str
-    python: str
-    torch: str
-    numpy: str
-    git_commit: str | None
-    git_dirty: bool | None
-    system: str
-    cpu: str
-    cores: int
-    threads: int
-    gpu: str | None
-    gpu_driver: str | None
-    cuda: str | None
-    tf32_matmul: bool
-    tf32_convolution: bool
-    deterministic: bool
+    run: str = field(metadata=column("", "id of the invocation: the time, then random digits"))
+    started: str = field(metadata=column("UTC", "when it started, ISO 8601"))
+    argv: list[str] = field(metadata=column("", "the command"))
+    varbench: str = field(metadata=column("", "version of varbench"))
+    python: str = field(metadata=column("", "version of Python"))
+    torch: str = field(metadata=column("", "version of PyTorch"))
+    numpy: str = field(metadata=column("", "version of NumPy"))
+    git_commit: str | None = field(
+        metadata=column("", "commit of varbench's checkout; missing where it is installed without one")
+    )
+    git_dirty: bool | None = field(metadata=column("", "whether that checkout had changes"))
+    system: str = field(metadata=column("", "operating system and architecture"))
+    cpu: str = field(metadata=column("", "model of the processor"))
+    cores: int = field(metadata=column("1", "processor cores that the process could use"))
+    threads: int = field(metadata=column("1", "threads that torch used for one operation"))
+    gpu: str | None = field(metadata=column("", "model of the GPU; missing without one"))
+    gpu_driver: str | None = field(metadata=column("", "version of its driver"))
+    cuda: str | None = field(metadata=column("", "version of CUDA that torch was built for"))
+    tf32_matmul: bool = field(metadata=column("", "whether matrix products on the GPU could round to TF32"))
+    tf32_convolution: bool = field(metadata=column("", "whether convolutions on the GPU could"))
+    deterministic: bool = field(metadata=column("", "whether torch was told to use deterministic algorithms only"))

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,12 +10,14 @@ import pandas as pd
 from filelock import FileLock
 
 from bench.errors import ResultsError
+from bench.fields import Column
 from bench.names.spec import Value
 from bench.results.atomic import replacing
-from bench.results.columns import FINAL, GRADIENTS, IDENTITY, METRICS, RUNS, TRAINING, Column
+from bench.results.columns import FINAL, GRADIENTS, IDENTITY, PREFIXES, RUNS, SETTINGS, TRAINING
+from bench.results.metrics import METRICS
 from bench.results.schema import Final, Record, RunInfo
 from bench.results.store import CELL_FOLDER, Errors, Store
-from bench.settings import Cell, cell_id
+from bench.settings import Cell
 
 Row = TypeVar("Row")
 
@@ -51,13 +53,12 @@ def load(*paths: Path | str, errors: Errors = "raise") -> Results:
         for record in store.records(below, errors):
             records[store.record_path(record.cell).resolve()] = record
         runs.update((run.run, run) for run in store.runs(errors))
-    return _tables(list(records.values()), list(runs.values()))
+    return tidy(list(records.values()), list(runs.values()))
 
 
 def settings_table(cells: Sequence[Cell]) -> pd.DataFrame:
     """Return one row per cell: what it is, and every setting of its training and measurement."""
-    settings = [column for column in FINAL if column.name.startswith(("training_", "measurement_"))]
-    return _frame([{**_identity(cell), **_settings(cell)} for cell in cells], [*IDENTITY, *settings])
+    return _frame([{**_identity(cell), **_settings(cell)} for cell in cells], [*IDENTITY, *SETTINGS])
 
 
 def export(folder: Path | str, errors: Errors = "raise") -> list[Path]:
@@ -105,7 +106,8 @@ def _write(results: Results, folder: Path) -> list[Path]:
     return written
 
 
-def _tables(records: Sequence[Record], runs: Sequence[RunInfo]) -> Results:
+def tidy(records: Sequence[Record], runs: Sequence[RunInfo] = ()) -> Results:
+    """Return the tables of records and of notes about invocations."""
     identity = _frame([_identity(record.cell) for record in records], IDENTITY)
     final = _frame([_final(record) for record in records], FINAL[len(IDENTITY) :])
     return Results(
@@ -146,11 +148,10 @@ def _gradient_values(rows: Sequence[Any], name: str) -> list[Any]:
 
 
 def _identity(cell: Cell) -> dict[str, Any]:
-    without_seed = {key: value for key, value in cell.identity().items() if key != "seed"}
     return {
         **vars(cell),
         "cell": cell.id,
-        "configuration": cell_id(without_seed),
+        "configuration": cell.configuration,
         "task_parameters": parameters_text(cell.task_parameters),
         "estimator_parameters": parameters_text(cell.estimator_parameters),
     }
@@ -168,8 +169,9 @@ def _final(record: Record) -> dict[str, Any]:
 
 def _settings(cell: Cell) -> dict[str, Any]:
     return {
-        **{f"training_{key}": value for key, value in asdict(cell.training).items()},
-        **{f"measurement_{key}": value for key, value in asdict(cell.measurement).items()},
+        f"{PREFIXES[type(settings)]}{name}": value
+        for settings in (cell.training, cell.measurement)
+        for name, value in vars(settings).items()
     }
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import special, stats
+from scipy import stats
 from torch import Tensor
 
-LEVEL: Final = 0.95
+from bench.statistics.quantiles import LEVEL, NORMAL, quantile
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Interval:
         """Return the interval of √max(0, θ), given that of θ, whose estimate may be negative."""
         value, low, high = (math.sqrt(max(0.0, bound)) for bound in (self.value, self.low, self.high))
         # The standard error of a root is half the interval over the quantile: the delta method fails at zero.
-        return Interval(value, (high - low) / (2 * quantile(math.inf)), low, high, self.value)
+        return Interval(value, (high - low) / (2 * NORMAL), low, high, self.value)
 
     def scaled(self, factor: float) -> "Interval":
         """Return the interval of θ times a positive factor."""
@@ -51,12 +51,6 @@ class Interval:
 
 
 EXACTLY_ZERO: Final = Interval(0.0, 0.0, 0.0, 0.0)
-
-
-def quantile(degrees: float) -> float:
-    """Return the two-sided 95% quantile of Student's t with `degrees` degrees of freedom."""
-    upper = (1 + LEVEL) / 2
-    return float(special.stdtrit(degrees, upper) if math.isfinite(degrees) else special.ndtri(upper))
 
 
 def influences(full: float | Tensor, left_out: Tensor, counts: Tensor) -> Tensor:
@@ -137,7 +131,7 @@ def median(samples: np.ndarray) -> Interval:
     weight = (n - inner) * share / (inner + (n - 2 * inner) * share)
     low = (1 - weight) * ordered[inner - 1] + weight * ordered[inner]
     high = (1 - weight) * ordered[n - inner] + weight * ordered[n - inner - 1]
-    return Interval(float(np.median(ordered)), float(high - low) / (2 * quantile(math.inf)), float(low), float(high))
+    return Interval(float(np.median(ordered)), float(high - low) / (2 * NORMAL), float(low), float(high))
 
 
 def product(first: Interval, second: Interval) -> Interval:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+
+from bench.statistics.quantiles import quantiles
 
 
 class Combined(NamedTuple):
@@ -34,7 +35,7 @@ def mean_over_seeds(values: Sequence[float], is_positive: bool = False) -> tuple
 
 def half_width(deviation: ArrayLike, seeds: ArrayLike) -> np.ndarray:
     """Return half of Student's 95% interval of the mean over two or more seeds with this standard deviation."""
-    return stdtrit(np.subtract(seeds, 1), 0.975) * deviation / np.sqrt(seeds)
+    return quantiles(np.subtract(seeds, 1)) * deviation / np.sqrt(seeds)
 
 
 def ends(mean: ArrayLike, half: ArrayLike, is_positive: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -129,6 +129,18 @@ def test_tradeoff_shows_squared_bias_against_variance(results: Results) -> None:
         assert mse == pytest.approx(mse[0])
 
 
+def test_tradeoff_squares_what_several_seeds_say_of_the_bias(tmp_path: Path) -> None:
+    """Of squares 3, 4 and 5 the mean is 4, and half of Student's interval 4.303 / √3; in no way their root, 2."""
+    store = Store(tmp_path)
+    for seed, square in enumerate((3.0, 4.0, 5.0)):
+        root = math.sqrt(square)
+        bias = gradient("bias", root, ci_low=root - 0.1, ci_high=root + 0.1, square=square)
+        store.write(record(cell(seed=seed), gradients=[gradient("variance", 1.0), bias]))
+    shown = figures.rows("tradeoff", load(tmp_path), ["guide"])
+    half = 4.302653 / math.sqrt(3)
+    assert shown[["value", "ci_low", "ci_high"]].to_numpy()[0] == pytest.approx([4.0, 4 - half, 4 + half])
+
+
 def test_a_bias_that_was_not_seen_is_an_upper_bound(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for seed in (0, 1):

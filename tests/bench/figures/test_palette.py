@@ -1,11 +1,14 @@
 import itertools
+from zlib import crc32
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from bench.figures.palette import COLOURS, look, marker_sizes
+from bench.figures import palette
+from bench.figures.palette import COLOURS, MARKERS, Looks, look, marker_sizes
 from bench.names.registry import ESTIMATORS
+from estimators import SEATS
 
 # Machado, Oliveira & Fernandes (2009): how full dichromats see linear RGB.
 DICHROMATS = {
@@ -60,3 +63,38 @@ def test_more_samples_have_bigger_markers_and_nothing_else_has() -> None:
 
 def test_a_stranger_has_a_look_that_stays() -> None:
     assert look("mine:Mine") == look("mine:Mine")
+
+
+def test_strangers_whose_names_have_the_same_look_are_told_apart() -> None:
+    """The second by name takes the next look that is free; one with a seat keeps its own."""
+    count = len(COLOURS) * len(MARKERS)
+    names = [f"mine:Estimator{number}" for number in range(2000)]
+    of_seat = {seat: [n for n in names if crc32(n.encode()) % count == seat] for seat in (3, 4)}
+    first, second = sorted(of_seat[3])[:2]
+    (next_door, *_) = of_seat[4]
+    assert look(first)[:2] == look(second)[:2] == look("reinforce")[:2]
+    looks = Looks([second, first])
+    assert looks(first) == look(first)
+    assert looks(second)[:2] == look(next_door)[:2]
+    together = Looks([second, next_door, "reinforce", first])
+    assert together("reinforce") == look("reinforce")
+    assert len({together(name)[:2] for name in (second, next_door, "reinforce", first)}) == 4
+
+
+def test_more_estimators_than_looks_are_drawn() -> None:
+    names = [f"mine:Estimator{number}" for number in range(200)]
+    looks = Looks(names)
+    assert len({looks(name)[:2] for name in names}) == len(COLOURS) * len(MARKERS)
+
+
+def test_a_new_estimator_in_the_middle_moves_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {name: look(name) for name in SEATS}
+    names = list(SEATS)
+    inserted = [*names[:5], "new", *names[5:]]
+    monkeypatch.setattr(palette, "SEATS", {name: SEATS.get(name, max(SEATS.values()) + 1) for name in inserted})
+    looks = Looks(inserted)
+    assert {name: looks(name) for name in SEATS} == before
+
+
+def test_seats_are_taken_once() -> None:
+    assert len(set(SEATS.values())) == len(SEATS) <= len(COLOURS) * len(MARKERS)

@@ -9,7 +9,8 @@ from pandas.testing import assert_frame_equal
 
 import bench
 from bench.errors import ResultsError
-from bench.results.columns import METRICS, TABLES
+from bench.results.columns import TABLES
+from bench.results.metrics import METRICS
 from bench.results.schema import Final
 from bench.results.store import Store
 from bench.results.tables import Results, export, load

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.statistics.intervals import Interval, hall_quantiles, jackknife, median, product, quantile
+from bench.statistics.intervals import Interval, hall_quantiles, jackknife, median, product
+from bench.statistics.quantiles import quantile
 from tests.bench.measure import laws
 
 

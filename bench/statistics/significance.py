@@ -7,22 +7,8 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtr, stdtr
 
-from bench.results.columns import METRICS
-
 LEVEL: Final = 0.05
-_MORE_IS_BETTER: Final = ("snr", "snr_mean", "cosine", "train_elbo", "test_elbo", "test_log_likelihood")
-
-
-def direction(metric: str, unit: str) -> int:
-    """Return +1 where more of a metric is better, −1 where less is, 0 where that is unknown.
-
-    An objective that is a cost is descended; that of other tasks is ascended.
-    """
-    if metric == "objective":
-        return -1 if unit == "cost" else 1
-    if metric in _MORE_IS_BETTER:
-        return 1
-    return -1 if metric in METRICS or metric == "seconds_per_step" else 0
+"""Probability with which some estimate is called best where all are equal."""
 
 
 def significantly_best(
@@ -37,7 +23,7 @@ def significantly_best(
         values: the means.
         errors: their standard errors; NaN where there is none, as for a single seed.
         counts: seeds that each is a mean of, or 0 where the error was measured.
-        better: +1 or −1, see `direction`.
+        better: +1 where more is better, −1 where less is, 0 where that is unknown.
     """
     known = [place for place, value in enumerate(values) if math.isfinite(value)]
     if better == 0 or len(known) < 2:

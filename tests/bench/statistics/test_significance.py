@@ -3,10 +3,9 @@
 import math
 
 import numpy as np
-import pytest
 from scipy import stats
 
-from bench.results.significance import LEVEL, direction, significantly_best
+from bench.statistics.significance import LEVEL, significantly_best
 
 
 def test_the_p_value_is_welchs() -> None:
@@ -54,11 +53,3 @@ def test_a_measured_error_is_normal_and_a_single_seed_has_none() -> None:
     assert significantly_best([1.0, 1.0], [0.0, 0.0], [0, 0], -1) is None
     assert significantly_best([1.0, math.inf, math.nan], [0.1, math.nan, math.nan], [5, 5, 5], -1) is None
     assert significantly_best([1.0, 2.0], [0.1, 0.1], [5, 5], 0) is None
-
-
-@pytest.mark.parametrize(
-    ("metric", "unit", "better"),
-    [("variance", "", -1), ("snr", "1", 1), ("test_elbo", "", 1), ("objective", "cost", -1), ("objective", "nats", 1)],
-)
-def test_directions(metric: str, unit: str, better: int) -> None:
-    assert direction(metric, unit) == better
