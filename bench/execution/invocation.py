@@ -1,4 +1,4 @@
-"""Run the cells of a request one after the other and print what came out."""
+"""The door: run the cells of a request one after the other and print what came out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +18,8 @@ from bench.machine.device import allow_tf32, find_device
 from bench.results.schema import Record
 from bench.results.store import Store
 from bench.results.tables import export, load
+
+__all__ = ["Asked", "Summary", "execute", "print_dry_run", "run_plan"]
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ class GradientMeter:
         # The interval of a squared norm takes fourth powers; the eighth leaves room for draws that are larger.
         if bool(norm.pow(8).isfinite()):
             return
-        what = _not_finite(gradient, slices) or f"the norm of the gradient was {float(norm):.2g}, too large to measure"
+        what = _not_finite(gradient, slices) or f"the norm of the gradient was {float(norm):.2g}, too large to measure,"
         raise Diverged(what, str(where), where.step)
 
     def _drawn(self, task: Task, estimator: Estimator, step: int) -> tuple[Tensor, dict[str, slice]]:
