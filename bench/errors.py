@@ -2,17 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Final
-
-EXIT_CODES: Final[dict[int, str]] = {
-    0: "done",
-    1: "a negative verdict (check, compare)",
-    2: "usage",
-    3: "some cells failed",
-    4: "data or device unavailable",
-    5: "results unreadable or not writable",
-    130: "interrupted",
-}
+from typing import ClassVar
 
 
 class BenchError(Exception):

@@ -85,9 +85,14 @@ class Cell:
         return cell_id({key: value for key, value in self.identity().items() if key != "seed"})
 
     @property
+    def task_folder(self) -> str:
+        """Return where all of the task lies below a results folder."""
+        return _file_name(self.task)
+
+    @property
     def folder(self) -> str:
         """Return where the cell lies below a results folder."""
-        return f"{_file_name(self.task)}/{_file_name(self.estimator)}-K{self.samples}-seed{self.seed}-{self.id}"
+        return f"{self.task_folder}/{_file_name(self.estimator)}-K{self.samples}-seed{self.seed}-{self.id}"
 
     @property
     def task_spec(self) -> Spec:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-import torch
-
 from bench.check.estimators import estimator_subjects
 from bench.check.plan import (
     NO_VARIANT,
@@ -18,6 +16,7 @@ from bench.check.plan import (
 )
 from bench.check.points import Subject, task_subjects
 from bench.check.verdicts import Line
+from bench.machine.device import CPU
 from bench.machine.streams import seeded
 from bench.names.spec import Spec
 from estimators.base import Estimator
@@ -61,7 +60,7 @@ def _require_built(subjects: Sequence[Subject[Any]]) -> None:
     """Build each once: what was named and refuses its own parameters ends the command, and is no line of a report."""
     for subject in subjects:
         # Data that are missing here are no mistake in what was named.
-        with suppress(DataUnavailable), seeded(torch.device("cpu"), "probe"):
+        with suppress(DataUnavailable), seeded(CPU, "probe"):
             subject.build()
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import torch
 from torch import Tensor
 
 from bench.check.agreement import COMPARISONS, disagreements
@@ -14,6 +13,7 @@ from bench.check.estimators import settled
 from bench.check.points import Point, Subject, first_line, task_subjects
 from bench.check.probes import Probe
 from bench.check.verdicts import Line, Violation
+from bench.machine.device import CPU
 from bench.machine.streams import seeded
 from estimators.base import Estimator, Unfit
 from tasks.base import Task
@@ -56,7 +56,7 @@ class DeclarationCheck:
             lambda: self._settings(level),
         ]
         violations: list[Violation] = []
-        with seeded(torch.device("cpu"), seed, "declarations", self.estimator.name):
+        with seeded(CPU, seed, "declarations", self.estimator.name):
             for check in checks:
                 try:
                     violations += check()

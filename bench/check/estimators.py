@@ -3,9 +3,8 @@
 import copy
 from typing import Final
 
-import torch
-
 from bench.check.points import Point, Subject
+from bench.measure import settling
 from bench.names.registry import ESTIMATORS
 from bench.names.spec import Spec, parse_spec
 from estimators.base import Estimator
@@ -55,19 +54,4 @@ def settled(subject: Subject[Estimator], point: Point, samples: int) -> Estimato
     """
     estimator = subject.build()
     estimator.prepare(point.task, point.x)
-    estimator = estimator.double()
-    learned = [parameter for parameter in estimator.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(learned, lr=_STEP_SIZE) if learned else None
-    for _ in range(_STEPS if optimizer is not None or _adapts(estimator) else 0):
-        estimate = estimator.estimate(point.task, point.x, samples)
-        if optimizer is not None and estimate.auxiliary is not None:
-            gradients = torch.autograd.grad(estimate.auxiliary, learned, allow_unused=True)
-            for parameter, gradient in zip(learned, gradients, strict=True):
-                parameter.grad = gradient
-            optimizer.step()
-        estimator.observe(estimate)
-    return estimator
-
-
-def _adapts(estimator: Estimator) -> bool:
-    return type(estimator).observe is not Estimator.observe
+    return settling.settled(estimator.double(), point.task, point.x, samples, steps=_STEPS, step_size=_STEP_SIZE)

@@ -12,6 +12,7 @@ from bench.check.draws import Draws
 from bench.check.estimators import estimator_subject, settled
 from bench.check.points import Point, first_line, task_subjects
 from bench.check.verdicts import Line
+from bench.machine.device import CPU
 from bench.machine.streams import seeded
 
 _GROUPS: Final = 40
@@ -77,7 +78,7 @@ class OrderingCheck:
         try:
             (subject,) = task_subjects(o.task)
             point = Point(subject, moved=False)
-            with seeded(torch.device("cpu"), seed, "ordering", o.less, o.more, o.task):
+            with seeded(CPU, seed, "ordering", o.less, o.more, o.task):
                 detail = self._reversed(point, level)
                 # Variances are skewed, and tails heavier than they should be; they are not so twice.
                 detail = detail and self._reversed(point, level)

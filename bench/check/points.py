@@ -9,9 +9,10 @@ from torch import Tensor
 
 from bench.check.draws import coordinate_names, group_sizes
 from bench.errors import BenchError
-from bench.machine.device import observations
+from bench.machine.device import CPU, observations
 from bench.machine.streams import seeded
 from bench.measure.replicates import gradient_of
+from bench.names.building import build_task
 from bench.names.registry import TASKS
 from bench.names.spec import Spec, parse_spec
 from estimators.base import Estimator
@@ -53,9 +54,8 @@ class Point:
     """
 
     def __init__(self, subject: Subject[Task], *, moved: bool = True) -> None:
-        cpu = torch.device("cpu")
         self.name = subject.name
-        with seeded(cpu, "check", subject.name):
+        with seeded(CPU, "check", subject.name):
             self.task = subject.build().double()
             data = self.task.load()
             self.task.initialise(data)
@@ -130,7 +130,7 @@ def task_subjects(spec: Spec | str) -> list[Subject[Task]]:
     variants = [spec]
     if not spec.parameters:
         variants = [Spec(spec.name, dict(values)) for values in TASKS.load(spec.name).checked]
-    return [Subject(str(variant), lambda variant=variant: TASKS.build(variant)) for variant in variants]
+    return [Subject(str(variant), lambda variant=variant: build_task(variant)) for variant in variants]
 
 
 def has_exact_answers(task: type[Task]) -> bool:

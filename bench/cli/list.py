@@ -50,16 +50,15 @@ def _print_matrix() -> None:
 
 def _fitting(task_name: str, estimators: list[Entry]) -> list[bool]:
     """Return for each estimator whether it fits a task, both with their default parameters."""
-    import torch
-
-    from bench.machine.device import observations
+    from bench.machine.device import CPU, observations
     from bench.machine.streams import seeded
+    from bench.names.building import build_task
     from bench.names.spec import Spec
     from estimators.base import Unfit
 
-    with seeded(torch.device("cpu"), "list"):
-        task = TASKS.build(Spec(task_name))
-        x = observations(task.to(task.dtype), task.load().train[:1])
+    with seeded(CPU, "list"):
+        task = build_task(Spec(task_name))
+        x = observations(task, task.load().train[:1])
     fits = []
     for entry in estimators:
         estimator = ESTIMATORS.build(Spec(entry.name))

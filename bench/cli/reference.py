@@ -59,11 +59,11 @@ def _measure(names: list[str], share: float, seed: int) -> "list[Moment]":
     from rich.console import Console
     from rich.progress import track
 
-    from bench.regression.moments import build_estimator, fitting, measure_moments, points
+    from bench.regression.moments import fitting, measure_moments, points, ready
 
     work = [(point, name) for point in points() for name in fitting(point, names)]
     console = Console(stderr=True)
     moments = []
     for point, name in track(work, "measure", console=console, transient=True, disable=not console.is_terminal):
-        moments += measure_moments(point, name, build_estimator(name, point.x.dtype), share, seed)
+        moments += measure_moments(point, name, ready(name, point), share, seed)
     return moments

@@ -1,31 +1,30 @@
-"""Run one cell: train, measure gradient moments at checkpoints, evaluate, record; resume where it was cut off."""
+"""One cell: what is measured at which steps, how it is evaluated and recorded, where it continues if cut off."""
 
 import copy
-import math
 from datetime import UTC, datetime
 from typing import Final, Protocol, final
 
 import numpy as np
 import torch
 
-from bench.evaluation.active_units import active_units
-from bench.evaluation.bounds import evaluate_bounds, evaluate_expectation, evaluate_objective, evaluate_train
-from bench.evaluation.evidence import evaluate_evidence
 from bench.execution.checkpoint import Checkpoint, Progress
-from bench.execution.meter import GradientMeter, References
+from bench.execution.final import evaluated
+from bench.execution.initial import initial
+from bench.execution.meter import GradientMeter, KnownReferences, Where
 from bench.execution.trajectory import Snapshots, reference_trajectory
-from bench.machine.device import DTYPES, find_device, observations
-from bench.machine.matmul import multiplied_by_onednn, onednn_pays
+from bench.machine.device import find_device
+from bench.machine.matmul import onednn_pays
 from bench.machine.streams import Stream, seeded
-from bench.names.registry import ESTIMATORS, TASKS
+from bench.measure.settling import settled
 from bench.results.atomic import replacing
 from bench.results.schema import Final as FinalValues
 from bench.results.schema import Record
 from bench.results.store import Store
 from bench.settings import Cell
-from bench.training.trainer import Diverged, Trainer
+from bench.training.diverged import Diverged
+from bench.training.trainer import Trainer
 from estimators.base import Estimator
-from tasks.base import Data, GlobalModel, Task
+from tasks.base import Data, Task
 
 _SETTLING_STEPS: Final = 100
 
@@ -56,13 +55,13 @@ class CellRun:
         store: Store,
         run: str,
         listener: Listener,
-        references: References,
+        references: KnownReferences,
         stream: Stream | None = None,
     ) -> None:
         self.cell, self.store, self.run, self.listener = cell, store, run, listener
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self.data = data.to(find_device(cell.device))
-        self.task, self.estimator = build(cell, self.data)
+        self.task, self.estimator = initial(cell, self.data)
         self.trainer = Trainer(self.task, self.estimator, self.data, cell.training, cell.samples, stream)
         self.onednn = onednn_pays(self.task, cell.training.batch_size * cell.samples)
         self.progress = Progress()
@@ -92,10 +91,10 @@ class CellRun:
         if self._shared or stop in self.progress.measured:
             return
         if self.cell.training.steps:
-            self._measure(self.task, self.estimator, stop, None)
+            self._measure(self.task, self.estimator, Where(stop))
         else:
             # Without training there was nothing that adaptive state could have fitted itself to.
-            self._measure(self.task, _settled(self.estimator, self.task, self.meter, self.cell), stop, "initial")
+            self._measure(self.task, self._settled(self.task), Where(stop, "initial"))
 
     def measure_shared(self) -> None:
         """Measure along the reference trajectory, where the cell is to be measured there.
@@ -105,11 +104,11 @@ class CellRun:
         """
         if not self._shared:
             return
-        initial, _ = build(self.cell, self.data)
+        start, _ = initial(self.cell, self.data)
         steps = self.cell.training.steps
         by, snapshots = reference_trajectory(
             self.cell,
-            initial,
+            start,
             self.data,
             self._steps,
             self.store.folder,
@@ -117,11 +116,13 @@ class CellRun:
         )
         for step in self._steps:
             if step in snapshots and step not in self.progress.measured:
-                at = _at(initial, snapshots, step)
-                self._measure(at, _settled(self.estimator, at, self.meter, self.cell), step, f"trajectory of {by}")
+                task = _at(start, snapshots, step)
+                self._measure(task, self._settled(task), Where(step, f"trajectory of {by}"))
 
     def finish(self, diverged: Diverged | None) -> Record:
         """Evaluate what was trained, write the record and the parameters, and return the record."""
+        if diverged is not None:
+            diverged = self._explained(diverged)
         record = Record(
             cell=self.cell,
             run=self.run,
@@ -131,7 +132,7 @@ class CellRun:
             seconds=self.checkpoint.seconds(),
             gradients=self.progress.gradients,
             training=self.trainer.rows,
-            final=_final(self.cell, self.task, self.data, self.trainer, self.progress, diverged, self.listener),
+            final=self._final(diverged),
             chunk=self.progress.chunk,
             notes=[*self.progress.notes, *(["oneDNN multiplied float32 matrices"] if self.onednn else [])],
         )
@@ -141,17 +142,15 @@ class CellRun:
         self.checkpoint.file.unlink(missing_ok=True)
         return record
 
-    def _measure(self, task: Task, estimator: Estimator, step: int, where: str | None) -> None:
+    def _measure(self, task: Task, estimator: Estimator, where: Where) -> None:
         progress, total = self.progress, len(self._steps)
         done = len(progress.measured)
         self.listener.phase("measure", done, total)
-        if not self.meter.is_finite(task, estimator, step):
-            raise Diverged(step, math.nan)
         measured, rows = self.meter.measure(
-            task, estimator, step, where, lambda share: self.listener.phase("measure", done + share, total)
+            task, estimator, where, lambda share: self.listener.phase("measure", done + share, total)
         )
         progress.gradients += rows
-        progress.measured.append(step)
+        progress.measured.append(where.step)
         progress.chunk = measured.chunk
         if measured.loop_reason and not progress.notes:
             progress.notes.append(f"replicates were drawn one by one, since vmap failed: {measured.loop_reason}")
@@ -159,39 +158,46 @@ class CellRun:
         self.listener.phase("measure", done + 1, total)
         self.checkpoint.save()
 
+    def _settled(self, task: Task) -> Estimator:
+        """Return the estimator with adaptive state for other parameters than those that it was trained on."""
+        x, cell = self.meter.x, self.cell
+        with seeded(x.device, cell.seed, "settling"):
+            return settled(
+                self.estimator, task, x, cell.samples, steps=_SETTLING_STEPS, step_size=cell.training.guide_lr
+            )
 
-def run_cell(cell: Cell, data: Data, store: Store, run: str, listener: Listener, references: References) -> Record:
-    """Run a cell to its end and write its record; a training that diverges is recorded as such."""
-    one = CellRun(cell, data, store, run, listener, references)
-    diverged = None
-    with multiplied_by_onednn(one.onednn):
-        with seeded(one.trainer.device, cell.seed, "training"):
-            one.restore()
-            try:
-                for stop in one.stops:
-                    for step in one.trainer.run(stop):
-                        one.show_training(step)
-                        if one.checkpoint.due:
-                            one.checkpoint.save()
-                    one.arrive(stop)
-                one.measure_shared()
-            except Diverged as reason:
-                diverged = reason
-        return one.finish(diverged)
+    def _explained(self, diverged: Diverged) -> Diverged:
+        """Return what was not finite before the first step already, if anything: no step size has caused that."""
+        if not bool(self.data.train.isfinite().all()):
+            advice = "the training data hold numbers that are not finite"
+            return Diverged(diverged.what, diverged.where, diverged.step, advice)
+        start = Where(0)
+        found = self.meter.not_finite(*initial(self.cell, self.data), start.step) if diverged.step else None
+        return diverged if found is None else Diverged(found, str(start), start.step)
 
+    def _final(self, diverged: Diverged | None) -> FinalValues | None:
+        """Evaluate the trained parameters; nothing was trained without steps, and nothing is left of a divergence."""
+        training, steps = self.trainer.progress, self.trainer.progress.step
+        if steps == 0:
+            return None
+        evaluations = [row.value for row in self.progress.gradients if row.metric == "evaluations"]
+        values = {} if diverged else evaluated(self.cell, self.task, self.data, self._show_evaluation)
+        if not diverged and self.task.target != "expectation" and len(self.data.test) == 0:
+            self.progress.notes.append(
+                "the guide has parameters for the training rows only: nothing is known of test data"
+            )
+        return FinalValues(
+            unit=self.task.unit,
+            steps=steps,
+            seconds_per_step=training.seconds / steps,
+            evaluations=evaluations[-1] if evaluations else None,
+            seeds_together=training.together,
+            diverged_at=diverged.step if diverged else None,
+            **values,
+        )
 
-def build(cell: Cell, data: Data) -> tuple[Task, Estimator]:
-    """Return a cell's task and estimator at the initial parameters that its seed fixes."""
-    device = find_device(cell.device)
-    with seeded(torch.device("cpu"), cell.seed, "initial parameters"):
-        task = TASKS.build(cell.task_spec)
-        task.initialise(data)
-    with seeded(torch.device("cpu"), cell.seed, "initial estimator"):
-        estimator = ESTIMATORS.build(cell.estimator_spec)
-        # A network that reads an observation made of many rows must have room for all of them.
-        count = cell.training.batch_size if isinstance(task.model, GlobalModel) else 1
-        estimator.prepare(task, observations(task, data.train[:count].cpu()))
-    return task.to(device, DTYPES[cell.dtype]), estimator.to(device, DTYPES[cell.dtype])
+    def _show_evaluation(self, share: float) -> None:
+        self.listener.phase("evaluate", share, 1.0, f"{self.cell.measurement.evaluation_samples} samples")
 
 
 def measured_steps(cell: Cell) -> list[int]:
@@ -207,83 +213,3 @@ def _at(task: Task, snapshots: Snapshots, step: int) -> Task:
     moved = copy.deepcopy(task)
     moved.load_state_dict(snapshots[step])
     return moved
-
-
-def _settled(estimator: Estimator, task: Task, meter: GradientMeter, cell: Cell) -> Estimator:
-    """Return a copy whose adaptive state and learned parts fit the parameters that it is measured at.
-
-    Those of its own training belong to other parameters; θ and φ stay as they are.
-    """
-    estimator = copy.deepcopy(estimator)
-    learned = [parameter for parameter in estimator.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(learned, lr=cell.training.guide_lr) if learned else None
-    with seeded(meter.x.device, cell.seed, "settling"):
-        for _ in range(_SETTLING_STEPS):
-            estimate = estimator.estimate(task, meter.x, cell.samples)
-            if optimizer is not None and estimate.auxiliary is not None:
-                gradients = torch.autograd.grad(estimate.auxiliary, learned, allow_unused=True)
-                for parameter, gradient in zip(learned, gradients, strict=True):
-                    parameter.grad = gradient
-                optimizer.step()
-            estimator.observe(estimate)
-    return estimator
-
-
-def _final(
-    cell: Cell,
-    task: Task,
-    data: Data,
-    trainer: Trainer,
-    progress: Progress,
-    diverged: Diverged | None,
-    listener: Listener,
-) -> FinalValues | None:
-    """Evaluate the trained parameters; nothing was trained without steps, and nothing is left after a divergence."""
-    steps = trainer.progress.step
-    if steps == 0:
-        return None
-    evaluations = [row.value for row in progress.gradients if row.metric == "evaluations"]
-    values = {
-        "unit": task.unit,
-        "steps": steps,
-        "seconds_per_step": trainer.progress.seconds / steps,
-        "evaluations": evaluations[-1] if evaluations else None,
-        "seeds_together": trainer.progress.together,
-        "diverged_at": diverged.step if diverged else None,
-    }
-    if diverged is not None:
-        return FinalValues(**values)
-    if task.target == "expectation":
-        objective = evaluate_expectation(task, data, cell.seed)
-        return FinalValues(**values, objective=objective.value, objective_se=objective.se)
-    if task.beta != 1:
-        objective = evaluate_objective(task, data, cell.seed)
-        values |= {"objective": objective.value, "objective_se": objective.se}
-    samples = cell.measurement.evaluation_samples
-    plain = task.evaluated()
-    train = evaluate_train(plain, data, cell.seed)
-    values |= {"train_elbo": train.value, "train_elbo_se": train.se}
-    evidence = evaluate_evidence(plain, data, train)
-    if evidence is not None:
-        gap = evidence.gap
-        values |= {"log_evidence": evidence.log_evidence, "gap": gap.value, "gap_se": gap.se}
-    if len(data.test) == 0:
-        progress.notes.append("the guide has parameters for the training rows only: nothing is known of test data")
-        return FinalValues(**values)
-    test = evaluate_bounds(
-        plain,
-        data.test,
-        samples,
-        cell.seed,
-        "test",
-        lambda share: listener.phase("evaluate", share, 1.0, f"{samples} samples"),
-    )
-    return FinalValues(
-        **values,
-        test_elbo=test.elbo.value,
-        test_elbo_se=test.elbo.se,
-        test_log_likelihood=test.log_likelihood.value,
-        test_log_likelihood_se=test.log_likelihood.se,
-        evaluation_samples=samples,
-        active_units=active_units(plain, data.test, cell.seed),
-    )

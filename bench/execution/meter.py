@@ -9,15 +9,22 @@ from torch import Tensor
 
 from bench.machine.device import observations
 from bench.machine.streams import derive_seed, seeded
-from bench.measure.chunk import chunk_size
-from bench.measure.measure import Measured, Precision, measure
-from bench.measure.reference import Reference, exact_reference, exact_target_reference, monte_carlo_reference
+from bench.measure.measure import Measured, measure
+from bench.measure.point import Point
+from bench.measure.reference import (
+    Reference,
+    References,
+    exact_reference,
+    exact_target_reference,
+    monte_carlo_reference,
+)
 from bench.measure.replicates import LOOP, Replicator
-from bench.names.registry import ESTIMATORS
-from bench.names.spec import parse_spec
+from bench.measure.stopping import Stopping
+from bench.names.building import named_reference
 from bench.results.metrics import METRICS
 from bench.results.schema import GradientRow
 from bench.settings import Cell
+from bench.training.diverged import GREEK, Diverged
 from estimators.base import Estimator
 from tasks.base import Data, Target, Task
 
@@ -26,18 +33,35 @@ _REFERENCE_PRECISION: Final = 0.01
 
 
 @dataclass
-class References:
+class KnownReferences:
     """Reference gradients already computed in this process: cells measured at common parameters share them."""
 
     known: dict[tuple[object, ...], Reference | None] = field(default_factory=dict)
 
-    def get(self, key: tuple[object, ...] | None, compute: Callable[[], Reference | None]) -> Reference | None:
-        """Return what is known under a key, computing it the first time; without a key it is computed anew."""
-        if key is None:
-            return compute()
+    def get(self, key: tuple[object, ...], compute: Callable[[], Reference | None]) -> Reference | None:
+        """Return what is known under a key, computing it the first time."""
         if key not in self.known:
             self.known[key] = compute()
         return self.known[key]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Parameters at which a gradient is measured.
+
+    Attributes:
+        step: training steps that led to them.
+        trajectory: names parameters that several cells are measured at, so that they share reference gradients; None
+            for those of a cell's own training.
+    """
+
+    step: int
+    trajectory: str | None = None
+
+    def __str__(self) -> str:
+        if self.step == 0:
+            return "at the initial parameters"
+        return f"at step {self.step} of {'the reference trajectory' if self.trajectory else 'its own training'}"
 
 
 @final
@@ -49,7 +73,7 @@ class GradientMeter:
         batches: other batches, for the part of the variance due to the choice of batch.
     """
 
-    def __init__(self, cell: Cell, task: Task, data: Data, references: References) -> None:
+    def __init__(self, cell: Cell, task: Task, data: Data, references: KnownReferences) -> None:
         self.cell, self.references = cell, references
         size = min(cell.training.batch_size, len(data.train))
         with seeded(data.train.device, cell.seed, "common batch"):
@@ -60,80 +84,80 @@ class GradientMeter:
             )
 
     def measure(
-        self, task: Task, estimator: Estimator, step: int, where: str | None, progress: Callable[[float], None]
+        self, task: Task, estimator: Estimator, where: Where, progress: Callable[[float], None]
     ) -> tuple[Measured, list[GradientRow]]:
         """Return the moments at a task's present parameters, and their rows.
 
         Args:
             task: with the parameters to measure at.
             estimator: with its adaptive state, which stays as it is.
-            step: training steps that led to these parameters.
-            where: names parameters that several cells are measured at, so that they share reference gradients; None
-                for parameters of this cell alone.
+            where: what these parameters are.
             progress: told the share that is done.
+
+        Raises:
+            Diverged: the gradient is not finite, or near overflow.
         """
+        self._require_measurable(task, estimator, where)
         target = estimator.target(task)
         # A target that an estimator defines itself depends on its parameters: other cells do not share it.
         own = "" if type(estimator).exact is Estimator.exact else str(self.cell.estimator_spec)
-        reference = self._shared(where, step, target + own, lambda: self._reference(task, estimator, target, step))
-        evidence = self._shared(where, step, "evidence", lambda: exact_reference(task, "evidence", self.x, 1))
-        settings = self.cell.measurement
+        references = References(
+            self._known(where, target + own, lambda: self._reference(task, estimator, target, where.step)),
+            self._known(where, "evidence", lambda: exact_reference(task, "evidence", self.x, 1)),
+        )
+        cell, settings = self.cell, self.cell.measurement
+        identity = (cell.task_spec, cell.estimator_spec, cell.samples, cell.dtype)
         measured = measure(
-            task,
-            estimator,
-            self.cell.samples,
-            self.x,
-            self.batches,
-            reference,
-            evidence,
-            Precision(settings.replicates, settings.precision, settings.replicates_cap),
-            derive_seed(self.cell.seed, "measure", step),
-            (self.cell.task_spec, self.cell.estimator_spec, self.cell.samples, self.cell.dtype),
+            Point(task, estimator, cell.samples, self.x, self.batches, identity),
+            references,
+            Stopping(settings.replicates, settings.precision, settings.replicates_cap),
+            derive_seed(cell.seed, "measure", where.step),
             progress,
         )
-        return measured, _as_rows(measured, step, target)
+        return measured, _as_rows(measured, where.step, target)
 
-    def is_finite(self, task: Task, estimator: Estimator, step: int) -> bool:
-        """Return whether a gradient drawn here is finite, and so far from overflow that its moments are too."""
-        with seeded(self.x.device, self.cell.seed, "finite", step):
-            gradient = Replicator(task, estimator, self.cell.samples).draw(self.x, LOOP)
+    def not_finite(self, task: Task, estimator: Estimator, step: int) -> str | None:
+        """Return what is not finite in a gradient drawn here, or None."""
+        return _not_finite(*self._drawn(task, estimator, step))
+
+    def _require_measurable(self, task: Task, estimator: Estimator, where: Where) -> None:
+        gradient, slices = self._drawn(task, estimator, where.step)
+        norm = gradient.norm()
         # The interval of a squared norm takes fourth powers; the eighth leaves room for draws that are larger.
-        return bool(gradient.double().norm().pow(8).isfinite())
+        if bool(norm.pow(8).isfinite()):
+            return
+        what = _not_finite(gradient, slices) or f"the norm of the gradient was {float(norm):.2g}, too large to measure,"
+        raise Diverged(what, str(where), where.step)
 
-    def _shared(
-        self, where: str | None, step: int, target: str, compute: Callable[[], Reference | None]
-    ) -> Reference | None:
+    def _drawn(self, task: Task, estimator: Estimator, step: int) -> tuple[Tensor, dict[str, slice]]:
+        """Return one gradient in float64, [P], the same at every call, and where each parameter group lies in it."""
+        with seeded(self.x.device, self.cell.seed, "finite", step):
+            replicator = Replicator(task, estimator, self.cell.samples)
+            return replicator.draw(self.x, LOOP)[0].double(), replicator.slices
+
+    def _known(self, where: Where, target: str, compute: Callable[[], Reference | None]) -> Reference | None:
+        if where.trajectory is None:
+            return compute()
         cell = self.cell
-        key = (
-            where,
-            str(cell.task_spec),
-            cell.dataset,
-            cell.dtype,
-            cell.device,
-            cell.seed,
-            cell.training,
-            step,
-            target,
-        )
-        return self.references.get((*key, cell.samples) if where is not None else None, compute)
+        task = (str(cell.task_spec), cell.dataset, cell.dtype, cell.device, cell.seed, cell.training)
+        return self.references.get((where, task, cell.samples, target), compute)
 
     def _reference(self, task: Task, estimator: Estimator, target: Target, step: int) -> Reference | None:
         """Return the gradient of the target: exact, else by the unbiased estimator that the task names, else None."""
         exact = exact_target_reference(estimator, task, self.x, self.cell.samples)
-        if exact is not None or target not in task.references:
+        if exact is not None or (named := named_reference(task, target, self.x)) is None:
             return exact
-        name = task.references[target]
-        replicator = Replicator(task, ESTIMATORS.build(parse_spec(name)).to(self.x), self.cell.samples)
-        chunk = chunk_size(replicator, self.x, self.cell.task_spec, name, self.cell.samples, self.cell.dtype)
-        return monte_carlo_reference(
-            replicator,
-            self.x,
-            chunk,
-            name,
-            self.cell.measurement.replicates_cap,
-            _REFERENCE_PRECISION,
-            derive_seed(self.cell.seed, "reference", step),
-        )
+        name, unbiased = named
+        cell = self.cell
+        point = Point(task, unbiased, cell.samples, self.x, identity=(cell.task_spec, name, cell.samples, cell.dtype))
+        seed = derive_seed(cell.seed, "reference", step)
+        return monte_carlo_reference(point, name, _REFERENCE_PRECISION, cell.measurement.replicates_cap, seed)
+
+
+def _not_finite(gradient: Tensor, slices: dict[str, slice]) -> str | None:
+    finite = {letter: gradient[slices[group]].isfinite().all() for group, letter in GREEK.items() if group in slices}
+    wrong = [letter for letter, well in finite.items() if not bool(well)]
+    return f"the gradient in {' and '.join(wrong)} was not finite" if wrong else None
 
 
 def _rows(rows: Tensor, size: int) -> Tensor:

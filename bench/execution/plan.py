@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
-import torch
-
 from bench.errors import UsageError
-from bench.machine.device import dtype_name, observations
+from bench.machine.device import CPU, dtype_name, observations
 from bench.machine.memory import enough_memory
 from bench.machine.streams import seeded
+from bench.names.building import build_task
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import Spec
 from bench.settings import Cell, Measurement, Training
@@ -71,7 +70,8 @@ def make_plan(request: Request, load: Callable[[Task], Data] = lambda task: task
     refused: dict[tuple[str, str], None] = {}
     estimators = [(spec, ESTIMATORS.build(spec)) for spec in request.estimators]
     for task_spec in request.tasks:
-        task = _probe_task(task_spec)
+        with seeded(CPU, "probe"):
+            task = build_task(task_spec)
         with enough_memory(str(task_spec)):
             rows = load(task)
         data[str(Spec(TASKS.resolve(task_spec.name), TASKS.parameters(task_spec)))] = rows
@@ -101,12 +101,6 @@ def _require_whole(request: Request, task: Task, data: Data, estimator: Estimato
             f"{type(estimator).__name__} aims at {target}, of which minibatches of {batch_size} rows are no unbiased "
             f"view; give --batch-size {count}, all rows"
         )
-
-
-def _probe_task(spec: Spec) -> Task:
-    with seeded(torch.device("cpu"), "probe"):
-        task = TASKS.build(spec)
-    return task.to(task.dtype)
 
 
 def _cell(

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 import torch
 from filelock import FileLock
@@ -12,41 +12,24 @@ from torch import Tensor
 from bench.errors import UsageError
 from bench.machine.device import observations
 from bench.machine.streams import seeded
-from bench.names.registry import ESTIMATORS
-from bench.names.spec import parse_spec
+from bench.names.building import named_reference
 from bench.results.atomic import replacing
 from bench.settings import Cell, cell_id
-from bench.training.trainer import Diverged, Trainer
-from estimators.base import Estimate, Estimator
+from bench.training.diverged import Diverged
+from bench.training.exact_gradient import ExactGradient
+from bench.training.trainer import Trainer
+from estimators.base import Estimator
 from tasks.base import Data, Task
 
 Snapshots = dict[int, dict[str, Any]]
 """A task's state by training step."""
 
 
-@final
-class ExactGradient(Estimator):
-    """Ascends a task's own exact value; what trains the reference trajectory where the task has one."""
-
-    targets = ("elbo", "expectation")
-    formula = "∇ of the exact value"
-    paper = "the task's closed form"
-
-    def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
-        value = task.exact(task.target, x, samples)
-        if value is None:
-            raise ValueError(f"{type(task).__name__} has no exact {task.target}")
-        return Estimate(value.detach(), value)
-
-
 def _reference_estimator(task: Task, x: Tensor) -> tuple[str, Estimator] | None:
     """Return the name and an instance of what trains on a task's target best: its exact gradient, else a stand-in."""
     if task.exact(task.target, x, 1) is not None:
         return "exact", ExactGradient()
-    if task.target in task.references:
-        name = task.references[task.target]
-        return name, ESTIMATORS.build(parse_spec(name))
-    return None
+    return named_reference(task, task.target, x)
 
 
 def reference_trajectory(
@@ -64,7 +47,7 @@ def reference_trajectory(
     identity = cell.identity()
     for key in ("estimator", "estimator_parameters", "estimator_version", "samples", "measurement"):
         del identity[key]
-    file = out / cell.task / f"trajectory-{cell_id({**identity, 'by': name, 'steps': steps})}.pt"
+    file = out / cell.task_folder / f"trajectory-{cell_id({**identity, 'by': name, 'steps': steps})}.pt"
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
         if file.exists():

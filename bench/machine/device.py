@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 Precision = Literal["float32", "float64"]
 
+CPU: Final = torch.device("cpu")
+
 DTYPES: Final[dict[Precision, torch.dtype]] = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -58,3 +60,9 @@ def in_memory(work: Callable[[], T], divisible: bool) -> T | None:
     # Only here, where the error no longer holds on to what was computed, can memory be given back.
     torch.cuda.empty_cache()
     return None
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait for the device, so that a clock read next has seen all the work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -15,6 +15,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from bench.machine.device import synchronize
 from bench.machine.info import cpu_model
 from bench.machine.matmul import float32_precision
 from bench.machine.streams import seeded
@@ -79,12 +80,6 @@ def _time(replicator: Replicator, x: Tensor, chunk: int, seconds: float) -> floa
         fastest = min(fastest, (time.perf_counter() - start) / chunk)
         repeats += 1
     return fastest
-
-
-def synchronize(device: torch.device) -> None:
-    """Wait for the device, so that a clock read next has seen all the work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _memory_file() -> Path:

@@ -13,7 +13,7 @@ from torch._C import _functorch as functorch  # pyright: ignore[reportAttributeA
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
-from bench.measure.chunk import synchronize
+from bench.machine.device import synchronize
 from bench.measure.replicates import LOOP, Replicator
 from bench.statistics.intervals import Interval, median
 from tasks.base import Task

@@ -2,36 +2,26 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from bench.machine.streams import seeded
-from bench.measure.chunk import chunk_size
 from bench.measure.cosines import Cosines
 from bench.measure.cost import cost_metrics
-from bench.measure.looks import first_look, next_look
 from bench.measure.metrics import gradient_metrics, nested_variances, variance, without_minibatches
 from bench.measure.moments import GROUPS, Moments
-from bench.measure.reference import Reference
+from bench.measure.point import Point
+from bench.measure.reference import Reference, References
 from bench.measure.replicates import Replicator
+from bench.measure.stopping import Stopping, draw_until_precise
 from bench.statistics.intervals import Interval, product
-from estimators.base import Estimator
-from tasks.base import Task
 
 Progress = Callable[[float], None]
 """Called with the share of a measurement that is done, in [0, 1]."""
 
 _DRAWS_PER_BATCH = 4
-
-
-@dataclass(frozen=True)
-class Precision:
-    """When to stop drawing: at `replicates`, or at relative half-width `variance` of its interval, or at `cap`."""
-
-    replicates: int | None
-    variance: float
-    cap: int
 
 
 @dataclass(frozen=True)
@@ -58,44 +48,27 @@ class Measured:
 
 
 def measure(
-    task: Task,
-    estimator: Estimator,
-    samples: int,
-    x: Tensor,
-    batches: Sequence[Tensor],
-    reference: Reference | None,
-    evidence: Reference | None,
-    precision: Precision,
-    seed: int,
-    identity: Sequence[object],
-    progress: Progress = lambda share: None,
+    point: Point, references: References, stopping: Stopping, seed: int, progress: Progress = lambda share: None
 ) -> Measured:
-    """Measure an estimator at a task's present parameters, on the common batch x.
+    """Measure an estimator at a task's present parameters, on the common batch.
 
     Args:
-        task: with the parameters to measure at.
-        estimator: whose adaptive state stays as it is.
-        samples: K.
-        x: the batch, prepared (binarized) once.
-        batches: other batches of the same size, for the part of the variance due to the choice of batch; none where
-            every batch is the whole data set.
-        reference: gradient of the estimator's target, None where nothing gives it.
-        evidence: gradient of log p(x), None where nothing gives it.
-        precision: when to stop.
+        point: what is measured, and where.
+        references: what its mean is compared with.
+        stopping: when its variance is known well enough.
         seed: of the replicates' random stream.
-        identity: what the measured chunk size is remembered by.
         progress: told how far the replicates are.
     """
-    replicator = Replicator(task, estimator, samples)
-    chunk = chunk_size(replicator, x, *identity)
-    with seeded(x.device, seed, "replicates"):
-        moments, cosines = _accumulate(replicator, x, chunk, reference, precision, progress)
-        split = _minibatch_split(replicator, batches, chunk)
-    with seeded(x.device, seed, "cost"):
-        cost = cost_metrics(task, replicator, x)
+    replicator, chunk = point.replicator()
+    target, evidence = references.target, references.evidence
+    with seeded(point.x.device, seed, "replicates"):
+        moments, cosines = _accumulate(replicator, point.x, chunk, target, stopping, progress)
+        split = _minibatch_split(replicator, point.batches, chunk)
+    with seeded(point.x.device, seed, "cost"):
+        cost = cost_metrics(point.task, replicator, point.x)
     metrics: dict[str, dict[str, Interval]] = {}
     for group, where in replicator.slices.items():
-        found = gradient_metrics(moments, where, reference, evidence)
+        found = gradient_metrics(moments, where, target, evidence)
         if cosines is not None and (cosine := cosines.interval(group, moments.counts)) is not None:
             found["cosine"] = cosine
         found |= split[group] if split else without_minibatches(found["variance"])
@@ -106,7 +79,7 @@ def measure(
         metrics,
         moments.replicates,
         min(chunk, replicator.largest),
-        reference.label if reference else "",
+        target.label if target else "",
         evidence.label if evidence else "",
         _half_width(moments, replicator.slices["all"]),
         replicator.reason,
@@ -114,34 +87,18 @@ def measure(
 
 
 def _accumulate(
-    replicator: Replicator,
-    x: Tensor,
-    chunk: int,
-    reference: Reference | None,
-    precision: Precision,
-    progress: Progress,
+    replicator: Replicator, x: Tensor, chunk: int, target: Reference | None, stopping: Stopping, progress: Progress
 ) -> tuple[Moments, Cosines | None]:
     moments = Moments(replicator.size, x.dtype, x.device)
-    cosines = Cosines(reference, replicator.slices) if reference is not None else None
-    everything = replicator.slices["all"]
-    # Every group of the jackknife needs two replicates, so that each has a variance of its own.
-    limit = max(precision.replicates or precision.cap, 2 * GROUPS)
+    cosines = Cosines(target, replicator.slices) if target is not None else None
     if chunk < 2 * GROUPS:
         # Such a chunk goes to one group as a whole, and every group must get one.
-        chunk = min(chunk, limit // GROUPS)
-    look = limit if precision.replicates is not None else min(limit, first_look(chunk))
-    while moments.replicates < limit:
-        while moments.replicates < look:
-            gradients = replicator.draw(x, min(chunk, look - moments.replicates))
-            dealt = moments.update(gradients)
-            if cosines is not None:
-                cosines.update(gradients, dealt)
-            progress(moments.replicates / limit)
-        if precision.replicates is None:
-            width = _half_width(moments, everything)
-            if width <= precision.variance:
-                break
-            look = min(limit, next_look(moments.replicates, width / precision.variance))
+        chunk = min(chunk, stopping.limit // GROUPS)
+    width = partial(_half_width, where=replicator.slices["all"])
+    for gradients, dealt in draw_until_precise(moments, replicator, x, chunk, stopping, width):
+        if cosines is not None:
+            cosines.update(gradients, dealt)
+        progress(moments.replicates / stopping.limit)
     progress(1.0)
     return moments, cosines
 

@@ -4,14 +4,16 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
 from bench.machine.streams import seeded
-from bench.measure.looks import first_look, next_look
 from bench.measure.moments import Moments, gram
 from bench.measure.norms import Scale, pairs
-from bench.measure.replicates import Replicator, gradient_of
+from bench.measure.point import Point
+from bench.measure.replicates import gradient_of
+from bench.measure.stopping import Stopping, draw_until_precise, first_look
 from estimators.base import Estimator
 from tasks.base import Target, Task
 
@@ -49,6 +51,19 @@ class Reference:
         return Scale.jackknifed(*pairs(products, self.counts), self.counts)
 
 
+@dataclass(frozen=True)
+class References:
+    """The gradients that an estimate is compared with, each None where nothing gives it.
+
+    Attributes:
+        target: of the estimator's target.
+        evidence: of log p(x).
+    """
+
+    target: Reference | None = None
+    evidence: Reference | None = None
+
+
 def exact_reference(task: Task, target: Target, x: Tensor, samples: int) -> Reference | None:
     """Return the exact gradient of a target, computed in float64, or None where the task has no exact value."""
     return _exact(task, x, lambda precise, inputs: precise.exact(target, inputs, samples))
@@ -68,22 +83,25 @@ def _exact(task: Task, x: Tensor, exact: Callable[[Task, Tensor], Tensor | None]
     return Reference(gradient_of(value.mean(), precise)[None], None, "exact")
 
 
-def monte_carlo_reference(
-    replicator: Replicator, x: Tensor, chunk: int, name: str, cap: int, precision: float, seed: int
-) -> Reference:
-    """Return the mean of an unbiased estimator, drawn until its relative error is `precision` or `cap` is reached."""
-    moments = Moments(replicator.size, x.dtype, x.device)
-    everything = replicator.slices["all"]
-    look = first_look(chunk)
-    with seeded(x.device, seed, "reference", name):
-        while True:
-            while moments.replicates < look:
-                moments.update(replicator.draw(x, chunk))
-            error = relative_error(moments, everything)
-            if error <= precision or moments.replicates >= cap:
-                break
-            look = min(cap, next_look(moments.replicates, error / precision))
-    return Reference(moments.mean, moments.counts, f"{name} (Monte Carlo, ±{100 * error:.2g}%)")
+def monte_carlo_reference(point: Point, name: str, precision: float, cap: int, seed: int) -> Reference:
+    """Return the mean of an unbiased estimator, drawn until its relative error is small enough.
+
+    Args:
+        point: the estimator, where it is drawn.
+        name: of the estimator.
+        precision: the relative error to stop at.
+        cap: the most replicates, but for what the first look and whole chunks need.
+        seed: of its random stream.
+    """
+    replicator, chunk = point.replicator()
+    moments = Moments(replicator.size, point.x.dtype, point.x.device)
+    error = partial(relative_error, where=replicator.slices["all"])
+    stopping = Stopping(None, precision, max(cap, first_look(chunk)), whole=chunk)
+    with seeded(point.x.device, seed, "reference", name):
+        for _ in draw_until_precise(moments, replicator, point.x, chunk, stopping, error):
+            pass
+    label = f"{name} (Monte Carlo, ±{100 * error(moments):.2g}%)"
+    return Reference(moments.mean, moments.counts, label)
 
 
 def relative_error(moments: Moments, where: slice) -> float:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from bench.errors import BenchError, ResultsError
+from bench.names.building import build_task
 from bench.names.commands import with_out
 from bench.names.registry import TASKS
 from bench.results.schema import Record
@@ -38,12 +39,12 @@ class Trained(NamedTuple):
             raise ResultsError(f"{path} is not there, and holds what the run learned: {again}") from None
         except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
             raise ResultsError(f"{path} cannot be read ({error}): {again}") from error
-        task = TASKS.build(self.record.cell.task_spec)
+        task = build_task(self.record.cell.task_spec, dtype=next(iter(state.values())).dtype)
         try:
             task.load_state_dict(state)
         except RuntimeError as error:
             raise ResultsError(f"{path} is of another version of {self.record.cell.task}: {again}") from error
-        return task.to(next(iter(state.values())).dtype)
+        return task
 
 
 def finished(paths: Sequence[Path]) -> list[Trained]:

@@ -12,12 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.machine.device import observations
+from bench.machine.device import CPU, observations
 from bench.machine.streams import seeded
 from bench.measure.metrics import variance
 from bench.measure.moments import GROUPS, Moments
 from bench.measure.replicates import Replicator
-from bench.names.registry import ESTIMATORS, TASKS
+from bench.measure.settling import settled
+from bench.measure.stopping import draw_until
+from bench.names.building import build_estimator, build_task
+from bench.names.registry import ESTIMATORS
 from bench.names.spec import parse_spec
 from estimators.base import Estimator, Unfit
 from tasks.base import Task
@@ -39,7 +42,6 @@ _BATCH: Final = 8
 _SETTLING_SAMPLES: Final = 256
 _SETTLING_STEPS: Final = 20
 _MOST_VALUES: Final = 1_000_000
-_CPU: Final = torch.device("cpu")
 # What two machines' arithmetic may differ by, relative to the gradient.
 _ROUNDING: Final = {torch.float32: 1e-5, torch.float64: 1e-8}
 
@@ -92,11 +94,10 @@ def points() -> list[Point]:
 
 
 def _point(name: str) -> Point:
-    with seeded(_CPU, "reference", name):
-        task = TASKS.build(parse_spec(name))
+    with seeded(CPU, "reference", name):
+        task = build_task(parse_spec(name))
         data = task.load()
         task.initialise(data)
-        task = task.to(task.dtype)
         return Point(name, task, observations(task, data.train[:_BATCH]))
 
 
@@ -113,10 +114,10 @@ def fitting(point: Point, names: Sequence[str]) -> list[str]:
     return fit
 
 
-def build_estimator(name: str, dtype: torch.dtype) -> Estimator:
-    """Return an estimator as it is measured, its initial parameters fixed by a seed."""
-    with seeded(_CPU, "reference", name):
-        return ESTIMATORS.build(parse_spec(name)).to(dtype=dtype)
+def ready(name: str, point: Point) -> Estimator:
+    """Return an estimator as it is measured at a point, its initial parameters fixed by a seed."""
+    with seeded(CPU, "reference", name):
+        return build_estimator(parse_spec(name), point.task, point.x)
 
 
 def measure_moments(point: Point, name: str, estimator: Estimator, share: float, seed: int) -> Iterator[Moment]:
@@ -130,28 +131,21 @@ def measure_moments(point: Point, name: str, estimator: Estimator, share: float,
         seed: of the replicates.
     """
     samples = _samples(estimator)
+    with seeded(CPU, "reference", "settling"):
+        # Estimates of many samples, so that what adapts depends little on the draws; learned parts are as at the start.
+        estimator = settled(estimator, point.task, point.x, _SETTLING_SAMPLES, steps=_SETTLING_STEPS, step_size=None)
     replicator = Replicator(point.task, estimator, samples)
     # Groups of replicates are all of one size if every chunk divides into them.
     chunk = GROUPS * max(2, min(1000, _MOST_VALUES // replicator.size) // GROUPS)
     rounds = max(1, round(TASK_REPLICATES[point.name] * share / chunk))
-    moments = Moments(replicator.size, point.x.dtype, _CPU)
-    _settle(estimator, point)
+    moments = Moments(replicator.size, point.x.dtype, CPU)
     replicator.check_batching(point.x)
-    with seeded(_CPU, "reference", point.name, name, seed):
-        for _ in range(rounds):
-            moments.update(replicator.draw(point.x, chunk))
+    with seeded(CPU, "reference", point.name, name, seed):
+        for _ in draw_until(moments, replicator, point.x, chunk, rounds * chunk):
+            pass
     for group, where in replicator.slices.items():
         if group in ("guide", "model"):
             yield _moment(point, name, samples, group, moments, where)
-
-
-def _settle(estimator: Estimator, point: Point) -> None:
-    """Let adaptive state settle on estimates of many samples, so that it depends little on the draws."""
-    if not estimator.state_dict():
-        return
-    with seeded(_CPU, "reference", "settling"), torch.no_grad():
-        for _ in range(_SETTLING_STEPS):
-            estimator.observe(estimator.estimate(point.task, point.x, _SETTLING_SAMPLES))
 
 
 def _samples(estimator: Estimator) -> int:

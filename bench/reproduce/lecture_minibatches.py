@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from torch import Tensor
 
 from bench.execution.plan import Request
-from bench.execution.trajectory import ExactGradient
 from bench.figures.axes import draw_interval, draw_seen, handle, legend_below, set_scale
 from bench.figures.estimates import over_seeds
 from bench.figures.grid import grid
@@ -28,6 +27,7 @@ from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.reproduce.theory import initial_task
 from bench.results.frames import distinct, grouped, records, where
 from bench.results.summary import Block
+from bench.training.exact_gradient import ExactGradient
 from tasks.base import Task
 
 _PARTS: Final = {"variance_sampling": "z, given the batch", "variance_minibatch": "choice of the batch"}

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from bench.execution.cell import build
+from bench.execution.initial import initial
 from bench.machine.device import observations
 from bench.names.registry import TASKS
 from bench.settings import Cell
@@ -12,5 +12,5 @@ from tasks.base import Task
 def initial_task(cell: Cell) -> tuple[Task, Tensor]:
     """Return a cell's task at its initial parameters, and all observations, which are one batch of all of them."""
     data = TASKS.build(cell.task_spec).load()
-    task, _ = build(cell, data)
+    task, _ = initial(cell, data)
     return task, observations(task, data.train)

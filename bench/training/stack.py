@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
+from bench.machine.device import synchronize
 from bench.machine.streams import OwnStream
-from bench.measure.chunk import synchronize
 from bench.training.alone import require_same_gradient, trained_parameters
+from bench.training.diverged import GREEK, Diverged
 from bench.training.graphs import Captured, CudaGraph, Graph
 from bench.training.optimizers import advance, make_optimizer, set_step_sizes
 from bench.training.trace import Values, trace_step
-from bench.training.trainer import Diverged, Loss, Trainer
+from bench.training.trainer import Loss, Trainer
 
 
 @final
@@ -213,22 +214,27 @@ class Stack:
             trainer.progress.together = len(self.trainers)
 
     def _record(self) -> None:
-        guide, model = (self._gradient_norms(group) for group in ("guide", "model"))
+        gradients = {group: self._gradient(group) for group in GREEK}
+        norms = {group: _norms(parts, len(self.trainers)) for group, parts in gradients.items()}
         for place in self.active:
             try:
-                self.trainers[place].record(guide[place], model[place])
+                self.trainers[place].record(
+                    {group: of_seeds[place] for group, of_seeds in norms.items()},
+                    lambda group, place=place: [part[place] for part in gradients[group]],
+                )
             except Diverged as reason:
                 self.drop(place, reason)
 
-    def _gradient_norms(self, group: str) -> list[float]:
-        """Return the norm of each seed's gradient in one parameter group; NaN where it has none."""
+    def _gradient(self, group: str) -> list[Tensor]:
+        """Return the parts [S, ...] of the last step's gradient in one parameter group."""
         gradients, _ = self._results[self.trainers[self.active[0]].resting(self._step - 1)]
-        norms = [
-            gradient.reshape(len(gradient), -1).norm(dim=1)
-            for name, gradient in gradients.items()
-            if _group_of(name) == group
-        ]
-        return torch.stack(norms).norm(dim=0).tolist() if norms else [math.nan] * len(self.trainers)
+        return [gradient for name, gradient in gradients.items() if _group_of(name) == group]
+
+
+def _norms(parts: Sequence[Tensor], seeds: int) -> list[float]:
+    """Return the norm of each seed's gradient, given in parts [S, ...]; NaN where there are none."""
+    norms = [part.reshape(len(part), -1).norm(dim=1) for part in parts]
+    return torch.stack(norms).norm(dim=0).tolist() if norms else [math.nan] * seeds
 
 
 def _own(trainer: Trainer) -> OwnStream:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, final
 
@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
+from bench.machine.device import synchronize
 from bench.machine.streams import GlobalStream, Stream
-from bench.measure.chunk import synchronize
 from bench.results.schema import TrainingRow
 from bench.settings import Training
+from bench.training.batches import Batches
+from bench.training.diverged import GREEK, Diverged
 from bench.training.learning import Updated, parse_learning
 from bench.training.optimizers import advance, make_optimizer, set_step_sizes
 from bench.training.schedules import parse_schedule
@@ -24,57 +26,6 @@ _ROWS: Final = 200
 """A training is recorded in about this many rows."""
 
 _RESTING: Final[dict[Updated, Literal["guide", "model"] | None]] = {"guide": "model", "model": "guide", "both": None}
-
-
-class Diverged(Exception):
-    """The objective stopped being finite at `step`."""
-
-    def __init__(self, step: int, value: float) -> None:
-        super().__init__(f"the objective was {value} at step {step}; a smaller --guide-lr or --model-lr may help")
-        self.step = step
-
-
-@final
-class Batches:
-    """Minibatches without replacement: every row once per pass, in an order that a seed fixes.
-
-    Attributes:
-        order: indices of the rows in this pass.
-    """
-
-    def __init__(self, rows: Tensor, size: int) -> None:
-        self.rows, self.size = rows, min(size, len(rows))
-        self.order = torch.empty(0, dtype=torch.long, device=rows.device)
-        self._at = 0
-
-    @property
-    def whole(self) -> bool:
-        """Whether every batch is the whole data set, in its own order."""
-        return self.size == len(self.rows)
-
-    def next(self) -> Tensor:
-        """Return the next batch of stored rows; the whole data set where it is no larger than a batch."""
-        if self.whole:
-            return self.rows
-        where = self.turn()
-        # Whole rows are copied at once, which indexing does not do.
-        return self.rows.index_select(0, self.order[where])
-
-    def turn(self, generator: torch.Generator | None = None) -> slice:
-        """Return where in `order` the next batch is; a pass's order is drawn from `generator`."""
-        if self._at + self.size > len(self.order):
-            self.order = torch.randperm(len(self.rows), device=self.rows.device, generator=generator)
-            self._at = 0
-        self._at += self.size
-        return slice(self._at - self.size, self._at)
-
-    def state(self) -> dict[str, Any]:
-        """Return where in which order the batches are."""
-        return {"order": self.order, "at": self._at}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        self.order, self._at = state["order"].to(self.rows.device), state["at"]
 
 
 @dataclass
@@ -154,7 +105,7 @@ class Trainer:
         """Train up to step `until`, yielding the step after each recorded row.
 
         Raises:
-            Diverged: the objective is no longer finite; the rows before it are kept.
+            Diverged: the objective or the gradient is no longer finite; the rows before that are kept.
         """
         while self.progress.step < until:
             due = self.step_of_next_row
@@ -164,7 +115,7 @@ class Trainer:
             synchronize(self.device)
             self.progress.seconds += time.perf_counter() - start
             if self.progress.step == due:
-                self.record(gradient_norm(self.task.guide), gradient_norm(self.task.model))
+                self.record({name: gradient_norm(self._gradient(name)) for name in GREEK}, self._gradient)
             yield self.progress.step
 
     def step(self) -> None:
@@ -196,20 +147,32 @@ class Trainer:
         """Return the parameter group that does not move at a step, or None."""
         return _RESTING[self.learning.updated(step)]
 
-    def record(self, norm_guide: float, norm_model: float) -> None:
+    def _gradient(self, group: str) -> list[Tensor]:
+        return [parameter.grad for parameter in self._groups[group] if parameter.grad is not None]
+
+    def record(self, norms: Mapping[str, float], gradient: Callable[[str], Sequence[Tensor]]) -> None:
         """Add a row over the steps since the last one. The only place where a GPU is waited for.
 
+        Args:
+            norms: of the last step's gradient in φ (`guide`) and in θ (`model`); NaN where there is none.
+            gradient: returns the parts of the last step's gradient in one of them.
+
         Raises:
-            Diverged: an objective since the last row is not finite.
+            Diverged: an objective since the last row is not finite, or the last step's gradient.
         """
         objectives = torch.cat([value.reshape(-1) for value in self.objectives]).double().cpu()
         self.objectives.clear()
         finite = torch.isfinite(objectives)
         if not bool(finite.all()):
             first = int((~finite).nonzero()[0])
-            raise Diverged(self.progress.step - len(objectives) + first, float(objectives[first]))
-        n = len(objectives)
-        sizes = self.step_sizes(self.progress.step - 1)
+            step = self.progress.step - len(objectives) + first
+            raise Diverged(f"the objective was {float(objectives[first])}", _in_training(step), step)
+        n, last = len(objectives), self.progress.step - 1
+        for group, norm in norms.items():
+            # A norm may overflow where its numbers do not.
+            if not math.isfinite(norm) and not all(bool(part.isfinite().all()) for part in gradient(group)):
+                raise Diverged(f"the gradient in {GREEK[group]} was not finite", _in_training(last), last)
+        sizes = self.step_sizes(last)
         trained = {group["name"] for group in self.optimizer.param_groups}
         self.rows.append(
             TrainingRow(
@@ -217,8 +180,8 @@ class Trainer:
                 seconds=self.progress.seconds,
                 objective=float(objectives.mean()),
                 objective_se=float(objectives.std() / math.sqrt(n)) if n > 1 else math.nan,
-                gradient_norm_guide=norm_guide,
-                gradient_norm_model=norm_model,
+                gradient_norm_guide=norms["guide"],
+                gradient_norm_model=norms["model"],
                 model_lr=sizes["model"] if "model" in trained else math.nan,
                 guide_lr=sizes["guide"] if "guide" in trained else math.nan,
                 updated=self.learning.updated_between(self.progress.step - n, self.progress.step),
@@ -260,7 +223,10 @@ def _parameter_groups(task: Task, estimator: Estimator) -> dict[str, list[Tensor
     }
 
 
-def gradient_norm(module: nn.Module) -> float:
-    """Return the norm of a module's gradient; NaN where no parameter has one."""
-    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
-    return float(torch.nn.utils.get_total_norm(gradients)) if gradients else math.nan
+def gradient_norm(parts: Sequence[Tensor]) -> float:
+    """Return the norm of a gradient, given in parts; NaN where there are none."""
+    return float(torch.nn.utils.get_total_norm(parts)) if parts else math.nan
+
+
+def _in_training(step: int) -> str:
+    return f"at step {step} of training" if step else "at the first step of training"

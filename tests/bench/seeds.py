@@ -7,15 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.machine.device import observations
+from bench.machine.device import CPU, observations
 from bench.machine.streams import OwnStream, Stream, seeded
-from bench.names.registry import ESTIMATORS, TASKS
+from bench.names.building import build_estimator, build_task
 from bench.names.spec import parse_spec
 from bench.settings import Training
 from bench.training.stack import Stack
 from bench.training.trainer import Trainer
-
-CPU = torch.device("cpu")
 
 
 def settings(**changes: Any) -> Training:
@@ -27,12 +25,11 @@ def trainer(
 ) -> Trainer:
     """Return a trainer in float64 as a cell of this seed has it, with K = 2."""
     with seeded(CPU, seed, "task"):
-        built = TASKS.build(parse_spec(task))
+        built = build_task(parse_spec(task))
         data = built.load()
         built.initialise(data)
     with seeded(CPU, seed, "estimator"):
-        by = ESTIMATORS.build(parse_spec(estimator))
-        by.prepare(built, observations(built, data.train[:1]))
+        by = build_estimator(parse_spec(estimator), built, observations(built, data.train[:1]))
     return Trainer(built.double().to(device), by.double().to(device), data.to(device), training, 2, stream)
 
 

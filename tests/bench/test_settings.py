@@ -74,3 +74,9 @@ def test_a_folder_is_one_level_below_the_task_whatever_the_names(cell: Cell) -> 
     assert slash == "/"
     assert task
     assert re.fullmatch(r"[^/\\:\s]+-K\d+-seed\d+-[0-9a-f]{16}", folder)
+
+
+@given(cells)
+def test_a_task_has_one_folder(cell: Cell) -> None:
+    assert cell.folder.startswith(f"{cell.task_folder}/")
+    assert "/" not in cell.task_folder

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.machine.device import observations
+from bench.machine.device import observations, synchronize
 from bench.machine.matmul import multiplied_by_onednn, onednn_pays
-from bench.measure.chunk import fastest_chunk, synchronize
+from bench.measure.chunk import fastest_chunk
 from bench.measure.metrics import variance
 from bench.measure.moments import GROUPS, Moments
 from bench.measure.replicates import Replicator
-from bench.names.registry import ESTIMATORS, TASKS
+from bench.measure.stopping import draw_until
+from bench.names.building import build_estimator, build_task
 from bench.names.spec import parse_spec
 from estimators.base import Estimator
 from tasks.base import Task
@@ -38,13 +39,12 @@ class Point:
     def build(self) -> tuple[Task, Estimator, Tensor]:
         """Return task, estimator and batch."""
         torch.manual_seed(0)
-        task, estimator = TASKS.build(parse_spec(self.task)), ESTIMATORS.build(parse_spec(self.estimator))
+        task = build_task(parse_spec(self.task))
         data = task.load()
         task.initialise(data)
-        task.to(self.device, task.dtype)
+        task.to(self.device)
         x = observations(task, data.train[: self.batch].to(self.device))
-        estimator.prepare(task, x[:1])
-        return task, estimator.to(x), x
+        return task, build_estimator(parse_spec(self.estimator), task, x[:1]), x
 
     def batched(self, count: int) -> Callable[[], float]:
         """Return the work of measuring the variance from `count` replicates, as `bench run` does."""
@@ -56,8 +56,8 @@ class Point:
 
         def work() -> float:
             moments = Moments(replicator.size, x.dtype, x.device)
-            for done in range(0, count, chunk):
-                moments.update(replicator.draw(x, min(chunk, count - done)))
+            for _ in draw_until(moments, replicator, x, chunk, count):
+                pass
             return variance(moments.summary(replicator.slices["all"])).value
 
         return multiplied(work, by_onednn)

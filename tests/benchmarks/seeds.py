@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import torch
 
+from bench.machine.device import synchronize
 from bench.machine.matmul import onednn_pays
 from bench.machine.streams import OwnStream
-from bench.measure.chunk import synchronize
 from bench.settings import Training
 from bench.training.stack import Stack
 from bench.training.trainer import Trainer

@@ -6,10 +6,12 @@ from typing import Final
 
 import torch
 
+from bench.machine.device import synchronize
 from bench.machine.matmul import multiplied_by_onednn, onednn_pays
-from bench.measure.chunk import fastest_chunk, synchronize
+from bench.measure.chunk import fastest_chunk
 from bench.measure.moments import Moments
 from bench.measure.replicates import LOOP, Replicator
+from bench.measure.stopping import draw_until
 from tests.benchmarks.contest import Work, multiplied
 from tests.benchmarks.replicates import Point
 from tests.benchmarks.seeds import stacked
@@ -42,8 +44,8 @@ def _replicates(point: Point, count: int) -> tuple[int, Work]:
 
     def work() -> None:
         moments = Moments(replicator.size, x.dtype, x.device)
-        for done in range(0, count, chunk):
-            moments.update(replicator.draw(x, min(chunk, count - done)))
+        for _ in draw_until(moments, replicator, x, chunk, count):
+            pass
         synchronize(x.device)
 
     return count, multiplied(work, by_onednn)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import bench as varbench
-from bench.execution import together
+from bench.execution import run_cells
 from bench.training.stack import Stack
 from tests.bench.cli.conftest import Outcome
 
@@ -263,7 +263,7 @@ def test_an_interrupted_cell_remembers_its_command(bench: Bench, monkeypatch: py
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("bench.execution.invocation.run_cell", interrupt)
+        patch.setattr("bench.execution.session.run_alone", interrupt)
         patch.setattr("sys.argv", ["bench", "run", *TOY])
         assert bench("run", *TOY).code == 130
     assert bench("run", *TOY, "--seeds", "1").code == 0
@@ -324,7 +324,7 @@ def test_too_many_seeds_for_the_memory_are_trained_in_halves(bench: Bench, monke
             raise torch.OutOfMemoryError("CUDA out of memory")
         return Stack(trainers)
 
-    monkeypatch.setattr(together, "Stack", small)
+    monkeypatch.setattr(run_cells, "Stack", small)
     outcome = bench("run", "--task", "gaussian-quadratic", "--estimator", "reinforce", "--seeds", "0-2", *SHORT)
     assert outcome.code == 0, outcome.err
     assert "not enough memory for so many at once; trained as 2 halves" in outcome.err

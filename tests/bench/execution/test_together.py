@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 import torch
 
-from bench.execution import checkpoint, together
-from bench.execution.cell import run_cell
-from bench.execution.meter import References
-from bench.execution.together import at_the_same_step, companions, run_together
+from bench.execution import checkpoint
+from bench.execution import companions as grouping
+from bench.execution.companions import at_the_same_step, companions
+from bench.execution.meter import KnownReferences
+from bench.execution.run_cells import run_alone, run_together
 from bench.measure import cost
 from bench.names.registry import TASKS
 from bench.results.schema import Record
@@ -56,7 +57,7 @@ LARGE: dict[str, Any] = {
 
 
 def test_large_steps_are_taken_together_on_a_gpu_only_or_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(together, "onednn_pays", lambda task, rows: False)
+    monkeypatch.setattr(grouping, "onednn_pays", lambda task, rows: False)
     assert seeds(companions(toys(0, 1, **LARGE), "auto")) == [[0], [1]]
     assert seeds(companions(toys(0, 1, **LARGE), "on")) == [[0, 1]]
     assert seeds(companions(toys(0, 1, **LARGE, device="cuda"), "auto")) == [[0, 1]]
@@ -64,7 +65,7 @@ def test_large_steps_are_taken_together_on_a_gpu_only_or_when_asked(monkeypatch:
 
 def test_where_onednn_multiplies_larger_steps_are_taken_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """vae-mnist has 425 284 parameters: 43 million meetings with 100 rows, 213 million with five samples of each."""
-    monkeypatch.setattr(together, "onednn_pays", lambda task, rows: rows >= 100)
+    monkeypatch.setattr(grouping, "onednn_pays", lambda task, rows: rows >= 100)
     assert seeds(companions(toys(0, 1, **LARGE), "auto")) == [[0, 1]]
     assert seeds(companions(toys(0, 1, **LARGE, samples=5), "auto")) == [[0], [1]]
 
@@ -103,7 +104,7 @@ def _quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(cells: list[Cell], store: Store, until: float = float("inf")) -> list[Record]:
     data = TASKS.build(cells[0].task_spec).load()
-    return [*run_together(cells, data, store, "now", [Quiet(until) for _ in cells], References())]
+    return [*run_together(cells, data, store, "now", [Quiet(until) for _ in cells], KnownReferences())]
 
 
 def frames(folder: Path) -> list[pd.DataFrame]:
@@ -125,7 +126,7 @@ def test_cells_trained_together_are_recorded_as_if_trained_alone(tmp_path: Path)
         assert record.notes == ["2 seeds trained in one step, whose time is shared among them"]
     data = TASKS.build(cells[0].task_spec).load()
     for one in cells:
-        alone = run_cell(one, data, Store(tmp_path / "alone"), "now", Quiet(), References())
+        alone = run_alone(one, data, Store(tmp_path / "alone"), "now", Quiet(), KnownReferences())
         assert alone.final is not None
         assert alone.final.seeds_together == 1
     for left, right in zip(frames(tmp_path / "together"), frames(tmp_path / "alone"), strict=True):

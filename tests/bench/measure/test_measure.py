@@ -3,12 +3,13 @@ import math
 import pytest
 import torch
 
-from bench.measure.looks import next_look
-from bench.measure.measure import Precision, _accumulate, measure
+from bench.measure import point
+from bench.measure.measure import _accumulate, measure
 from bench.measure.metrics import variance
 from bench.measure.moments import GROUPS
-from bench.measure.reference import exact_reference, monte_carlo_reference
-from bench.measure.replicates import Replicator
+from bench.measure.point import Point
+from bench.measure.reference import References, exact_reference, monte_carlo_reference
+from bench.measure.stopping import Stopping, next_look
 from estimators.base import Estimator
 from estimators.discrete.enumerate import Enumerate
 from estimators.pathwise.reparam import Reparam
@@ -31,17 +32,17 @@ def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 
 
 def measured(
-    task: Task, estimator: Estimator, precision: Precision, x: torch.Tensor, *, seed=0, batches=(), evidence=None
+    task: Task, estimator: Estimator, stopping: Stopping, x: torch.Tensor, *, seed=0, batches=(), evidence=None
 ):
     reference = exact_reference(task, estimator.target(task), x, 1)
     identity = (type(task).__name__, type(estimator).__name__)
-    return measure(task, estimator, 1, x, batches, reference, evidence, precision, seed, identity)
+    return measure(Point(task, estimator, 1, x, batches, identity), References(reference, evidence), stopping, seed)
 
 
 @pytest.mark.parametrize(("estimator", "loc", "scale"), [(Reinforce(), 87, 346), (Reparam(), 4, 24)])
 def test_known_moments(estimator: Estimator, loc: float, scale: float):
     """Closed forms of Mohamed et al. (2020); five standard errors, as far as the heavy tails let these be known."""
-    found = measured(TASK, estimator, Precision(100_000, 0.05, 1), X)
+    found = measured(TASK, estimator, Stopping(100_000, 0.05, 1), X)
     assert found.replicates == 100_000
     for group, truth in (("guide.loc", loc), ("guide.scale", scale), ("all", loc + scale)):
         interval = found.metrics[group]["variance"]
@@ -61,7 +62,7 @@ def test_known_moments(estimator: Estimator, loc: float, scale: float):
 
 def test_an_exact_estimator():
     task = BernoulliQuadratic(dim=3)
-    found = measured(task, Enumerate(), Precision(None, 0.05, 20_000), task.load().train)
+    found = measured(task, Enumerate(), Stopping(None, 0.05, 20_000), task.load().train)
     metrics = found.metrics["all"]
     assert metrics["variance"].value == metrics["work_variance"].value == found.reached == 0
     assert metrics["snr"].value == math.inf
@@ -73,7 +74,7 @@ def test_an_exact_estimator():
 
 
 def test_a_loop_says_why():
-    found = measured(TASK, Branching(), Precision(100, 0.05, 1), X)
+    found = measured(TASK, Branching(), Stopping(100, 0.05, 1), X)
     assert found.chunk == 1
     assert found.loop_reason is not None
     assert "item" in found.loop_reason
@@ -85,9 +86,9 @@ def test_seeds_repeat_and_nothing_outside_changes():
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
-    first = measured(TASK, estimator, Precision(200, 0.05, 1), X)
+    first = measured(TASK, estimator, Stopping(200, 0.05, 1), X)
     torch.testing.assert_close(torch.rand(3), expected, rtol=0, atol=0)
-    again, other = (measured(TASK, estimator, Precision(200, 0.05, 1), X, seed=seed) for seed in (0, 1))
+    again, other = (measured(TASK, estimator, Stopping(200, 0.05, 1), X, seed=seed) for seed in (0, 1))
     statistical = [name for name in first.metrics["guide.loc"] if name != "work_variance"]
     assert [first.metrics["all"][n] for n in statistical] == [again.metrics["all"][n] for n in statistical]
     assert first.metrics["all"]["variance"] != other.metrics["all"]["variance"]
@@ -99,7 +100,7 @@ def test_minibatches_and_evidence():
     task = LinearGaussian(dim=2, n=256, perturbation=0.5)
     batches = list(task.load().train.split(4))
     evidence = exact_reference(task, "evidence", batches[0], 1)
-    found = measured(task, Reparam(), Precision(1000, 0.05, 1), batches[0], batches=batches, evidence=evidence)
+    found = measured(task, Reparam(), Stopping(1000, 0.05, 1), batches[0], batches=batches, evidence=evidence)
     exact = [exact_reference(task, "elbo", batch, 1) for batch in batches]
     means = torch.stack([reference.mean for reference in exact if reference is not None])
     truth = float(means.var(0).sum())
@@ -116,15 +117,17 @@ def test_minibatches_and_evidence():
 
 
 def test_without_a_reference_there_is_no_bias():
-    found = measure(TASK, Reparam(), 1, X, (), None, None, Precision(100, 0.05, 1), 0, ("none",))
+    found = measure(Point(TASK, Reparam(), 1, X), References(), Stopping(100, 0.05, 1), 0)
     assert not {"bias", "relative_bias", "mse", "cosine"} & set(found.metrics["all"])
     assert found.reference == ""
 
 
-def test_monte_carlo_reference_of_another_chunk_size():
-    replicator = Replicator(TASK, Reparam(), 1)
-    reference = monte_carlo_reference(replicator, X, 16, "reparam", 20_000, 0.01, 0)
-    found = measure(TASK, Reparam(), 1, X, (), reference, None, Precision(4000, 0.05, 1), 0, ("mc",))
+def test_monte_carlo_reference_of_another_chunk_size(monkeypatch: pytest.MonkeyPatch):
+    where = Point(TASK, Reparam(), 1, X)
+    with monkeypatch.context() as patch:
+        patch.setattr(point, "chunk_size", lambda *_: 16)
+        reference = monte_carlo_reference(where, "reparam", 0.01, 20_000, 0)
+    found = measure(where, References(reference), Stopping(4000, 0.05, 1), 0)
     assert found.metrics["all"]["relative_bias"].low == 0
     assert found.metrics["all"]["relative_bias"].high < 0.1
     assert 0 < found.metrics["all"]["cosine"].low < found.metrics["all"]["cosine"].high < 1
@@ -141,15 +144,15 @@ class Source:
         return self.law.draw((count, 1), self.generator)[:, 0]
 
 
-def accumulated(law: laws.Law, seed: int, chunk: int, precision: Precision):
-    return _accumulate(Source(law, seed), X, chunk, None, precision, lambda _: None)[0]  # pyright: ignore[reportArgumentType]
+def accumulated(law: laws.Law, seed: int, chunk: int, stopping: Stopping):
+    return _accumulate(Source(law, seed), X, chunk, None, stopping, lambda _: None)[0]  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("law", [laws.GAUSSIAN_1, laws.PATHWISE], ids=["gaussian", "pathwise"])
 def test_stopping_at_a_precision_keeps_the_coverage(law: laws.Law):
     covered, everything = 0, slice(0, len(law.mean))
     for seed in range(500):
-        moments = accumulated(law, seed, 1024, Precision(None, 0.1, 20_000))
+        moments = accumulated(law, seed, 1024, Stopping(None, 0.1, 20_000))
         interval = variance(moments.summary(everything))
         covered += interval.low <= law.trace <= interval.high
         assert (interval.high - interval.low) / (2 * interval.value) <= 0.1 or moments.replicates == 20_000
@@ -159,14 +162,14 @@ def test_stopping_at_a_precision_keeps_the_coverage(law: laws.Law):
 @pytest.mark.parametrize("chunk", [1, 16, 39, 40, 1000])
 @pytest.mark.parametrize("replicates", [40, 200, 1001])
 def test_a_number_of_replicates_is_kept_to(chunk: int, replicates: int):
-    moments = accumulated(laws.GAUSSIAN_1, 0, chunk, Precision(replicates, 0.05, 1))
+    moments = accumulated(laws.GAUSSIAN_1, 0, chunk, Stopping(replicates, 0.05, 1))
     assert moments.replicates == replicates
     assert float(moments.counts.min()) >= 2
 
 
 @pytest.mark.parametrize("chunk", [1, 16, 1000])
 def test_the_cap_holds(chunk: int):
-    moments = accumulated(laws.SCORE, 0, chunk, Precision(None, 1e-6, 1500))
+    moments = accumulated(laws.SCORE, 0, chunk, Stopping(None, 1e-6, 1500))
     assert moments.replicates == 1500
 
 

@@ -3,9 +3,10 @@ import math
 import pytest
 import torch
 
+from bench.measure import point
 from bench.measure.moments import Moments
-from bench.measure.reference import exact_reference, monte_carlo_reference, relative_error
-from bench.measure.replicates import Replicator
+from bench.measure.point import Point
+from bench.measure.reference import Reference, exact_reference, monte_carlo_reference, relative_error
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import parse_spec
 from estimators.pathwise.reparam import Reparam
@@ -16,6 +17,13 @@ from tests.bench.measure import laws
 TASK = GaussianQuadratic()
 X = TASK.load().train
 ALL = slice(0, 2)
+
+
+@pytest.fixture
+def reparam(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Point:
+    """Return an unbiased estimator, drawn in chunks of the test's parameter."""
+    monkeypatch.setattr(point, "chunk_size", lambda *_: request.param)
+    return Point(TASK, Reparam(), 1, X)
 
 
 def test_exact_gradient_in_float64():
@@ -39,10 +47,10 @@ def test_exact_reference_leaves_the_task_alone():
     assert all(parameter.grad is None for parameter in task.parameters())
 
 
-@pytest.mark.parametrize("chunk", [1, 16, 1000])
-def test_monte_carlo_reference_reaches_its_precision(chunk: int):
+@pytest.mark.parametrize("reparam", [1, 16, 1000], indirect=True)
+def test_monte_carlo_reference_reaches_its_precision(reparam: Point):
     """The norm's error follows χ²₂ times its standard error: above four of them with probability e⁻⁸."""
-    reference = monte_carlo_reference(Replicator(TASK, Reparam(), 1), X, chunk, "reparam", 50_000, 0.03, 0)
+    reference = monte_carlo_reference(reparam, "reparam", 0.03, 50_000, seed=0)
     assert reference.counts is not None
     assert float(reference.counts.min()) >= 1
     error = (reference.mean - torch.tensor([-4.0, 2.0], dtype=torch.float64)).norm() / math.sqrt(20)
@@ -51,8 +59,9 @@ def test_monte_carlo_reference_reaches_its_precision(chunk: int):
     assert 28 / 20 / 0.03**2 / 2 < float(reference.counts.sum()) < 8 * 28 / 20 / 0.03**2
 
 
-def test_the_cap_holds_and_the_label_says_what_was_reached():
-    reference = monte_carlo_reference(Replicator(TASK, Reparam(), 1), X, 100, "reparam", 400, 1e-4, 0)
+@pytest.mark.parametrize("reparam", [100], indirect=True)
+def test_the_cap_holds_and_the_label_says_what_was_reached(reparam: Point):
+    reference = monte_carlo_reference(reparam, "reparam", 1e-4, 400, seed=0)
     assert reference.counts is not None
     assert float(reference.counts.sum()) == 400
     percent = float(reference.label.split("±")[1].rstrip("%)"))
@@ -60,11 +69,19 @@ def test_the_cap_holds_and_the_label_says_what_was_reached():
     assert 3 < percent < 9
 
 
-def test_the_surrounding_random_stream_is_left_alone():
+@pytest.mark.parametrize(("reparam", "drawn"), [(64, 448), (39, 780), (1000, 1000)], indirect=["reparam"])
+def test_whole_chunks_are_drawn_and_one_for_each_group(reparam: Point, drawn: int):
+    reference = monte_carlo_reference(reparam, "reparam", 1e-4, 400, seed=0)
+    assert reference.counts is not None
+    assert float(reference.counts.sum()) == drawn
+
+
+@pytest.mark.parametrize("reparam", [100], indirect=True)
+def test_the_surrounding_random_stream_is_left_alone(reparam: Point):
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
-    monte_carlo_reference(Replicator(TASK, Reparam(), 1), X, 100, "reparam", 400, 0.1, 0)
+    monte_carlo_reference(reparam, "reparam", 0.1, 400, seed=0)
     torch.testing.assert_close(torch.rand(3), expected, rtol=0, atol=0)
 
 
@@ -72,8 +89,6 @@ def test_squared_norm_is_unbiased():
     """The mean over 500 references has a standard error of about 0.02; the plain squared norm is 0.5 too large."""
     law = laws.gaussian(50)
     moments = laws.simulate(law, 100, 500, 0)
-    from bench.measure.reference import Reference
-
     reference = Reference(moments.mean, moments.counts, "")
     values = [reference.squared_norm(laws.where(law, i)).interval.value for i in range(500)]
     assert sum(values) / 500 == pytest.approx(50 * 0.3**2, abs=0.1)

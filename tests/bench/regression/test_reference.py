@@ -15,7 +15,7 @@ from torch import Tensor
 import estimators
 from bench.errors import ResultsError
 from bench.regression.check import FALSE_ALARM, changes, uncovered
-from bench.regression.moments import Moment, Point, build_estimator, fitting, measure_moments, points
+from bench.regression.moments import Moment, Point, fitting, measure_moments, points, ready
 from bench.regression.table import read_table, write_table
 from estimators.base import Estimate, Estimator
 from estimators.pathwise.reparam import Reparam
@@ -43,7 +43,7 @@ def fresh(small: list[Point]) -> list[Moment]:
         moment
         for point in small
         for name in fitting(point, list(estimators.INDEX))
-        for moment in measure_moments(point, name, build_estimator(name, point.x.dtype), SHARE, seed=1)
+        for moment in measure_moments(point, name, ready(name, point), SHARE, seed=1)
     ]
 
 

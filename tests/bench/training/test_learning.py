@@ -9,10 +9,10 @@ import torch
 
 from bench.errors import UsageError
 from bench.execution.plan import Request, make_plan
-from bench.execution.trajectory import ExactGradient
 from bench.machine.streams import seeded
 from bench.names.spec import Spec
 from bench.settings import Training
+from bench.training.exact_gradient import ExactGradient
 from bench.training.learning import Joint, VariationalEM, parse_learning
 from bench.training.trainer import Trainer
 from estimators.base import Estimator

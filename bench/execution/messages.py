@@ -1,0 +1,31 @@
+"""What a run says: results on stdout, what happens on stderr."""
+
+from typing import Final
+
+from rich.console import Console
+
+from bench.settings import Cell
+
+_WIDTH: Final = 130
+
+
+def output() -> Console:
+    """Return what results are printed on: as wide as the terminal, or as a table needs where there is none."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, markup=False, soft_wrap=True, width=_WIDTH)
+
+
+def say(console: Console, message: str, style: str = "yellow") -> None:
+    """Print a sentence as it is, in one line."""
+    console.print(message, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def reason_of(error: Exception) -> str:
+    """Return the type of an error and the first line of what it says."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def title(first: Cell, *others: Cell) -> str:
+    """Return what a line calls a cell, or several that differ in their seed alone."""
+    seeds = f"{1 + len(others)} seeds in one step" if others else f"seed {first.seed}"
+    return f"{first.task} · {first.estimator} · K={first.samples} · {seeds}"

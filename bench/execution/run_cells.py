@@ -1,0 +1,89 @@
+"""Run cells to their ends: train to each stop, measure there, evaluate, record."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from bench.execution.cell import CellRun, Listener
+from bench.execution.meter import KnownReferences
+from bench.machine.device import find_device
+from bench.machine.matmul import multiplied_by_onednn
+from bench.machine.streams import OwnStream, seeded
+from bench.results.schema import Record
+from bench.results.store import Store
+from bench.settings import Cell
+from bench.training.diverged import Diverged
+from bench.training.group import Group, Single
+from bench.training.stack import Stack
+from bench.training.trainer import Trainer
+from tasks.base import Data
+
+
+def run_alone(
+    cell: Cell, data: Data, store: Store, run: str, listener: Listener, references: KnownReferences
+) -> Record:
+    """Run a cell to its end by plain autograd, and write its record; a training that diverges is recorded as such."""
+    one = CellRun(cell, data, store, run, listener, references)
+    with multiplied_by_onednn(one.onednn), seeded(one.trainer.device, cell.seed, "training"):
+        (record,) = _to_their_ends([one], lambda trainers: Single(*trainers))
+    return record
+
+
+def run_together(
+    cells: Sequence[Cell],
+    data: Data,
+    store: Store,
+    run: str,
+    listeners: Sequence[Listener],
+    references: KnownReferences,
+) -> Iterator[Record]:
+    """Run cells that differ in their seed alone, trained in one step, to their ends; give their records as written.
+
+    Measurement and evaluation are those of each cell alone. A training that diverges is recorded as such, and the
+    others go on.
+
+    Raises:
+        NotBatchable: their step cannot be taken for all at once.
+        OutOfMemoryError: there are too many of them for the device.
+    """
+    device = find_device(cells[0].device)
+    # Once for all: each would move its own copy.
+    data = data.to(device)
+    runs = [
+        CellRun(cell, data, store, run, listener, references, OwnStream(device, cell.seed, "training"))
+        for cell, listener in zip(cells, listeners, strict=True)
+    ]
+    with multiplied_by_onednn(runs[0].onednn):
+        yield from _to_their_ends(runs, Stack)
+
+
+def _to_their_ends(runs: Sequence[CellRun], group_of: Callable[[Sequence[Trainer]], Group]) -> Iterator[Record]:
+    for one in runs:
+        one.restore()
+    group = group_of([one.trainer for one in runs])
+    for stop in runs[0].stops:
+        for step in group.run(stop):
+            active = [runs[place] for place in group.active]
+            for one in active:
+                one.show_training(step)
+            if any(one.checkpoint.due for one in active):
+                # All at once, so that they continue as companions.
+                for one in active:
+                    one.checkpoint.save()
+        for place in group.active:
+            try:
+                runs[place].arrive(stop)
+            except Diverged as reason:
+                group.drop(place, reason)
+    for place, one in enumerate(runs):
+        if place not in group.diverged:
+            group.release(place)
+            try:
+                one.measure_shared()
+            except Diverged as reason:
+                group.diverged[place] = reason
+        one.progress.notes += _notes(len(runs), group.plain_reason)
+        yield one.finish(group.diverged.get(place))
+
+
+def _notes(count: int, plain_reason: str | None) -> list[str]:
+    notes = [f"{count} seeds trained in one step, whose time is shared among them"] if count > 1 else []
+    return notes + ([f"no CUDA graph of the training step: {plain_reason}"] if plain_reason else [])

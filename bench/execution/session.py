@@ -1,0 +1,159 @@
+"""The cells of one invocation: locked, recalled or run, and recorded whatever becomes of them."""
+
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import final
+
+import torch
+from rich.console import Console
+
+from bench.errors import BenchError
+from bench.execution.companions import BatchSeeds, at_the_same_step
+from bench.execution.messages import reason_of, say, title
+from bench.execution.meter import KnownReferences
+from bench.execution.note import new_run
+from bench.execution.plan import Plan
+from bench.execution.progress import TerminalListener, shares
+from bench.execution.recall import Rerun, recall
+from bench.execution.run_cells import run_alone, run_together
+from bench.results.schema import Record
+from bench.results.store import Begun, CellBusy, Store
+from bench.settings import Cell
+from bench.training.trace import NotBatchable
+from tasks.base import Data
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How cells are run.
+
+    Attributes:
+        out: where results go.
+        rerun: which finished cells are run again.
+        dry_run: whether to say what would run, and stop.
+        plot: whether the results are drawn.
+        batch_seeds: whether seeds are trained in one step.
+        tf32: whether a GPU may round float32 products to TF32.
+    """
+
+    out: Path
+    rerun: Rerun | None
+    dry_run: bool
+    plot: bool
+    batch_seeds: BatchSeeds = "auto"
+    tf32: bool = False
+
+
+@final
+class Session:
+    """One invocation: what its cells have in common."""
+
+    def __init__(self, plan: Plan, store: Store, asked: Asked, messages: Console) -> None:
+        self.plan, self.store, self.asked, self.messages = plan, store, asked, messages
+        self.references = KnownReferences()
+
+    @cached_property
+    def run_id(self) -> str:
+        """The invocation's id; its note is written when the first cell runs."""
+        run = new_run(sys.argv)
+        self.store.write_run(run)
+        return run.run
+
+    def run_or_recall(self, cells: Sequence[Cell]) -> Iterator[Record]:
+        """Give the records of companions, running those that are due; none of a cell that another process runs."""
+        due: list[Cell] = []
+        with ExitStack() as locks:
+            for cell in cells:
+                try:
+                    locks.enter_context(self.store.lock(cell))
+                except CellBusy as busy:
+                    say(self.messages, f"{title(cell)}: {busy}")
+                    continue
+                found = self._recall(cell)
+                if found is None:
+                    due.append(cell)
+                else:
+                    yield found
+            for group in at_the_same_step(due, self.store):
+                yield from self._run(group)
+
+    def _recall(self, cell: Cell) -> Record | None:
+        known = self.store.read_or_set_aside(cell, lambda message: say(self.messages, f"warning: {message}"))
+        found, why = recall(cell, known, self.store, self.asked.rerun)
+        if found is not None:
+            say(self.messages, f"{title(cell)}: {why}")
+        elif self.asked.rerun == "all":
+            self.store.checkpoint_path(cell).unlink(missing_ok=True)
+        return found
+
+    def _run(self, cells: Sequence[Cell]) -> Iterator[Record]:
+        """Run cells in one step, or one by one where that is not possible; give their records."""
+        first, left = cells[0], list(cells)
+        # Without training there is no step to take for several at once, or as a CUDA graph.
+        if first.training.steps and (len(cells) > 1 or first.device == "cuda"):
+            try:
+                for record in self._run_together(cells):
+                    left.remove(record.cell)
+                    yield record
+                return
+            except BenchError:
+                raise
+            except torch.OutOfMemoryError:
+                halves = [half for half in (left[: len(left) // 2], left[len(left) // 2 :]) if half]
+                why = "there is not enough memory for so many at once"
+            except NotBatchable as reason:
+                halves, why = [], str(reason)
+            except Exception as error:
+                halves, why = [], reason_of(error)
+            if len(halves) > 1:
+                say(self.messages, f"{title(*left)}: {why}; trained as {len(halves)} halves")
+                torch.cuda.empty_cache()
+                for half in halves:
+                    yield from self._run(half)
+                return
+            how = "one by one" if len(left) > 1 else "without a CUDA graph"
+            say(self.messages, f"{title(*left)}: trained {how}, since {why}")
+        for cell in left:
+            yield self._run_alone(cell)
+
+    def _run_together(self, cells: Sequence[Cell]) -> Iterator[Record]:
+        data = self._announce(cells)
+        with TerminalListener(self.messages) as listener:
+            parts = shares(listener, len(cells))
+            yield from run_together(cells, data, self.store, self.run_id, parts, self.references)
+
+    def _run_alone(self, cell: Cell) -> Record:
+        data = self._announce([cell])
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        begun = time.perf_counter()
+        try:
+            with TerminalListener(self.messages) as listener:
+                return run_alone(cell, data, self.store, self.run_id, listener, self.references)
+        except BenchError:
+            raise
+        except Exception as error:
+            # One cell's failure is a result like any other; the rest of the grid goes on.
+            say(self.messages, f"{title(cell)} failed: {reason_of(error)}")
+            log = self.store.record_path(cell).with_name("traceback.txt")
+            log.write_text(traceback.format_exc())
+            seconds = time.perf_counter() - begun
+            record = Record(cell, self.run_id, "failed", reason_of(error), started, seconds)
+            self.store.write(record)
+            return record
+
+    def _announce(self, cells: Sequence[Cell]) -> Data:
+        """Note and say what runs next, and return its data."""
+        for cell in cells:
+            self.store.begin(Begun(cell, self.run_id))
+        data = self.plan.data[str(cells[0].task_spec)]
+        where = cells[0].device
+        threads = f"{torch.get_num_threads()} threads" if where == "cpu" else torch.cuda.get_device_name()
+        say(self.messages, f"{title(*cells)} · {where}, {threads}{f' · {data.note}' if data.note else ''}", "bold")
+        return data

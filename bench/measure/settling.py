@@ -1,0 +1,40 @@
+"""Adaptive state that fits the parameters at which an estimator is measured or checked."""
+
+import copy
+
+import torch
+from torch import Tensor
+
+from estimators.base import Estimator
+from tasks.base import Task
+
+
+def settled(
+    estimator: Estimator, task: Task, x: Tensor, samples: int, *, steps: int, step_size: float | None
+) -> Estimator:
+    """Return a copy whose adaptive state and learned parts have seen `steps` estimates at a task's present parameters.
+
+    θ and φ stay as they are. Draws come from PyTorch's own generators, which the caller has seeded.
+
+    Args:
+        estimator: with its learned parts built (`prepare`).
+        task: with the parameters.
+        x: the batch [B, ...].
+        samples: K of each estimate.
+        steps: how many estimates; none are made where nothing adapts.
+        step_size: of Adam on the learned parts; None leaves these as they are.
+    """
+    estimator = copy.deepcopy(estimator)
+    learned = [parameter for parameter in estimator.parameters() if parameter.requires_grad]
+    if not learned and type(estimator).observe is Estimator.observe:
+        return estimator
+    optimizer = torch.optim.Adam(learned, lr=step_size) if learned and step_size is not None else None
+    for _ in range(steps):
+        estimate = estimator.estimate(task, x, samples)
+        if optimizer is not None and estimate.auxiliary is not None:
+            gradients = torch.autograd.grad(estimate.auxiliary, learned, allow_unused=True)
+            for parameter, gradient in zip(learned, gradients, strict=True):
+                parameter.grad = gradient
+            optimizer.step()
+        estimator.observe(estimate)
+    return estimator

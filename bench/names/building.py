@@ -1,0 +1,52 @@
+"""From a spec to a task or an estimator that can be run.
+
+What is random in them is drawn from PyTorch's own generator of the CPU, which the caller has seeded: it is the same on
+every device, whatever else is drawn there.
+"""
+
+import torch
+from torch import Tensor
+
+from bench.machine.device import CPU
+from bench.machine.streams import seeded
+from bench.names.registry import ESTIMATORS, TASKS
+from bench.names.spec import Spec, parse_spec
+from estimators.base import Estimator
+from tasks.base import Data, Target, Task
+
+
+def build_task(spec: Spec, data: Data | None = None, dtype: torch.dtype | None = None) -> Task:
+    """Return a task at its initial parameters, on the CPU.
+
+    Args:
+        spec: its name and parameters.
+        data: what the initial parameters depend on; without, they wait for `Task.initialise`.
+        dtype: of the parameters; the task's own unless given.
+
+    Raises:
+        UsageError: see `Registry.build`.
+    """
+    task = TASKS.build(spec)
+    if data is not None:
+        task.initialise(data)
+    return task.to(dtype or task.dtype)
+
+
+def build_estimator(spec: Spec, task: Task, x: Tensor) -> Estimator:
+    """Return an estimator whose learned parts fit a task, in the type and on the device of observations x [B, ...].
+
+    Raises:
+        UsageError: see `Registry.build`.
+    """
+    estimator = ESTIMATORS.build(spec)
+    estimator.prepare(task, x)
+    return estimator.to(x)
+
+
+def named_reference(task: Task, target: Target, x: Tensor) -> tuple[str, Estimator] | None:
+    """Return the unbiased estimator that a task names for a target, and its name; None where it names none."""
+    if target not in task.references:
+        return None
+    name = task.references[target]
+    with seeded(CPU, "reference estimator", name):
+        return name, build_estimator(parse_spec(name), task, x)
