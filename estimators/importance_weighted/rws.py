@@ -29,7 +29,7 @@ class RWS(Estimator):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
         log_weight = run.f.detach()
-        return Estimate(log_mean_exp(log_weight), (log_weight.softmax(0) * (run.log_q + run.log_p)).sum(0))
+        return Estimate(log_mean_exp(log_weight), (log_weight.softmax(0) * (run.log_q + run.model_value)).sum(0))
 
     def evaluations(self, samples: int) -> int | None:
         return samples

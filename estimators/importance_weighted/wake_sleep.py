@@ -27,7 +27,7 @@ class WakeSleep(Estimator):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
         log_weight = run.f.detach()
-        wake = (log_weight.softmax(0) * run.log_p).sum(0)
+        wake = (log_weight.softmax(0) * run.model_value).sum(0)
         dream = Detached(samples)
         model = _simulable(task)
         model.prior(x, dream)

@@ -1,13 +1,14 @@
 """Hard samples on the way forward, and a Jacobian of our choice on the way back."""
 
 from abc import abstractmethod
+from functools import partial
 from typing import final
 
 from torch import Size, Tensor
 from torch.distributions import Distribution
 
 from estimators import distributions
-from estimators.base import Estimate, log_prob_detached
+from estimators.base import Estimate, integrand, log_prob_detached
 from estimators.distributions import Noise
 from estimators.draw import Draw, sample_shape
 from estimators.parts.relaxable import require_relaxable
@@ -35,10 +36,8 @@ class HardForward(AnyDraws):
         draw = _HardForward(samples, self)
         task.guide(x, draw)
         latents = draw.trace.latents
-        f = task.model(x, latents)
-        if task.target != "expectation":
-            f = f - log_prob_detached(task, x, draw.trace, latents)
-        value = f.mean(0)
+        log_q = partial(log_prob_detached, task, x, draw.trace, latents)
+        value = integrand(task, task.model(x, latents), log_q).mean(0)
         return Estimate(value.detach(), value)
 
     def evaluations(self, samples: int) -> int | None:

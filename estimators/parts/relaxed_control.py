@@ -53,7 +53,7 @@ class RelaxedControl(Estimator):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         draw = _Perturbed(samples)
         run = evaluate(task, x, draw)
-        f, surrogate, square = run.f.detach(), run.log_p, torch.zeros_like(run.log_p)
+        f, surrogate, square = run.f.detach(), run.model_value, torch.zeros_like(run.model_value)
         for place, name in enumerate(draw.sites):
             gradient = self._gradient(task, x, draw, f, place)
             logits = distributions.relaxation(run.trace.sites[name].distribution).logits

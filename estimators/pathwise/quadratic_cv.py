@@ -5,9 +5,9 @@ from typing import final
 import torch
 from torch import Tensor
 from torch.distributions import Normal
-from torch.func import functional_call, grad, vjp, vmap
+from torch.func import grad, vjp, vmap
 
-from estimators.base import Estimate, Unfit, evaluate
+from estimators.base import Estimate, Unfit, evaluate, without_parameters
 from estimators.distributions.parameters import unwrapped
 from estimators.draw import Reparameterized, probe
 from estimators.parts.sampling import AnyDraws, Sampling
@@ -44,10 +44,9 @@ class QuadraticCV(AnyDraws):
         normal = unwrapped(site.distribution)
         assert isinstance(normal, Normal)
         loc, scale = normal.loc.detach(), normal.scale.detach()
-        frozen = {key: value.detach() for key, value in task.model.named_parameters()}
 
         def value_at(z: Tensor) -> Tensor:
-            return functional_call(task.model, frozen, (x, {name: z[None]})).sum()
+            return without_parameters(task.model, x, {name: z[None]}).sum()
 
         slope, pull = vjp(grad(value_at), loc)[:2]
         offset = site.value.detach() - loc

@@ -55,7 +55,7 @@ class Renyi(Estimator):
         run = evaluate(task, x, Detached(samples))
         bound = renyi_bound(run.f)
         weight = ((1 - ALPHA) * run.f.detach()).softmax(0)
-        surrogate = (self.coefficient(bound.detach(), weight) * run.log_q + weight * run.log_p).sum(0)
+        surrogate = (self.coefficient(bound.detach(), weight) * run.log_q + weight * run.model_value).sum(0)
         return Estimate(bound.detach(), surrogate)
 
     def exact(self, task: Task, x: Tensor, samples: int) -> Tensor | None:
