@@ -37,7 +37,8 @@ class Estimate:
 class Estimator(nn.Module, ABC):
     """One Monte Carlo gradient estimator. Hyperparameters are constructor arguments; learned parts are modules.
 
-    Where a hyperparameter decides it, an instance overrides `unbiased`, `latents` or `minimum_samples` of its class.
+    Where a hyperparameter decides it, an instance overrides `unbiased`, `own_target`, `latents` or `minimum_samples` of
+    its class.
 
     Attributes:
         targets: the targets whose gradient it estimates; on a task it is the task's own where that is among them.
@@ -46,6 +47,9 @@ class Estimator(nn.Module, ABC):
         minimum_samples: the fewest samples K that it is defined for.
         trains_guide: whether φ receives a gradient at all.
         guide_follows_target: whether φ's gradient is that of the target; False where φ follows an aim of its own.
+        own_target: whether the target is the estimator's own: `exact` says what it is, it depends on the estimator's
+            settings, and no other estimator shares its reference gradient. A class that defines `exact` and does not
+            declare it is taken to have one.
         zero_variance: where theory proves that the gradient has no variance: `always`; at a guide that is the
             `posterior` (its φ part); on a cost that is `quadratic` in Gaussian latents.
         version: raised when a change makes earlier results incomparable.
@@ -60,11 +64,18 @@ class Estimator(nn.Module, ABC):
     minimum_samples: int = 1
     trains_guide: bool = True
     guide_follows_target: bool = True
+    own_target: bool = False
     zero_variance: ClassVar[Literal["always", "posterior", "quadratic"] | None] = None
     version: ClassVar[int] = 1
     checked: ClassVar[tuple[Mapping[str, bool | int | float | str], ...]] = ({},)
     formula: ClassVar[str] = ""
     paper: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        says = next(vars(base) for base in cls.__mro__ if {"exact", "own_target"} & vars(base).keys())
+        if "own_target" not in says:
+            cls.own_target = True
 
     @abstractmethod
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
@@ -90,7 +101,7 @@ class Estimator(nn.Module, ABC):
     def exact(self, task: Task, x: Tensor, samples: int) -> Tensor | None:
         """Return the exact value of the target per datapoint, [B], differentiable in the task's parameters.
 
-        None where nothing gives it. An estimator whose target is its own computes it from `estimators.parts.exact`.
+        None where nothing gives it. An estimator with `own_target` computes it from `estimators.parts.exact`.
         """
         return task.exact(self.target(task), x, samples)
 

@@ -58,7 +58,8 @@ def settled(subject: Subject[Estimator], point: Point, samples: int) -> Estimato
     estimator = estimator.double()
     learned = [parameter for parameter in estimator.parameters() if parameter.requires_grad]
     optimizer = torch.optim.Adam(learned, lr=_STEP_SIZE) if learned else None
-    for _ in range(_STEPS if optimizer is not None or _adapts(estimator) else 0):
+    adaptive = any(True for _ in estimator.buffers())
+    for _ in range(_STEPS if optimizer is not None or adaptive else 0):
         estimate = estimator.estimate(point.task, point.x, samples)
         if optimizer is not None and estimate.auxiliary is not None:
             gradients = torch.autograd.grad(estimate.auxiliary, learned, allow_unused=True)
@@ -67,7 +68,3 @@ def settled(subject: Subject[Estimator], point: Point, samples: int) -> Estimato
             optimizer.step()
         estimator.observe(estimate)
     return estimator
-
-
-def _adapts(estimator: Estimator) -> bool:
-    return type(estimator).observe is not Estimator.observe

@@ -74,8 +74,8 @@ class GradientMeter:
             progress: told the share that is done.
         """
         target = estimator.target(task)
-        # A target that an estimator defines itself depends on its parameters: other cells do not share it.
-        own = "" if type(estimator).exact is Estimator.exact else str(self.cell.estimator_spec)
+        # A target of an estimator's own depends on its parameters: other cells do not share it.
+        own = str(self.cell.estimator_spec) if estimator.own_target else ""
         reference = self._shared(where, step, target + own, lambda: self._reference(task, estimator, target, step))
         evidence = self._shared(where, step, "evidence", lambda: exact_reference(task, "evidence", self.x, 1))
         settings = self.cell.measurement

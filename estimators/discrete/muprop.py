@@ -11,14 +11,14 @@ from torch.func import grad
 from estimators import distributions
 from estimators.base import Estimate, evaluate, integrand, without_parameters
 from estimators.draw import Detached, Draw, Trace, is_conditional
-from estimators.parts.relaxable import require_relaxable
-from estimators.parts.sampling import AnyDraws, Sampling
+from estimators.parts.relaxable import Relaxing
+from estimators.parts.sampling import AnyDraws
 from estimators.parts.shapes import sum_events
 from tasks.base import Task
 
 
 @final
-class MuProp(AnyDraws):
+class MuProp(Relaxing, AnyDraws):
     """(1/K) Σ_k {[f(b_k) − f(μ) − f′(μ)·(b_k − μ)] ∇_φ log q(b_k|x) + f′(μ)·∇_φ μ}, μ the mean of b.
 
     The first-order Taylor series of f at the mean is the control variate, and its own gradient is known. With several
@@ -33,12 +33,8 @@ class MuProp(AnyDraws):
     """
 
     targets = ("expectation", "elbo")
-    latents = "enumerable"
     formula = "(1/K) Σ_k {[f(b_k) − f(μ) − f′(μ)·(b_k − μ)] ∇_φ log q(b_k|x) + f′(μ)·∇_φ μ}"
     paper = "Gu, Levine, Sutskever & Mnih 2016, eq. 6 and 9"
-
-    def __init__(self, sampling: Sampling = "iid") -> None:
-        super().__init__(sampling)
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples, self.noise()))
@@ -60,10 +56,6 @@ class MuProp(AnyDraws):
 
     def evaluations(self, samples: int) -> int | None:
         return samples + 1
-
-    def require(self, task: Task, x: Tensor, samples: int) -> None:
-        super().require(task, x, samples)
-        require_relaxable(self, task, x)
 
 
 def _expand(task: Task, x: Tensor, trace: Trace) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:

@@ -31,6 +31,7 @@ class JVI(Estimator):
     """
 
     targets = ("jackknife",)
+    own_target = True
     minimum_samples = 2
     checked = ({}, {"order": 2})
     formula = "θ: ∇_θ Σ_{j≤m} c_j mean_{|S|=K−j} L̂_S, c_j = (−1)^j (K−j)^m / ((m−j)! j!);  φ: ∇_φ L_K"

@@ -34,6 +34,7 @@ class SUMO(Estimator):
     """
 
     targets = ("evidence",)
+    own_target = True
     guide_follows_target = False
     checked = ({}, {"longest": 2})
     formula = "θ: ∇_θ S, S = L̂_1 + Σ_{k≤𝒦} (L̂_{k+1} − L̂_k)/P(𝒦 ≥ k);  φ: −∇_φ S²"

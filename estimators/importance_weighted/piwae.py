@@ -24,6 +24,7 @@ class PIWAE(Estimator):
     """
 
     targets = ("piwae",)
+    own_target = True
     latents = "reparameterizable"
     formula = "θ: ∇_θ log (1/MK) Σ_{m,k} w_{m,k};  φ: ∇_φ (1/M) Σ_m log (1/K) Σ_k w_{m,k}"
     paper = "Rainforth, Kosiorek, Le, Maddison, Igl, Wood & Teh 2018, eq. 12"

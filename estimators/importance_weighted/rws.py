@@ -21,6 +21,7 @@ class RWS(Estimator):
     """
 
     targets = ("wake",)
+    own_target = True
     unbiased = False
     minimum_samples = 2
     formula = "φ: Σ_k w̃_k ∇_φ log q(z_k|x);  θ: Σ_k w̃_k ∇_θ log p(x, z_k)"

@@ -31,6 +31,7 @@ class TVO(Estimator):
     """
 
     targets = ("tvo",)
+    own_target = True
     unbiased = False
     minimum_samples = 2
     formula = (

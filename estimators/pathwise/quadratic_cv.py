@@ -10,7 +10,7 @@ from torch.func import grad, vjp, vmap
 from estimators.base import Estimate, Unfit, evaluate, without_parameters
 from estimators.distributions.parameters import unwrapped
 from estimators.draw import Reparameterized, probe
-from estimators.parts.sampling import AnyDraws, Sampling
+from estimators.parts.sampling import AnyDraws
 from tasks.base import Task
 
 
@@ -34,9 +34,6 @@ class QuadraticCV(AnyDraws):
     zero_variance = "quadratic"
     formula = "g − (g̃ − E g̃), g̃_μ = ∇f(μ) + H(σ∘ε), g̃_σ = g̃_μ∘ε, E g̃ = (∇f(μ), diag(H)∘σ)"
     paper = "Miller, Foti, D'Amour & Adams 2017, eq. 13 to 17"
-
-    def __init__(self, sampling: Sampling = "iid") -> None:
-        super().__init__(sampling)
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Reparameterized(samples, self.noise()))

@@ -50,6 +50,7 @@ class Renyi(Estimator):
     """Σ_k (L̂_α − w̃_k) s_k with w̃ ∝ w^{1−α}: the gradient of the bound at a finite K (Li & Turner 2016)."""
 
     targets = ("renyi",)
+    own_target = True
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
