@@ -6,8 +6,8 @@ added with `distributions.sample.register(MyDistribution)`.
 
 Every family needs
     draws: `sample`, differentiable where the family is reparameterizable.
-    copies: `detach`, the same distribution without gradient in its parameters.
-and the others as far as an estimator is to know it:
+The others are for estimators that are to know it:
+    copies: `detach`, the same without gradient in its parameters; registered where these cannot be read by name.
     densities: `log_prob`, where torch's is not differentiable, not batched by `vmap` or not exact.
     paths: `path`, a reparameterized draw whose log density is that of its noise.
     implicit: derivatives of draws through their distribution function (Gamma, von Mises).
@@ -20,8 +20,8 @@ Beside them are
     noise: where the randomness comes from, independent or mirrored.
     parameters: to read a distribution's parameters, and to build it again with others.
 
-A control variate for Poisson latents, say, is an estimator of its own in `discrete/`; `sample` and `detach` know the
-family, `measures` its weak derivative, and a bound of its support or a relaxation would be registered here.
+A control variate for Poisson latents, say, is an estimator of its own in `estimators/discrete/`. `sample` knows the
+family, and `measures` its weak derivative; a relaxation of it, or a support that is cut off, would be registered here.
 """
 
 from estimators.distributions import divergences as _divergences  # noqa: F401 - torch's registry of divergences
