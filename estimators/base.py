@@ -2,16 +2,17 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from estimators import distributions
 from estimators.draw import Draw, Replayed, Trace, probe
-from tasks.base import GenerativeModel, Target, Task
+from tasks.base import GenerativeModel, Latents, Target, Task
 
 
 class Unfit(ValueError):
@@ -36,7 +37,8 @@ class Estimate:
 class Estimator(nn.Module, ABC):
     """One Monte Carlo gradient estimator. Hyperparameters are constructor arguments; learned parts are modules.
 
-    Where a hyperparameter decides it, an instance overrides `unbiased`, `latents` or `minimum_samples` of its class.
+    Where a hyperparameter decides it, an instance overrides `unbiased`, `own_target`, `latents` or `minimum_samples` of
+    its class.
 
     Attributes:
         targets: the targets whose gradient it estimates; on a task it is the task's own where that is among them.
@@ -45,6 +47,9 @@ class Estimator(nn.Module, ABC):
         minimum_samples: the fewest samples K that it is defined for.
         trains_guide: whether φ receives a gradient at all.
         guide_follows_target: whether φ's gradient is that of the target; False where φ follows an aim of its own.
+        own_target: whether the target is the estimator's own: `exact` says what it is, it depends on the estimator's
+            settings, and no other estimator shares its reference gradient. A class that defines `exact` and does not
+            declare it is taken to have one.
         zero_variance: where theory proves that the gradient has no variance: `always`; at a guide that is the
             `posterior` (its φ part); on a cost that is `quadratic` in Gaussian latents.
         version: raised when a change makes earlier results incomparable.
@@ -59,11 +64,18 @@ class Estimator(nn.Module, ABC):
     minimum_samples: int = 1
     trains_guide: bool = True
     guide_follows_target: bool = True
+    own_target: bool = False
     zero_variance: ClassVar[Literal["always", "posterior", "quadratic"] | None] = None
     version: ClassVar[int] = 1
     checked: ClassVar[tuple[Mapping[str, bool | int | float | str], ...]] = ({},)
     formula: ClassVar[str] = ""
     paper: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        says = next(vars(base) for base in cls.__mro__ if {"exact", "own_target"} & vars(base).keys())
+        if "own_target" not in says:
+            cls.own_target = True
 
     @abstractmethod
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
@@ -89,7 +101,7 @@ class Estimator(nn.Module, ABC):
     def exact(self, task: Task, x: Tensor, samples: int) -> Tensor | None:
         """Return the exact value of the target per datapoint, [B], differentiable in the task's parameters.
 
-        None where nothing gives it. An estimator whose target is its own computes it from `estimators.parts.exact`.
+        None where nothing gives it. An estimator with `own_target` computes it from `estimators.parts.exact`.
         """
         return task.exact(self.target(task), x, samples)
 
@@ -120,37 +132,53 @@ class Evaluation:
     Attributes:
         trace: the guide's sites.
         log_q: log q_φ(z|x), [K, B], with its total derivative in φ (`Draw.log_prob`).
-        log_p: log p_θ(x, z), or f(z) on an `expectation` task, [K, B].
+        model_value: what the model returns, log p_θ(x, z), or f(z) on an `expectation` task, [K, B]. θ's gradient is
+            in it.
         f: what is averaged over q: log p − log q, or f(z), [K, B].
     """
 
     trace: Trace
     log_q: Tensor
-    log_p: Tensor
+    model_value: Tensor
     f: Tensor
+
+    @property
+    def log_p(self) -> Tensor:
+        """Another name of `model_value`: what it was called when packages of others were written."""
+        return self.model_value
 
 
 def evaluate(task: Task, x: Tensor, draw: Draw) -> Evaluation:
     """Run the guide with `draw` and evaluate the model at its draws."""
     task.guide(x, draw)
     log_q = draw.log_prob()
-    log_p = task.model(x, draw.trace.latents)
-    return Evaluation(draw.trace, log_q, log_p, log_p if task.target == "expectation" else log_p - log_q)
+    model_value = task.model(x, draw.trace.latents)
+    return Evaluation(draw.trace, log_q, model_value, integrand(task, model_value, lambda: log_q))
 
 
-def log_prob_detached(task: Task, x: Tensor, trace: Trace, latents: Mapping[str, Tensor]) -> Tensor:
+def integrand(task: Task, model_value: Tensor, log_q: Callable[[], Tensor]) -> Tensor:
+    """Return f, what is averaged over q: log p − log q, or f(z) on an `expectation` task, which needs no log q."""
+    return model_value if task.target == "expectation" else model_value - log_q()
+
+
+def without_parameters(module: nn.Module, *arguments: Any) -> Any:
+    """Call a module with its parameters detached, so that gradients flow through the arguments only."""
+    return functional_call(module, {name: value.detach() for name, value in module.named_parameters()}, arguments)
+
+
+def log_prob_detached(task: Task, x: Tensor, trace: Trace, latents: Latents) -> Tensor:
     """Return log q_φ(z|x) at `latents` with φ detached inside the density, so that only the path through z remains."""
     if not any(site.conditional for site in trace.sites.values()):
-        terms = [
-            distributions.log_prob(distributions.detach(site.distribution), latents[name])
-            for name, site in trace.sites.items()
-        ]
-        return torch.stack(terms).sum(0) if len(terms) > 1 else terms[0]
+        return trace.detached().at(latents).log_prob()
     # A conditional site's parameters depend on φ and on earlier draws. Only φ is to be detached: the guide runs again.
-    frozen = {name: value.detach() for name, value in task.guide.named_parameters()}
     draw = Replayed(latents)
-    torch.func.functional_call(task.guide, frozen, (x, draw))
+    without_parameters(task.guide, x, draw)
     return draw.trace.log_prob()
+
+
+def mean_of_others(value: Tensor) -> Tensor:
+    """Return (1/(K−1)) Σ_{j≠k} value_j for every k along the first axis; K ≥ 2."""
+    return (value.sum(0) - value) / (len(value) - 1)
 
 
 def log_mean_exp(log_weight: Tensor) -> Tensor:
@@ -158,15 +186,20 @@ def log_mean_exp(log_weight: Tensor) -> Tensor:
     return torch.logsumexp(log_weight, 0) - math.log(log_weight.shape[0])
 
 
-def log_mean_exp_of_others(log_weight: Tensor) -> Tensor:
-    """Return L̂_{−k} = log (1/(K−1)) Σ_{j≠k} w_j for every k, [K, B], differentiable; K ≥ 2.
+def log_sum_exp_of_others(log_weight: Tensor) -> Tensor:
+    """Return log Σ_{j≠k} w_j for every k, [K, B]; differentiable, and −∞ where there are no others.
 
     By sums from both ends: subtracting w_k from the sum of all would lose every digit where w̃_k is near one.
     """
     nothing = torch.full_like(log_weight[:1], -math.inf)
     before = torch.cat([nothing, log_weight.logcumsumexp(0)[:-1]])
     after = torch.cat([log_weight.flip(0).logcumsumexp(0).flip(0)[1:], nothing])
-    return torch.logaddexp(before, after) - math.log(log_weight.shape[0] - 1)
+    return torch.logaddexp(before, after)
+
+
+def log_mean_exp_of_others(log_weight: Tensor) -> Tensor:
+    """Return L̂_{−k} = log (1/(K−1)) Σ_{j≠k} w_j for every k, [K, B], differentiable; K ≥ 2."""
+    return log_sum_exp_of_others(log_weight) - math.log(len(log_weight) - 1)
 
 
 def generative(task: Task, needed_by: str) -> GenerativeModel:

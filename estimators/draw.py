@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 
 from estimators import distributions
 from estimators.distributions import IID, Noise, Path
-from tasks.base import Guide
+from tasks.base import Guide, Latents
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Site:
 
     @property
     def conditional(self) -> bool:
-        """Whether the distribution depends on a site drawn before it (its batch shape is [K, B], not [B])."""
-        return len(self.distribution.batch_shape) > 1
+        """Whether the distribution depends on a site drawn before it."""
+        return is_conditional(self.distribution)
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,14 @@ class Trace:
     def log_prob(self) -> Tensor:
         """Return log q(z|x) = Σ_sites log q(z_site | …) in nats, [K, B]."""
         return _total(distributions.log_prob(site.distribution, site.value) for site in self.sites.values())
+
+    def at(self, latents: Latents) -> "Trace":
+        """Return the same distributions at other values."""
+        return Trace({name: Site(site.distribution, latents[name]) for name, site in self.sites.items()})
+
+    def detached(self) -> "Trace":
+        """Return the same values with distributions whose parameters carry no gradient."""
+        return Trace({n: Site(distributions.detach(site.distribution), site.value) for n, site in self.sites.items()})
 
 
 def _total(terms: Iterable[Tensor]) -> Tensor:
@@ -121,19 +129,19 @@ class PathwiseOrDetached(Draw):
 
     def score(self) -> Tensor | None:
         """Return Σ log q over the detached sites, [K, B], whose gradient is their score; None where there are none."""
-        terms = [
-            distributions.log_prob(site.distribution, site.value)
-            for site in self.trace.sites.values()
+        detached = {
+            name: site
+            for name, site in self.trace.sites.items()
             if not distributions.reparameterizable(site.distribution)
-        ]
-        return torch.stack(terms).sum(0) if terms else None
+        }
+        return Trace(detached).log_prob() if detached else None
 
 
 @final
 class Replayed(Draw):
     """Given values: the guide is run again to evaluate log q at them."""
 
-    def __init__(self, latents: Mapping[str, Tensor]) -> None:
+    def __init__(self, latents: Latents) -> None:
         super().__init__()
         self.latents = latents
 
@@ -150,9 +158,14 @@ class _Probe(Draw):
             return distributions.sample(distribution, sample_shape(distribution, 1))
 
 
+def is_conditional(distribution: Distribution) -> bool:
+    """Return whether a site's distribution depends on a site drawn before it: its batch shape is [K, B], not [B]."""
+    return len(distribution.batch_shape) > 1
+
+
 def sample_shape(distribution: Distribution, samples: int) -> Size:
-    """Add the sample axis to a [B] distribution; a [K, B] one has it already."""
-    return Size(()) if len(distribution.batch_shape) > 1 else Size((samples,))
+    """Return what a value of [B, ...] lacks to be one of [K, B, ...]: nothing where a site depends on another."""
+    return Size(()) if is_conditional(distribution) else Size((samples,))
 
 
 def probe(guide: Guide, x: Tensor) -> Trace:

@@ -18,7 +18,7 @@ class WrongSign(Estimator):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
         f = run.f.detach()
-        return Estimate(f.mean(0), (run.log_p - f * run.log_q).mean(0))
+        return Estimate(f.mean(0), (run.model_value - f * run.log_q).mean(0))
 
 
 class MeanOverAllAsBaseline(Estimator):
@@ -29,7 +29,7 @@ class MeanOverAllAsBaseline(Estimator):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
         f = run.f.detach()
-        return Estimate(f.mean(0), ((f - f.mean(0)) * run.log_q + run.log_p).mean(0))
+        return Estimate(f.mean(0), ((f - f.mean(0)) * run.log_q + run.model_value).mean(0))
 
 
 class BaselineWithCurrentSample(Estimator):
@@ -41,7 +41,7 @@ class BaselineWithCurrentSample(Estimator):
         run = evaluate(task, x, Detached(samples))
         f = run.f.detach()
         baseline = 0.9 * 5.0 + 0.1 * f.mean()
-        return Estimate(f.mean(0), ((f - baseline) * run.log_q + run.log_p).mean(0))
+        return Estimate(f.mean(0), ((f - baseline) * run.log_q + run.model_value).mean(0))
 
 
 class LogDensityAlwaysDetached(Estimator):

@@ -87,7 +87,7 @@ class Point:
     def has_exact(self, estimator: Estimator, samples: int) -> bool:
         """Return whether the exact gradient of an estimator's target is known; far cheaper than to work it out."""
         with torch.no_grad():
-            if _has_own_target(estimator):
+            if estimator.own_target:
                 return _is_answer(estimator.exact(self.task, self.x, samples))
             key = (estimator.target(self.task), samples)
             if key not in self._known:
@@ -96,17 +96,12 @@ class Point:
 
     def exact(self, estimator: Estimator, samples: int) -> Exact:
         """Return the exact gradient and value of an estimator's target, which must be known."""
-        if _has_own_target(estimator):
+        if estimator.own_target:
             return _exact(self.task, estimator.exact(self.task, self.x, samples))
         key = (estimator.target(self.task), samples)
         if key not in self._exact:
             self._exact[key] = _exact(self.task, self.task.exact(key[0], self.x, samples))
         return self._exact[key]
-
-
-def _has_own_target(estimator: Estimator) -> bool:
-    """Return whether an estimator says itself what its target is, which then depends on its settings."""
-    return type(estimator).exact is not Estimator.exact
 
 
 def _is_answer(value: Tensor | None) -> bool:

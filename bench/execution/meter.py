@@ -99,8 +99,8 @@ class GradientMeter:
         """
         self._require_measurable(task, estimator, where)
         target = estimator.target(task)
-        # A target that an estimator defines itself depends on its parameters: other cells do not share it.
-        own = "" if type(estimator).exact is Estimator.exact else str(self.cell.estimator_spec)
+        # A target of an estimator's own depends on its parameters: other cells do not share it.
+        own = str(self.cell.estimator_spec) if estimator.own_target else ""
         references = References(
             self._known(where, target + own, lambda: self._reference(task, estimator, target, where.step)),
             self._known(where, "evidence", lambda: exact_reference(task, "evidence", self.x, 1)),

@@ -21,13 +21,11 @@ def settled(
         task: with the parameters.
         x: the batch [B, ...].
         samples: K of each estimate.
-        steps: how many estimates; none are made where nothing adapts.
+        steps: how many estimates.
         step_size: of Adam on the learned parts; None leaves these as they are.
     """
     estimator = copy.deepcopy(estimator)
     learned = [parameter for parameter in estimator.parameters() if parameter.requires_grad]
-    if not learned and type(estimator).observe is Estimator.observe:
-        return estimator
     optimizer = torch.optim.Adam(learned, lr=step_size) if learned and step_size is not None else None
     for _ in range(steps):
         estimate = estimator.estimate(task, x, samples)

@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from estimators import distributions
-from estimators.base import Estimate, Estimator, Unfit, evaluate
+from estimators.base import Estimate, Estimator, Unfit, evaluate, mean_of_others
 from estimators.distributions import Unsupported
-from estimators.draw import Draw, PathwiseOrDetached, Site, probe, states_of
+from estimators.draw import Draw, PathwiseOrDetached, Site, Trace, probe, sample_shape, states_of
 from tasks.base import Task
 
 Discrete = Literal["score", "enumerate"]
@@ -50,7 +50,7 @@ class Hybrid(Estimator):
         if score is not None:
             # On a bound f holds −log q of the discrete sites too, whose gradient has mean zero: only noise.
             direct = 0.0 if task.target == "expectation" else 1.0
-            surrogate = surrogate + ((f - f.mean(0)) * (samples / (samples - 1)) + direct) * score
+            surrogate = surrogate + (f - mean_of_others(f) + direct) * score
         return Estimate(f.mean(0), surrogate.mean(0))
 
     def _enumerated(self, task: Task, x: Tensor, samples: int) -> Estimate:
@@ -96,10 +96,9 @@ class _Enumerated(Draw):
     def value(self, site: str, distribution: Distribution) -> Tensor:
         if site in self.states:
             return self.states[site]
-        shape = torch.Size(()) if len(distribution.batch_shape) > 1 else torch.Size((self.count,))
-        return distributions.sample(distribution, shape)
+        return distributions.sample(distribution, sample_shape(distribution, self.count))
 
     def mass(self) -> Tensor:
         """Return q of the discrete sites' values, [S·K, B], or one."""
-        terms = [distributions.log_prob(self.trace.sites[n].distribution, value) for n, value in self.states.items()]
-        return torch.stack(terms).sum(0).exp() if terms else torch.ones(())
+        discrete = {name: self.trace.sites[name] for name in self.states}
+        return Trace(discrete).log_prob().exp() if discrete else torch.ones(())

@@ -35,7 +35,7 @@ class ARMS(BinaryEstimator):
         logits = logits_of(site.distribution)
         f = run.f.detach()
         slope = as_events(f - f.mean(0), site.value) * (site.value - logits.sigmoid()) * debiasing(logits, samples)
-        surrogate = run.log_p.mean(0) + along_logits(slope, logits).sum(0) / (samples - 1)
+        surrogate = run.model_value.mean(0) + along_logits(slope, logits).sum(0) / (samples - 1)
         return Estimate(f.mean(0), surrogate)
 
     def evaluations(self, samples: int) -> int | None:

@@ -6,7 +6,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from estimators.base import Estimate, log_mean_exp, log_mean_exp_of_others
+from estimators.base import Estimate, log_mean_exp, log_sum_exp_of_others
 from estimators.parts.binary import along_logits
 from estimators.parts.branches import Alternatives
 from estimators.parts.paired import PairedDifference
@@ -58,18 +58,10 @@ class DisARMIW(Antithetic):
         with torch.no_grad():
             replaced = torch.cat([log_weight, task.model(x, others) - log_q[samples:]])
         bound = log_mean_exp(log_weight)
-        held = _log_sum_exp_of_others(log_weight.detach())
+        held = log_sum_exp_of_others(log_weight.detach())
         surrogate = bound
         for name, weight in draw.weights.items():
             signal = bound.detach() - torch.logaddexp(held, draw.alternatives(name, replaced)) + math.log(samples)
             slope = (as_events(signal, weight) * weight).sum(0)
             surrogate = surrogate + along_logits(slope, draw.logits(name)).sum(0)
         return Estimate(bound.detach(), surrogate)
-
-
-def _log_sum_exp_of_others(log_weight: Tensor) -> Tensor:
-    """Return log Σ_{j≠k} w_j, [K, B]; −∞ where there are no others."""
-    count = len(log_weight)
-    if count == 1:
-        return torch.full_like(log_weight, -math.inf)
-    return log_mean_exp_of_others(log_weight) + math.log(count - 1)

@@ -5,11 +5,11 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from estimators.base import Estimate
+from estimators.base import Estimate, mean_of_others
 from estimators.draw import Detached
 from estimators.parts.binary import BinaryEstimator, along_logits, logits_of
 from estimators.parts.shapes import as_events, sum_events
-from estimators.parts.slopes import mean_of_others, with_slopes
+from estimators.parts.slopes import with_slopes
 from tasks.base import Task
 
 
@@ -47,7 +47,7 @@ class DoubleCV(BinaryEstimator):
         linear = torch.stack([sum_events(offsets[name] * others[name]) for name in logits]).sum(0)
         value = run.f + self.coefficient * linear
         signal = value - mean_of_others(value)
-        surrogate, square = run.log_p.mean(0), run.f.new_zeros(())
+        surrogate, square = run.model_value.mean(0), run.f.new_zeros(())
         for name, offset in offsets.items():
             mean = self.coefficient * probs[name] * (1 - probs[name]) * others[name]
             slope = as_events(signal, offset) * offset - mean

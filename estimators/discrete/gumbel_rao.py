@@ -8,7 +8,6 @@ from torch.distributions import Distribution
 from estimators import distributions
 from estimators.distributions import Noise
 from estimators.parts.hard_forward import HardForward, hard_sample
-from estimators.parts.relaxable import require_temperature
 from estimators.parts.sampling import Sampling
 
 
@@ -30,11 +29,10 @@ class GumbelRao(HardForward):
     paper = "Paulus, Maddison & Krause 2021, eq. 7 and 8"
 
     def __init__(self, draws: int = 10, temperature: float = 0.5, sampling: Sampling = "iid") -> None:
-        super().__init__(sampling)
-        require_temperature(temperature)
+        super().__init__(temperature, sampling)
         if draws < 1:
             raise ValueError(f"draws must be at least 1; it is {draws}")
-        self.draws, self.temperature = draws, temperature
+        self.draws = draws
 
     def sample(self, distribution: Distribution, shape: Size, noise: Noise) -> tuple[Tensor, Tensor]:
         relaxation = distributions.relaxation(distribution)

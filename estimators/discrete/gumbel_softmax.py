@@ -9,13 +9,13 @@ from estimators import distributions
 from estimators.base import Estimate, evaluate
 from estimators.distributions import Noise
 from estimators.draw import Draw, sample_shape
-from estimators.parts.relaxable import require_relaxable, require_temperature
+from estimators.parts.relaxable import Relaxing, require_temperature
 from estimators.parts.sampling import AnyDraws, Sampling
 from tasks.base import Task
 
 
 @final
-class GumbelSoftmax(AnyDraws):
+class GumbelSoftmax(Relaxing, AnyDraws):
     """(1/K) Σ_k ∇ f(y_k), y = softmax((logits + G)/τ), G Gumbel; binary: y = σ((logits + L)/τ), L logistic.
 
     Pathwise through y, and through every later layer that depends on it. f is evaluated at y, log q as
@@ -30,7 +30,6 @@ class GumbelSoftmax(AnyDraws):
 
     targets = ("expectation", "elbo")
     unbiased = False
-    latents = "enumerable"
     formula = "(1/K) Σ_k ∇ f(softmax((logits + G_k)/τ))"
     paper = "Jang, Gu & Poole 2017, eq. 2; Maddison, Mnih & Teh 2017, eq. 10"
 
@@ -45,10 +44,6 @@ class GumbelSoftmax(AnyDraws):
 
     def evaluations(self, samples: int) -> int | None:
         return samples
-
-    def require(self, task: Task, x: Tensor, samples: int) -> None:
-        super().require(task, x, samples)
-        require_relaxable(self, task, x)
 
 
 @final

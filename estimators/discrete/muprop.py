@@ -6,19 +6,19 @@ from typing import final
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
-from torch.func import functional_call, grad
+from torch.func import grad
 
 from estimators import distributions
-from estimators.base import Estimate, evaluate
-from estimators.draw import Detached, Draw, Trace
-from estimators.parts.relaxable import require_relaxable
-from estimators.parts.sampling import AnyDraws, Sampling
+from estimators.base import Estimate, evaluate, integrand, without_parameters
+from estimators.draw import Detached, Draw, Trace, is_conditional
+from estimators.parts.relaxable import Relaxing
+from estimators.parts.sampling import AnyDraws
 from estimators.parts.shapes import sum_events
 from tasks.base import Task
 
 
 @final
-class MuProp(AnyDraws):
+class MuProp(Relaxing, AnyDraws):
     """(1/K) Σ_k {[f(b_k) − f(μ) − f′(μ)·(b_k − μ)] ∇_φ log q(b_k|x) + f′(μ)·∇_φ μ}, μ the mean of b.
 
     The first-order Taylor series of f at the mean is the control variate, and its own gradient is known. With several
@@ -33,18 +33,14 @@ class MuProp(AnyDraws):
     """
 
     targets = ("expectation", "elbo")
-    latents = "enumerable"
     formula = "(1/K) Σ_k {[f(b_k) − f(μ) − f′(μ)·(b_k − μ)] ∇_φ log q(b_k|x) + f′(μ)·∇_φ μ}"
     paper = "Gu, Levine, Sutskever & Mnih 2016, eq. 6 and 9"
-
-    def __init__(self, sampling: Sampling = "iid") -> None:
-        super().__init__(sampling)
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples, self.noise()))
         f = run.f.detach()
         centre, slopes, means = _expand(task, x, run.trace)
-        surrogate = run.log_p
+        surrogate = run.model_value
         terms = {name: sum_events(slopes[name] * (site.value - means[name])) for name, site in run.trace.sites.items()}
         for place, (name, site) in enumerate(run.trace.sites.items()):
             # What is subtracted may depend on this site linearly, and on all that this one has no influence on.
@@ -61,22 +57,14 @@ class MuProp(AnyDraws):
     def evaluations(self, samples: int) -> int | None:
         return samples + 1
 
-    def require(self, task: Task, x: Tensor, samples: int) -> None:
-        super().require(task, x, samples)
-        require_relaxable(self, task, x)
-
 
 def _expand(task: Task, x: Tensor, trace: Trace) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
     """Return f(μ), [1, B], and by site f′(μ) and μ, each [1, B, event], all without gradient in θ and φ."""
-    guide = {name: value.detach() for name, value in task.guide.named_parameters()}
-    model = {name: value.detach() for name, value in task.model.named_parameters()}
 
     def at(offsets: Mapping[str, Tensor]) -> tuple[Tensor, tuple[Tensor, dict[str, Tensor]]]:
         draw = _MeanField(offsets)
-        functional_call(task.guide, guide, (x, draw))
-        f = functional_call(task.model, model, (x, draw.trace.latents))
-        if task.target != "expectation":
-            f = f - draw.trace.log_prob()
+        without_parameters(task.guide, x, draw)
+        f = integrand(task, without_parameters(task.model, x, draw.trace.latents), draw.trace.log_prob)
         return f.sum(), (f, draw.trace.latents)
 
     offsets = {name: torch.zeros_like(site.value[:1]) for name, site in trace.sites.items()}
@@ -99,4 +87,4 @@ class _MeanField(Draw):
 def _mean(distribution: Distribution) -> Tensor:
     """Return the mean with a sample axis, [K or 1, B, event]."""
     mean = distributions.relaxation(distribution).probs
-    return mean if len(distribution.batch_shape) > 1 else mean[None]
+    return mean if is_conditional(distribution) else mean[None]

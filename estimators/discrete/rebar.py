@@ -1,21 +1,15 @@
 """REBAR."""
 
+from collections.abc import Callable
 from typing import final
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
+from torch.func import grad
 
-from estimators.draw import Trace
-from estimators.parts.relaxed_control import RelaxedControl
+from estimators.parts.relaxed_control import RelaxedControl, SampledSite, repeated
+from estimators.parts.shapes import as_events
 from tasks.base import Task
-
-
-def relaxed_f(task: Task, x: Tensor, trace: Trace) -> Tensor:
-    """Return f at the values of a trace, [K, B], attached to neither θ nor, in the density of a later site, to φ."""
-    frozen = {name: value.detach() for name, value in task.model.named_parameters()}
-    log_p = functional_call(task.model, frozen, (x, trace.latents))
-    return log_p if task.target == "expectation" else log_p - trace.log_prob()
 
 
 @final
@@ -40,9 +34,26 @@ class Rebar(RelaxedControl):
         super().__init__(temperature)
         self.scale = nn.Parameter(torch.full((1,), float(scale)))
 
-    def control(self, task: Task, x: Tensor, trace: Trace, place: int) -> Tensor:
-        return self.scale.expand(len(trace.sites))[place] * relaxed_f(task, x, trace)
-
     def prepare(self, task: Task, x: Tensor) -> None:
         super().prepare(task, x)
-        self.scale = nn.Parameter(self.scale.detach()[:1].repeat(len(self.log_temperature)))
+        self.scale = repeated(self.scale, len(self.log_temperature))
+
+    def gradient(self, site: SampledSite, f: Tensor) -> Tensor:
+        return score_and_path(site, f, lambda z: site.own(self.scale) * site.f(site.relaxed(z)))
+
+
+def score_and_path(site: SampledSite, f: Tensor, c: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return [f(b) − c(z̃)] ∂ log q(b) + ∂[c(z) − c(z̃)], ∂ the derivative in a site's logits, [K, B, event].
+
+    Its mean is the gradient of E f(b) for any c, since E c(z̃) ∂ log q(b) + E ∂c(z̃) = ∂ E c(z).
+    """
+
+    def difference(logits: Tensor) -> tuple[Tensor, Tensor]:
+        z, z_given_b = site.z(logits), site.z_given_b(logits)
+        # Guide and model are run once for both.
+        c_z, c_z_given_b = c(torch.cat([z, z_given_b])).chunk(2)
+        return (c_z - c_z_given_b).sum(), c_z_given_b
+
+    path, c_z_given_b = grad(difference, has_aux=True)(site.logits)
+    score = site.score
+    return as_events(f - c_z_given_b, score) * score + path

@@ -8,7 +8,6 @@ from torch.distributions import Distribution
 from estimators import distributions
 from estimators.distributions import Noise
 from estimators.parts.hard_forward import HardForward, hard_sample
-from estimators.parts.relaxable import require_temperature
 from estimators.parts.sampling import Sampling
 
 
@@ -31,9 +30,7 @@ class ReinMax(HardForward):
     paper = "Liu, Dong, Liu, Yu & Gao 2023, eq. 6 and algorithm 2"
 
     def __init__(self, temperature: float = 1.0, sampling: Sampling = "iid") -> None:
-        super().__init__(sampling)
-        require_temperature(temperature)
-        self.temperature = temperature
+        super().__init__(temperature, sampling)
 
     def sample(self, distribution: Distribution, shape: Size, noise: Noise) -> tuple[Tensor, Tensor]:
         relaxation = distributions.relaxation(distribution)

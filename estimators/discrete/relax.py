@@ -5,10 +5,10 @@ from typing import Literal, final, get_args
 import torch
 from torch import Tensor, nn
 
-from estimators.discrete.rebar import relaxed_f
-from estimators.draw import Trace, probe
-from estimators.parts.relaxed_control import RelaxedControl
-from tasks.base import Task
+from estimators.discrete.rebar import score_and_path
+from estimators.draw import probe
+from estimators.parts.relaxed_control import RelaxedControl, SampledSite, repeated
+from tasks.base import Latents, Task
 
 Control = Literal["sum", "network"]
 
@@ -42,19 +42,25 @@ class Relax(RelaxedControl):
         self.network = nn.Sequential()
         self.scale = nn.Parameter(torch.ones(1)) if control == "sum" else None
 
-    def control(self, task: Task, x: Tensor, trace: Trace, place: int) -> Tensor:
-        values = [value.flatten(2) if value.dim() > 2 else value[..., None] for value in trace.latents.values()]
+    def gradient(self, site: SampledSite, f: Tensor) -> Tensor:
+        def c(z: Tensor) -> Tensor:
+            relaxed = site.relaxed(z)
+            learned = self._learned(site.x, relaxed.latents)
+            return learned if self.scale is None else learned + site.own(self.scale) * site.f(relaxed)
+
+        return score_and_path(site, f, c)
+
+    def _learned(self, x: Tensor, latents: Latents) -> Tensor:
+        """Return r_ρ(x, y) at relaxed values y, [n K, B]."""
+        values = [value.flatten(2) if value.dim() > 2 else value[..., None] for value in latents.values()]
         observed = x.flatten(1).expand(len(values[0]), -1, -1)
         inputs = torch.cat([observed, *values], -1)
-        learned = self.network(inputs).squeeze(-1) if len(self.network) else torch.zeros_like(inputs[..., 0])
-        if self.scale is None:
-            return learned
-        return learned + self.scale.expand(len(values))[place] * relaxed_f(task, x, trace)
+        return self.network(inputs).squeeze(-1) if len(self.network) else torch.zeros_like(inputs[..., 0])
 
     def prepare(self, task: Task, x: Tensor) -> None:
         super().prepare(task, x)
         if self.scale is not None:
-            self.scale = nn.Parameter(self.scale.detach()[:1].repeat(len(self.log_temperature)))
+            self.scale = repeated(self.scale, len(self.log_temperature))
         sizes = [site.value[0, 0].numel() for site in probe(task.guide, x[:1]).sites.values()]
         output = nn.Linear(self.hidden, 1)
         nn.init.zeros_(output.weight)

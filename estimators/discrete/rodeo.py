@@ -5,11 +5,11 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from estimators.base import Estimate
+from estimators.base import Estimate, mean_of_others
 from estimators.draw import Detached
 from estimators.parts.binary import BinaryEstimator, along_logits, logits_of
 from estimators.parts.shapes import as_events
-from estimators.parts.slopes import mean_of_others, with_slopes
+from estimators.parts.slopes import with_slopes
 from tasks.base import Task
 
 
@@ -60,7 +60,7 @@ class RODEO(BinaryEstimator):
         value = run.f + self.alpha * scalar
         signal = run.f - mean_of_others(value)
         slope = (as_events(signal, offset) * offset + self.beta * vector).mean(0)
-        surrogate = run.log_p.mean(0) + along_logits(slope.reshape(1, *logits.shape), logits).sum(0)
+        surrogate = run.model_value.mean(0) + along_logits(slope.reshape(1, *logits.shape), logits).sum(0)
         return Estimate(run.f.mean(0), surrogate, slope.square().sum(1).mean())
 
     def _functions(self, f: Tensor, slopes: Tensor, bits: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,7 +75,7 @@ class RODEO(BinaryEstimator):
 
     @staticmethod
     def _mean_over_others(value: Tensor) -> Tensor:
-        """Average [K, K, ...] over the second axis without its diagonal."""
+        """Average functions of sample j at sample k, [K, K, ...] with k first, over j ≠ k."""
         own = value.diagonal().movedim(-1, 0)
         return (value.sum(1) - own) / (len(value) - 1)
 

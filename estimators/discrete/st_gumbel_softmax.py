@@ -8,7 +8,6 @@ from torch.distributions import Distribution
 from estimators import distributions
 from estimators.distributions import Noise
 from estimators.parts.hard_forward import HardForward
-from estimators.parts.relaxable import require_temperature
 from estimators.parts.sampling import Sampling
 
 
@@ -29,9 +28,7 @@ class STGumbelSoftmax(HardForward):
     paper = "Jang, Gu & Poole 2017, section 2.2"
 
     def __init__(self, temperature: float = 0.5, sampling: Sampling = "iid") -> None:
-        super().__init__(sampling)
-        require_temperature(temperature)
-        self.temperature = temperature
+        super().__init__(temperature, sampling)
 
     def sample(self, distribution: Distribution, shape: Size, noise: Noise) -> tuple[Tensor, Tensor]:
         relaxation = distributions.relaxation(distribution)

@@ -36,7 +36,7 @@ class UnorderedSet(Estimator):
         weight, others = (w.to(f) for w in estimate_weights(run.log_q.detach()))
         signal = f - (others * f).sum(1)
         # ∇p = p ∇log p, and `weight` holds the p.
-        return Estimate((weight * f).sum(0), (weight * (signal * run.log_q + run.log_p)).sum(0))
+        return Estimate((weight * f).sum(0), (weight * (signal * run.log_q + run.model_value)).sum(0))
 
     def evaluations(self, samples: int) -> int | None:
         return samples

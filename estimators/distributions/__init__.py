@@ -1,8 +1,27 @@
-"""What torch.distributions lacks: draws with functional randomness, detached copies, enumeration, relaxations.
+"""What torch.distributions lacks, family by family: functional draws, detached copies, enumeration, relaxations, ...
 
 `torch.func.vmap` batches replicates and seeds only over functional draws (`torch.randn(shape)`), while
-`torch.distributions` draws in place. Each function here is dispatched on the distribution's type; a family of
-your own is added with `distributions.sample.register(MyDistribution)`.
+`torch.distributions` draws in place. A function here is dispatched on the distribution's type; a family of your own is
+added with `distributions.sample.register(MyDistribution)`.
+
+Every family needs
+    draws: `sample`, differentiable where the family is reparameterizable.
+The others are for estimators that are to know it:
+    copies: `detach`, the same without gradient in its parameters; registered where these cannot be read by name.
+    densities: `log_prob`, where torch's is not differentiable, not batched by `vmap` or not exact.
+    paths: `path`, a reparameterized draw whose log density is that of its noise.
+    implicit: derivatives of draws through their distribution function (Gamma, von Mises).
+    supports: `support` and `support_size`, every value of a finite family, and the family's name.
+    relaxed: `relaxation`, hard and soft samples as functions of logits and noise.
+    measures: `derivatives`, a density's derivative as a difference of densities that can be drawn from.
+    transport: `transport`, a given value as a function of the parameters, as if it had been drawn.
+    divergences: Kullback–Leibler divergences that torch does not know.
+Beside them are
+    noise: where the randomness comes from, independent or mirrored.
+    parameters: to read a distribution's parameters, and to build it again with others.
+
+A control variate for Poisson latents, say, is an estimator of its own in `estimators/discrete/`. `sample` knows the
+family, and `measures` its weak derivative; a relaxation of it, or a support that is cut off, would be registered here.
 """
 
 from estimators.distributions import divergences as _divergences  # noqa: F401 - torch's registry of divergences

@@ -2,107 +2,23 @@
 
 from functools import singledispatch
 
-from torch.distributions import (
-    Bernoulli,
-    Beta,
-    Categorical,
-    Dirichlet,
-    Distribution,
-    Exponential,
-    Gamma,
-    Independent,
-    LogisticNormal,
-    LogNormal,
-    MultivariateNormal,
-    Normal,
-    OneHotCategorical,
-    Poisson,
-    Uniform,
-    VonMises,
-)
+from torch.distributions import Distribution, MultivariateNormal
 
-from estimators.distributions.noise import Unsupported
+from estimators.distributions.parameters import parameters, rebuild
 
 
 @singledispatch
 def detach(distribution: Distribution) -> Distribution:
-    """Return a copy whose parameters carry no gradient."""
-    raise Unsupported(f"no detached copy is registered for {type(distribution).__name__}")
+    """Return a copy whose parameters carry no gradient.
 
-
-@detach.register
-def _(distribution: Independent) -> Distribution:
-    return Independent(detach(distribution.base_dist), distribution.reinterpreted_batch_ndims, validate_args=False)
-
-
-@detach.register
-def _(distribution: Normal) -> Distribution:
-    return Normal(distribution.loc.detach(), distribution.scale.detach(), validate_args=False)
-
-
-@detach.register
-def _(distribution: Uniform) -> Distribution:
-    return Uniform(distribution.low.detach(), distribution.high.detach(), validate_args=False)
-
-
-@detach.register
-def _(distribution: Exponential) -> Distribution:
-    return Exponential(distribution.rate.detach(), validate_args=False)
-
-
-@detach.register
-def _(distribution: Gamma) -> Distribution:
-    return Gamma(distribution.concentration.detach(), distribution.rate.detach(), validate_args=False)
-
-
-@detach.register
-def _(distribution: Bernoulli) -> Distribution:
-    return Bernoulli(logits=distribution.logits.detach(), validate_args=False)
-
-
-@detach.register
-def _(distribution: Categorical) -> Distribution:
-    return Categorical(logits=distribution.logits.detach(), validate_args=False)
-
-
-@detach.register
-def _(distribution: OneHotCategorical) -> Distribution:
-    return OneHotCategorical(logits=distribution.logits.detach(), validate_args=False)
-
-
-@detach.register
-def _(distribution: Beta) -> Distribution:
-    return Beta(distribution.concentration1.detach(), distribution.concentration0.detach(), validate_args=False)
-
-
-@detach.register
-def _(distribution: Dirichlet) -> Distribution:
-    return Dirichlet(distribution.concentration.detach(), validate_args=False)
-
-
-@detach.register
-def _(distribution: VonMises) -> Distribution:
-    return VonMises(distribution.loc.detach(), distribution.concentration.detach(), validate_args=False)
-
-
-@detach.register
-def _(distribution: LogNormal) -> Distribution:
-    return LogNormal(distribution.loc.detach(), distribution.scale.detach(), validate_args=False)
-
-
-@detach.register
-def _(distribution: LogisticNormal) -> Distribution:
-    # torch.distributions.LogisticNormal puts its Normal inside an Independent.
-    normal = distribution.base_dist.base_dist
-    return LogisticNormal(normal.loc.detach(), normal.scale.detach(), validate_args=False)
+    Raises:
+        Unsupported: the family has no parameters by name; one of its own is to be registered.
+    """
+    return rebuild(distribution, {name: value.detach() for name, value in parameters(distribution).items()})
 
 
 @detach.register
 def _(distribution: MultivariateNormal) -> Distribution:
+    # The factor as it was given: the public one is repeated for every datapoint.
     scale_tril = distribution._unbroadcasted_scale_tril.detach()
     return MultivariateNormal(distribution.loc.detach(), scale_tril=scale_tril, validate_args=False)
-
-
-@detach.register
-def _(distribution: Poisson) -> Distribution:
-    return Poisson(distribution.rate.detach(), validate_args=False)

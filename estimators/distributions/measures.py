@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Normal, OneHotCategorical, Poisson
 
-from estimators.distributions import Unsupported
+from estimators.distributions.noise import Unsupported
 
 
 @dataclass(frozen=True)

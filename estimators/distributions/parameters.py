@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, transform_to
 from torch.distributions.constraints import Constraint
 
-from estimators.distributions import Unsupported
+from estimators.distributions.noise import Unsupported
 
 Parameters = Mapping[str, Tensor]
 """By name, each [B, event] or, of a conditional site, [K, B, event]."""

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, Independent, OneHotCategorical
 
 from estimators.distributions.noise import Unsupported
+from estimators.distributions.parameters import unwrapped
 
 
 @singledispatch
@@ -55,6 +56,4 @@ def _(distribution: Independent) -> int:
 
 def family(distribution: Distribution) -> str:
     """Return the name of the family, through `Independent`."""
-    while isinstance(distribution, Independent):
-        distribution = distribution.base_dist
-    return type(distribution).__name__
+    return type(unwrapped(distribution)).__name__

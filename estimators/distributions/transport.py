@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Exponential, Gamma, Independent, Normal
 
-from estimators.distributions import Unsupported
+from estimators.distributions.noise import Unsupported
 
 
 @singledispatch

@@ -31,6 +31,7 @@ class JVI(Estimator):
     """
 
     targets = ("jackknife",)
+    own_target = True
     minimum_samples = 2
     checked = ({}, {"order": 2})
     formula = "θ: ∇_θ Σ_{j≤m} c_j mean_{|S|=K−j} L̂_S, c_j = (−1)^j (K−j)^m / ((m−j)! j!);  φ: ∇_φ L_K"
@@ -47,7 +48,7 @@ class JVI(Estimator):
         run = evaluate(task, x, Detached(samples))
         log_weight = run.f.detach()
         signal = log_mean_exp(log_weight) - VIMCO().baseline(log_weight) - log_weight.softmax(0)
-        value = self.bound(run.log_p - run.log_q.detach())
+        value = self.bound(run.model_value - run.log_q.detach())
         return Estimate(value.detach(), value + (signal * run.log_q).sum(0))
 
     def bound(self, log_weight: Tensor) -> Tensor:

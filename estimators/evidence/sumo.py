@@ -9,6 +9,7 @@ from torch import Tensor
 from estimators.base import Estimate, Estimator, log_mean_exp
 from estimators.draw import PathwiseOrDetached
 from estimators.parts import exact
+from estimators.parts.later import LaterFactor
 from tasks.base import Task
 
 _TURN = 80
@@ -33,6 +34,7 @@ class SUMO(Estimator):
     """
 
     targets = ("evidence",)
+    own_target = True
     guide_follows_target = False
     checked = ({}, {"longest": 2})
     formula = "θ: ∇_θ S, S = L̂_1 + Σ_{k≤𝒦} (L̂_{k+1} − L̂_k)/P(𝒦 ≥ k);  φ: −∇_φ S²"
@@ -69,20 +71,13 @@ class SUMO(Estimator):
         terms = self.longest or _drawn_truncation(u)
         draw = PathwiseOrDetached(terms + 1)
         task.guide(x, draw)
-        factors: list[Tensor] = []
-
-        def for_guide(value: Tensor) -> Tensor:
-            """Let −2 S times the gradient through: what ascends S in θ descends S² in φ."""
-            copy = value.clone()
-            if copy.requires_grad:
-                copy.register_hook(lambda g: g * factors[0].reshape(-1, *(1,) * (g.dim() - 2)))
-            return copy
-
-        latents = {name: for_guide(value) for name, value in draw.trace.latents.items()}
-        log_weight = task.model(x, latents) - for_guide(draw.trace.log_prob())
+        # −∇S² = −2 S ∇S: with that factor on its way to φ, what ascends S in θ descends S² in φ.
+        for_guide = LaterFactor()
+        latents = {name: for_guide.on(value) for name, value in draw.trace.latents.items()}
+        log_weight = task.model(x, latents) - for_guide.on(draw.trace.log_prob())
         reached = torch.tensor([1.0, *survival(terms)], dtype=u.dtype, device=u.device) >= u
         value = (weighted_increments(log_weight) * reached[:, None]).sum(0)
-        factors.append(-2 * value.detach())
+        for_guide.becomes(-2 * value.detach()[None])
         score = draw.score()
         surrogate = value if score is None else value - value.detach().square() * score.sum(0)
         return value.detach(), surrogate

@@ -28,6 +28,7 @@ class EvolutionStrategies(Perturbation):
     """
 
     targets = ("smoothed", "expectation")
+    own_target = True
     formula = "(1/K) Σ_k δ_k [f(u + cδ_k) − f(u − cδ_k)] / 2c · ∇_φ u, δ ~ N(0, I)"
     paper = "Salimans, Ho, Chen, Sidor & Sutskever 2017; Mohamed et al. 2020, section 7.1"
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from estimators.base import Estimate, Estimator, log_mean_exp, log_prob_detached
 from estimators.draw import Reparameterized
 from estimators.importance_weighted.rws import exact_wake
-from estimators.parts.shapes import as_events
+from estimators.parts.later import LaterFactor
 from tasks.base import Task
 
 
@@ -37,7 +37,7 @@ class DReG(Estimator):
         if not 0 <= alpha <= 1:
             raise ValueError(f"alpha must be in [0, 1]; it is {alpha}")
         self.alpha = alpha
-        self.unbiased = alpha == 0
+        self.unbiased, self.own_target = alpha == 0, alpha != 0
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         return doubly_reparameterized(task, x, samples, lambda weight: self.alpha + (1 - 2 * self.alpha) * weight)
@@ -57,12 +57,10 @@ def doubly_reparameterized(task: Task, x: Tensor, samples: int, factor: Callable
     """Return the estimate φ: Σ_k factor(w̃_k) w̃_k ∂_z log w_k ∇_φ z_k, θ: Σ_k w̃_k ∇_θ log p(x, z_k)."""
     draw = Reparameterized(samples)
     task.guide(x, draw)
-    weights: list[Tensor] = []
-    # A separate copy for the density and the model: the guide's own use of earlier draws is not weighted again.
-    latents = {name: value.clone() for name, value in draw.trace.latents.items()}
-    for value in latents.values():
-        if value.requires_grad:
-            value.register_hook(lambda gradient: gradient * as_events(factor(weights[0]), gradient))
+    extra = LaterFactor()
+    # Behind the draws: the guide's own use of earlier ones is not weighted again.
+    latents = {name: extra.on(value) for name, value in draw.trace.latents.items()}
     log_weight = task.model(x, latents) - log_prob_detached(task, x, draw.trace, latents)
-    weights.append(log_weight.detach().softmax(0))
-    return Estimate(log_mean_exp(log_weight.detach()), (weights[0] * log_weight).sum(0))
+    weight = log_weight.detach().softmax(0)
+    extra.becomes(factor(weight))
+    return Estimate(log_mean_exp(log_weight.detach()), (weight * log_weight).sum(0))

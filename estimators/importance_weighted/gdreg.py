@@ -2,17 +2,22 @@
 
 from typing import final
 
-import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from estimators import distributions
-from estimators.base import Estimate, Estimator, Unfit, generative, log_mean_exp, log_prob_detached
+from estimators.base import (
+    Estimate,
+    Estimator,
+    Unfit,
+    generative,
+    log_mean_exp,
+    log_prob_detached,
+    without_parameters,
+)
 from estimators.distributions import Unsupported
 from estimators.distributions.transport import transport
 from estimators.draw import Reparameterized, Replayed, Trace
-from estimators.parts.shapes import as_events
-from tasks.base import Draw, GenerativeModel, Task
+from estimators.parts.later import LaterFactor
+from tasks.base import Draw, GenerativeModel, Latents, Task
 
 
 @final
@@ -38,31 +43,22 @@ class GDReG(Estimator):
         draw = Reparameterized(samples)
         task.guide(x, draw)
         fixed = {name: value.detach() for name, value in draw.trace.latents.items()}
-        prior = _prior(model, x, Replayed(fixed))
+        prior = _prior(model, x, fixed)
         as_prior = {name: transport(site.distribution, fixed[name]) for name, site in prior.sites.items()}
-        weights: list[Tensor] = []
+        to_guide, to_prior = LaterFactor(), LaterFactor()
         latents: dict[str, Tensor] = {}
         for name, value in draw.trace.latents.items():
-            path, from_prior = value.clone(), as_prior[name].clone()
-            if path.requires_grad:
-                path.register_hook(lambda gradient: gradient * as_events(weights[0], gradient))
-            if from_prior.requires_grad:
-                from_prior.register_hook(lambda gradient: gradient * (1 - as_events(weights[0], gradient)))
-            latents[name] = path + (from_prior - from_prior.detach())
+            from_prior = to_prior.on(as_prior[name])
+            latents[name] = to_guide.on(value) + (from_prior - from_prior.detach())
         # The prior's own θ is taken out of log p(x, z); what depends on z through its density stays.
-        frozen = {name: value.detach() for name, value in model.named_parameters()}
-        log_joint = task.model(x, latents) - _prior(model, x, Replayed(latents)).log_prob()
-        log_joint = log_joint + _prior(model, x, Replayed(latents), frozen).log_prob()
+        log_joint = task.model(x, latents) - _prior(model, x, latents).log_prob()
+        log_joint = log_joint + _fixed_prior(model, x, latents).log_prob()
         log_weight = log_joint - log_prob_detached(task, x, draw.trace, latents)
-        weights.append(log_weight.detach().softmax(0))
-        log_prior = torch.stack(
-            [
-                distributions.log_prob(distributions.detach(site.distribution), as_prior[name])
-                for name, site in prior.sites.items()
-            ]
-        ).sum(0)
-        change = log_prob_detached(task, x, draw.trace, as_prior) - log_prior
-        return Estimate(log_mean_exp(log_weight.detach()), (weights[0] * (log_weight + change)).sum(0))
+        weight = log_weight.detach().softmax(0)
+        to_guide.becomes(weight)
+        to_prior.becomes(1 - weight)
+        change = log_prob_detached(task, x, draw.trace, as_prior) - prior.detached().at(as_prior).log_prob()
+        return Estimate(log_mean_exp(log_weight.detach()), (weight * (log_weight + change)).sum(0))
 
     def evaluations(self, samples: int) -> int | None:
         return samples
@@ -78,16 +74,23 @@ class GDReG(Estimator):
                 raise Unfit(f"GDReG does not fit the prior of site '{name}': {reason}") from reason
 
 
-def _prior(model: GenerativeModel, x: Tensor, draw: Replayed, parameters: dict[str, Tensor] | None = None) -> Trace:
-    """Run the prior with given values, and with other parameters where they are given."""
-    replaced = {f"model.{name}": value for name, value in (parameters or {}).items()}
-    functional_call(_Prior(model), replaced, (x, draw))
+def _prior(model: GenerativeModel, x: Tensor, latents: Latents) -> Trace:
+    """Return the prior's distributions at given values."""
+    draw = Replayed(latents)
+    model.prior(x, draw)
+    return draw.trace
+
+
+def _fixed_prior(model: GenerativeModel, x: Tensor, latents: Latents) -> Trace:
+    """Return the same with θ detached; the conditionals still move with the values before them."""
+    draw = Replayed(latents)
+    without_parameters(_Prior(model), x, draw)
     return draw.trace
 
 
 @final
 class _Prior(nn.Module):
-    """A model's prior as a module, since `functional_call` replaces parameters of one."""
+    """A model's prior as a module, whose parameters can be detached."""
 
     def __init__(self, model: GenerativeModel) -> None:
         super().__init__()

@@ -25,7 +25,7 @@ class IWAEReinforce(Estimator):
         run = evaluate(task, x, Detached(samples))
         log_weight = run.f.detach()
         bound, weight = log_mean_exp(log_weight), log_weight.softmax(0)
-        return Estimate(bound, ((bound - weight) * run.log_q + weight * run.log_p).sum(0))
+        return Estimate(bound, ((bound - weight) * run.log_q + weight * run.model_value).sum(0))
 
     def evaluations(self, samples: int) -> int | None:
         return samples

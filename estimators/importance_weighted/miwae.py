@@ -23,6 +23,7 @@ class MIWAE(Bound):
     """
 
     targets = ("miwae",)
+    own_target = True
     formula = "∇ (1/M) Σ_m log (1/K) Σ_k w_{m,k}"
     paper = "Rainforth, Kosiorek, Le, Maddison, Igl, Wood & Teh 2018, eq. 10"
 

@@ -44,7 +44,7 @@ class OVIS(Estimator):
         bound, weight = log_mean_exp(log_weight), log_weight.softmax(0)
         control = log_mean_exp_of_others(log_weight) - self.gamma * weight
         control = control + (1 - self.gamma) * math.log(1 - 1 / samples)
-        return Estimate(bound, ((bound - weight - control) * run.log_q + weight * run.log_p).sum(0))
+        return Estimate(bound, ((bound - weight - control) * run.log_q + weight * run.model_value).sum(0))
 
     def evaluations(self, samples: int) -> int | None:
         return samples

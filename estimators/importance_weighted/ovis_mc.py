@@ -6,7 +6,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from estimators.base import Estimate, Estimator, evaluate, log_mean_exp, log_mean_exp_of_others
+from estimators.base import Estimate, Estimator, evaluate, log_mean_exp, log_sum_exp_of_others
 from estimators.draw import Detached
 from tasks.base import Task
 
@@ -39,9 +39,9 @@ class OVISMC(Estimator):
             fresh = evaluate(task, x, Detached(self.auxiliary)).f[:, None]
         log_weight = run.f.detach()
         bound, weight = log_mean_exp(log_weight), log_weight.softmax(0)
-        total = torch.logaddexp(log_mean_exp_of_others(log_weight) + math.log(samples - 1), fresh)
+        total = torch.logaddexp(log_sum_exp_of_others(log_weight), fresh)
         control = (total - math.log(samples) - (fresh - total).exp()).mean(0)
-        return Estimate(bound, ((bound - weight - control) * run.log_q + weight * run.log_p).sum(0))
+        return Estimate(bound, ((bound - weight - control) * run.log_q + weight * run.model_value).sum(0))
 
     def evaluations(self, samples: int) -> int | None:
         return samples + self.auxiliary

@@ -3,9 +3,8 @@
 from typing import final
 
 from torch import Tensor
-from torch.func import functional_call
 
-from estimators.base import Estimate, Estimator, log_mean_exp
+from estimators.base import Estimate, Estimator, log_mean_exp, without_parameters
 from estimators.draw import Reparameterized
 from estimators.importance_weighted.miwae import grouped_bound, require_divisible, require_positive_groups
 from estimators.parts import exact
@@ -25,6 +24,7 @@ class PIWAE(Estimator):
     """
 
     targets = ("piwae",)
+    own_target = True
     latents = "reparameterizable"
     formula = "θ: ∇_θ log (1/MK) Σ_{m,k} w_{m,k};  φ: ∇_φ (1/M) Σ_m log (1/K) Σ_k w_{m,k}"
     paper = "Rainforth, Kosiorek, Le, Maddison, Igl, Wood & Teh 2018, eq. 12"
@@ -38,8 +38,7 @@ class PIWAE(Estimator):
         draw = Reparameterized(samples)
         task.guide(x, draw)
         log_q = draw.log_prob()
-        frozen = {name: value.detach() for name, value in task.model.named_parameters()}
-        for_guide = grouped_bound(functional_call(task.model, frozen, (x, draw.trace.latents)) - log_q, self.groups)
+        for_guide = grouped_bound(without_parameters(task.model, x, draw.trace.latents) - log_q, self.groups)
         fixed = {name: value.detach() for name, value in draw.trace.latents.items()}
         for_model = log_mean_exp(task.model(x, fixed) - log_q.detach())
         return Estimate(for_model.detach(), for_model + for_guide)

@@ -21,6 +21,7 @@ class RWS(Estimator):
     """
 
     targets = ("wake",)
+    own_target = True
     unbiased = False
     minimum_samples = 2
     formula = "φ: Σ_k w̃_k ∇_φ log q(z_k|x);  θ: Σ_k w̃_k ∇_θ log p(x, z_k)"
@@ -29,7 +30,7 @@ class RWS(Estimator):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
         log_weight = run.f.detach()
-        return Estimate(log_mean_exp(log_weight), (log_weight.softmax(0) * (run.log_q + run.log_p)).sum(0))
+        return Estimate(log_mean_exp(log_weight), (log_weight.softmax(0) * (run.log_q + run.model_value)).sum(0))
 
     def evaluations(self, samples: int) -> int | None:
         return samples

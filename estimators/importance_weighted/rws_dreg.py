@@ -19,6 +19,7 @@ class RWSDReG(Estimator):
     """
 
     targets = ("wake",)
+    own_target = True
     unbiased = False
     latents = "reparameterizable"
     minimum_samples = 2

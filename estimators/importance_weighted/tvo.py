@@ -31,6 +31,7 @@ class TVO(Estimator):
     """
 
     targets = ("tvo",)
+    own_target = True
     unbiased = False
     minimum_samples = 2
     formula = (
@@ -65,7 +66,7 @@ class TVO(Estimator):
         on_p = (width * (weight + beta * centred)).sum(0)
         on_q = (width * ((1 - beta) * centred - weight)).sum(0)
         objective = (width * weight * log_weight).sum((0, 1))
-        return Estimate(objective, (on_p * run.log_p + on_q * run.log_q).sum(0), self._loss(log_weight))
+        return Estimate(objective, (on_p * run.model_value + on_q * run.log_q).sum(0), self._loss(log_weight))
 
     def _loss(self, log_weight: Tensor) -> Tensor | None:
         """Return minus the bound as a function of the schedule alone."""

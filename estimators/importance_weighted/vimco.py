@@ -6,7 +6,15 @@ from typing import Literal, final, get_args
 import torch
 from torch import Tensor
 
-from estimators.base import Estimate, Estimator, evaluate, log_mean_exp, log_mean_exp_of_others
+from estimators.base import (
+    Estimate,
+    Estimator,
+    evaluate,
+    log_mean_exp,
+    log_mean_exp_of_others,
+    log_sum_exp_of_others,
+    mean_of_others,
+)
 from estimators.draw import Detached
 from tasks.base import Task
 
@@ -41,15 +49,12 @@ class VIMCO(Estimator):
         log_weight = run.f.detach()
         bound, weight = log_mean_exp(log_weight), log_weight.softmax(0)
         signal = bound - self.baseline(log_weight) - weight
-        return Estimate(bound, (signal * run.log_q + weight * run.log_p).sum(0))
+        return Estimate(bound, (signal * run.log_q + weight * run.model_value).sum(0))
 
     def baseline(self, log_weight: Tensor) -> Tensor:
         """Return c_k, [K, B]."""
-        count = log_weight.shape[0]
-        others = log_mean_exp_of_others(log_weight)
-        geometric = (log_weight.sum(0) - log_weight) / (count - 1)
-        guess = geometric if self.mean == "geometric" else others
-        return torch.logaddexp(others + math.log(count - 1), guess) - math.log(count)
+        guess = mean_of_others(log_weight) if self.mean == "geometric" else log_mean_exp_of_others(log_weight)
+        return torch.logaddexp(log_sum_exp_of_others(log_weight), guess) - math.log(len(log_weight))
 
     def evaluations(self, samples: int) -> int | None:
         return samples

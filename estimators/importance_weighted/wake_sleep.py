@@ -21,13 +21,14 @@ class WakeSleep(Estimator):
     """
 
     targets = ("sleep",)
+    own_target = True
     formula = "φ: (1/K) Σ_k ∇_φ log q(z_k|x_k), (z_k, x_k) ~ p_θ;  θ: Σ_k w̃_k ∇_θ log p(x, z_k)"
     paper = "Hinton, Dayan, Frey & Neal 1995; Le, Kosiorek, Siddharth, Teh & Wood 2019, eq. 5"
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
         log_weight = run.f.detach()
-        wake = (log_weight.softmax(0) * run.log_p).sum(0)
+        wake = (log_weight.softmax(0) * run.model_value).sum(0)
         dream = Detached(samples)
         model = _simulable(task)
         model.prior(x, dream)

@@ -17,6 +17,8 @@ class Bound(Estimator):
     with the whole of h, beside ∇h at fixed z: h holds φ inside every weight, however many samples there are.
     """
 
+    own_target = True
+
     @abstractmethod
     def bound(self, log_weight: Tensor) -> Tensor:
         """Return h in nats, [K, B] to [B]."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from estimators.draw import Draw
+from estimators.draw import Draw, is_conditional, sample_shape
 from estimators.parts.binary import logits_of
 
 
@@ -50,9 +50,9 @@ class Branches(Draw):
     @torch.no_grad()
     def value(self, site: str, distribution: Distribution) -> Tensor:
         logits = logits_of(distribution).detach()
-        conditional = len(distribution.batch_shape) > 1
+        conditional = is_conditional(distribution)
         own = logits[: self.samples] if conditional else logits
-        shape = own.shape if conditional else (self.samples, *own.shape)
+        shape = sample_shape(distribution, self.samples) + own.shape
         uniform = torch.rand(shape, dtype=own.dtype, device=own.device)
         bits = (uniform < own.sigmoid()).to(own.dtype)
         alternatives = self.propose(own, uniform, bits)

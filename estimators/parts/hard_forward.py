@@ -1,31 +1,40 @@
 """Hard samples on the way forward, and a Jacobian of our choice on the way back."""
 
 from abc import abstractmethod
+from functools import partial
 from typing import final
 
 from torch import Size, Tensor
 from torch.distributions import Distribution
 
 from estimators import distributions
-from estimators.base import Estimate, log_prob_detached
+from estimators.base import Estimate, integrand, log_prob_detached
 from estimators.distributions import Noise
 from estimators.draw import Draw, sample_shape
-from estimators.parts.relaxable import require_relaxable
-from estimators.parts.sampling import AnyDraws
+from estimators.parts.relaxable import Relaxing, require_temperature
+from estimators.parts.sampling import AnyDraws, Sampling
 from tasks.base import Task
 
 
-class HardForward(AnyDraws):
+class HardForward(Relaxing, AnyDraws):
     """(1/K) Σ_k C_k ∂_b f(b_k), with b hard and C a matrix that stands in for ∂b/∂logits: a subclass says which.
 
     It is written as a tensor whose Jacobian in the logits is C, mostly `Relaxation.tangent`, that is added to b and
     subtracted again. In later layers and in log q the gradient goes through b in the same way. On an ELBO
     E ∇_φ(−log q) at fixed b is zero and is left out.
+
+    Args:
+        temperature: τ, of the relaxed samples or probabilities that C is made of.
+        sampling: iid, antithetic or rqmc.
     """
 
     targets = ("expectation", "elbo")
     unbiased = False
-    latents = "enumerable"
+
+    def __init__(self, temperature: float, sampling: Sampling = "iid") -> None:
+        super().__init__(sampling)
+        require_temperature(temperature)
+        self.temperature = temperature
 
     @abstractmethod
     def sample(self, distribution: Distribution, shape: Size, noise: Noise) -> tuple[Tensor, Tensor]:
@@ -35,18 +44,12 @@ class HardForward(AnyDraws):
         draw = _HardForward(samples, self)
         task.guide(x, draw)
         latents = draw.trace.latents
-        f = task.model(x, latents)
-        if task.target != "expectation":
-            f = f - log_prob_detached(task, x, draw.trace, latents)
-        value = f.mean(0)
+        log_q = partial(log_prob_detached, task, x, draw.trace, latents)
+        value = integrand(task, task.model(x, latents), log_q).mean(0)
         return Estimate(value.detach(), value)
 
     def evaluations(self, samples: int) -> int | None:
         return samples
-
-    def require(self, task: Task, x: Tensor, samples: int) -> None:
-        super().require(task, x, samples)
-        require_relaxable(self, task, x)
 
 
 @final

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from estimators.base import Estimate
+from estimators.base import Estimate, integrand
 from estimators.draw import probe
 from estimators.parts.binary import BinaryEstimator, along_logits
 from estimators.parts.branches import Alternatives, Branches
@@ -47,13 +47,13 @@ class PairedDifference(BinaryEstimator):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         draw = self.branch(task, x, samples)
         if self.from_guide:
-            log_p = graded = task.model(x, draw.trace.latents)
+            value = graded = task.model(x, draw.trace.latents)
         else:
             drawn, others = draw.split()
             graded = task.model(x, drawn)
             with torch.no_grad():
-                log_p = torch.cat([graded, task.model(x, others)])
-        f = log_p.detach() if task.target == "expectation" else (log_p - draw.trace.log_prob()).detach()
+                value = torch.cat([graded, task.model(x, others)])
+        f = integrand(task, value, draw.trace.log_prob).detach()
         surrogate = graded.mean(0)
         for name, weight in draw.weights.items():
             difference = f[:samples] - draw.alternatives(name, f)

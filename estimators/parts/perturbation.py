@@ -12,7 +12,7 @@ from estimators import distributions
 from estimators.base import Estimate, Estimator, Unfit, evaluate
 from estimators.distributions import IID, Noise, Unsupported
 from estimators.distributions.parameters import rebuild_unconstrained, unconstrained
-from estimators.draw import Draw, Replayed
+from estimators.draw import Draw, Replayed, sample_shape
 from estimators.parts.shapes import as_events, sum_events
 from tasks.base import Task
 
@@ -44,7 +44,7 @@ class Perturbation(Estimator):
         centre = _Perturbed(samples, noise.again(), directions, self, 0.0)
         task.guide(x, centre)
         difference = ((plus.f - minus.f) / (2 * self.size)).detach()
-        surrogate = (plus.log_p + minus.log_p) / 2
+        surrogate = (plus.model_value + minus.model_value) / 2
         # A site's parameters may depend on earlier draws; those draws are constants here.
         replay = Replayed(centre.trace.latents)
         task.guide(x, replay)
@@ -84,9 +84,8 @@ class _Perturbed(Draw):
         return distributions.sample(distribution, Size(()), self.noise).detach()
 
     def _moved(self, site: str, distribution: Distribution) -> Distribution:
-        values = {name: value.detach() for name, value in unconstrained(distribution).items()}
-        if len(distribution.batch_shape) < 2:
-            values = {name: value.expand(self.samples, *value.shape) for name, value in values.items()}
+        extra = sample_shape(distribution, self.samples)
+        values = {n: value.detach().expand(extra + value.shape) for n, value in unconstrained(distribution).items()}
         if site not in self.directions:
             self.directions[site] = {name: self.by.direction(value) for name, value in values.items()}
         moved = {name: value + self.size * self.directions[site][name] for name, value in values.items()}

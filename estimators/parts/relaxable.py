@@ -1,4 +1,4 @@
-"""What estimators that relax discrete latents have in common."""
+"""What estimators that relax discrete latents ask for."""
 
 from torch import Tensor
 
@@ -9,14 +9,21 @@ from estimators.draw import probe
 from tasks.base import Task
 
 
-def require_relaxable(estimator: Estimator, task: Task, x: Tensor) -> None:
-    """Raise `Unfit` unless every latent site is Bernoulli or one-hot categorical."""
-    for site, drawn in probe(task.guide, x[:1]).sites.items():
-        try:
-            distributions.relaxation(drawn.distribution)
-        except Unsupported as reason:
-            name, where = type(estimator).__name__, type(task).__name__
-            raise Unfit(f"{name} relaxes its latents, and site '{site}' of {where} does not fit: {reason}") from reason
+class Relaxing(Estimator):
+    """An estimator for latents that can be relaxed: Bernoulli, or one-hot categorical."""
+
+    latents = "enumerable"
+
+    def require(self, task: Task, x: Tensor, samples: int) -> None:
+        super().require(task, x, samples)
+        for site, drawn in probe(task.guide, x[:1]).sites.items():
+            try:
+                distributions.relaxation(drawn.distribution)
+            except Unsupported as reason:
+                name, where = type(self).__name__, type(task).__name__
+                raise Unfit(
+                    f"{name} relaxes its latents, and site '{site}' of {where} does not fit: {reason}"
+                ) from reason
 
 
 def require_temperature(temperature: float) -> None:

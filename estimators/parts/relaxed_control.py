@@ -1,38 +1,36 @@
-"""Control variates that see a relaxed sample: what `rebar` and `relax` have in common."""
+"""What control variates that see a relaxed sample need around their formula: several sites, and what is learned."""
 
 import math
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Size, Tensor, nn
 from torch.distributions import Distribution
-from torch.func import functional_call, grad
 
 from estimators import distributions
-from estimators.base import Estimate, Estimator, evaluate
+from estimators.base import Estimate, evaluate, integrand, without_parameters
 from estimators.distributions import Relaxation
 from estimators.draw import Draw, Trace, probe, sample_shape
-from estimators.parts.relaxable import require_relaxable, require_temperature
-from estimators.parts.shapes import as_events, sum_events
+from estimators.parts.relaxable import Relaxing, require_temperature
+from estimators.parts.shapes import sum_events
 from tasks.base import Task
 
 
-class RelaxedControl(Estimator):
-    """(1/K) Σ_k {[f(b_k) − c(z̃_k)] s_k + ∇_φ[c(z_k) − c(z̃_k)]}, b = hard(z), z̃ ~ p(z|b), s = ∇_φ log q(b|x).
+class RelaxedControl(Relaxing):
+    """(1/K) Σ_k Σ_sites ĝ_k · ∇_φ logits: a subclass says what ĝ, its gradient in the logits of one site, is.
 
-    E c(z̃) s + E ∇c(z̃) = ∇ E c(z), so that any c will do: a subclass says which. Its parameters, and one temperature per
-    site, descend Σ ĝ² of this very sample, ĝ the gradient in the guide's logits; as E ĝ is fixed, that is the gradient
-    of ĝ's variance.
+    Its parameters, and one temperature λ per site, descend Σ ĝ² of this very sample; as E ĝ is fixed, that is the
+    gradient of ĝ's variance.
     With several sites each has a control variate of its own: earlier sites are hard in it, later ones relaxed.
-    On an ELBO E ∇_φ(−log q) is zero and left out; c's own dependence on θ, and on φ but through z and z̃, is detached.
+    On an ELBO E ∇_φ(−log q) is zero and left out.
 
     Args:
         temperature: λ, where it starts.
     """
 
     targets = ("expectation", "elbo")
-    latents = "enumerable"
 
     def __init__(self, temperature: float) -> None:
         super().__init__()
@@ -40,92 +38,147 @@ class RelaxedControl(Estimator):
         self.log_temperature = nn.Parameter(torch.full((1,), math.log(temperature)))
 
     @abstractmethod
-    def control(self, task: Task, x: Tensor, trace: Trace, place: int) -> Tensor:
-        """Return c, [K', B], at a trace whose sites from number `place` on are relaxed.
+    def gradient(self, site: "SampledSite", f: Tensor) -> Tensor:
+        """Return ĝ for each sample, [K, B, event], given f at the hard samples, [K, B].
 
-        Attached to the trace's values and to the estimator's own parameters, and to neither θ nor φ.
+        Attached to the estimator's own parameters, and to neither θ nor φ.
         """
 
     def prepare(self, task: Task, x: Tensor) -> None:
-        sites = len(probe(task.guide, x[:1]).sites)
-        self.log_temperature = nn.Parameter(self.log_temperature.detach()[:1].repeat(sites))
+        self.log_temperature = repeated(self.log_temperature, len(probe(task.guide, x[:1]).sites))
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
-        draw = _Perturbed(samples)
+        draw = _HardSamples(samples)
         run = evaluate(task, x, draw)
-        f, surrogate, square = run.f.detach(), run.log_p, torch.zeros_like(run.log_p)
-        for place, name in enumerate(draw.sites):
-            gradient = self._gradient(task, x, draw, f, place)
+        f, surrogate, square = run.f.detach(), run.model_value, torch.zeros_like(run.model_value)
+        for place, name in enumerate(draw.noise):
+            gradient = self.gradient(SampledSite(task, x, draw.noise, place, self.log_temperature.exp()), f)
             logits = distributions.relaxation(run.trace.sites[name].distribution).logits
             surrogate = surrogate + sum_events(gradient.detach() * logits)
             square = square + sum_events(gradient.square())
         return Estimate(f.mean(0), surrogate.mean(0), square.mean())
 
-    def _gradient(self, task: Task, x: Tensor, draw: "_Perturbed", f: Tensor, place: int) -> Tensor:
-        """Return ĝ, the gradient in the logits of one site for each sample, [K, B, event]."""
-        at = list(draw.sites.values())[place]
-        frozen = {name: value.detach() for name, value in task.guide.named_parameters()}
 
-        def difference(logits: Tensor) -> tuple[Tensor, Tensor]:
-            moved = at.relaxation.at(logits)
-            pair = torch.cat([logits + at.epsilon, moved.conditional(at.hard, at.uniform)])
-            relaxed = _Relaxed(draw, place, pair, self.log_temperature.exp())
-            functional_call(task.guide, frozen, (x, relaxed))
-            c, conditional = self.control(task, x, relaxed.trace, place).chunk(2)
-            return (c - conditional).sum(), conditional
-
-        path, conditional = grad(difference, has_aux=True)(at.relaxation.logits)
-        score = at.hard - at.relaxation.probs
-        return as_events(f - conditional, score) * score + path
-
-    def require(self, task: Task, x: Tensor, samples: int) -> None:
-        super().require(task, x, samples)
-        require_relaxable(self, task, x)
+def repeated(parameter: nn.Parameter, sites: int) -> nn.Parameter:
+    """Return a parameter with an entry for each site, all with the value that `parameter` starts from."""
+    return nn.Parameter(parameter.detach()[:1].repeat(sites))
 
 
-@final
-class _Site:
-    """A site's hard sample, with the noise that made it and that behind z̃; detached, each [K, B, event]."""
+@dataclass(frozen=True)
+class _Noise:
+    """The noise of one site and the hard sample that it made; detached, each [K, B, event].
 
-    def __init__(self, relaxation: Relaxation) -> None:
-        self.relaxation = relaxation
-        self.epsilon = relaxation.epsilon(relaxation.uniform(torch.Size()))
-        self.hard = relaxation.hard(relaxation.logits + self.epsilon)
-        self.uniform = relaxation.uniform(torch.Size())
+    Attributes:
+        relaxation: the family at the site's logits.
+        epsilon: ε, with b = hard(logits + ε).
+        hard: b.
+        uniform: v, from which z̃ is made given b.
+    """
+
+    relaxation: Relaxation
+    epsilon: Tensor
+    hard: Tensor
+    uniform: Tensor
 
 
 @final
-class _Perturbed(Draw):
+@dataclass(frozen=True)
+class SampledSite:
+    """One site of a run of hard samples: b and the relaxed z and z̃ as functions of its logits, and f at relaxed values.
+
+    Attributes:
+        task: whose guide and model were run.
+        x: the observations, [B, ...].
+        noise: of every site, in their order.
+        place: the number of this site.
+        temperatures: λ of every site, or one for all.
+    """
+
+    task: Task
+    x: Tensor
+    noise: dict[str, _Noise]
+    place: int
+    temperatures: Tensor
+
+    @property
+    def logits(self) -> Tensor:
+        """The logits, detached, [K, B, event]."""
+        return self._own.relaxation.logits
+
+    @property
+    def hard(self) -> Tensor:
+        """The hard sample b."""
+        return self._own.hard
+
+    @property
+    def score(self) -> Tensor:
+        """∂ log q(b) in the logits."""
+        return self._own.hard - self._own.relaxation.probs
+
+    def z(self, logits: Tensor) -> Tensor:
+        """Return z = logits + ε, whose hard sample is b."""
+        return logits + self._own.epsilon
+
+    def z_given_b(self, logits: Tensor) -> Tensor:
+        """Return z̃ ~ p(z|b), attached to the logits through the probabilities too."""
+        return self._own.relaxation.at(logits).conditional(self._own.hard, self._own.uniform)
+
+    def own(self, parameter: Tensor) -> Tensor:
+        """Return this site's entry of a parameter that has one for each site, or one for all."""
+        return parameter.expand(len(self.noise))[self.place]
+
+    def relaxed(self, z: Tensor) -> Trace:
+        """Return the guide's run with this site at the relaxed value of z, [n K, B, event], and later ones relaxed too.
+
+        Earlier sites are hard. Attached to z and the temperatures, and not to φ.
+        """
+        draw = _Relaxed(self, z)
+        without_parameters(self.task.guide, self.x, draw)
+        return draw.trace
+
+    def f(self, trace: Trace) -> Tensor:
+        """Return f at the values of a relaxed run, [n K, B], attached to them, and to neither θ nor φ."""
+        value = without_parameters(self.task.model, self.x, trace.latents)
+        return integrand(self.task, value, trace.log_prob)
+
+    @property
+    def _own(self) -> _Noise:
+        return list(self.noise.values())[self.place]
+
+
+@final
+class _HardSamples(Draw):
     """Hard samples, whose noise is kept."""
 
     def __init__(self, samples: int) -> None:
         super().__init__()
         self.samples = samples
-        self.sites: dict[str, _Site] = {}
+        self.noise: dict[str, _Noise] = {}
 
     def value(self, site: str, distribution: Distribution) -> Tensor:
         relaxation = distributions.relaxation(distribution)
         shape = sample_shape(distribution, self.samples)
-        logits = relaxation.logits.detach().expand(shape + relaxation.logits.shape)
-        self.sites[site] = _Site(relaxation.at(logits))
-        return self.sites[site].hard
+        relaxation = relaxation.at(relaxation.logits.detach().expand(shape + relaxation.logits.shape))
+        epsilon = relaxation.epsilon(relaxation.uniform(Size()))
+        hard = relaxation.hard(relaxation.logits + epsilon)
+        self.noise[site] = _Noise(relaxation, epsilon, hard, relaxation.uniform(Size()))
+        return hard
 
 
 @final
 class _Relaxed(Draw):
-    """The samples of `draw` twice, [2K, B, event]: relaxed from site number `place` on, where z is given as `pair`."""
+    """A run of hard samples again, n times over: relaxed from one site on, whose z is given."""
 
-    def __init__(self, draw: _Perturbed, place: int, pair: Tensor, temperatures: Tensor) -> None:
+    def __init__(self, start: SampledSite, z: Tensor) -> None:
         super().__init__()
-        self.draw, self.place, self.pair = draw, place, pair
-        self.temperatures = temperatures.expand(len(draw.sites))
+        self.start, self.z = start, z
+        self.temperatures = start.temperatures.expand(len(start.noise))
 
     def value(self, site: str, distribution: Distribution) -> Tensor:
-        known, here = self.draw.sites[site], len(self.trace.sites)
-        if here < self.place:
-            return torch.cat([known.hard, known.hard])
+        known, here = self.start.noise[site], len(self.trace.sites)
+        repeats = len(self.z) // len(known.hard)
+        if here < self.start.place:
+            return torch.cat([known.hard] * repeats)
         relaxation = distributions.relaxation(distribution)
-        z = self.pair
-        if here > self.place:
-            z = relaxation.logits + torch.cat([known.epsilon, known.epsilon])
+        z = self.z if here == self.start.place else relaxation.logits + torch.cat([known.epsilon] * repeats)
         return relaxation.soft(z, self.temperatures[here])

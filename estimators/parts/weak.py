@@ -10,7 +10,7 @@ from torch.distributions import Beta, Dirichlet, Distribution, Gamma, Normal
 from estimators import distributions
 from estimators.base import Estimate, Estimator, Unfit, evaluate
 from estimators.distributions.parameters import unwrapped
-from estimators.draw import Draw, probe
+from estimators.draw import Draw, probe, sample_shape
 from tasks.base import Task
 
 
@@ -57,8 +57,7 @@ class _Draw(Draw):
         self.log_noise: Tensor | None = None
 
     def value(self, site: str, distribution: Distribution) -> Tensor:
-        conditional = len(distribution.batch_shape) > 1
-        shape = torch.Size(() if conditional else (self.samples,))
+        shape = sample_shape(distribution, self.samples)
         inner = unwrapped(distribution)
         if isinstance(inner, Normal):
             return distributions.sample(inner, shape)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, Independent, OneHotCategorical
 
 from estimators.distributions import Unsupported
+from estimators.distributions.parameters import unwrapped
 from estimators.draw import Draw
 
 
@@ -38,9 +39,7 @@ def log_probabilities(distribution: Distribution) -> Tensor:
 
 @log_probabilities.register
 def _(distribution: Independent) -> Tensor:
-    own = log_probabilities(distribution.base_dist)
-    batch = len(distribution.batch_shape)
-    return own.reshape(*distribution.batch_shape, -1, own.shape[-1]) if batch == 1 else own
+    return log_probabilities(distribution.base_dist)
 
 
 @log_probabilities.register
@@ -62,14 +61,13 @@ def _(distribution: OneHotCategorical) -> Tensor:
 
 def _as_value(distribution: Distribution, choices: Tensor) -> Tensor:
     """Return choices [K, B, V] as values of the distribution, [K, B, event]."""
-    while isinstance(distribution, Independent):
-        distribution = distribution.base_dist
-    if isinstance(distribution, OneHotCategorical):
-        classes = torch.arange(distribution.logits.shape[-1], device=choices.device)
-        one_hot = (choices[..., None] == classes).to(distribution.logits.dtype)
-        return one_hot.reshape(len(choices), *distribution.logits.shape)
-    value = choices.reshape(len(choices), *distribution.batch_shape)
-    return value.to(distribution.logits.dtype) if isinstance(distribution, Bernoulli) else value
+    inner = unwrapped(distribution)
+    if isinstance(inner, OneHotCategorical):
+        classes = torch.arange(inner.logits.shape[-1], device=choices.device)
+        one_hot = (choices[..., None] == classes).to(inner.logits.dtype)
+        return one_hot.reshape(len(choices), *inner.logits.shape)
+    value = choices.reshape(len(choices), *inner.batch_shape)
+    return value.to(inner.logits.dtype) if isinstance(inner, Bernoulli) else value
 
 
 def _search(log_p: Tensor, samples: int) -> Tensor:

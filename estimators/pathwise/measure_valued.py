@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import OneHotCategorical
 
-from estimators import distributions
-from estimators.base import Estimate, Estimator, Unfit, evaluate
+from estimators.base import Estimate, Estimator, Unfit, evaluate, integrand
 from estimators.distributions import Unsupported
 from estimators.distributions.measures import Derivative, derivatives
 from estimators.distributions.parameters import unwrapped
@@ -32,7 +31,7 @@ class MeasureValued(Estimator):
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
-        surrogate = run.log_p.mean(0)
+        surrogate = run.model_value.mean(0)
         for name, site in run.trace.sites.items():
             for part in derivatives(site.distribution, site.value):
                 surrogate = surrogate + _term(task, x, run.trace, name, part)
@@ -77,12 +76,7 @@ def _evaluate(task: Task, x: Tensor, trace: Trace, name: str, value: Tensor) -> 
         key: value if key == name else other.value.repeat(repeats, *(1,) * (other.value.dim() - 1))
         for key, other in trace.sites.items()
     }
-    f = task.model(x, latents)
-    if task.target == "expectation":
-        return f
-    return f - torch.stack(
-        [distributions.log_prob(trace.sites[key].distribution, latents[key]) for key in latents]
-    ).sum(0)
+    return integrand(task, task.model(x, latents), trace.at(latents).log_prob)
 
 
 def _own_axes(site: Site) -> torch.Size:

@@ -5,12 +5,12 @@ from typing import final
 import torch
 from torch import Tensor
 from torch.distributions import Normal
-from torch.func import functional_call, grad, vjp, vmap
+from torch.func import grad, vjp, vmap
 
-from estimators.base import Estimate, Unfit, evaluate
+from estimators.base import Estimate, Unfit, evaluate, without_parameters
 from estimators.distributions.parameters import unwrapped
 from estimators.draw import Reparameterized, probe
-from estimators.parts.sampling import AnyDraws, Sampling
+from estimators.parts.sampling import AnyDraws
 from tasks.base import Task
 
 
@@ -35,19 +35,15 @@ class QuadraticCV(AnyDraws):
     formula = "g − (g̃ − E g̃), g̃_μ = ∇f(μ) + H(σ∘ε), g̃_σ = g̃_μ∘ε, E g̃ = (∇f(μ), diag(H)∘σ)"
     paper = "Miller, Foti, D'Amour & Adams 2017, eq. 13 to 17"
 
-    def __init__(self, sampling: Sampling = "iid") -> None:
-        super().__init__(sampling)
-
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Reparameterized(samples, self.noise()))
         ((name, site),) = run.trace.sites.items()
         normal = unwrapped(site.distribution)
         assert isinstance(normal, Normal)
         loc, scale = normal.loc.detach(), normal.scale.detach()
-        frozen = {key: value.detach() for key, value in task.model.named_parameters()}
 
         def value_at(z: Tensor) -> Tensor:
-            return functional_call(task.model, frozen, (x, {name: z[None]})).sum()
+            return without_parameters(task.model, x, {name: z[None]}).sum()
 
         slope, pull = vjp(grad(value_at), loc)[:2]
         offset = site.value.detach() - loc

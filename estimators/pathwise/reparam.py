@@ -45,7 +45,7 @@ class Reparam(AnyDraws):
         value = run.f.mean(0)
         if self.kl == "analytic":
             prior = _prior(task, x, run.trace)
-            value = (run.log_p - prior.log_prob()).mean(0) - _divergence(run.trace, prior)
+            value = (run.model_value - prior.log_prob()).mean(0) - _divergence(run.trace, prior)
         return Estimate(value.detach(), value)
 
     def evaluations(self, samples: int) -> int:

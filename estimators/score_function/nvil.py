@@ -70,7 +70,7 @@ class NVIL(AnyDraws):
         signal = centred.detach()
         if self.normalise:
             signal = signal / (self.square / seen).sqrt().clamp(min=1)
-        return Estimate(f.mean(0), (signal * run.log_q + run.log_p).mean(0), centred.square().mean())
+        return Estimate(f.mean(0), (signal * run.log_q + run.model_value).mean(0), centred.square().mean())
 
     def evaluations(self, samples: int) -> int | None:
         return samples

@@ -27,7 +27,7 @@ class Reinforce(AnyDraws):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples, self.noise()))
         f = run.f.detach()
-        return Estimate(f.mean(0), (f * run.log_q + run.log_p).mean(0))
+        return Estimate(f.mean(0), (f * run.log_q + run.model_value).mean(0))
 
     def evaluations(self, samples: int) -> int:
         return samples

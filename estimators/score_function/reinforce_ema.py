@@ -39,7 +39,7 @@ class ReinforceEMA(AnyDraws):
         run = evaluate(task, x, Detached(samples, self.noise()))
         f = run.f.detach()
         baseline = self.total / self.mass.clamp(min=torch.finfo(self.mass.dtype).tiny)
-        return Estimate(f.mean(0), ((f - baseline) * run.log_q + run.log_p).mean(0))
+        return Estimate(f.mean(0), ((f - baseline) * run.log_q + run.model_value).mean(0))
 
     def evaluations(self, samples: int) -> int:
         return samples

@@ -4,7 +4,7 @@ from typing import final
 
 from torch import Tensor
 
-from estimators.base import Estimate, Estimator, evaluate
+from estimators.base import Estimate, Estimator, evaluate, mean_of_others
 from estimators.draw import Detached
 from tasks.base import Task
 
@@ -26,8 +26,7 @@ class ReinforceLOO(Estimator):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
         f = run.f.detach()
-        centred = (f - f.mean(0)) * (samples / (samples - 1))
-        return Estimate(f.mean(0), (centred * run.log_q + run.log_p).mean(0))
+        return Estimate(f.mean(0), ((f - mean_of_others(f)) * run.log_q + run.model_value).mean(0))
 
     def evaluations(self, samples: int) -> int:
         return samples

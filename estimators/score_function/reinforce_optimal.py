@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 from estimators import distributions
 from estimators.base import Estimate, Evaluation, evaluate
 from estimators.distributions.parameters import parameters, rebuild
-from estimators.draw import Detached
+from estimators.draw import Detached, sample_shape
 from estimators.parts.sampling import AnyDraws, Sampling
 from estimators.parts.shapes import as_events, sum_events
 from tasks.base import Task
@@ -42,7 +42,7 @@ class ReinforceOptimal(AnyDraws):
         run = evaluate(task, x, Detached(samples, self.noise()))
         with torch.no_grad():
             pilot = evaluate(task, x, Detached(self.pilot))
-        f, surrogate = run.f.detach(), run.log_p
+        f, surrogate = run.f.detach(), run.model_value
         known, seen = _scores(run), _scores(pilot)
         for site, drawn in run.trace.sites.items():
             for name, value in parameters(drawn.distribution).items():
@@ -67,7 +67,6 @@ def _score(distribution: Distribution, value: Tensor) -> dict[str, Tensor]:
     def log_prob(at: dict[str, Tensor]) -> Tensor:
         return distributions.log_prob(rebuild(distribution, at), value).sum()
 
-    found = {name: tensor.detach() for name, tensor in parameters(distribution).items()}
-    whole = len(distribution.batch_shape) > 1
-    copies = {name: t if whole else t.expand(value.shape[0], *t.shape) for name, t in found.items()}
+    extra = sample_shape(distribution, len(value))
+    copies = {name: tensor.detach().expand(extra + tensor.shape) for name, tensor in parameters(distribution).items()}
     return torch.func.grad(log_prob)(copies)

@@ -24,8 +24,8 @@ class VarGrad(Estimator):
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
-        divergence = run.log_q - run.log_p.detach()
-        return Estimate(run.f.detach().mean(0), run.log_p.mean(0) - 0.5 * divergence.var(0))
+        divergence = run.log_q - run.model_value.detach()
+        return Estimate(run.f.detach().mean(0), run.model_value.mean(0) - 0.5 * divergence.var(0))
 
     def evaluations(self, samples: int) -> int | None:
         return samples

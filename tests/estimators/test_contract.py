@@ -37,6 +37,14 @@ def fitting_task(estimator: Estimator, samples: int) -> Task:
     raise AssertionError("fits neither a Gaussian guide nor binary ones of one and two sites")
 
 
+def prepared(name: str) -> tuple[Estimator, Task, int]:
+    """Return an estimator in float64, a task that it fits, and K."""
+    estimator = build(name)
+    samples = max(4, estimator.minimum_samples)
+    task = fitting_task(estimator, samples)
+    return estimator.double(), task, samples
+
+
 @pytest.mark.parametrize("name", estimators.INDEX)
 def test_says_what_it_is(name: str):
     cls = type(build(name))
@@ -51,10 +59,7 @@ def test_says_what_it_is(name: str):
 
 @pytest.mark.parametrize("name", estimators.INDEX)
 def test_state_survives_a_copy_and_a_checkpoint(name: str):
-    estimator = build(name)
-    samples = max(4, estimator.minimum_samples)
-    task = fitting_task(estimator, samples)
-    estimator.double()
+    estimator, task, samples = prepared(name)
     x = task.load().train
     with torch.no_grad():
         for _ in range(2):
@@ -74,10 +79,7 @@ def test_state_survives_a_copy_and_a_checkpoint(name: str):
 
 @pytest.mark.parametrize("name", estimators.INDEX)
 def test_no_gradient_leaks_into_or_out_of_learned_parts(name: str):
-    estimator = build(name)
-    samples = max(4, estimator.minimum_samples)
-    task = fitting_task(estimator, samples)
-    estimator.double()
+    estimator, task, samples = prepared(name)
     estimate = estimator(task, task.load().train, samples)
     assert not estimate.objective.requires_grad
     own = [parameter for parameter in estimator.parameters() if parameter.requires_grad]
@@ -92,10 +94,7 @@ def test_no_gradient_leaks_into_or_out_of_learned_parts(name: str):
 
 @pytest.mark.parametrize("name", estimators.INDEX)
 def test_batches_by_vmap_or_says_why_not(name: str):
-    estimator = build(name)
-    samples = max(4, estimator.minimum_samples)
-    task = fitting_task(estimator, samples)
-    estimator.double()
+    estimator, task, samples = prepared(name)
     x = task.load().train
     if name in LOOPS:
         with pytest.raises(RuntimeError, match="replicates"):

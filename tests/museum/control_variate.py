@@ -17,7 +17,7 @@ class BaselineAtTheMean(Estimator):
         run = evaluate(task, x, Detached(samples))
         f = run.f.detach()
         signal = f - self.baseline(task, x, run)
-        return Estimate(f.mean(0), (signal * run.log_q + run.log_p).mean(0))
+        return Estimate(f.mean(0), (signal * run.log_q + run.model_value).mean(0))
 
     def baseline(self, task: Task, x: Tensor, run: Evaluation) -> Tensor:
         """Return b, [1, B]."""
@@ -44,7 +44,7 @@ class LearnedBaseline(Estimator):
         run = evaluate(task, x, Detached(samples))
         f = run.f.detach()
         baseline = self.scale * self.feature(task, x, run)
-        surrogate = ((f - baseline.detach()) * run.log_q + run.log_p).mean(0)
+        surrogate = ((f - baseline.detach()) * run.log_q + run.model_value).mean(0)
         return Estimate(f.mean(0), surrogate, ((f - baseline) ** 2).mean())
 
     def feature(self, task: Task, x: Tensor, run: Evaluation) -> Tensor:

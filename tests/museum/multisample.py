@@ -50,12 +50,13 @@ class Renyi(Estimator):
     """Σ_k (L̂_α − w̃_k) s_k with w̃ ∝ w^{1−α}: the gradient of the bound at a finite K (Li & Turner 2016)."""
 
     targets = ("renyi",)
+    own_target = True
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
         bound = renyi_bound(run.f)
         weight = ((1 - ALPHA) * run.f.detach()).softmax(0)
-        surrogate = (self.coefficient(bound.detach(), weight) * run.log_q + weight * run.log_p).sum(0)
+        surrogate = (self.coefficient(bound.detach(), weight) * run.log_q + weight * run.model_value).sum(0)
         return Estimate(bound.detach(), surrogate)
 
     def exact(self, task: Task, x: Tensor, samples: int) -> Tensor | None:

@@ -30,7 +30,7 @@ class ObjectiveAltered(Plain):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
         f = run.f.detach()
-        surrogate = (f * run.log_q + run.log_p).mean(0)
+        surrogate = (f * run.log_q + run.model_value).mean(0)
         return Estimate(surrogate.detach(), surrogate)
 
 

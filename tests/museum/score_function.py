@@ -16,7 +16,7 @@ class WrongSign(Estimator):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
         f = run.f.detach()
-        return Estimate(f.mean(0), (run.log_p - f * run.log_q).mean(0))
+        return Estimate(f.mean(0), (run.model_value - f * run.log_q).mean(0))
 
 
 class MeanOfAll(Estimator):
@@ -28,7 +28,7 @@ class MeanOfAll(Estimator):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
         f = run.f.detach()
-        return Estimate(f.mean(0), ((f - f.mean(0)) * run.log_q + run.log_p).mean(0))
+        return Estimate(f.mean(0), ((f - f.mean(0)) * run.log_q + run.model_value).mean(0))
 
 
 class UpdatedBeforeRead(Estimator):
@@ -49,7 +49,7 @@ class UpdatedBeforeRead(Estimator):
         run = evaluate(task, x, Detached(samples))
         f = run.f.detach()
         baseline = self.decay * self.average + (1 - self.decay) * f.mean()
-        return Estimate(f.mean(0), ((f - baseline) * run.log_q + run.log_p).mean(0))
+        return Estimate(f.mean(0), ((f - baseline) * run.log_q + run.model_value).mean(0))
 
     def observe(self, estimate: Estimate) -> None:
         self.average.mul_(self.decay).add_((1 - self.decay) * estimate.objective.mean())

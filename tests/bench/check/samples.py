@@ -33,3 +33,21 @@ class OneByOne(Plain):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         right = super().estimate(task, x, samples)
         return right if float(right.objective.sum()) > -1e9 else Estimate(right.objective, -right.surrogate)
+
+
+class Scaled(Plain):
+    """`scale` times the gradient of the ELBO, which it says is its target, as a package of others would write it."""
+
+    targets = ("elbo",)
+
+    def __init__(self, scale: float = 2.0) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
+        plain = super().estimate(task, x, samples)
+        return Estimate(self.scale * plain.objective, self.scale * plain.surrogate)
+
+    def exact(self, task: Task, x: Tensor, samples: int) -> Tensor | None:
+        value = task.exact("elbo", x, samples)
+        return None if value is None else self.scale * value

@@ -10,7 +10,8 @@ from bench.check.orderings import ORDERINGS, Ordering, OrderingCheck
 from bench.check.points import Point, task_subjects
 from bench.check.run import Settings, run_plan
 from bench.names.registry import ESTIMATORS, TASKS
-from tests.bench.check.samples import OneByOne, RefusesBadly
+from tests.bench.check.samples import OneByOne, RefusesBadly, Scaled
+from tests.museum.protocol import Plain
 
 
 def point(task: str) -> Point:
@@ -49,6 +50,13 @@ def test_samples_in_groups_are_not_a_refusal():
     (check, *_) = collect(["miwae"], ["lecture-weights"]).checks["miwae"]
     assert isinstance(check, GradientCheck)
     assert check.samples == (2, 4)
+
+
+def test_a_target_of_its_own_is_not_taken_for_that_of_others():
+    where = point("linear-gaussian(dim=1, n=8, perturbation=0.3)")
+    plain, twice, thrice = (where.exact(estimator, 1) for estimator in (Plain(), Scaled(), Scaled(3.0)))
+    torch.testing.assert_close(twice.row, 2 * plain.row)
+    torch.testing.assert_close(thrice.row, 3 * plain.row)
 
 
 def test_adaptive_state_has_left_its_start():

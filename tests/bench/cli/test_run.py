@@ -34,6 +34,18 @@ def test_run_writes_a_record_and_prints_its_table(bench: Bench) -> None:
     assert found.n == 400
 
 
+def test_a_target_of_an_estimator_s_own_is_its_reference_and_no_other_s(bench: Bench) -> None:
+    estimators = ("reparam", "tests.bench.check.samples:Scaled", "tests.bench.check.samples:Scaled(scale=3.0)")
+    named = [part for name in estimators for part in ("--estimator", name)]
+    task = "linear-gaussian(dim=1, n=8, perturbation=0.3)"
+    outcome = bench("run", "--task", task, *named, "--no-train", "--replicates", "4000")
+    assert outcome.code == 0, outcome.err
+    found = varbench.load("results").gradients.query("group == 'all' and metric == 'relative_bias'")
+    assert len(found) == 3
+    # One that is compared with another's target is off by a third of it at least.
+    assert found.value.max() < 0.2
+
+
 def test_closed_form_variances_lie_in_the_intervals(bench: Bench) -> None:
     outcome = bench(
         "run", "--task", "gaussian-quadratic", "--estimator", "reinforce", "--estimator", "reparam", "--no-train",

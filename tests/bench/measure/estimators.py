@@ -16,4 +16,4 @@ class Branching(Estimator):
         run = evaluate(task, x, Detached(samples))
         f = run.f.detach()
         sign = 1.0 if f.mean().item() > -1e9 else -1.0
-        return Estimate(f.mean(0), (sign * f * run.log_q + run.log_p).mean(0))
+        return Estimate(f.mean(0), (sign * f * run.log_q + run.model_value).mean(0))

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from estimators.base import Estimate, Estimator, Unfit
+from estimators.base import Estimate, Estimator, Unfit, mean_of_others
 from estimators.discrete.double_cv import DoubleCV
 from estimators.discrete.rodeo import RODEO
 from estimators.draw import Detached
 from estimators.parts.binary import along_logits, logits_of
-from estimators.parts.slopes import mean_of_others, with_slopes
+from estimators.parts.slopes import with_slopes
 from estimators.score_function.reinforce_loo import ReinforceLOO
 from tasks.base import Task
 from tests.estimators.belief import misses_on_sbn, sbn

@@ -144,7 +144,7 @@ class OneBaseline(UnorderedSet):  # pyright: ignore[reportGeneralTypeIssues]
         f = run.f.detach()
         weight = estimate_weights(run.log_q.detach())[0].to(f)
         mean = (weight * f).sum(0)
-        return Estimate(mean, (weight * ((f - mean) * run.log_q + run.log_p)).sum(0))
+        return Estimate(mean, (weight * ((f - mean) * run.log_q + run.model_value)).sum(0))
 
 
 def test_broken_baseline_is_caught():

@@ -68,7 +68,7 @@ class SamePilot(Estimator):
 
     def estimate(self, task: Task, x: torch.Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
-        f, surrogate = run.f.detach(), run.log_p
+        f, surrogate = run.f.detach(), run.model_value
         for site in run.trace.sites.values():
             distribution = site.distribution
             (logits,) = parameters(distribution).values()
