@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.errors import UsageError, did_you_mean
+from bench.names.documentation import documentation
 from bench.names.registry import ESTIMATORS, TASKS, Registry, constructor_parameters
 from bench.names.spec import Spec
 
@@ -100,7 +101,7 @@ def _print_head(name: str, registry: Registry[Any], cls: type) -> None:
     names = ", ".join(alias for alias, target in registry.aliases.items() if target == name)
     also = f" (also {names})" if names else ""
     click.echo(f"{name}{also}: {registry.kind}, {cls.__module__}:{cls.__name__}\n")
-    click.echo(textwrap.indent(inspect.getdoc(cls) or "", "  ") + "\n")
+    click.echo(textwrap.indent(documentation(cls), "  ") + "\n")
 
 
 def _print_fields(fields: dict[str, str]) -> None:

@@ -1,19 +1,17 @@
 """The latents at the top of a model, from which everything below follows."""
 
 from dataclasses import dataclass
-from typing import Final, final
+from typing import final
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from bench.evaluation.posterior import ROWS_AT_ONCE, Means, posterior_means
 from bench.pictures import Misfit
 from estimators import distributions
-from estimators.draw import Detached, Draw, Site, probe
+from estimators.draw import Detached, Draw, probe
 from tasks.parts.image_vae import ImageVAE
-
-_SAMPLES: Final = 10
-_ROWS_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -54,15 +52,14 @@ def continuous_top(task: ImageVAE, x: Tensor, kind: str) -> Top:
     return top
 
 
-@torch.no_grad()
-def posterior_means(task: ImageVAE, x: Tensor, site: str) -> Tensor:
-    """Return E_q[z_site|x], [N, event]; of a site that depends on another one the mean over 10 draws of that."""
-    means = []
-    for part in x.split(_ROWS_AT_ONCE):
-        draw = Detached(_SAMPLES)
-        task.guide(part, draw)
-        means.append(_mean(draw.trace.sites[site]))
-    return torch.cat(means)
+def means_at(task: ImageVAE, x: Tensor, site: str) -> Means:
+    """Return the posterior means at a site over observations [N, pixels]."""
+    return posterior_means(task.guide, x.split(ROWS_AT_ONCE), [site])[site]
+
+
+def codes_of(task: ImageVAE, x: Tensor, site: str) -> Tensor:
+    """Return E_q[z_site|x] as the model takes it, [N, event], of observations [N, pixels]."""
+    return means_at(task, x, site).values.to(x.dtype)
 
 
 @torch.no_grad()
@@ -71,11 +68,6 @@ def images_at(task: ImageVAE, site: str, values: Tensor) -> Tensor:
     draw = _Below(site, values)
     task.model.prior(values.new_zeros(len(values), 1), draw)
     return task.model.mean(draw.trace.latents)[0]
-
-
-def _mean(site: Site) -> Tensor:
-    mean = site.distribution.mean
-    return mean.mean(0) if site.conditional else mean
 
 
 @final

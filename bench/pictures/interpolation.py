@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bench.figures.page import Page
 from bench.pictures import Misfit
-from bench.pictures.codes import continuous_top, images_at, posterior_means
+from bench.pictures.codes import codes_of, continuous_top, images_at
 from bench.pictures.images import ImageData, choose
 from bench.pictures.montage import picture
 from tasks.parts.image_vae import ImageVAE
@@ -24,7 +24,7 @@ def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
     first, second = pairs(data, _ROWS)
     steps = 1 + 5 * page.columns
     share = torch.linspace(0, 1, steps, dtype=data.x.dtype)
-    start, end = (posterior_means(task, data.x[ends], top.name) for ends in (first, second))
+    start, end = (codes_of(task, data.x[ends], top.name) for ends in (first, second))
     rows = []
     for row in range(len(first)):
         between = torch.lerp(start[row], end[row], share.reshape(-1, *(1,) * (start.dim() - 1)))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bench.figures.page import Page
 from bench.figures.palette import COLOURS
 from bench.pictures import Misfit
-from bench.pictures.codes import posterior_means, top_of
+from bench.pictures.codes import codes_of, top_of
 from bench.pictures.images import ImageData, Pixels, choose
 from tasks.parts.image_vae import ImageVAE
 
@@ -30,7 +30,7 @@ def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
     """Return a scatter of at most 3000 test images, one colour for each of the ten most frequent labels."""
     top = top_of(task, data.x[:1])
     chosen = choose(_POINTS, data)
-    means = posterior_means(task, data.x[chosen], top.name).flatten(1)
+    means = codes_of(task, data.x[chosen], top.name).flatten(1)
     plane = project(means.double().numpy(), top.name)
     figure = page.figure(1, 1, height=min(page.width * _HEIGHT, 3.6))
     axes = figure.subplots()

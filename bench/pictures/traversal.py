@@ -10,7 +10,7 @@ from torch.distributions import MultivariateNormal, Normal
 from bench.evaluation.active_units import THRESHOLD
 from bench.figures.page import Page
 from bench.pictures import Misfit
-from bench.pictures.codes import continuous_top, images_at, posterior_means
+from bench.pictures.codes import continuous_top, images_at, means_at
 from bench.pictures.images import ImageData, choose
 from bench.pictures.montage import picture
 from estimators.distributions.parameters import unwrapped
@@ -24,8 +24,8 @@ _REACH: Final = 3.0
 def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
     """Return a row for each of the ten most active units, from −3 to 3 prior standard deviations; x is the test image.
 
-    A unit's activity is the variance of its posterior mean over the test images (Burda et al. 2016), and stands beside
-    its row. Units that are not active are left out, unless none is.
+    A unit's activity is the variance of its posterior mean over the test images (Burda et al. 2016), as for the number
+    of active units, and stands beside its row. Units that are not active are left out, unless none is.
     """
     top = continuous_top(task, data.x[:1], "traversal")
     if not isinstance(unwrapped(top.prior), Normal | MultivariateNormal):
@@ -33,17 +33,17 @@ def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
             f"traversal needs a Gaussian prior, in whose standard deviations latents are varied; "
             f"'{top.name}' of {type(task).__name__} is {top.family}"
         )
-    means = posterior_means(task, data.x, top.name)
-    activity = means.double().var(0)
+    means = means_at(task, data.x, top.name)
+    codes, activity = means.values.to(data.x.dtype), means.activity
     units = activity.argsort(descending=True)[:_ROWS]
     units = units[: max(1, int((activity[units] > THRESHOLD).sum()))]
     place = int(choose(1, data)[0])
     steps = 1 + 6 * page.columns
-    values = torch.linspace(-_REACH, _REACH, steps, dtype=means.dtype)
+    values = torch.linspace(-_REACH, _REACH, steps, dtype=codes.dtype)
     loc, scale = top.prior.mean[0], top.prior.stddev[0]
     rows = []
     for unit in units.tolist():
-        at = means[place].repeat(steps, 1)
+        at = codes[place].repeat(steps, 1)
         at[:, unit] = loc[unit] + scale[unit] * values
         rows.append(data.shaped(images_at(task, top.name, at)))
     first = np.full((len(rows), 1, *rows[0].shape[1:]), np.nan)

@@ -1,16 +1,16 @@
 """The mixed model on images: a categorical latent that chooses a Gaussian one, under Bernoulli pixels."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 
-from tasks.base import Defaults, Latents
-from tasks.data import mnist, omniglot
-from tasks.data.images import Images
-from tasks.latent_variables.mixture_vae import Mixture, MixtureGuide
-from tasks.parts.image_vae import PIXELS, Binarization, Chosen, ImageModel, ImageVAE, Source, binarization_of, digits
+from tasks.base import Defaults, Guide, Latents
+from tasks.latent_variables.mixture_vae import Mixture, MixtureGuide, check_mixture
+from tasks.parts.image_sets import Fashion, Mnist, Omniglot
+from tasks.parts.image_vae import ImageModel, ImageVAE
 from tasks.parts.networks import dense, hidden_layers
 
 
@@ -30,6 +30,7 @@ class MixtureDecoder(Mixture, ImageModel):
         return self.output(self.features(torch.cat([z["z1"], z["z2"]], -1)))
 
 
+@dataclass(eq=False, repr=False)
 class MixtureImageVAE(ImageVAE):
     """The lecture's mixed model on images; a subclass says which.
 
@@ -37,12 +38,14 @@ class MixtureImageVAE(ImageVAE):
     given it.
 
     Args:
-        binarization: of the training images; see `ImageVAE`.
-        components: C.
+        components: C, values of z1.
         latent: dimension of z2.
         hidden: units of each network's hidden layer, tanh.
     """
 
+    components: int = 10
+    latent: int = 20
+    hidden: int = 200
     references: ClassVar[Mapping[str, str]] = {"elbo": "hybrid(discrete=enumerate)", "iwae": "iwae-reinforce"}
     defaults: ClassVar[Defaults] = Defaults(
         steps=2000,
@@ -54,77 +57,25 @@ class MixtureImageVAE(ImageVAE):
         evaluation_samples=100,
     )
 
-    def __init__(self, binarization: Binarization, components: int, latent: int, hidden: int) -> None:
-        if components < 2 or min(latent, hidden) < 1:
-            raise ValueError(
-                f"there must be at least 2 components, 1 latent and 1 unit; there are {components}, {latent}, {hidden}"
-            )
-        guide = MixtureGuide(PIXELS, components, latent, hidden)
-        super().__init__(binarization, guide, MixtureDecoder(PIXELS, components, latent, hidden))
+    def networks(self) -> tuple[Guide, ImageModel]:
+        sizes = self.components, self.latent, self.hidden
+        check_mixture(*sizes)
+        return MixtureGuide(self.pixels, *sizes), MixtureDecoder(self.pixels, *sizes)
 
 
 @final
-class MixtureMnist(MixtureImageVAE):
-    """The lecture's mixed model on MNIST digits.
-
-    Args:
-        data: as for `vae-mnist`, but for `tiny`.
-        binarization: as for `vae-mnist`.
-        components: C, values of z1.
-        latent: dimension of z2.
-        hidden: units of each network's hidden layer, tanh.
-    """
-
-    def __init__(
-        self,
-        data: Source = "auto",
-        binarization: Chosen = "auto",
-        components: int = 10,
-        latent: int = 20,
-        hidden: int = 200,
-    ) -> None:
-        super().__init__(binarization_of(data, binarization), components, latent, hidden)
-        self.source: Source = data
-
-    def images(self) -> Images:
-        return digits(self.source)
+@dataclass(eq=False, repr=False)
+class MixtureMnist(MixtureImageVAE, Mnist):
+    """The lecture's mixed model on MNIST digits."""
 
 
 @final
-class MixtureFashion(MixtureImageVAE):
-    """The lecture's mixed model on Fashion-MNIST.
-
-    Args:
-        binarization: `static`, `dynamic` or `grey`, see `ImageVAE`.
-        components: C, values of z1.
-        latent: dimension of z2.
-        hidden: units of each network's hidden layer, tanh.
-    """
-
-    def __init__(
-        self, binarization: Binarization = "dynamic", components: int = 10, latent: int = 20, hidden: int = 200
-    ) -> None:
-        super().__init__(binarization, components, latent, hidden)
-
-    def images(self) -> Images:
-        return mnist.load("fashion_mnist")
+@dataclass(eq=False, repr=False)
+class MixtureFashion(MixtureImageVAE, Fashion):
+    """The lecture's mixed model on Fashion-MNIST."""
 
 
 @final
-class MixtureOmniglot(MixtureImageVAE):
-    """The lecture's mixed model on Omniglot characters. The split is not that of published numbers.
-
-    Args:
-        binarization: `static`, `dynamic` or `grey`, see `ImageVAE`.
-        components: C, values of z1.
-        latent: dimension of z2.
-        hidden: units of each network's hidden layer, tanh.
-    """
-
-    def __init__(
-        self, binarization: Binarization = "dynamic", components: int = 10, latent: int = 20, hidden: int = 200
-    ) -> None:
-        super().__init__(binarization, components, latent, hidden)
-
-    def images(self) -> Images:
-        return omniglot.load()
+@dataclass(eq=False, repr=False)
+class MixtureOmniglot(MixtureImageVAE, Omniglot):
+    """The lecture's mixed model on Omniglot characters. The split is not that of published numbers."""

@@ -2,20 +2,18 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal, final
+from dataclasses import dataclass, field
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, OneHotCategorical
 
 from tasks.base import Defaults, Draw, Guide, Latents, Target
-from tasks.data import made_up, mnist, omniglot
-from tasks.data.images import Images
 from tasks.exact.enumeration import STATES, exact_bound, vectors
-from tasks.parts.image_vae import PIXELS, Binarization, Chosen, ImageModel, ImageVAE, Source, binarization_of, digits
+from tasks.parts.image_sets import Fashion, MnistOrTiny, Omniglot
+from tasks.parts.image_vae import ImageModel, ImageVAE
 from tasks.parts.networks import dense, hidden_layers
-
-SourceOrTiny = Literal["auto", "5k", "full", "static", "tiny"]
 
 
 @final
@@ -57,21 +55,25 @@ class CategoricalDecoder(ImageModel):
         return self.output(self.features(z.flatten(-2)))
 
 
+@dataclass(eq=False, repr=False)
 class CategoricalVAE(ImageVAE):
     """A VAE with L latents of C categories on images; a subclass says which images.
 
     ELBO, L_K and log p(x) are exact where C^L ≤ 4096.
 
     Args:
-        pixels: per image.
-        binarization: of the training images; see `ImageVAE`.
-        categories: C.
-        variables: L.
-        sizes: units of the guide's hidden layers, ReLU; the decoder's are the same in reverse.
+        categories: C of each latent.
+        variables: L, the number of latents.
+        wide: units of the hidden layer next to the pixels, ReLU.
+        narrow: units of the hidden layer next to the latents, ReLU.
     """
 
-    guide: CategoricalGuide
-    model: CategoricalDecoder
+    categories: int = 10
+    variables: int = 30
+    wide: int = 512
+    narrow: int = 256
+    guide: CategoricalGuide = field(init=False)
+    model: CategoricalDecoder = field(init=False)
     references: ClassVar[Mapping[str, str]] = {"elbo": "rebar", "iwae": "iwae-reinforce"}
     defaults: ClassVar[Defaults] = Defaults(
         steps=2000,
@@ -82,123 +84,51 @@ class CategoricalVAE(ImageVAE):
         evaluation_samples=100,
     )
 
-    def __init__(
-        self,
-        pixels: int,
-        binarization: Binarization,
-        categories: int,
-        variables: int,
-        sizes: list[int],
-    ) -> None:
+    def networks(self) -> tuple[Guide, ImageModel]:
+        categories, variables, sizes = self.categories, self.variables, [self.wide, self.narrow]
         if categories < 2 or variables < 1:
             raise ValueError(f"there must be at least 2 categories and 1 variable; there are {categories}, {variables}")
         if min(sizes) < 1:
             raise ValueError(f"hidden layers must have at least one unit; they have {sizes}")
-        guide = CategoricalGuide(pixels, variables, categories, sizes)
-        model = CategoricalDecoder(pixels, variables, categories, sizes[::-1])
-        super().__init__(binarization, guide, model)
+        return (
+            CategoricalGuide(self.pixels, variables, categories, sizes),
+            CategoricalDecoder(self.pixels, variables, categories, sizes[::-1]),
+        )
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
-        variables, categories = self.model.shape
-        if categories**variables > STATES:
+        if self.categories**self.variables > STATES:
             return None
-        states = torch.eye(categories).to(x)[vectors(categories, variables).to(x.device)]
+        states = torch.eye(self.categories).to(x)[vectors(self.categories, self.variables).to(x.device)]
         return exact_bound(self.guide, self.model, x, {"z": states}, target, samples)
 
 
 @final
-class CategoricalMnist(CategoricalVAE):
+@dataclass(eq=False, repr=False)
+class CategoricalMnist(CategoricalVAE, MnistOrTiny):
     """A VAE with categorical latents on MNIST digits, 784–512–256–L·C–256–512–784.
 
     The default is 30 latents of 10 categories; ReinMax (Liu et al. 2023) also has C×L of 8×4, 4×24, 8×16, 16×12 and
     64×8, with `binarization=grey`; Kool, van Hoof & Welling (2020) have 10×20, at a step size of 1e-3, on digits
     thresholded at one half.
-
-    Args:
-        categories: C of each latent.
-        variables: L, the number of latents.
-        data: as for `vae-mnist`, or `tiny`: 16 made-up images of five pixels.
-        binarization: as for `vae-mnist`.
-        wide: units of the hidden layer next to the pixels.
-        narrow: units of the hidden layer next to the latents.
     """
 
     checked = ({"categories": 3, "variables": 2, "data": "tiny", "wide": 4, "narrow": 4},)
 
-    def __init__(
-        self,
-        categories: int = 10,
-        variables: int = 30,
-        data: SourceOrTiny = "auto",
-        binarization: Chosen = "auto",
-        wide: int = 512,
-        narrow: int = 256,
-    ) -> None:
-        self.source: Source | None = None if data == "tiny" else data
-        if self.source is not None:
-            pixels, chosen = PIXELS, binarization_of(self.source, binarization)
-        else:
-            pixels, chosen = made_up.PIXELS, "static" if binarization == "auto" else binarization
-        super().__init__(pixels, chosen, categories, variables, [wide, narrow])
-
-    def images(self) -> Images:
-        return made_up.load() if self.source is None else digits(self.source)
-
 
 @final
-class CategoricalFashion(CategoricalVAE):
-    """A VAE with categorical latents on Fashion-MNIST, with the networks of `vae-categorical`.
-
-    Args:
-        categories: C of each latent.
-        variables: L, the number of latents.
-        binarization: `static`, `dynamic` or `grey`, see `ImageVAE`.
-        wide: units of the hidden layer next to the pixels.
-        narrow: units of the hidden layer next to the latents.
-    """
+@dataclass(eq=False, repr=False)
+class CategoricalFashion(CategoricalVAE, Fashion):
+    """A VAE with categorical latents on Fashion-MNIST, with the networks of `vae-categorical`."""
 
     checked = ()
 
-    def __init__(
-        self,
-        categories: int = 10,
-        variables: int = 30,
-        binarization: Binarization = "dynamic",
-        wide: int = 512,
-        narrow: int = 256,
-    ) -> None:
-        super().__init__(PIXELS, binarization, categories, variables, [wide, narrow])
-
-    def images(self) -> Images:
-        return mnist.load("fashion_mnist")
-
 
 @final
-class CategoricalOmniglot(CategoricalVAE):
-    """A VAE with categorical latents on Omniglot characters. The split is not that of published numbers.
-
-    Args:
-        categories: C of each latent.
-        variables: L, the number of latents.
-        binarization: `static`, `dynamic` or `grey`, see `ImageVAE`.
-        wide: units of the hidden layer next to the pixels.
-        narrow: units of the hidden layer next to the latents.
-    """
+@dataclass(eq=False, repr=False)
+class CategoricalOmniglot(CategoricalVAE, Omniglot):
+    """A VAE with categorical latents on Omniglot characters. The split is not that of published numbers."""
 
     checked = ()
-
-    def __init__(
-        self,
-        categories: int = 10,
-        variables: int = 30,
-        binarization: Binarization = "dynamic",
-        wide: int = 512,
-        narrow: int = 256,
-    ) -> None:
-        super().__init__(PIXELS, binarization, categories, variables, [wide, narrow])
-
-    def images(self) -> Images:
-        return omniglot.load()
 
 
 def one_hot(logits: Tensor) -> Independent:

@@ -106,10 +106,7 @@ class MixtureVAE(Task):
 
     def __init__(self, components: int = 5, latent: int = 2, hidden: int = 50) -> None:
         super().__init__()
-        if components < 2 or min(latent, hidden) < 1:
-            raise ValueError(
-                f"there must be at least 2 components, 1 latent and 1 unit; there are {components}, {latent}, {hidden}"
-            )
+        check_mixture(components, latent, hidden)
         self.components, self.latent = components, latent
         self.guide: MixtureGuide = MixtureGuide(2, components, latent, hidden)
         self.model: MixtureModel = MixtureModel(2, components, latent, hidden)
@@ -143,6 +140,14 @@ class MixtureVAE(Task):
             resolved = resolved & (ends <= math.log(_COARSE))
         # A factor rather than a replacement, so that the gradient is NaN where the value is.
         return fine * torch.where(resolved.detach(), 1.0, math.nan)
+
+
+def check_mixture(components: int, latent: int, hidden: int) -> None:
+    """Raise ValueError where a mixture of these sizes would have nothing to choose from, or nothing in it."""
+    if components < 2 or min(latent, hidden) < 1:
+        raise ValueError(
+            f"there must be at least 2 components, 1 latent and 1 unit; there are {components}, {latent}, {hidden}"
+        )
 
 
 def _total(log_mass: Tensor, terms: Tensor, target: Target) -> Tensor:

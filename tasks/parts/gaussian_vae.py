@@ -10,7 +10,6 @@ from torch.distributions import Independent
 from tasks.base import Draw, Guide, Latents
 from tasks.parts.image_vae import ImageModel, Output
 from tasks.parts.networks import DiagonalNormal, FullNormal, diagonal_normal
-from tasks.parts.pixels import Pixels
 
 
 @final
@@ -67,7 +66,6 @@ class Decoder(ImageModel):
         latent: dimension of z.
         features: z to [K, B, hidden].
         output: features to the logits of the pixels.
-        pixels: their distribution.
         beta: β.
     """
 
@@ -76,10 +74,9 @@ class Decoder(ImageModel):
         latent: int,
         features: nn.Module,
         output: Output | nn.Linear,
-        pixels: Pixels | None = None,
         beta: float = 1.0,
     ) -> None:
-        super().__init__(pixels)
+        super().__init__()
         self.latent = latent
         self.features = features
         self.output = output
@@ -117,7 +114,6 @@ class TwoLayerDecoder(Decoder):
         above_head: to p(z1|z2).
         features: z1 to [K, B, hidden].
         output: features to the logits of the pixels.
-        pixels: their distribution.
         beta: β, as for `Decoder`.
     """
 
@@ -128,10 +124,9 @@ class TwoLayerDecoder(Decoder):
         above_head: DiagonalNormal,
         features: nn.Module,
         output: Output | nn.Linear,
-        pixels: Pixels | None = None,
         beta: float = 1.0,
     ) -> None:
-        super().__init__(latent, features, output, pixels, beta)
+        super().__init__(latent, features, output, beta)
         self.above, self.above_head = above, above_head
 
     def prior(self, x: Tensor, draw: Draw) -> None:

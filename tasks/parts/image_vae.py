@@ -1,23 +1,16 @@
-"""What all variational auto-encoders on images share: pixels, their binarization, and the digits."""
+"""What all variational auto-encoders on images share: pixels, their binarization, their first biases."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Final, Literal, get_args
+from typing import ClassVar, get_args
 
 import torch
 from torch import Tensor, nn
 
 from tasks.base import Data, Defaults, Guide, Latents, SimulableModel, Task
-from tasks.data import binarized, cache, embedded, mnist
-from tasks.data.images import Images, binarize
+from tasks.data.images import binarize
+from tasks.parts.image_sets import Binarization, ImageSet
 from tasks.parts.pixels import BernoulliPixels, Pixels
-
-Binarization = Literal["static", "dynamic", "grey"]
-Chosen = Literal["auto", "static", "dynamic", "grey"]
-Source = Literal["auto", "5k", "full", "static"]
-
-PIXELS: Final = 28 * 28
-"""Of a digit."""
 
 _TRAIN_SEED, _TEST_SEED = 1, 2
 
@@ -37,14 +30,14 @@ class ImageModel(SimulableModel):
 
     Attributes:
         output: to the logits of the pixels.
-        pixels: their distribution; Bernoulli, unless another is given.
+        pixels: their distribution; Bernoulli, unless the data set has another.
     """
 
     output: Output | nn.Linear
 
-    def __init__(self, pixels: Pixels | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.pixels = BernoulliPixels() if pixels is None else pixels
+        self.pixels: Pixels = BernoulliPixels()
 
     @abstractmethod
     def logits(self, z: Latents) -> Tensor:
@@ -64,18 +57,13 @@ class ImageModel(SimulableModel):
         return self.pixels.simulate(self.logits(z))
 
 
-class ImageVAE(Task):
-    """A VAE on images; subclasses say which images and which latents.
+class ImageVAE(ImageSet, Task):
+    """A VAE on images; subclasses say which latents, and which images (`tasks.parts.image_sets`).
 
     Stored rows are grey levels, uint8. `dynamic` binarization draws each pixel from Bernoulli(grey / 255) at every
     access (Burda et al. 2016), `static` draws the training set once, `grey` keeps grey levels, with the cross entropy
     in place of a likelihood. Unless `grey`, the test set is binarized once, with a fixed seed: every estimator and
     every training seed is evaluated on the same pixels.
-
-    Args:
-        binarization: of the training images.
-        guide: amortized.
-        model: the decoder.
     """
 
     model: ImageModel
@@ -90,28 +78,32 @@ class ImageVAE(Task):
         evaluation_samples=100,
     )
 
-    def __init__(self, binarization: Binarization, guide: Guide, model: ImageModel) -> None:
-        super().__init__()
-        if binarization not in get_args(Binarization):
-            raise ValueError(f"binarization must be static, dynamic or grey; it is '{binarization}'")
-        self.binarization = binarization
-        self.guide = guide
-        self.model = model
+    def __post_init__(self) -> None:
+        # So far there are plain values only; `super().__init__` would be a dataclass's.
+        nn.Module.__init__(self)
+        if self.effective_binarization not in get_args(Binarization):
+            raise ValueError(f"binarization must be static, dynamic or grey; it is '{self.effective_binarization}'")
+        self.guide, self.model = self.networks()
+        self.model.pixels = self.distribution()
 
     @abstractmethod
-    def images(self) -> Images:
-        """Return the images in grey levels; raises `tasks.data.DataUnavailable` with what to do."""
+    def networks(self) -> tuple[Guide, ImageModel]:
+        """Return guide and model; their weights are drawn in this order.
+
+        Raises:
+            ValueError: a size or a choice is impossible.
+        """
 
     def load(self) -> Data:
         images = self.images()
-        train = binarize(images.train, _TRAIN_SEED) if self.binarization == "static" else images.train
-        test = images.test if self.binarization == "grey" else binarize(images.test, _TEST_SEED)
-        return Data(train, test, f"{images.name}-{self.binarization}", images.note)
+        train = binarize(images.train, _TRAIN_SEED) if self.effective_binarization == "static" else images.train
+        test = images.test if self.effective_binarization == "grey" else binarize(images.test, _TEST_SEED)
+        return Data(train, test, f"{images.name}-{self.effective_binarization}", images.note)
 
     def prepare(self, raw: Tensor) -> Tensor:
         """Turn grey levels [B, pixels] uint8 into x, binary unless `grey`. Rows of 0 and 255 stay as they are."""
         dtype = self.model.output.bias.dtype
-        if self.binarization != "dynamic":
+        if self.effective_binarization != "dynamic":
             return raw.to(dtype) / 255
         # u is uniform on 0..254, so P(u < g) is g / 255 exactly: never on for 0, always for 255.
         on = torch.randint(0, 255, raw.shape, dtype=torch.uint8, device=raw.device) < raw
@@ -124,26 +116,3 @@ class ImageVAE(Task):
         pixels = data.train[:, : len(self.model.output.bias)]
         mean = pixels.sum(0, dtype=torch.int64).double() / (255 * len(pixels))
         self.model.output.bias.copy_(torch.logit(mean.clamp(0.001, 0.999)))
-
-
-def binarization_of(data: Source, binarization: Chosen) -> Binarization:
-    """Return how the digits of a source are binarized; raise ValueError where that is impossible."""
-    if data not in get_args(Source):
-        raise ValueError(f"data must be auto, 5k, full or static; it is '{data}'")
-    if binarization == "auto":
-        binarization = "static" if data == "static" else "dynamic"
-    if data == "static" and binarization != "static":
-        raise ValueError(
-            f"data=static is binarized once and for all, so that binarization={binarization} is impossible;"
-            " leave binarization out, or choose data=full"
-        )
-    return binarization
-
-
-def digits(data: Source) -> Images:
-    """Return MNIST from a source; raises `tasks.data.DataUnavailable` with what to do."""
-    if data == "static":
-        return binarized.load()
-    if data == "5k" or (data == "auto" and not cache.present("mnist")):
-        return embedded.load()
-    return mnist.load()

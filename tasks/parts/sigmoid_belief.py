@@ -1,6 +1,7 @@
 """Sigmoid belief networks: layers of Bernoulli latents under Bernoulli pixels (Neal 1992; Mnih & Gregor 2014)."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, Literal, final, get_args
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.base import Data, Defaults, Draw, Guide, Latents
-from tasks.parts.image_vae import Binarization, ImageModel, ImageVAE
+from tasks.parts.image_vae import ImageModel, ImageVAE
 from tasks.parts.networks import bernoulli, bernoulli_log_prob, dense, hidden_layers
 from tasks.parts.sizes import at_least
 
@@ -71,6 +72,7 @@ class SigmoidBeliefModel(ImageModel):
         return self.output(self.features(2 * z[site(1)] - 1))
 
 
+@dataclass(eq=False, repr=False)
 class SigmoidBeliefNetwork(ImageVAE):
     """A sigmoid belief network on images; a subclass says which images.
 
@@ -78,16 +80,18 @@ class SigmoidBeliefNetwork(ImageVAE):
     optimizer trains all of θ.
 
     Args:
-        pixels: per image.
-        binarization: of the training images; see `ImageVAE`.
         architecture: of every network: `linear`, or `nonlinear` with two hidden layers, LeakyReLU(0.3).
-        layers: of latents.
+        layers: of latents, 1 to 3.
         latent: Bernoulli variables in each layer.
         hidden: units in each hidden layer of a nonlinear network.
     """
 
-    guide: SigmoidBeliefGuide
-    model: SigmoidBeliefModel
+    architecture: Architecture = "linear"
+    layers: int = 1
+    latent: int = 200
+    hidden: int = 200
+    guide: SigmoidBeliefGuide = field(init=False)
+    model: SigmoidBeliefModel = field(init=False)
     references: ClassVar[Mapping[str, str]] = {"elbo": "disarm", "iwae": "disarm-iw"}
     defaults: ClassVar[Defaults] = Defaults(
         steps=2000,
@@ -98,23 +102,17 @@ class SigmoidBeliefNetwork(ImageVAE):
         evaluation_samples=100,
     )
 
-    def __init__(
-        self,
-        pixels: int,
-        binarization: Binarization,
-        architecture: Architecture,
-        layers: int,
-        latent: int,
-        hidden: int,
-    ) -> None:
-        if architecture not in get_args(Architecture):
-            raise ValueError(f"architecture must be linear or nonlinear; it is '{architecture}'")
-        if not 1 <= layers <= 3:
-            raise ValueError(f"layers must be 1, 2 or 3; it is {layers}")
-        at_least(1, latent=latent, hidden=hidden)
-        units = [hidden, hidden] if architecture == "nonlinear" else []
-        guide = SigmoidBeliefGuide(pixels, latent, layers, units)
-        super().__init__(binarization, guide, SigmoidBeliefModel(pixels, latent, layers, units))
+    def networks(self) -> tuple[Guide, ImageModel]:
+        if self.architecture not in get_args(Architecture):
+            raise ValueError(f"architecture must be linear or nonlinear; it is '{self.architecture}'")
+        if not 1 <= self.layers <= 3:
+            raise ValueError(f"layers must be 1, 2 or 3; it is {self.layers}")
+        at_least(1, latent=self.latent, hidden=self.hidden)
+        units = [self.hidden, self.hidden] if self.architecture == "nonlinear" else []
+        return (
+            SigmoidBeliefGuide(self.pixels, self.latent, self.layers, units),
+            SigmoidBeliefModel(self.pixels, self.latent, self.layers, units),
+        )
 
     @torch.no_grad()
     def initialise(self, data: Data) -> None:

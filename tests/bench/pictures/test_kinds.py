@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from bench.errors import UsageError
 from bench.figures.page import Page
 from bench.pictures import KINDS, Misfit, draw
-from bench.pictures.codes import images_at, posterior_means
+from bench.pictures.codes import codes_of, images_at
 from bench.pictures.images import ImageData, image_data
 from bench.pictures.interpolation import pairs
 from bench.pictures.latent import coloured, project
@@ -106,7 +106,7 @@ def test_interpolation_runs_from_one_reconstruction_to_the_other():
     first, second = pairs(data, 6)
     assert data.labels is not None
     assert (data.labels[first.numpy()] != data.labels[second.numpy()]).all()
-    ends = [posterior_means(task, data.x[places], "z")[2] for places in (first, second)]
+    ends = [codes_of(task, data.x[places], "z")[2] for places in (first, second)]
     for column, share in ((1, 0.0), (3, 0.4), (6, 1.0)):
         z = (1 - share) * ends[0] + share * ends[1]
         expected = images_at(task, "z", z[None]).reshape(WIDTH, WIDTH).double().numpy()
@@ -119,7 +119,7 @@ def test_traversal_orders_units_by_activity_and_varies_one():
     torch.manual_seed(1)
     figure = draw("traversal", task, data, Page("neurips", 1))
     torch.manual_seed(1)
-    means = posterior_means(task, data.x, "z")
+    means = codes_of(task, data.x, "z")
     place = int(torch.randperm(60)[0])
     units = means.var(0).argsort(descending=True).tolist()
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
@@ -129,6 +129,17 @@ def test_traversal_orders_units_by_activity_and_varies_one():
     at[units[1]] = -2.0
     expected = images_at(task, "z", at[None]).reshape(WIDTH, WIDTH).double().numpy()
     np.testing.assert_allclose(cell_at(shown(figure), 1, 2, 3, 8), expected, rtol=1e-5)
+
+
+def test_a_unit_that_follows_the_noise_above_it_is_not_active():
+    task, data = build(TWO_LAYERS), images(1000)
+    with torch.no_grad():
+        # q(z1|x) is the same for every x, and the means of z2 move with the draws of z1 only.
+        task.get_submodule("guide.first_head.diagonal.loc_and_log_scale").get_parameter("weight").zero_()
+    means = codes_of(task, data.x, "z2")
+    assert (means.var(0) > 0.02).all()
+    (label,) = draw("traversal", task, data, Page()).axes[0].get_yticklabels()
+    assert abs(float(label.get_text().split()[1].replace("−", "-"))) < 0.02
 
 
 def test_inactive_units_are_left_out():
@@ -151,7 +162,7 @@ def test_below_the_top_means_are_taken():
 def test_posterior_means_of_a_conditional_site_average_over_the_other():
     task, x = build(TWO_LAYERS), images().x[:2]
     torch.manual_seed(1)
-    found = posterior_means(task, x, "z2")
+    found = codes_of(task, x, "z2")
     torch.manual_seed(1)
     z1 = task.get_submodule("guide.first_head")(task.get_submodule("guide.first")(x))
     drawn = z1.mean + (z1.scale_tril @ torch.randn(10, 2, 4)[..., None])[..., 0]

@@ -91,7 +91,7 @@ def test_refusals():
     with pytest.raises(Unfit, match="at least 2 samples"):
         Hybrid().require(MixtureVAE(), torch.zeros(1, 2), 1)
     Hybrid("enumerate").require(MixtureVAE(), torch.zeros(1, 2), 1)
-    many = CategoricalMnist(3, 8, "tiny", wide=2, narrow=2)
+    many = CategoricalMnist("tiny", categories=3, variables=8, wide=2, narrow=2)
     with pytest.raises(Unfit, match=r"enumerate\) does not fit CategoricalMnist: the latents have 6561 joint states"):
         Hybrid("enumerate").require(many, torch.zeros(1, 5), 1)
     with pytest.raises(Unfit, match="no finite support"):

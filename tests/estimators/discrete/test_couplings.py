@@ -160,7 +160,7 @@ def test_refusals():
         ARMS().require(deep, x, 2)
     with pytest.raises(Unfit, match="at least 2 samples"):
         ARMS().require(*sbn(), 1)
-    categorical = CategoricalMnist(3, 2, "tiny", wide=2, narrow=2)
+    categorical = CategoricalMnist("tiny", categories=3, variables=2, wide=2, narrow=2)
     with pytest.raises(
         Unfit, match="DisARM needs Bernoulli latents; site 'z' of CategoricalMnist is OneHotCategorical"
     ):

@@ -156,6 +156,8 @@ def test_refusals():
     with pytest.raises(Unfit, match="at most 4 distinct samples on CategoricalToy; --samples is 5"):
         UnorderedSet().require(task, task.load().train, 5)
     with pytest.raises(Unfit, match="at most 12 distinct samples"):
-        UnorderedSet().require(CategoricalMnist(3, 4, "tiny", wide=2, narrow=2), torch.zeros(1, 5), 13)
+        UnorderedSet().require(
+            CategoricalMnist("tiny", categories=3, variables=4, wide=2, narrow=2), torch.zeros(1, 5), 13
+        )
     with pytest.raises(Unfit, match="handles one site of discrete variables; SBNTiny has 3"):
         UnorderedSet().require(*sbn(layers=3), 2)

@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -16,21 +18,30 @@ from estimators.score_function.reinforce import Reinforce
 from estimators.score_function.reinforce_ema import ReinforceEMA
 from estimators.score_function.reinforce_loo import ReinforceLOO
 from tasks.data.images import Images
-from tasks.images.vae import VAE, Binarization
+from tasks.images.vae import VAE
+from tasks.parts.image_sets import Binarization, GreyImages
 
 FITTING = [NaiveMC, Reinforce, ReinforceEMA, ReinforceLOO, Reparam, STL, IWAE, DReG]
 
 
-class TinyVAE(VAE):
+class SixPixels(GreyImages):
     """Six grey pixels, the first always off and the last always on."""
 
-    def __init__(self, binarization: Binarization = "dynamic") -> None:
-        super().__init__(6, binarization, latent=2, hidden=8, depth=1)
+    @property
+    def pixels(self) -> int:
+        return 6
 
     def images(self) -> Images:
         grey = torch.randint(0, 256, (300, 6), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
         grey[:, 0], grey[:, -1] = 0, 255
         return Images(grey[:200], grey[200:], "tiny-200", "")
+
+
+@dataclass(eq=False, repr=False)
+class TinyVAE(VAE, SixPixels):
+    latent: int = 2
+    hidden: int = 8
+    depth: int = 1
 
 
 class Estimation(nn.Module):

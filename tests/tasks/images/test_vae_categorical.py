@@ -18,7 +18,7 @@ from tests.gradients import exact_gradient, mean_differs, replicate
 def tiny(categories: int = 3, variables: int = 2) -> tuple[CategoricalMnist, Tensor]:
     """Return a small task in float64 with all parameters moved, and two observations."""
     torch.manual_seed(3)
-    task = CategoricalMnist(categories, variables, "tiny", wide=4, narrow=3).double()
+    task = CategoricalMnist("tiny", categories=categories, variables=variables, wide=4, narrow=3).double()
     data = task.load()
     task.initialise(data)
     with torch.no_grad():
@@ -75,14 +75,14 @@ def test_references_are_estimators():
 
 
 def test_default_architecture_is_reinmax_s():
-    shapes = [tuple(value.shape) for value in CategoricalMnist(10, 30, "5k").parameters() if value.dim() == 2]
+    shapes = [tuple(value.shape) for value in CategoricalMnist("5k").parameters() if value.dim() == 2]
     assert shapes == [(512, 784), (256, 512), (300, 256), (256, 300), (512, 256), (784, 512)]
 
 
 def test_is_exact_only_where_there_are_few_states(empty_cache: Path):
-    task = CategoricalMnist(5, 6, "tiny", wide=2, narrow=2).double()
+    task = CategoricalMnist("tiny", categories=5, variables=6, wide=2, narrow=2).double()
     assert task.exact("elbo", task.prepare(task.load().train), 1) is None
-    assert CategoricalMnist(2, 1, wide=2, narrow=2).load().name == "mnist-5k-dynamic"
+    assert CategoricalMnist(categories=2, variables=1, wide=2, narrow=2).load().name == "mnist-5k-dynamic"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_is_exact_only_where_there_are_few_states(empty_cache: Path):
     [
         ({"categories": 1}, "at least 2 categories and 1 variable; there are 1, 30"),
         ({"wide": 0}, r"at least one unit; they have \[0, 256\]"),
-        ({"data": "6k"}, "data must be auto, 5k, full or static; it is '6k'"),
+        ({"data": "6k"}, "data must be auto, 5k, full, static or tiny; it is '6k'"),
     ],
 )
 def test_bad_arguments(arguments, message):

@@ -86,7 +86,7 @@ def test_fixed_binarization_is_loaded(real_data: Path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"data": "6k"}, "data must be auto, 5k, full or static; it is '6k'"),
+        ({"data": "6k"}, "data must be auto, 5k, full, static or tiny; it is '6k'"),
         ({"binarization": "fixed"}, "binarization must be static, dynamic or grey; it is 'fixed'"),
         ({"depth": 0}, "depth must be at least 1; it is 0"),
     ],

@@ -1,5 +1,6 @@
 """Gaussian VAEs beyond the default: convolutions, two stochastic layers, full covariance, β."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tasks.data.images import Images
 from tasks.images.vae import VAE, VAEMnist
 from tasks.parts.convolutions import ConvolutionalFeatures, ConvolutionalOutput
 from tasks.parts.gaussian_vae import TwoLayerDecoder
+from tasks.parts.image_sets import Binarization, ImageSet
 from tests.gradients import mean_differs, replicate
 
 PIXELS, WIDTH = 8 * 4, 4
@@ -36,15 +38,30 @@ VARIANTS: dict[str, dict[str, Any]] = {
 FITTING = [NaiveMC, ReinforceLOO, Reparam, STL, DReG, GDReG]
 
 
-class Tiny(VAE):
+class Pictures(ImageSet):
     """Images of 8×4 pixels."""
 
-    def __init__(self, **changes: Any) -> None:
-        super().__init__(PIXELS, "static", latent=2, hidden=6, depth=2, width=WIDTH, **changes)
+    @property
+    def pixels(self) -> int:
+        return PIXELS
+
+    @property
+    def width(self) -> int:
+        return WIDTH
+
+    @property
+    def effective_binarization(self) -> Binarization:
+        return "static"
 
     def images(self) -> Images:
         grey = torch.randint(0, 256, (60, PIXELS), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
         return Images(grey[:40], grey[40:], "tiny-40", "", width=WIDTH)
+
+
+@dataclass(eq=False, repr=False)
+class Tiny(VAE, Pictures):
+    latent: int = 2
+    hidden: int = 6
 
 
 class Estimation(nn.Module):

@@ -1,6 +1,7 @@
 """The deep models whose guides are Gamma and Dirichlet."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -18,35 +19,33 @@ from estimators.pathwise.stl import STL
 from estimators.score_function.reinforce import Reinforce
 from estimators.score_function.reinforce_loo import ReinforceLOO
 from tasks import INDEX
-from tasks.data.images import Images
-from tasks.images.vae import ImageVAE
-from tasks.images.vae_dirichlet import DirichletDecoder, DirichletGuide, VAEDirichlet
-from tasks.images.vae_gamma import GammaDecoder, GammaGuide, VAEGamma
+from tasks.images.vae_dirichlet import DirichletVAE, VAEDirichlet
+from tasks.images.vae_gamma import GammaVAE, VAEGamma
+from tasks.parts.image_vae import ImageVAE
 from tests.gradients import mean_differs, replicate
+from tests.tasks.images.test_vae import SixPixels
 
 FITTING = [NaiveMC, Reinforce, ReinforceLOO, Reparam, STL, IWAE, DReG]
 
 
-class Tiny(ImageVAE):
-    """Six grey pixels, and three latents."""
+@dataclass(eq=False, repr=False)
+class TinyGamma(GammaVAE, SixPixels):
+    latent: int = 3
+    hidden: int = 8
+    depth: int = 1
+    concentration: float = 0.7
 
-    def images(self) -> Images:
-        grey = torch.randint(0, 256, (300, 6), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-        return Images(grey[:200], grey[200:], "tiny-200", "")
-
-
-class TinyGamma(Tiny):
     prior = Gamma(torch.full((3,), 0.7).double(), torch.full((3,), 0.7).double())
 
-    def __init__(self) -> None:
-        super().__init__("dynamic", GammaGuide(6, 3, 8, 1), GammaDecoder(6, 3, 8, 1, 0.7))
 
+@dataclass(eq=False, repr=False)
+class TinyDirichlet(DirichletVAE, SixPixels):
+    latent: int = 3
+    hidden: int = 8
+    depth: int = 1
+    concentration: float = 0.7
 
-class TinyDirichlet(Tiny):
     prior = Dirichlet(torch.full((3,), 0.7).double())
-
-    def __init__(self) -> None:
-        super().__init__("dynamic", DirichletGuide(6, 3, 8, 1), DirichletDecoder(6, 3, 8, 1, 0.7))
 
 
 class Estimation(nn.Module):

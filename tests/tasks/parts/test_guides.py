@@ -20,16 +20,22 @@ from tasks.images.vae import VAE
 from tasks.latent_variables.linear_gaussian import LinearGaussian
 from tasks.latent_variables.ppca import PPCA
 from tasks.parts.guides import GuideKind, NormalTable, SharedNormal, index_column, indexed, indexed_bytes, row_index
+from tasks.parts.image_sets import GreyImages
 from tests.gradients import exact_gradient, mean_differs, replicate
 
 KINDS: list[GuideKind] = ["shared", "per-datapoint"]
 
 
-class TinyVAE(VAE):
-    """Three pictures of four pixels."""
+class TinyVAE(VAE, GreyImages):
+    """On three pictures of four pixels."""
 
     def __init__(self, guide: GuideKind) -> None:
-        super().__init__(4, "dynamic", 2, 3, 1, guide=guide)
+        self.guide_kind = guide
+        super().__init__(latent=2, hidden=3, depth=1)
+
+    @property
+    def pixels(self) -> int:
+        return 4
 
     def images(self) -> Images:
         grey = torch.tensor([[0, 255, 0, 255], [255, 255, 0, 0], [0, 0, 0, 255]], dtype=torch.uint8)
