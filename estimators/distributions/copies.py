@@ -26,7 +26,14 @@ from estimators.distributions.noise import Unsupported
 
 @singledispatch
 def detach(distribution: Distribution) -> Distribution:
-    """Return a copy whose parameters carry no gradient."""
+    """Return a copy whose parameters carry no gradient.
+
+    >>> import torch
+    >>> from torch.distributions import Normal
+    >>> from estimators.distributions import detach
+    >>> detach(Normal(torch.zeros(2, requires_grad=True), 1.0)).loc.requires_grad
+    False
+    """
     raise Unsupported(f"no detached copy is registered for {type(distribution).__name__}")
 
 
