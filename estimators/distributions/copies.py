@@ -11,6 +11,12 @@ from estimators.distributions.parameters import parameters, rebuild
 def detach(distribution: Distribution) -> Distribution:
     """Return a copy whose parameters carry no gradient.
 
+    >>> import torch
+    >>> from torch.distributions import Normal
+    >>> from estimators.distributions import detach
+    >>> detach(Normal(torch.zeros(2, requires_grad=True), 1.0)).loc.requires_grad
+    False
+
     Raises:
         Unsupported: the family has no parameters by name; one of its own is to be registered.
     """

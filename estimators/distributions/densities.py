@@ -18,7 +18,14 @@ from torch.distributions import (
 
 @singledispatch
 def log_prob(distribution: Distribution, value: Tensor) -> Tensor:
-    """Return log q(value) in nats, differentiable at relaxed values of discrete families too."""
+    """Return log q(value) in nats, differentiable at relaxed values of discrete families too.
+
+    >>> import torch
+    >>> from torch.distributions import OneHotCategorical
+    >>> from estimators.distributions import log_prob
+    >>> log_prob(OneHotCategorical(torch.tensor([0.25, 0.75])), torch.tensor([0.5, 0.5]))
+    tensor(-0.8370)
+    """
     return distribution.log_prob(value)
 
 

@@ -30,7 +30,14 @@ from estimators.distributions.noise import IID, Independently, Noise, Unsupporte
 
 @singledispatch
 def sample(distribution: Distribution, shape: Size, noise: Noise = IID) -> Tensor:
-    """Draw `shape + batch + event`, differentiable in the parameters where the family is `reparameterizable`."""
+    """Draw `shape + batch + event`, differentiable in the parameters where the family is `reparameterizable`.
+
+    >>> import torch
+    >>> from torch.distributions import Gamma
+    >>> from estimators.distributions import sample
+    >>> sample(Gamma(torch.ones(2, requires_grad=True), 1.0), torch.Size([3])).requires_grad
+    True
+    """
     raise Unsupported(f"no functional draw is registered for {type(distribution).__name__}")
 
 
@@ -149,7 +156,13 @@ def _invert_categorical(probs: Tensor, shape: Size, noise: Noise) -> Tensor:
 
 @singledispatch
 def reparameterizable(distribution: Distribution) -> bool:
-    """Return whether draws of `sample` carry a derivative in the parameters, explicitly or implicitly."""
+    """Return whether draws of `sample` carry a derivative in the parameters, explicitly or implicitly.
+
+    >>> from torch.distributions import Bernoulli, VonMises
+    >>> from estimators.distributions import reparameterizable
+    >>> reparameterizable(VonMises(0.0, 1.0)), reparameterizable(Bernoulli(0.5))
+    (True, False)
+    """
     return distribution.has_rsample
 
 

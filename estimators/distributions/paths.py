@@ -33,6 +33,13 @@ def path(distribution: Distribution, shape: Size, noise: Noise = IID) -> Path:
 
     A Gaussian's is log N(ε; 0, 1) − log scale: the derivatives through z and through the parameters cancel but for the
     scale's, which here costs no work and no rounding.
+
+    >>> import torch
+    >>> from torch.distributions import Normal
+    >>> from estimators.distributions import path
+    >>> drawn = path(Normal(torch.zeros(2), 1.0), torch.Size([3]))
+    >>> drawn.value.shape, drawn.log_prob().shape
+    (torch.Size([3, 2]), torch.Size([3, 2]))
     """
     value = sample(distribution, shape, noise)
     return Path(value, lambda: log_prob(distribution, value))

@@ -117,6 +117,12 @@ def relaxation(distribution: Distribution) -> Relaxation:
 
     Raises:
         Unsupported: the family has none.
+
+    >>> import torch
+    >>> from torch.distributions import Bernoulli
+    >>> from estimators.distributions import relaxation
+    >>> relaxation(Bernoulli(logits=torch.tensor([2.0]))).soft(torch.tensor([1.0]), temperature=0.5)
+    tensor([0.8808])
     """
     raise Unsupported(f"{type(distribution).__name__} has no relaxation; Bernoulli and OneHotCategorical have one")
 

@@ -12,7 +12,14 @@ from estimators.distributions.parameters import unwrapped
 
 @singledispatch
 def support(distribution: Distribution) -> Tensor:
-    """Return every value of one event of a discrete family, [S, event]."""
+    """Return every value of one event of a discrete family, [S, event].
+
+    >>> import torch
+    >>> from torch.distributions import Bernoulli, Independent
+    >>> from estimators.distributions import support
+    >>> support(Independent(Bernoulli(torch.tensor([0.2, 0.7])), 1)).tolist()
+    [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
+    """
     raise Unsupported(f"{type(distribution).__name__} has no finite support to enumerate")
 
 
@@ -44,7 +51,14 @@ def _(distribution: Independent) -> Tensor:
 
 @singledispatch
 def support_size(distribution: Distribution) -> int:
-    """Return the number of values of one event, without building them."""
+    """Return the number of values of one event, without building them.
+
+    >>> import torch
+    >>> from torch.distributions import Bernoulli, Independent
+    >>> from estimators.distributions import support_size
+    >>> support_size(Independent(Bernoulli(torch.full((40,), 0.5)), 1))
+    1099511627776
+    """
     return support(distribution).shape[0]
 
 
@@ -55,5 +69,12 @@ def _(distribution: Independent) -> int:
 
 
 def family(distribution: Distribution) -> str:
-    """Return the name of the family, through `Independent`."""
+    """Return the name of the family, through `Independent`.
+
+    >>> import torch
+    >>> from torch.distributions import Independent, Normal
+    >>> from estimators.distributions import family
+    >>> family(Independent(Normal(torch.zeros(3), 1.0), 1))
+    'Normal'
+    """
     return type(unwrapped(distribution)).__name__
