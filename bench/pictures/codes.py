@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 
 from bench.pictures import Misfit
 from estimators import distributions
-from estimators.draw import Detached, Draw, Site, probe
+from estimators.draw import Detached, Draw, Site, is_conditional, probe
 from tasks.parts.image_vae import ImageVAE
 
 _SAMPLES: Final = 10
@@ -90,4 +90,4 @@ class _Below(Draw):
         if site == self.site:
             return self.values[None]
         mean = distribution.mean
-        return mean if len(distribution.batch_shape) > 1 else mean[None]
+        return mean if is_conditional(distribution) else mean[None]
