@@ -73,6 +73,7 @@ class Estimator(nn.Module, ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        # A silent `exact` counts as a target of its own: a package of others then never gets somebody else's reference.
         says = next(vars(base) for base in cls.__mro__ if {"exact", "own_target"} & vars(base).keys())
         if "own_target" not in says:
             cls.own_target = True

@@ -82,4 +82,4 @@ class _Below(Draw):
         if site == self.site:
             return self.values[None]
         mean = distribution.mean
-        return mean if len(distribution.batch_shape) > 1 else mean[None]
+        return mean if is_conditional(distribution) else mean[None]
