@@ -1,9 +1,14 @@
 """Tables of results as frames and as text; `bench table` prints them, `bench.load` gives the tidy ones.
 
-results = bench.load("results")
-compared = bench.tables.comparison(results, ["variance"])
-for block in bench.tables.pivot_blocks(compared, by="estimator", across="task"):
-print(bench.tables.render(block.title, block.headers, block.lines, "latex"))
+>>> import bench
+>>> results = bench.load("results")
+>>> compared = bench.tables.comparison(results, ["variance"])
+>>> for block in bench.tables.pivot_blocks(compared, by="estimator", across="task"):
+...     print(bench.tables.render(block.title, block.headers, block.lines, "text"))
+all · variance · ... · K = 2 · 2 evaluations per gradient · ...
+estimator  gaussian-quadratic
+reinforce  ...
+reparam    ...
 """
 
 from bench.results.pivot import comparison, pivot_blocks

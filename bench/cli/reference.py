@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.numbers import Whole
+from bench.names.commands import KEPT_MOMENTS, with_kept_moments
 
 if TYPE_CHECKING:
     from bench.regression.moments import Moment
@@ -19,7 +20,7 @@ _SHARE = 0.25
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
-    default=Path("results/reference"),
+    default=KEPT_MOMENTS,
     show_default=True,
     help="Where moments.csv is.",
 )
@@ -43,13 +44,15 @@ def reference(write: bool, estimators: tuple[str, ...], folder: Path, seed: int)
     fresh = _measure(names, 1.0 if write else _SHARE, 0 if write else seed)
     if write:
         path = write_table(folder, [moment for moment in kept if moment.estimator not in names] + fresh)
-        click.echo(f"{path}: {len(fresh)} rows written\nnext: `bench reference` checks them with other draws")
+        check = with_kept_moments("bench reference", folder)
+        click.echo(f"{path}: {len(fresh)} rows written\nnext: `{check}` checks them with other draws")
         return
     changed, missing = changes(kept, fresh), uncovered(kept, fresh)
     for change in changed:
         click.echo(str(change))
     for name in missing:
-        click.echo(f"{name}: not in {folder / FILE}; `bench reference --write --estimator {name}` adds it")
+        add = with_kept_moments(f"bench reference --write --estimator {name}", folder)
+        click.echo(f"{name}: not in {folder / FILE}; `{add}` adds it")
     click.echo(f"{len(changed)} moments changed, {len(missing)} estimators without moments; {len(fresh)} rows measured")
     if changed or missing:
         click.get_current_context().exit(1)

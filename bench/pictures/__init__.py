@@ -3,8 +3,12 @@
 A kind is a module of this package with one function, `draw(task, data, page)`. It takes a task at its trained
 parameters and its data, and returns a figure; draws come from torch's global generator.
 
-    task = ...  # trained
-    bench.pictures.draw("interpolation", task, bench.pictures.image_data(task), Page("icml", 1)).savefig("digits.pdf")
+>>> import bench
+>>> from bench.figures.page import Page
+>>> from bench.pictures.images import image_data
+>>> from tasks.images.vae import VAEMnist
+>>> task = VAEMnist(data="tiny", latent=2, hidden=4, depth=1)  # trained, to see more than noise
+>>> bench.pictures.draw("interpolation", task, image_data(task), Page("icml", 1)).savefig("digits.pdf")
 """
 
 from importlib import import_module
@@ -34,6 +38,13 @@ class Misfit(UsageError):
 
 def draw(kind: str, task: "ImageVAE", data: "ImageData", page: "Page") -> "Figure":
     """Return a picture of a trained task.
+
+    >>> from bench.figures.page import Page
+    >>> from bench.pictures import draw
+    >>> from bench.pictures.images import image_data
+    >>> from tasks.images.vae import VAEMnist
+    >>> task = VAEMnist(data="tiny", latent=2, hidden=4, depth=1)
+    >>> draw("latent", task, image_data(task), Page("icml", 1)).savefig("latent.pdf")
 
     Raises:
         UsageError: there is no such kind, or the figure would not fit on the page.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.errors import ResultsError
+from bench.names.commands import with_kept_moments
 from bench.regression.moments import Moment
 from bench.results.atomic import replacing
 
@@ -22,15 +23,14 @@ def read_table(folder: Path) -> list[Moment]:
         ResultsError: the file is not there, or is not such a table.
     """
     path = folder / FILE
+    remedy = f"`{with_kept_moments('bench reference --write', folder)}` makes it"
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return [_parse(row) for row in csv.DictReader(file)]
     except OSError as error:
-        raise ResultsError(
-            f"cannot read {path} ({error.strerror}): `bench reference --write --folder {folder}` makes it"
-        ) from error
+        raise ResultsError(f"cannot read {path} ({error.strerror}): {remedy}") from error
     except (KeyError, ValueError, TypeError) as error:
-        raise ResultsError(f"{path} is not a table of moments ({error}): `bench reference --write` makes it") from error
+        raise ResultsError(f"{path} is not a table of moments ({error}): {remedy}") from error
 
 
 def write_table(folder: Path, moments: Sequence[Moment]) -> Path:

@@ -18,7 +18,7 @@ from bench.figures import draw, rows
 from bench.figures.page import Format, Page
 from bench.figures.save import provenance, save, save_rows
 from bench.machine.device import find_device
-from bench.names.commands import with_folder
+from bench.names.commands import with_folder, with_out
 from bench.reproduce import find
 from bench.reproduce.recipe import Ran, Recipe
 from bench.results.frames import series
@@ -86,7 +86,7 @@ def _require_all(name: str, plan: Plan, records: Sequence[Record], asked: Asked)
     if failed:
         raise CellsFailed(
             f"{failed} of {len(plan.cells)} cells of {name} failed; the reasons are in "
-            f"`bench status --out {asked.out}`, and `--rerun failed` runs them again"
+            f"`{with_out('bench status', asked.out)}`, and `--rerun failed` runs them again"
         )
     if len(records) < len(plan.cells):
         raise CellsFailed(

@@ -27,3 +27,10 @@ def test_write_then_check_then_find_a_change(bench: Bench) -> None:
 def test_without_a_table_it_says_what_to_do(bench: Bench) -> None:
     outcome = bench("reference", "--estimator", "reparam")
     assert (outcome.code, "bench reference --write" in outcome.err) == (5, True)
+
+
+def test_what_it_suggests_names_the_folder(bench: Bench) -> None:
+    missing = bench("reference", "--estimator", "reparam", "--folder", "my moments")
+    assert (missing.code, "`bench reference --write --folder 'my moments'`" in missing.err) == (5, True)
+    written = bench("reference", "--write", "--estimator", "gumbel-rao", "--folder", "my moments")
+    assert "next: `bench reference --folder 'my moments'`" in written.out

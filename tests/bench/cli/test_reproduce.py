@@ -73,7 +73,8 @@ def test_failed_cells_end_it_with_their_code(bench: Bench) -> None:
 
     [cell, *_] = plan_of(find("lecture-evidence").quick, "cpu").cells
     for each in plan_of(find("lecture-evidence").quick, "cpu").cells:
-        Store(Path("results")).write(record(each, status="failed" if each == cell else "done", reason="no"))
-    outcome = bench("reproduce", "lecture-evidence", "--quick")
+        Store(Path("my results")).write(record(each, status="failed" if each == cell else "done", reason="no"))
+    outcome = bench("reproduce", "lecture-evidence", "--quick", "--out", "my results")
     assert outcome.code == 3
     assert "1 of 6 cells of lecture-evidence failed" in outcome.err
+    assert "`bench status --out 'my results'`" in outcome.err

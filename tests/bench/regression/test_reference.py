@@ -5,6 +5,7 @@ reports a change where there is none at most once in 1000 (`FALSE_ALARM`), and t
 """
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -139,3 +140,13 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     (tmp_path / "moments.csv").write_text("task,estimator\na,b\n")
     with pytest.raises(ResultsError, match="not a table of moments"):
         read_table(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "task,estimator\na,b\n"])
+def test_a_damaged_table_can_be_made_again_where_it_is(content: str | None, tmp_path: Path) -> None:
+    folder = tmp_path / "my moments"
+    folder.mkdir()
+    if content is not None:
+        (folder / "moments.csv").write_text(content)
+    with pytest.raises(ResultsError, match=re.escape(f"`bench reference --write --folder '{folder}'` makes it")):
+        read_table(folder)
