@@ -10,7 +10,7 @@ from torch.distributions import Distribution
 from bench.evaluation.posterior import ROWS_AT_ONCE, Means, posterior_means
 from bench.pictures import Misfit
 from estimators import distributions
-from estimators.draw import Detached, Draw, probe
+from estimators.draw import Detached, Draw, is_conditional, probe
 from tasks.parts.image_vae import ImageVAE
 
 
