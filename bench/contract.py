@@ -51,6 +51,11 @@ def check_estimator(
 
     Returns:
         What came out, line by line.
+
+    >>> from bench.contract import check_estimator
+    >>> lines = check_estimator("reparam", ["gaussian-quadratic"])
+    >>> [line.verdict for line in lines if line.subject == "gaussian-quadratic"]
+    ['pass', ...
     """
     return _checked(collect([estimator], tasks), Settings(seed, tolerance, budget))
 
@@ -74,6 +79,11 @@ def check_task(
 
     Returns:
         What came out, line by line.
+
+    >>> from bench.contract import check_task
+    >>> lines = check_task("gaussian-quadratic", ["reparam"])
+    >>> [line.verdict for line in lines if line.estimator == "reparam"]
+    ['pass', ...
     """
     return _checked(collect(estimators, [task]), Settings(seed, tolerance, budget))
 
@@ -84,6 +94,11 @@ def estimator_contract(
     """Return a pytest test with a case for each task that the estimator fits, and one for what it declares.
 
     The false-alarm probability holds for all cases together.
+
+    In a test file, pytest finds and runs it by its name:
+
+    >>> from bench.contract import estimator_contract
+    >>> test_reparam = estimator_contract("reparam", ["gaussian-quadratic"])
     """
     return _contract(collect([estimator], tasks), seed, tolerance)
 
@@ -91,7 +106,13 @@ def estimator_contract(
 def task_contract(
     task: AnyTask, estimators: Sequence[AnyEstimator] = (), *, seed: int = 0, tolerance: float = 0.1
 ) -> Callable[..., None]:
-    """Return a pytest test with a case for each estimator that fits the task."""
+    """Return a pytest test with a case for each estimator that fits the task.
+
+    In a test file, pytest finds and runs it by its name:
+
+    >>> from bench.contract import task_contract
+    >>> test_quadratic = task_contract("gaussian-quadratic", ["reparam", "reinforce"])
+    """
     return _contract(collect(estimators, [task]), seed, tolerance)
 
 

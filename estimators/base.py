@@ -150,7 +150,16 @@ class Evaluation:
 
 
 def evaluate(task: Task, x: Tensor, draw: Draw) -> Evaluation:
-    """Run the guide with `draw` and evaluate the model at its draws."""
+    """Run the guide with `draw` and evaluate the model at its draws.
+
+    >>> from estimators.base import evaluate
+    >>> from estimators.draw import Detached
+    >>> from tasks.gaussian_toys import GaussianQuadratic
+    >>> task = GaussianQuadratic(dim=3)
+    >>> run = evaluate(task, task.load().train, Detached(samples=5))
+    >>> run.f.shape, run.trace.latents["z"].shape
+    (torch.Size([5, 1]), torch.Size([5, 1, 3]))
+    """
     task.guide(x, draw)
     log_q = draw.log_prob()
     model_value = task.model(x, draw.trace.latents)
@@ -158,17 +167,41 @@ def evaluate(task: Task, x: Tensor, draw: Draw) -> Evaluation:
 
 
 def integrand(task: Task, model_value: Tensor, log_q: Callable[[], Tensor]) -> Tensor:
-    """Return f, what is averaged over q: log p − log q, or f(z) on an `expectation` task, which needs no log q."""
+    """Return f, what is averaged over q: log p − log q, or f(z) on an `expectation` task, which needs no log q.
+
+    >>> import torch
+    >>> from estimators.base import integrand
+    >>> from tasks.gaussian_toys import GaussianQuadratic
+    >>> integrand(GaussianQuadratic(), torch.tensor([[2.0]]), lambda: torch.tensor([[9.0]]))
+    tensor([[2.]])
+    """
     return model_value if task.target == "expectation" else model_value - log_q()
 
 
 def without_parameters(module: nn.Module, *arguments: Any) -> Any:
-    """Call a module with its parameters detached, so that gradients flow through the arguments only."""
+    """Call a module with its parameters detached, so that gradients flow through the arguments only.
+
+    >>> import torch
+    >>> from estimators.base import without_parameters
+    >>> x = torch.ones(1, 2)
+    >>> without_parameters(torch.nn.Linear(2, 1), x).requires_grad
+    False
+    """
     return functional_call(module, {name: value.detach() for name, value in module.named_parameters()}, arguments)
 
 
 def log_prob_detached(task: Task, x: Tensor, trace: Trace, latents: Latents) -> Tensor:
-    """Return log q_φ(z|x) at `latents` with φ detached inside the density, so that only the path through z remains."""
+    """Return log q_φ(z|x) at `latents` with φ detached inside the density, so that only the path through z remains.
+
+    >>> from estimators.base import log_prob_detached
+    >>> from estimators.draw import Detached
+    >>> from tasks.gaussian_toys import GaussianQuadratic
+    >>> task, draw = GaussianQuadratic(), Detached(samples=5)
+    >>> x = task.load().train
+    >>> task.guide(x, draw)
+    >>> draw.log_prob().requires_grad, log_prob_detached(task, x, draw.trace, draw.trace.latents).requires_grad
+    (True, False)
+    """
     if not any(site.conditional for site in trace.sites.values()):
         return trace.detached().at(latents).log_prob()
     # A conditional site's parameters depend on φ and on earlier draws. Only φ is to be detached: the guide runs again.
@@ -178,12 +211,24 @@ def log_prob_detached(task: Task, x: Tensor, trace: Trace, latents: Latents) -> 
 
 
 def mean_of_others(value: Tensor) -> Tensor:
-    """Return (1/(K−1)) Σ_{j≠k} value_j for every k along the first axis; K ≥ 2."""
+    """Return (1/(K−1)) Σ_{j≠k} value_j for every k along the first axis; K ≥ 2.
+
+    >>> import torch
+    >>> from estimators.base import mean_of_others
+    >>> mean_of_others(torch.tensor([1.0, 2.0, 6.0]))
+    tensor([4.0000, 3.5000, 1.5000])
+    """
     return (value.sum(0) - value) / (len(value) - 1)
 
 
 def log_mean_exp(log_weight: Tensor) -> Tensor:
-    """Return log (1/K) Σ_k w_k over the sample axis: [K, B] to [B]."""
+    """Return log (1/K) Σ_k w_k over the sample axis: [K, B] to [B].
+
+    >>> import torch
+    >>> from estimators.base import log_mean_exp
+    >>> log_mean_exp(torch.tensor([[1.0], [3.0]]).log()).exp()
+    tensor([2.])
+    """
     return torch.logsumexp(log_weight, 0) - math.log(log_weight.shape[0])
 
 
@@ -191,6 +236,11 @@ def log_sum_exp_of_others(log_weight: Tensor) -> Tensor:
     """Return log Σ_{j≠k} w_j for every k, [K, B]; differentiable, and −∞ where there are no others.
 
     By sums from both ends: subtracting w_k from the sum of all would lose every digit where w̃_k is near one.
+
+    >>> import torch
+    >>> from estimators.base import log_sum_exp_of_others
+    >>> log_sum_exp_of_others(torch.tensor([[1.0], [2.0], [3.0]]).log()).exp().T.round()
+    tensor([[5., 4., 3.]])
     """
     nothing = torch.full_like(log_weight[:1], -math.inf)
     before = torch.cat([nothing, log_weight.logcumsumexp(0)[:-1]])
@@ -199,12 +249,26 @@ def log_sum_exp_of_others(log_weight: Tensor) -> Tensor:
 
 
 def log_mean_exp_of_others(log_weight: Tensor) -> Tensor:
-    """Return L̂_{−k} = log (1/(K−1)) Σ_{j≠k} w_j for every k, [K, B], differentiable; K ≥ 2."""
+    """Return L̂_{−k} = log (1/(K−1)) Σ_{j≠k} w_j for every k, [K, B], differentiable; K ≥ 2.
+
+    >>> import torch
+    >>> from estimators.base import log_mean_exp_of_others
+    >>> log_mean_exp_of_others(torch.tensor([[1.0], [2.0], [4.0]]).log()).exp().T
+    tensor([[3.0000, 2.5000, 1.5000]])
+    """
     return log_sum_exp_of_others(log_weight) - math.log(len(log_weight) - 1)
 
 
 def generative(task: Task, needed_by: str) -> GenerativeModel:
-    """Return the task's model where it has a prior to draw from; raise `Unfit` where it has not."""
+    """Return the task's model where it has a prior to draw from; raise `Unfit` where it has not.
+
+    >>> from estimators.base import generative
+    >>> from tasks.gaussian_toys import GaussianQuadratic
+    >>> generative(GaussianQuadratic(), "wake-sleep")
+    Traceback (most recent call last):
+        ...
+    estimators.base.Unfit: wake-sleep draws from the prior; GaussianQuadratic has a joint density only
+    """
     if isinstance(task.model, GenerativeModel):
         return task.model
     raise Unfit(f"{needed_by} draws from the prior; {type(task).__name__} has a joint density only")

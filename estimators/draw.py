@@ -159,17 +159,38 @@ class _Probe(Draw):
 
 
 def is_conditional(distribution: Distribution) -> bool:
-    """Return whether a site's distribution depends on a site drawn before it: its batch shape is [K, B], not [B]."""
+    """Return whether a site's distribution depends on a site drawn before it: its batch shape is [K, B], not [B].
+
+    >>> import torch
+    >>> from torch.distributions import Bernoulli
+    >>> from estimators.draw import is_conditional
+    >>> is_conditional(Bernoulli(torch.full((4,), 0.5))), is_conditional(Bernoulli(torch.full((5, 4), 0.5)))
+    (False, True)
+    """
     return len(distribution.batch_shape) > 1
 
 
 def sample_shape(distribution: Distribution, samples: int) -> Size:
-    """Return what a value of [B, ...] lacks to be one of [K, B, ...]: nothing where a site depends on another."""
+    """Return what a value of [B, ...] lacks to be one of [K, B, ...]: nothing where a site depends on another.
+
+    >>> import torch
+    >>> from torch.distributions import Bernoulli
+    >>> from estimators.draw import sample_shape
+    >>> sample_shape(Bernoulli(torch.full((4,), 0.5)), 5), sample_shape(Bernoulli(torch.full((5, 4), 0.5)), 5)
+    (torch.Size([5]), torch.Size([]))
+    """
     return Size(()) if is_conditional(distribution) else Size((samples,))
 
 
 def probe(guide: Guide, x: Tensor) -> Trace:
-    """Return a trace with one sample per site, without gradients: what latents a guide has."""
+    """Return a trace with one sample per site, without gradients: what latents a guide has.
+
+    >>> from estimators.draw import probe
+    >>> from tasks.gaussian_toys import GaussianQuadratic
+    >>> task = GaussianQuadratic(dim=3)
+    >>> {name: site.value.shape for name, site in probe(task.guide, task.load().train).sites.items()}
+    {'z': torch.Size([1, 1, 3])}
+    """
     draw = _Probe()
     with torch.no_grad():
         guide(x, draw)
@@ -181,6 +202,12 @@ def joint_states(guide: Guide, x: Tensor, limit: int = 4096) -> dict[str, Tensor
 
     Raises:
         Unsupported: a site is not discrete, or there are more than `limit` joint states.
+
+    >>> from estimators.draw import joint_states
+    >>> from tasks.toys.bernoulli_quadratic import BernoulliQuadratic
+    >>> task = BernoulliQuadratic(dim=2)
+    >>> joint_states(task.guide, task.load().train)["b"][:, 0].tolist()
+    [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     """
     return states_of(probe(guide, x).sites, limit)
 
@@ -190,6 +217,12 @@ def states_of(sites: Mapping[str, Site], limit: int = 4096) -> dict[str, Tensor]
 
     Raises:
         Unsupported: a site is not discrete, or there are more than `limit` joint states.
+
+    >>> from estimators.draw import probe, states_of
+    >>> from tasks.toys.bernoulli_quadratic import BernoulliQuadratic
+    >>> task = BernoulliQuadratic(dim=3)
+    >>> states_of(probe(task.guide, task.load().train).sites)["b"].shape
+    torch.Size([8, 1, 3])
     """
     sizes = [distributions.support_size(site.distribution) for site in sites.values()]
     total = 1

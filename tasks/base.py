@@ -221,6 +221,12 @@ class Task(nn.Module, ABC):
 
 
 def empty_data(name: str, dtype: torch.dtype) -> Data:
-    """Return the data of a task that observes nothing: one row without columns, so that B = 1."""
+    """Return the data of a task that observes nothing: one row without columns, so that B = 1.
+
+    >>> import torch
+    >>> from tasks.base import empty_data
+    >>> empty_data("none", torch.float64).train.shape
+    torch.Size([1, 0])
+    """
     nothing = torch.zeros(1, 0, dtype=dtype)
     return Data(nothing, nothing, name)

@@ -41,6 +41,11 @@ def comparison(
 
     Raises:
         ResultsError: none of these was measured.
+
+    >>> import bench
+    >>> table = bench.tables.comparison(bench.load("results"), ["variance"])
+    >>> list(table.sort_values("value")["name"])
+    ['reparam', 'reinforce']
     """
     rows = _finals(results, metrics) if final else _moments(results, metrics, groups)
     if not rows:
@@ -122,6 +127,11 @@ def pivot_blocks(table: pd.DataFrame, by: str = "estimator", across: str = "task
 
     Raises:
         UsageError: an axis is unknown, or both are the same.
+
+    >>> import bench
+    >>> table = bench.tables.comparison(bench.load("results"), ["variance", "snr"])
+    >>> [block.headers for block in bench.tables.pivot_blocks(table, across="metric")]
+    [['estimator', 'variance (nats²/param²)', 'snr']]
     """
     for axis in (by, across):
         if axis not in AXES:

@@ -69,7 +69,15 @@ _LATEX: Final = {
 
 
 def render(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]], form: Format) -> str:
-    """Return a table with its title, without a line break at the end; an empty title is left out."""
+    """Return a table with its title, without a line break at the end; an empty title is left out.
+
+    >>> from bench.tables import render
+    >>> print(render("", ["estimator", "variance"], [["reinforce", "87"], ["reparam", "4"]], "markdown"))
+    | estimator | variance |
+    | --- | --- |
+    | reinforce | 87 |
+    | reparam | 4 |
+    """
     if form == "markdown":
         return _markdown(title, headers, lines)
     return _latex(title, headers, lines) if form == "latex" else _text(title, headers, lines)

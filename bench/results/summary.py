@@ -33,7 +33,13 @@ class Block:
 
 
 def gradient_blocks(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> list[Block]:
-    """Return estimators × metrics at each cell's last measured step, one block per task and parameter group."""
+    """Return estimators × metrics at each cell's last measured step, one block per task and parameter group.
+
+    >>> import bench
+    >>> (block,) = bench.tables.gradient_blocks(bench.load("results"), ["snr"], ["guide"])
+    >>> [line[:4] for line in block.lines]
+    [['reinforce... K=2', 'expectation', '20', '2'], ['reparam... K=2', 'expectation', '20', '2']]
+    """
     last = last_steps(results.gradients)
     summary, names = summarise(last, results.final), _names(results)
     headers = ["estimator", "target", "step", "seeds", *map(_with_unit, metrics)]
@@ -55,7 +61,13 @@ def gradient_blocks(results: Results, metrics: Sequence[str], groups: Sequence[s
 
 
 def final_blocks(results: Results) -> list[Block]:
-    """Return estimators × final values, one block per task; what a task does not have is left out."""
+    """Return estimators × final values, one block per task; what a task does not have is left out.
+
+    >>> import bench
+    >>> (block,) = bench.tables.final_blocks(bench.load("results"))
+    >>> block.headers
+    ['estimator', 'seeds', 'objective', 'seconds_per_step', 'evaluations']
+    """
     summary, names = summarise(results.gradients.iloc[:0], results.final), _names(results)
     blocks = []
     for (task, parameters), of_task in _grouped(_rows(results.final), "task", "task_parameters").items():

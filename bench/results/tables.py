@@ -45,6 +45,11 @@ def load(*paths: Path | str, errors: Errors = "raise") -> Results:
     Raises:
         ResultsError: there is no such folder, or something in it cannot be read; with `errors="skip"` the latter is
             left out.
+
+    >>> import bench
+    >>> results = bench.load("results")
+    >>> sorted(set(results.gradients["estimator"]))
+    ['reinforce', 'reparam']
     """
     records: dict[Path, Record] = {}
     runs: dict[str, RunInfo] = {}

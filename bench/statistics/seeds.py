@@ -26,7 +26,13 @@ class Combined(NamedTuple):
 
 
 def mean_over_seeds(values: Sequence[float], is_positive: bool = False) -> tuple[float, float, float]:
-    """Return the mean over two or more independent seeds, and Student's 95% interval; see `ends`."""
+    """Return the mean over two or more independent seeds, and Student's 95% interval; see `ends`.
+
+    >>> from bench.tables import mean_over_seeds
+    >>> mean, low, high = mean_over_seeds([1.0, 2.0, 3.0])
+    >>> f"{mean} [{low:.2f}, {high:.2f}]"
+    '2.0 [-0.48, 4.48]'
+    """
     with np.errstate(invalid="ignore"):  # a diverged seed's infinity makes the interval NaN
         mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
     low, high = ends(mean, half_width(deviation, len(values)), is_positive)

@@ -24,6 +24,11 @@ def significantly_best(
         errors: their standard errors; NaN where there is none, as for a single seed.
         counts: seeds that each is a mean of, or 0 where the error was measured.
         better: +1 where more is better, −1 where less is, 0 where that is unknown.
+
+    >>> from bench.tables import significantly_best
+    >>> significantly_best([87.0, 4.0, 5.0], [1.0, 0.1, 0.1], [5, 5, 5], better=-1)
+    1
+    >>> significantly_best([87.0, 4.0, 5.0], [1.0, 2.0, 2.0], [5, 5, 5], better=-1)
     """
     known = [place for place, value in enumerate(values) if math.isfinite(value)]
     if better == 0 or len(known) < 2:
