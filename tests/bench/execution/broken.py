@@ -1,67 +1,60 @@
-"""Tasks whose gradients or data are not finite, by `module:Class`."""
+"""A task of which something is not finite, by `module:Class`."""
 
-from dataclasses import replace
 from typing import Literal, final
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
-from tasks.base import Data, Draw, Guide, Latents, Model, Task, empty_data
-from tasks.latent_variables.linear_gaussian import LinearGaussian
+from tasks.base import Data, Draw, Guide, Latents, Model, Task
+
+
+def _kinked(value: Tensor) -> Tensor:
+    """Return |v|^½, which is zero at zero, and its slope infinite."""
+    return value.abs().sqrt()
 
 
 @final
-class _Standard(Guide):
-    """z ~ N(μ, 1)."""
+class _Normal(Guide):
+    """z ~ N(μ, 1), or N(|μ|^½, 1)."""
 
-    def __init__(self, broken: bool) -> None:
+    def __init__(self, kinked: bool) -> None:
         super().__init__()
-        self.loc = nn.Parameter(torch.zeros(1, dtype=torch.float64))
-        self.broken = broken
+        self.loc, self.kinked = nn.Parameter(torch.zeros(1, dtype=torch.float64)), kinked
 
     def forward(self, x: Tensor, draw: Draw) -> None:
-        # |μ|^½ is zero at the start, and its slope infinite.
-        loc = self.loc.abs().sqrt() if self.broken else self.loc
+        loc = _kinked(self.loc) if self.kinked else self.loc
         draw("z", Independent(Normal(loc.expand(x.shape[0], -1), 1.0, validate_args=False), 1, validate_args=False))
 
 
 @final
 class _Cost(Model):
-    """f(z) = (z − 1)² + θ²."""
+    """f(z) = (z − x)² + θ², or + |θ|^½."""
 
-    def __init__(self, broken: bool) -> None:
+    def __init__(self, kinked: bool) -> None:
         super().__init__()
-        self.size = nn.Parameter(torch.zeros(1, dtype=torch.float64))
-        self.broken = broken
+        self.size, self.kinked = nn.Parameter(torch.zeros(1, dtype=torch.float64)), kinked
 
     def forward(self, x: Tensor, z: Latents) -> Tensor:
-        size = self.size.abs().sqrt() if self.broken else self.size.square()
-        return (z["z"] - 1).square().sum(-1) + size
+        return (z["z"] - x).square().sum(-1) + (_kinked(self.size) if self.kinked else self.size.square())
 
 
 @final
-class Kinked(Task):
-    """A cost whose gradient in φ or θ is not finite at the initial parameters, where the cost itself is."""
+class Broken(Task):
+    """A cost that is finite at the initial parameters, where its gradient in φ or θ is not; or data that are not."""
 
     target = "expectation"
     maximise = False
     dtype = torch.float64
 
-    def __init__(self, group: Literal["guide", "model"] = "guide") -> None:
+    def __init__(self, what: Literal["guide", "model", "data"] = "guide") -> None:
         super().__init__()
-        self.guide: _Standard = _Standard(group == "guide")
-        self.model: _Cost = _Cost(group == "model")
+        self.what = what
+        self.guide: _Normal = _Normal(what == "guide")
+        self.model: _Cost = _Cost(what == "model")
 
     def load(self) -> Data:
-        return empty_data("none", self.dtype)
-
-
-class Gappy(LinearGaussian):
-    """Data with a number that is missing."""
-
-    def load(self) -> Data:
-        data = super().load()
-        train = data.train.clone()
-        train[3] = torch.nan
-        return replace(data, train=train)
+        rows = torch.ones(8, 1, dtype=self.dtype)
+        if self.what == "data":
+            rows[3] = torch.nan
+        return Data(rows, rows, "made up")

@@ -13,8 +13,7 @@ from bench.names.spec import parse_spec
 from bench.results.schema import Record
 from bench.results.store import Store
 
-KINKED = "tests.bench.execution.broken:Kinked"
-GAPPY = "tests.bench.execution.broken:Gappy"
+BROKEN = "tests.bench.execution.broken:Broken"
 SMALLER = "; a smaller --guide-lr or --model-lr may help"
 INITIAL = "at the initial parameters"
 
@@ -49,7 +48,7 @@ def request(task: str, steps: int, *, checkpoints: int = 1, guide_lr: float | No
 def test_without_training_the_gradient_is_named_and_no_step_size_advised(
     tmp_path: Path, group: str, letter: str
 ) -> None:
-    records = ran(tmp_path, request(f"{KINKED}(group={group})", 0))
+    records = ran(tmp_path, request(f"{BROKEN}(what={group})", 0))
     assert [record.status for record in records] == ["diverged", "diverged"]
     assert {record.reason for record in records} == {f"the gradient in {letter} was not finite {INITIAL}"}
 
@@ -67,7 +66,7 @@ def test_training_that_starts_at_a_broken_gradient(
     tmp_path: Path, batch_seeds: BatchSeeds, group: str, letter: str, steps: int
 ) -> None:
     """In a long training several steps make a row, and the objective is seen to be NaN after the first."""
-    records = ran(tmp_path, request(f"{KINKED}(group={group})", steps), batch_seeds)
+    records = ran(tmp_path, request(f"{BROKEN}(what={group})", steps), batch_seeds)
     where = "at the first step of training" if steps == 3 else INITIAL
     assert {record.reason for record in records} == {f"the gradient in {letter} was not finite {where}"}
     for record in records:
@@ -91,7 +90,7 @@ def test_a_gradient_that_is_too_large_after_training_is_advised_smaller_steps(tm
 
 @pytest.mark.parametrize("batch_seeds", ["on", "off"])
 def test_data_that_are_not_finite_are_named(tmp_path: Path, batch_seeds: BatchSeeds) -> None:
-    for record in ran(tmp_path, request(f"{GAPPY}(dim=2, n=24)", 100), batch_seeds):
+    for record in ran(tmp_path, request(f"{BROKEN}(what=data)", 100), batch_seeds):
         assert record.reason is not None
         assert record.reason.startswith("the ")
         assert record.reason.endswith("of training; the training data hold numbers that are not finite")
