@@ -220,6 +220,15 @@ class Task(nn.Module, ABC):
         return None
 
 
+def is_elbo(target: Target, samples: int) -> bool:
+    """Return whether a target is the ELBO, which L_K is at K = 1.
+
+    >>> is_elbo("iwae", 1), is_elbo("iwae", 2)
+    (True, False)
+    """
+    return target == "elbo" or (target == "iwae" and samples == 1)
+
+
 def empty_data(name: str, dtype: torch.dtype) -> Data:
     """Return the data of a task that observes nothing: one row without columns, so that B = 1.
 

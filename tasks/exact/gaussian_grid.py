@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal
 
-from tasks.base import Draw, GenerativeModel, Guide, Target
+from tasks.base import Draw, GenerativeModel, Guide, Target, is_elbo
 from tasks.exact.quadrature import importance_bound, normal_nodes
 
 _NODES: Final = {1: 257, 2: 129, 3: 45}
@@ -41,7 +41,7 @@ def gaussian_bound(
         target: what is computed.
         samples: K of the `iwae` target.
     """
-    if target == "iwae" and samples == 1:
+    if is_elbo(target, samples):
         target = "elbo"
     if size not in _NODES or target not in ("elbo", "evidence", "iwae"):
         return None

@@ -1,7 +1,7 @@
 """The mixed model on images: a categorical latent that chooses a Gaussian one, under Bernoulli pixels."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import torch
@@ -47,15 +47,7 @@ class MixtureImageVAE(ImageVAE):
     latent: int = 20
     hidden: int = 200
     references: ClassVar[Mapping[str, str]] = {"elbo": "hybrid(discrete=enumerate)", "iwae": "iwae-reinforce"}
-    defaults: ClassVar[Defaults] = Defaults(
-        steps=2000,
-        batch_size=100,
-        samples=2,
-        model_lr=1e-3,
-        guide_lr=1e-3,
-        replicates_cap=400,
-        evaluation_samples=100,
-    )
+    defaults: ClassVar[Defaults] = replace(ImageVAE.defaults, samples=2, guide_lr=1e-3)
 
     def networks(self) -> tuple[Guide, ImageModel]:
         sizes = self.components, self.latent, self.hidden

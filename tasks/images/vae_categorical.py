@@ -2,18 +2,17 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent, OneHotCategorical
 
 from tasks.base import Defaults, Draw, Guide, Latents, Target
 from tasks.exact.enumeration import STATES, exact_bound, vectors
 from tasks.parts.image_sets import Fashion, MnistOrTiny, Omniglot
 from tasks.parts.image_vae import ImageModel, ImageVAE
-from tasks.parts.networks import dense, hidden_layers
+from tasks.parts.networks import dense, hidden_layers, one_hots
 
 
 @final
@@ -27,7 +26,7 @@ class CategoricalGuide(Guide):
         self.head = dense(sizes[-1], variables * categories)
 
     def forward(self, x: Tensor, draw: Draw) -> None:
-        draw("z", one_hot(self.head(self.features(x)).unflatten(-1, self.shape)))
+        draw("z", one_hots(self.head(self.features(x)).unflatten(-1, self.shape)))
 
 
 @final
@@ -41,7 +40,7 @@ class CategoricalDecoder(ImageModel):
         self.output = dense(sizes[-1], pixels)
 
     def prior(self, x: Tensor, draw: Draw) -> None:
-        draw("z", one_hot(x.new_zeros(x.shape[0], *self.shape)))
+        draw("z", one_hots(x.new_zeros(x.shape[0], *self.shape)))
 
     def log_joint(self, x: Tensor, z: Latents) -> Tensor:
         # Linear in z, so that it is −L log C at one-hot values and smooth at relaxed ones.
@@ -75,14 +74,7 @@ class CategoricalVAE(ImageVAE):
     guide: CategoricalGuide = field(init=False)
     model: CategoricalDecoder = field(init=False)
     references: ClassVar[Mapping[str, str]] = {"elbo": "rebar", "iwae": "iwae-reinforce"}
-    defaults: ClassVar[Defaults] = Defaults(
-        steps=2000,
-        batch_size=100,
-        model_lr=5e-4,
-        guide_lr=5e-4,
-        replicates_cap=400,
-        evaluation_samples=100,
-    )
+    defaults: ClassVar[Defaults] = replace(ImageVAE.defaults, model_lr=5e-4, guide_lr=5e-4)
 
     def networks(self) -> tuple[Guide, ImageModel]:
         categories, variables, sizes = self.categories, self.variables, [self.wide, self.narrow]
@@ -129,8 +121,3 @@ class CategoricalOmniglot(CategoricalVAE, Omniglot):
     """A VAE with categorical latents on Omniglot characters. The split is not that of published numbers."""
 
     checked = ()
-
-
-def one_hot(logits: Tensor) -> Independent:
-    """Return independent one-hot variables, logits [..., L, C], with the last two axes as event. Not validated."""
-    return Independent(OneHotCategorical(logits=logits, validate_args=False), 1, validate_args=False)

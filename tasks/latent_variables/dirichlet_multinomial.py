@@ -1,14 +1,15 @@
 """Counts with Dirichlet proportions: a conjugate model for guides over the simplex."""
 
 import math
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Dirichlet
 
-from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task
+from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task, is_elbo
 from tasks.parts.sizes import at_least
 
 _SEED = 20180501
@@ -86,31 +87,30 @@ def proportional_counts(classes: int, trials: int, n: int) -> Data:
     return Data(train, test, "generated", f"{trials} draws from {classes} classes each, generator seed {_SEED}")
 
 
-@final
-class DirichletMultinomial(Task):
-    """z ~ Dirichlet(α), x ~ Multinomial(N, z): evidence and ELBO in closed form, with an amortized Dirichlet guide.
+class ProportionalCounts(Task):
+    """z ~ Dirichlet(α), x ~ Multinomial(N, z), on counts whose proportions are uniform over the simplex.
 
-    Pathwise gradients are implicit (Figurnov et al. 2018; Jankowiak & Obermeyer 2018). Data: proportions uniform over
-    the simplex, the same always.
+    A subclass says which guide, and the ELBO of it.
 
     Args:
+        guide: from the number of classes.
         classes: C.
         trials: N, draws per observation.
         n: the number of observations in the training set, and in the test set.
     """
 
+    model: MultinomialModel
     dtype = torch.float64
     references: ClassVar[Mapping[str, str]] = {"iwae": "dreg"}
-    checked = ({"n": 8},)
     defaults = Defaults(steps=2000, batch_size=20, model_lr=5e-3, guide_lr=5e-3)
 
-    def __init__(self, classes: int = 3, trials: int = 10, n: int = 500) -> None:
+    def __init__(self, guide: Callable[[int], Guide], classes: int, trials: int, n: int) -> None:
         super().__init__()
         at_least(2, classes=classes)
         at_least(1, trials=trials, n=n)
         self.classes, self.trials, self.n = classes, trials, n
-        self.guide: DirichletGuide = DirichletGuide(classes)
-        self.model: MultinomialModel = MultinomialModel(torch.full((classes,), 2.0, dtype=self.dtype), trials)
+        self.guide = guide(classes)
+        self.model = MultinomialModel(torch.full((classes,), 2.0, dtype=self.dtype), trials)
 
     def load(self) -> Data:
         return proportional_counts(self.classes, self.trials, self.n)
@@ -118,11 +118,28 @@ class DirichletMultinomial(Task):
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         if target == "evidence":
             return self.model.log_evidence(x)
-        if target == "elbo" or (target == "iwae" and samples == 1):
-            return self._elbo(x)
-        return None
+        return self.elbo(x) if is_elbo(target, samples) else None
 
-    def _elbo(self, x: Tensor) -> Tensor:
+    @abstractmethod
+    def elbo(self, x: Tensor) -> Tensor:
+        """Return the ELBO in nats, [B]."""
+
+
+@final
+class DirichletMultinomial(ProportionalCounts):
+    """z ~ Dirichlet(α), x ~ Multinomial(N, z): evidence and ELBO in closed form, with an amortized Dirichlet guide.
+
+    Pathwise gradients are implicit (Figurnov et al. 2018; Jankowiak & Obermeyer 2018). Data: proportions uniform over
+    the simplex, the same always.
+    """
+
+    guide: DirichletGuide
+    checked = ({"n": 8},)
+
+    def __init__(self, classes: int = 3, trials: int = 10, n: int = 500) -> None:
+        super().__init__(DirichletGuide, classes, trials, n)
+
+    def elbo(self, x: Tensor) -> Tensor:
         concentration = self.guide.concentration(x)
         total = concentration.sum(-1)
         log_z = torch.digamma(concentration) - torch.digamma(total)[:, None]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Gamma, Independent, LogNormal
 
-from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task
+from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task, is_elbo
 from tasks.parts.sizes import at_least
 
 Family = Literal["gamma", "log-normal"]
@@ -149,7 +149,7 @@ class GammaPoisson(Task):
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         if target == "evidence":
             return self.model.log_evidence(x)
-        if target == "elbo" or (target == "iwae" and samples == 1):
+        if is_elbo(target, samples):
             log_z, z, entropy = self.guide.moments(x)
             return (self.model.value(x, log_z, z) + entropy).sum(-1)
         return None

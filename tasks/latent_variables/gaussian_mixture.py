@@ -7,11 +7,10 @@ from typing import ClassVar, Final, final
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, OneHotCategorical
 
 from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task
 from tasks.exact.enumeration import exact_bound
-from tasks.parts.networks import dense, hidden_layers
+from tasks.parts.networks import dense, hidden_layers, one_hot
 
 _CLUSTERS: Final = 5
 _DIMENSIONS: Final = 2
@@ -139,11 +138,6 @@ class GaussianMixture(Task):
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         components = torch.eye(len(self.model.logits)).to(x)
         return exact_bound(self.guide, self.model, x, {"z": components}, target, samples)
-
-
-def one_hot(logits: Tensor) -> Distribution:
-    """Return a one-hot variable over the last axis. Not validated: `vmap` allows no branch on values."""
-    return OneHotCategorical(logits=logits, validate_args=False)
 
 
 def posterior_distance(q_logits: Tensor, log_joint: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from tasks.base import Data, Defaults, Draw, Latents, SimulableModel, Target, Task
 from tasks.exact.enumeration import exact_bound
-from tasks.latent_variables.gaussian_mixture import AssignmentGuide, one_hot, posterior_distance
+from tasks.latent_variables.gaussian_mixture import AssignmentGuide, posterior_distance
+from tasks.parts.networks import one_hot
 
 _COMPONENTS: Final = 20
 _SPACING: Final = 10.0

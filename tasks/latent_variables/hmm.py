@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task
+from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task, is_elbo
 from tasks.exact.enumeration import STATES, exact_bound, joint_states
-from tasks.latent_variables.gaussian_mixture import one_hot
-from tasks.parts.networks import dense, hidden_layers
+from tasks.parts.networks import dense, hidden_layers, one_hot
 
 GuideFamily = Literal["markov", "mean-field"]
 
@@ -156,7 +155,7 @@ class TrackedAnimal(Task):
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         if target == "evidence":
             return self.model.log_evidence(x)
-        if target == "elbo" or (target == "iwae" and samples == 1):
+        if is_elbo(target, samples):
             return self._elbo(x)
         if target != "iwae" or self.states**self.length > STATES:
             return None

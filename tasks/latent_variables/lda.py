@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tasks.base import Data, Defaults, Target, Task
+from tasks.base import Data, Defaults, Target, Task, is_elbo
 from tasks.data import corpora
 from tasks.exact.quadrature import importance_bound, interval_nodes, normal_nodes, resolved
 from tasks.latent_variables.topic_model import (
@@ -130,7 +130,7 @@ class LDA(Task):
         if isinstance(self.guide, LogisticNormalGuide):
             known = target == "elbo" or (target == "iwae" and samples in _NODES)
             return self._logistic_normal_bound(self.guide, x, 1 if target == "elbo" else samples) if known else None
-        if isinstance(self.guide, DirichletGuide) and (target == "elbo" or (target == "iwae" and samples == 1)):
+        if isinstance(self.guide, DirichletGuide) and is_elbo(target, samples):
             return self._dirichlet_elbo(self.guide, x)
         return None
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
-from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task
+from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task, is_elbo
 from tasks.exact.quadrature import importance_bound, normal_nodes
 from tasks.parts.guides import GuideKind, check_kind, indexed, row_index
 from tasks.parts.sizes import at_least
@@ -162,7 +162,7 @@ class LinearGaussian(Task):
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         if target == "evidence":
             return (-0.25 * (x[:, : self.dim] - self.model.loc) ** 2 - 0.5 * math.log(4 * math.pi)).sum(-1)
-        if target == "elbo" or (target == "iwae" and samples == 1):
+        if is_elbo(target, samples):
             return self._elbo(x)
         if target == "sleep" and not self.guide.indexed:
             return self._sleep().expand(x.shape[0])

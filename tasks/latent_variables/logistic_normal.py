@@ -1,17 +1,15 @@
 """Counts with a logistic-normal guide over the simplex: the guide is not conjugate, the model is."""
 
 import math
-from collections.abc import Mapping
-from typing import ClassVar, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import LogisticNormal
 
-from tasks.base import Data, Defaults, Draw, Guide, Target, Task
+from tasks.base import Draw, Guide, Target
 from tasks.exact.quadrature import importance_bound, normal_nodes
-from tasks.latent_variables.dirichlet_multinomial import MultinomialModel, proportional_counts
-from tasks.parts.sizes import at_least
+from tasks.latent_variables.dirichlet_multinomial import ProportionalCounts
 
 _NODES = {1: 129, 2: 129, 3: 49}
 """Quadrature nodes per sample: 1e-8 nats while the scale of the guide is below one."""
@@ -48,46 +46,27 @@ class SimplexGuide(Guide):
 
 
 @final
-class LogisticNormalTask(Task):
+class LogisticNormalTask(ProportionalCounts):
     """z ~ Dirichlet(α), x ~ Multinomial(N, z), q(z|x) logistic normal by stick breaking.
 
     Draws are reparameterized explicitly. The evidence is Dirichlet-multinomial. Stick breaking makes log z a sum of
     functions of one Gaussian coordinate each, so that the ELBO is a sum of quadratures in one dimension; L_K is a
     quadrature for two classes and K ≤ 3. Data: as for `dirichlet-multinomial`. Such a guide for a Dirichlet prior is
     that of Srivastava & Sutton 2017, but for the stick breaking.
-
-    Args:
-        classes: C.
-        trials: N, draws per observation.
-        n: the number of observations in the training set, and in the test set.
     """
 
-    dtype = torch.float64
-    references: ClassVar[Mapping[str, str]] = {"iwae": "dreg"}
+    guide: SimplexGuide
     checked = ({"n": 8}, {"classes": 3, "n": 8})
-    defaults = Defaults(steps=2000, batch_size=20, model_lr=5e-3, guide_lr=5e-3)
 
     def __init__(self, classes: int = 2, trials: int = 10, n: int = 500) -> None:
-        super().__init__()
-        at_least(2, classes=classes)
-        at_least(1, trials=trials, n=n)
-        self.classes, self.trials, self.n = classes, trials, n
-        self.guide: SimplexGuide = SimplexGuide(classes)
-        self.model: MultinomialModel = MultinomialModel(torch.full((classes,), 2.0, dtype=self.dtype), trials)
-
-    def load(self) -> Data:
-        return proportional_counts(self.classes, self.trials, self.n)
+        super().__init__(SimplexGuide, classes, trials, n)
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
-        if target == "evidence":
-            return self.model.log_evidence(x)
-        if target == "elbo" or (target == "iwae" and samples == 1):
-            return self._elbo(x)
-        if target == "iwae" and self.classes == 2 and samples in _NODES:
+        if target == "iwae" and samples > 1 and self.classes == 2 and samples in _NODES:
             return importance_bound(self._log_weight(x, *self._sticks(x, _NODES[samples])), samples)
-        return None
+        return super().exact(target, x, samples)
 
-    def _elbo(self, x: Tensor) -> Tensor:
+    def elbo(self, x: Tensor) -> Tensor:
         noise, taken, left = self._sticks(x, _NODES[1])
         mass = torch.exp(-0.5 * noise**2)
         mass = mass / mass.sum(0)

@@ -8,11 +8,11 @@ from typing import ClassVar, Final, final
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, OneHotCategorical
+from torch.distributions import Distribution
 
-from tasks.base import Data, Defaults, Draw, GenerativeModel, Guide, Latents, SimulableModel, Target, Task
+from tasks.base import Data, Defaults, Draw, GenerativeModel, Guide, Latents, SimulableModel, Target, Task, is_elbo
 from tasks.exact.quadrature import normal_nodes
-from tasks.parts.networks import DiagonalNormal, dense, diagonal_normal, hidden_layers
+from tasks.parts.networks import DiagonalNormal, dense, diagonal_normal, hidden_layers, one_hot
 
 _TRAIN: Final = 1000
 _TEST: Final = 500
@@ -36,7 +36,7 @@ class MixtureGuide(Guide):
         self.head = DiagonalNormal(hidden, latent)
 
     def forward(self, x: Tensor, draw: Draw) -> None:
-        z1 = draw("z1", OneHotCategorical(logits=self.logits(x), validate_args=False))
+        z1 = draw("z1", one_hot(self.logits(x)))
         draw("z2", self.head(self.features(torch.cat([x.expand(*z1.shape[:-1], -1), z1], -1))))
 
 
@@ -52,7 +52,7 @@ class Mixture(GenerativeModel):
 
     def prior(self, x: Tensor, draw: Draw) -> None:
         logits = self.prior_logits.expand(x.shape[0], -1)
-        draw("z2", self._component(draw("z1", OneHotCategorical(logits=logits, validate_args=False))))
+        draw("z2", self._component(draw("z1", one_hot(logits))))
 
     def log_joint(self, x: Tensor, z: Latents) -> Tensor:
         log_prior = (z["z1"] * self.prior_logits.log_softmax(-1)).sum(-1)
@@ -119,7 +119,7 @@ class MixtureVAE(Task):
         return raw.to(self.model.loc.dtype)
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
-        known = target in ("elbo", "evidence") or (target == "iwae" and samples == 1)
+        known = target == "evidence" or is_elbo(target, samples)
         if not known or self.latent > 1:
             return None
         grid = _Grid(self.components, _NODES)
@@ -167,8 +167,8 @@ class _Grid:
 
     def __call__(self, site: str, distribution: Distribution) -> Tensor:
         if site == "z1":
-            one_hot = torch.eye(self.components).to(distribution.mean)
-            value = one_hot.repeat_interleave(self.nodes, 0)[:, None].expand(-1, *distribution.batch_shape, -1)
+            states = torch.eye(self.components).to(distribution.mean)
+            value = states.repeat_interleave(self.nodes, 0)[:, None].expand(-1, *distribution.batch_shape, -1)
             mass = distribution.log_prob(value)
         else:
             nodes = normal_nodes(self.nodes, distribution.mean).repeat(self.components)[:, None, None]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
-from tasks.base import Data, Defaults, Draw, Latents, SimulableModel, Target, Task
+from tasks.base import Data, Defaults, Draw, Latents, SimulableModel, Target, Task, is_elbo
 from tasks.exact.quadrature import importance_bound, normal_nodes
 from tasks.parts.guides import Covariance, GuideKind, NormalGuide, NormalTable, SharedNormal, check_kind, indexed
 from tasks.parts.sizes import at_least
@@ -150,7 +150,7 @@ class PPCA(Task):
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         if target == "evidence":
             return self.model.marginal().log_prob(x[:, : self.dim])
-        if target == "elbo" or (target == "iwae" and samples == 1):
+        if is_elbo(target, samples):
             return self._elbo(x)
         if target == "iwae" and self.latent == 1 and samples in _NODES:
             return self._importance_bound(x, samples)

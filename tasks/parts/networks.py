@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Independent, MultivariateNormal, Normal
+from torch.distributions import Bernoulli, Distribution, Independent, MultivariateNormal, Normal, OneHotCategorical
 
 
 def dense(inputs: int, outputs: int) -> nn.Linear:
@@ -103,6 +103,16 @@ def diagonal_normal(loc: Tensor, scale: Tensor) -> Independent:
 def bernoulli(logits: Tensor) -> Independent:
     """Return independent Bernoulli variables with the last axis as event. Not validated, as `diagonal_normal`."""
     return Independent(Bernoulli(logits=logits, validate_args=False), 1, validate_args=False)
+
+
+def one_hot(logits: Tensor) -> OneHotCategorical:
+    """Return a one-hot variable over the last axis. Not validated, as `diagonal_normal`."""
+    return OneHotCategorical(logits=logits, validate_args=False)
+
+
+def one_hots(logits: Tensor) -> Independent:
+    """Return independent one-hot variables, logits [..., L, C], with the last two axes as event. Not validated."""
+    return Independent(one_hot(logits), 1, validate_args=False)
 
 
 def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:

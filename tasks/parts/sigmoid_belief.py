@@ -1,7 +1,7 @@
 """Sigmoid belief networks: layers of Bernoulli latents under Bernoulli pixels (Neal 1992; Mnih & Gregor 2014)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar, Literal, final, get_args
 
@@ -93,14 +93,7 @@ class SigmoidBeliefNetwork(ImageVAE):
     guide: SigmoidBeliefGuide = field(init=False)
     model: SigmoidBeliefModel = field(init=False)
     references: ClassVar[Mapping[str, str]] = {"elbo": "disarm", "iwae": "disarm-iw"}
-    defaults: ClassVar[Defaults] = Defaults(
-        steps=2000,
-        batch_size=50,
-        model_lr=1e-4,
-        guide_lr=1e-4,
-        replicates_cap=400,
-        evaluation_samples=100,
-    )
+    defaults: ClassVar[Defaults] = replace(ImageVAE.defaults, batch_size=50, model_lr=1e-4, guide_lr=1e-4)
 
     def networks(self) -> tuple[Guide, ImageModel]:
         if self.architecture not in get_args(Architecture):

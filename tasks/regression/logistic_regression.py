@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from tasks.base import Data, Defaults, Draw, GlobalModel, Latents, Target, Task
+from tasks.base import Data, Defaults, Draw, GlobalModel, Latents, Target, Task, is_elbo
 from tasks.data import logistic
 from tasks.data.logistic import SHAPES, Table
 from tasks.exact.quadrature import importance_bound, normal_nodes
@@ -82,7 +82,7 @@ class LogisticRegression(Task):
         return raw[None]
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
-        if target == "elbo" or (target == "iwae" and samples == 1):
+        if is_elbo(target, samples):
             return self._elbo(x)
         if target == "evidence" and self.model.features == 2:
             return self._evidence(x)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
-from tasks.base import Data, Defaults, Draw, GlobalModel, Latents, Target, Task
+from tasks.base import Data, Defaults, Draw, GlobalModel, Latents, Target, Task, is_elbo
 from tasks.parts.guides import Covariance, SharedNormal
 from tasks.parts.networks import diagonal_normal
 from tasks.parts.sizes import at_least
@@ -129,7 +129,7 @@ class PolynomialRegression(Task):
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         if target == "evidence":
             return self.model.log_evidence(x)
-        if target == "elbo" or (target == "iwae" and samples == 1):
+        if is_elbo(target, samples):
             return self._elbo(x)
         return None
 

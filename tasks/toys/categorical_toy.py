@@ -5,9 +5,9 @@ from typing import ClassVar, Literal, final, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent, OneHotCategorical
 
 from tasks.base import Data, Defaults, Draw, Guide, Latents, Model, Target, Task, empty_data
+from tasks.parts.networks import one_hots
 
 Cost = Literal["linear", "quadratic", "cubic"]
 
@@ -29,7 +29,7 @@ class CategoricalGuide(Guide):
 
     def forward(self, x: Tensor, draw: Draw) -> None:
         logits = self.logits.expand(x.shape[0], *self.logits.shape)
-        draw("b", Independent(OneHotCategorical(logits=logits, validate_args=False), 1, validate_args=False))
+        draw("b", one_hots(logits))
 
 
 @final

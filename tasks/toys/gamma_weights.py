@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Gamma, Independent
 
-from tasks.base import Data, Defaults, Draw, GenerativeModel, Guide, Latents, Target, Task, empty_data
+from tasks.base import Data, Defaults, Draw, GenerativeModel, Guide, Latents, Target, Task, empty_data, is_elbo
 
 
 @final
@@ -86,7 +86,7 @@ class GammaWeights(Task):
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         if target == "evidence":
             return self.model.log_normaliser.expand(x.shape[0])
-        if target == "elbo" or (target == "iwae" and samples == 1):
+        if is_elbo(target, samples):
             return self._elbo().expand(x.shape[0])
         if target == "iwae":
             return self._importance_bound(samples).expand(x.shape[0])

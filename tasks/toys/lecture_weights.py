@@ -7,7 +7,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor, nn
 
-from tasks.base import Data, Defaults, Latents, Model, Target, Task, empty_data
+from tasks.base import Data, Defaults, Latents, Model, Target, Task, empty_data, is_elbo
 from tasks.exact.quadrature import importance_bound, normal_nodes
 from tasks.toys.gaussian import GaussianGuide
 
@@ -56,7 +56,7 @@ class LectureWeights(Task):
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         if target == "evidence":
             return self.model.log_normaliser.expand(x.shape[0])
-        if target == "elbo" or (target == "iwae" and samples == 1):
+        if is_elbo(target, samples):
             return (self.model.log_normaliser - self._divergence()).expand(x.shape[0])
         if target == "iwae" and samples in _NODES:
             return self._importance_bound(samples).expand(x.shape[0])
