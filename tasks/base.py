@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -176,6 +176,7 @@ class Task(nn.Module, ABC):
         defaults: training settings.
         checked: constructor arguments of the small variants that `bench check` runs on; none where another task's
             are enough.
+        has_exact: whether the class defines `exact`, and so has answers to some targets at some sizes.
         beta: weight of the divergence in the objective E log p(x|z) − β KL(q ‖ p). What estimators see, and training
             ascends, is the ELBO of the model with a tempered likelihood, which is this objective divided by β.
     """
@@ -189,10 +190,15 @@ class Task(nn.Module, ABC):
     references: ClassVar[Mapping[str, str]] = {}
     defaults: ClassVar[Defaults] = Defaults()
     checked: ClassVar[tuple[Mapping[str, bool | int | float | str], ...]] = ({},)
+    has_exact: ClassVar[bool] = False
     beta: float = 1.0
 
     guide: Guide
     model: Model
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.has_exact = any("exact" in vars(base) for base in cls.__mro__ if base is not Task)
 
     @abstractmethod
     def load(self) -> Data:

@@ -8,7 +8,7 @@ from bench.check.declarations import DeclarationCheck
 from bench.check.estimators import estimator_subjects
 from bench.check.gradient import GradientCheck
 from bench.check.orderings import ORDERINGS, OrderingCheck
-from bench.check.points import Point, Subject, first_line, has_exact_answers, task_subjects
+from bench.check.points import Point, Subject, first_line, task_subjects
 from bench.check.verdicts import Line
 from bench.errors import BenchError, UsageError
 from bench.names.registry import ESTIMATORS, TASKS
@@ -131,7 +131,7 @@ def registered_tasks() -> tuple[list[Subject[Task]], list[Line]]:
     lines: list[Line] = []
     for name in TASKS.entries:
         try:
-            exact = has_exact_answers(TASKS.load(name))
+            exact = TASKS.load(name).has_exact
             found = task_subjects(Spec(name)) if exact else []
         except UsageError as error:
             lines.append(without(name, str(error)))

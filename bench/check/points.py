@@ -128,11 +128,6 @@ def task_subjects(spec: Spec | str) -> list[Subject[Task]]:
     return [Subject(str(variant), lambda variant=variant: build_task(variant)) for variant in variants]
 
 
-def has_exact_answers(task: type[Task]) -> bool:
-    """Return whether a task says anything about exact values, without building it."""
-    return task.exact is not Task.exact
-
-
 def first_line(error: Exception) -> str:
     """Return what an error says on one line; its type too, unless it was written for users."""
     text = (str(error).strip().splitlines() or [""])[0]

@@ -74,13 +74,11 @@ def _print_estimator(name: str, cls: "type[Estimator]") -> None:
 
 
 def _print_task(name: str, cls: "type[Task]") -> None:
-    from tasks.base import Task
-
     _print_head(name, TASKS, cls)
     defaults = cls.defaults
     references = ", ".join(f"{estimator} (of {target})" for target, estimator in cls.references.items())
     ways = [
-        *(["exact where it exists"] if cls.exact is not Task.exact else []),
+        *(["exact where it exists"] if cls.has_exact else []),
         *([f"Monte Carlo by {references}"] if references else []),
         "none",
     ]

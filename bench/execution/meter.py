@@ -145,7 +145,8 @@ class GradientMeter:
     def _reference(self, task: Task, estimator: Estimator, target: Target, step: int) -> Reference | None:
         """Return the gradient of the target: exact, else by the unbiased estimator that the task names, else None."""
         exact = exact_target_reference(estimator, task, self.x, self.cell.samples)
-        if exact is not None or (named := named_reference(task, target, self.x)) is None:
+        # The unbiased estimator of a target is none of what an estimator makes of that target.
+        if exact is not None or estimator.own_target or (named := named_reference(task, target, self.x)) is None:
             return exact
         name, unbiased = named
         cell = self.cell

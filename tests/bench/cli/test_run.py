@@ -46,6 +46,18 @@ def test_a_target_of_an_estimator_s_own_is_its_reference_and_no_other_s(bench: B
     assert found.value.max() < 0.2
 
 
+def test_a_target_of_an_estimator_s_own_has_no_stand_in(bench: Bench) -> None:
+    # In two dimensions the bound has no exact value, and an unbiased estimator of it stands in; not of a mixture's.
+    outcome = bench(
+        "run", "--task", "linear-gaussian(dim=2, n=8)", "--estimator", "dreg", "--estimator", "dreg(alpha=0.5)",
+        "--samples", "3", "--no-train", "--replicates", "200",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    found = varbench.load("results").gradients.query("group == 'all' and metric == 'relative_bias'")
+    assert list(found.estimator_parameters) == ["alpha=0.0"]
+    assert "no reference for dreg(alpha=0.5) K=3" in outcome.out
+
+
 def test_closed_form_variances_lie_in_the_intervals(bench: Bench) -> None:
     outcome = bench(
         "run", "--task", "gaussian-quadratic", "--estimator", "reinforce", "--estimator", "reparam", "--no-train",
