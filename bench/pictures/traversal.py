@@ -48,7 +48,8 @@ def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
         rows.append(data.shaped(images_at(task, top.name, at)))
     first = np.full((len(rows), 1, *rows[0].shape[1:]), np.nan)
     first[0, 0] = data.shaped(data.x[place])
-    labels = [f"{top.name}[{unit}]  {activity[unit]:.2f}" for unit in units.tolist()]
+    # With the noise of draws taken off, an estimate may lie below zero.
+    labels = [f"{top.name}[{unit}]  {activity[unit].clamp(min=0):.2f}" for unit in units.tolist()]
     shown = [
         f"{value:+.0f}".replace("-", "−").replace("+0", "0") if value % 1 == 0 else "" for value in values.tolist()
     ]
