@@ -132,7 +132,8 @@ def von_mises_slope(concentration: Tensor, value: Tensor) -> Tensor:
     ∂z/∂κ = −∫₀^z (cos t − A) exp(κ (cos t − cos z)) dt, with A = I₁(κ)/I₀(κ) = E cos t. Over (0, π) the integral is
     zero; where cos z < A it is taken from z on instead, so that the integrand never changes sign and nothing cancels.
     """
-    kappa, size = concentration.double(), value.double().abs()
+    # Without the sign of a zero, by which is divided.
+    kappa, size = concentration.double().abs(), value.double().abs()
     scaled = torch.special.i0e(kappa)
     half_gap = (scaled - torch.special.i1e(kappa)) / scaled / 2
     height = torch.sin(size / 2) ** 2

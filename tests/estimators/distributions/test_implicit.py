@@ -78,6 +78,13 @@ def test_von_mises_slope_is_that_of_the_quantile(kappa: float):
     np.testing.assert_allclose(slope, -np.array(rise) / stats.vonmises.pdf(z, kappa), rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_von_mises_slope_where_it_is_uniform(zero: float):
+    """∂z/∂κ = −∫₀^z cos t dt at κ = 0."""
+    z = torch.linspace(-3.1, 3.1, 9, dtype=torch.float64)
+    torch.testing.assert_close(von_mises_slope(torch.full_like(z, zero), z), -z.sin())
+
+
 @pytest.mark.parametrize("kappa", [2.0**-10, 1.0, 32.0, 2.0**14, 2.0**20])
 @pytest.mark.parametrize("z", [2.0**-10, 0.5, 1.5, 3.0, 3.140625])
 def test_von_mises_quadrature_converges(kappa: float, z: float):
