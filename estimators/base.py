@@ -118,6 +118,8 @@ class Estimator(nn.Module, ABC):
         if samples < self.minimum_samples:
             raise Unfit(f"{name} needs at least {self.minimum_samples} samples per datapoint; --samples is {samples}")
         for site, drawn in probe(task.guide, x[:1]).sites.items():
+            if reason := distributions.beyond(drawn.distribution):
+                raise Unfit(f"site '{site}' of {where} is {reason}")
             family = distributions.family(drawn.distribution)
             if self.latents == "reparameterizable" and not distributions.reparameterizable(drawn.distribution):
                 raise Unfit(f"{name} needs reparameterizable latents; site '{site}' of {where} is {family}")

@@ -5,12 +5,14 @@
 added with `distributions.sample.register(MyDistribution)`.
 
 Every family needs
-    draws: `sample`, differentiable where the family is reparameterizable.
+    draws: `sample`, differentiable where the family is reparameterizable; `gammas` has those that are made of Gamma
+        variables, `counts` those of counts.
 The others are for estimators that are to know it:
     copies: `detach`, the same without gradient in its parameters; registered where these cannot be read by name.
     densities: `log_prob`, where torch's is not differentiable, not batched by `vmap` or not exact.
     paths: `path`, a reparameterized draw whose log density is that of its noise.
     implicit: derivatives of draws through their distribution function (Gamma, von Mises).
+    limits: `beyond`, where the dtype does not hold what is drawn.
     supports: `support` and `support_size`, every value of a finite family, and the family's name.
     relaxed: `relaxation`, hard and soft samples as functions of logits and noise.
     measures: `derivatives`, a density's derivative as a difference of densities that can be drawn from.
@@ -24,10 +26,13 @@ A control variate for Poisson latents, say, is an estimator of its own in `estim
 family, and `measures` its weak derivative; a relaxation of it, or a support that is cut off, would be registered here.
 """
 
+from estimators.distributions import counts as _counts  # noqa: F401 - draws of counts are registered there
 from estimators.distributions import divergences as _divergences  # noqa: F401 - torch's registry of divergences
+from estimators.distributions import gammas as _gammas  # noqa: F401 - draws made of Gamma variables, likewise
 from estimators.distributions.copies import detach
 from estimators.distributions.densities import log_prob
 from estimators.distributions.draws import reparameterizable, sample
+from estimators.distributions.limits import beyond
 from estimators.distributions.noise import IID, Antithetic, Independently, Noise, Unsupported
 from estimators.distributions.paths import Path, path
 from estimators.distributions.relaxed import Relaxation, relaxation
@@ -41,6 +46,7 @@ __all__ = [
     "Path",
     "Relaxation",
     "Unsupported",
+    "beyond",
     "detach",
     "family",
     "log_prob",

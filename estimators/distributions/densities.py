@@ -2,18 +2,26 @@
 
 import math
 from functools import singledispatch
+from typing import Final
 
 import torch
 from torch import Tensor
 from torch.distributions import (
     Bernoulli,
     Distribution,
+    Geometric,
     Independent,
+    LowRankMultivariateNormal,
     MultivariateNormal,
     Normal,
     OneHotCategorical,
+    StudentT,
     VonMises,
 )
+from torch.nn.functional import logsigmoid, softplus
+
+_LARGE: Final = 30.0
+"""Above it, the series of log Γ(x + ½) − log Γ(x) is good to 1e-13."""
 
 
 @singledispatch
@@ -47,7 +55,7 @@ def _diagonal_normal(normal: Normal, value: Tensor, event: tuple[int, ...]) -> T
 
 @log_prob.register
 def _(distribution: Bernoulli, value: Tensor) -> Tensor:
-    return value * distribution.logits - torch.nn.functional.softplus(distribution.logits)
+    return value * distribution.logits - softplus(distribution.logits)
 
 
 @log_prob.register
@@ -68,5 +76,46 @@ def _(distribution: MultivariateNormal, value: Tensor) -> Tensor:
 def _(distribution: VonMises, value: Tensor) -> Tensor:
     # torch approximates log I₀ by polynomials that are good to 1e-7 only, which a float64 check would see.
     concentration = distribution.concentration
-    exponent = concentration * (torch.cos(value - distribution.loc) - 1)
-    return exponent - torch.special.i0e(concentration).log() - math.log(2 * math.pi)
+    # As squares of sines, since cos − 1 loses every digit of a small angle.
+    exponent = -2 * concentration * torch.sin((value - distribution.loc) / 2) ** 2
+    # Just above zero, since torch's derivative of i0e at zero is that of an even function.
+    scaled = torch.special.i0e(concentration + torch.finfo(concentration.dtype).tiny)
+    return exponent - scaled.log() - math.log(2 * math.pi)
+
+
+@log_prob.register
+def _(distribution: LowRankMultivariateNormal, value: Tensor) -> Tensor:
+    factor, diagonal = distribution._unbroadcasted_cov_factor, distribution._unbroadcasted_cov_diag
+    capacitance = distribution._capacitance_tril
+    difference = (value - distribution.loc)[..., None]
+    # |D^{-½} (z − μ − W w)|² + |w|² at the w where it is least: a sum of squares, where torch's difference cancels.
+    weight = torch.cholesky_solve(factor.mT @ (difference / diagonal[..., None]), capacitance)
+    residual = (difference - factor @ weight)[..., 0]
+    square = (residual.square() / diagonal).sum(-1) + weight[..., 0].square().sum(-1)
+    log_scale = capacitance.diagonal(dim1=-2, dim2=-1).log().sum(-1) + 0.5 * diagonal.log().sum(-1)
+    return -0.5 * square - log_scale - 0.5 * value.shape[-1] * math.log(2 * math.pi)
+
+
+@log_prob.register
+def _(distribution: StudentT, value: Tensor) -> Tensor:
+    df, scale = distribution.df, distribution.scale
+    # log √(1 + y²/ν), where in the tails the square would overflow.
+    size = ((value - distribution.loc) / (scale * df.sqrt())).abs()
+    near, far = size.clamp(max=1), size.clamp(min=1)
+    tail = torch.where(size < 1, 0.5 * near.square().log1p(), far.log() + 0.5 * far.pow(-2).log1p())
+    return _log_gamma_half_step(df / 2) - 0.5 * (df * math.pi).log() - scale.log() - (df + 1) * tail
+
+
+def _log_gamma_half_step(x: Tensor) -> Tensor:
+    """Return log Γ(x + ½) − log Γ(x); by a series for large x, where the difference of the two cancels."""
+    large = x > _LARGE
+    inner = torch.where(large, x, _LARGE)
+    series = 0.5 * inner.log() - 1 / (8 * inner) + 1 / (192 * inner**3) - 1 / (640 * inner**5)
+    x = x.clamp(max=_LARGE)
+    return torch.where(large, series, torch.lgamma(x + 0.5) - torch.lgamma(x))
+
+
+@log_prob.register
+def _(distribution: Geometric, value: Tensor) -> Tensor:
+    # From the logits: torch replaces elements in place, which `vmap` refuses, and 1 − p rounds to one.
+    return logsigmoid(distribution.logits) + value * logsigmoid(-distribution.logits)

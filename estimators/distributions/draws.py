@@ -8,24 +8,22 @@ import torch
 from torch import Size, Tensor
 from torch.distributions import (
     Bernoulli,
-    Beta,
     Categorical,
-    Dirichlet,
     Distribution,
     Exponential,
-    Gamma,
     Independent,
+    Laplace,
+    LowRankMultivariateNormal,
     MultivariateNormal,
     Normal,
     OneHotCategorical,
-    Poisson,
     TransformedDistribution,
     Uniform,
     VonMises,
 )
 
-from estimators.distributions.implicit import standard_gamma, standard_von_mises
-from estimators.distributions.noise import IID, Independently, Noise, Unsupported
+from estimators.distributions.implicit import standard_von_mises
+from estimators.distributions.noise import IID, Noise, Unsupported, refuse_unless_independent
 
 
 @singledispatch
@@ -33,9 +31,9 @@ def sample(distribution: Distribution, shape: Size, noise: Noise = IID) -> Tenso
     """Draw `shape + batch + event`, differentiable in the parameters where the family is `reparameterizable`.
 
     >>> import torch
-    >>> from torch.distributions import Gamma
+    >>> from torch.distributions import Laplace
     >>> from estimators.distributions import sample
-    >>> sample(Gamma(torch.ones(2, requires_grad=True), 1.0), torch.Size([3])).requires_grad
+    >>> sample(Laplace(torch.ones(2, requires_grad=True), 1.0), torch.Size([3])).requires_grad
     True
     """
     raise Unsupported(f"no functional draw is registered for {type(distribution).__name__}")
@@ -71,6 +69,24 @@ def _(distribution: MultivariateNormal, shape: Size, noise: Noise = IID) -> Tens
 
 
 @sample.register
+def _(distribution: LowRankMultivariateNormal, shape: Size, noise: Noise = IID) -> Tensor:
+    factor = distribution._unbroadcasted_cov_factor
+    full = distribution._extended_shape(shape)
+    common = noise.normal(Size((*full[:-1], factor.shape[-1])), distribution.loc)
+    own = noise.normal(full, distribution.loc)
+    shared = (factor @ common[..., None])[..., 0]
+    return distribution.loc + shared + distribution._unbroadcasted_cov_diag.sqrt() * own
+
+
+@sample.register
+def _(distribution: Laplace, shape: Size, noise: Noise = IID) -> Tensor:
+    # By inversion about the median, where u and 1 − u mirror each other; u = 0 would be at infinity.
+    level = 2 * noise.uniform(distribution._extended_shape(shape), distribution.loc) - 1
+    size = level.abs().clamp(max=1 - torch.finfo(level.dtype).eps)
+    return distribution.loc - distribution.scale * level.sign() * torch.log1p(-size)
+
+
+@sample.register
 def _(distribution: TransformedDistribution, shape: Size, noise: Noise = IID) -> Tensor:
     value = sample(distribution.base_dist, shape, noise)
     for transform in distribution.transforms:
@@ -79,55 +95,10 @@ def _(distribution: TransformedDistribution, shape: Size, noise: Noise = IID) ->
 
 
 @sample.register
-def _(distribution: Gamma, shape: Size, noise: Noise = IID) -> Tensor:
-    _refuse_unless_independent(noise, "Gamma")
-    full = distribution._extended_shape(shape)
-    return _positive_gamma(distribution.concentration, full) / distribution.rate
-
-
-@sample.register
-def _(distribution: Beta, shape: Size, noise: Noise = IID) -> Tensor:
-    _refuse_unless_independent(noise, "Beta")
-    full = distribution._extended_shape(shape)
-    # Two Gamma draws carry the implicit derivative; torch's own Beta draw has no batching rule for its derivative.
-    first = _positive_gamma(distribution.concentration1, full)
-    value = first / (first + _positive_gamma(distribution.concentration0, full))
-    limits = torch.finfo(value.dtype)
-    return value.clamp(limits.tiny, 1 - limits.eps)
-
-
-@sample.register
-def _(distribution: Dirichlet, shape: Size, noise: Noise = IID) -> Tensor:
-    _refuse_unless_independent(noise, "Dirichlet")
-    gammas = _positive_gamma(distribution.concentration, distribution._extended_shape(shape))
-    value = gammas / gammas.sum(-1, keepdim=True)
-    return value.clamp(min=torch.finfo(value.dtype).tiny)
-
-
-@sample.register
 def _(distribution: VonMises, shape: Size, noise: Noise = IID) -> Tensor:
-    _refuse_unless_independent(noise, "VonMises")
+    refuse_unless_independent(noise, "VonMises")
     angle = standard_von_mises(distribution.concentration.expand(distribution._extended_shape(shape)))
     return (distribution.loc + angle + math.pi) % (2 * math.pi) - math.pi
-
-
-@sample.register
-def _(distribution: Poisson, shape: Size, noise: Noise = IID) -> Tensor:
-    _refuse_unless_independent(noise, "Poisson")
-    return torch.poisson(distribution.rate.detach().expand(distribution._extended_shape(shape)))
-
-
-def _positive_gamma(concentration: Tensor, shape: Size) -> Tensor:
-    """Draw Gamma(concentration, 1), kept above zero, where a small concentration would underflow to."""
-    gamma = standard_gamma(concentration.expand(shape))
-    return gamma.clamp(min=torch.finfo(gamma.dtype).tiny)
-
-
-def _refuse_unless_independent(noise: Noise, name: str) -> None:
-    if not isinstance(noise, Independently):
-        raise Unsupported(
-            f"{name} is drawn by rejection, which mirrored or quasi-random noise does not fit; use iid draws"
-        )
 
 
 @sample.register
@@ -138,17 +109,18 @@ def _(distribution: Bernoulli, shape: Size, noise: Noise = IID) -> Tensor:
 
 @sample.register
 def _(distribution: Categorical, shape: Size, noise: Noise = IID) -> Tensor:
-    return _invert_categorical(distribution.probs.detach(), distribution._extended_shape(shape), noise)
+    return invert_categorical(distribution.probs.detach(), distribution._extended_shape(shape), noise)
 
 
 @sample.register
 def _(distribution: OneHotCategorical, shape: Size, noise: Noise = IID) -> Tensor:
     probs = distribution.probs.detach()
-    index = _invert_categorical(probs, distribution._extended_shape(shape)[:-1], noise)
+    index = invert_categorical(probs, distribution._extended_shape(shape)[:-1], noise)
     return (index[..., None] == torch.arange(probs.shape[-1], device=probs.device)).to(probs.dtype)
 
 
-def _invert_categorical(probs: Tensor, shape: Size, noise: Noise) -> Tensor:
+def invert_categorical(probs: Tensor, shape: Size, noise: Noise) -> Tensor:
+    """Return the index of a category, `shape`, with probabilities along the last axis of `probs`."""
     u = noise.uniform(shape, probs)
     # The last edge is left out: rounding may put it below one, and no draw may fall behind the last category.
     return (u[..., None] > probs.cumsum(-1)[..., :-1]).sum(-1)

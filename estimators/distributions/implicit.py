@@ -17,22 +17,31 @@ _PROPOSALS: Final = 32
 _DECAY: Final = 40.0
 """Where a density has fallen by exp(−40), the integral over its tail stops."""
 
+_SMALL: Final = -4.0
+"""Below this log z, a Gamma draw's slope is a series of `_TERMS` terms, good to 1e-12."""
+
+_TERMS: Final = 7
+
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)
 
 
-def standard_gamma(concentration: Tensor) -> Tensor:
-    """Draw Gamma(concentration, 1), one value per element, differentiable in the concentration."""
-    return _StandardGamma.apply(concentration)  # type: ignore[return-value]
+def log_standard_gamma(concentration: Tensor) -> Tensor:
+    """Draw log z, z ~ Gamma(concentration, 1), one value per element, differentiable in the concentration."""
+    return _LogStandardGamma.apply(concentration)  # type: ignore[return-value]
 
 
-class _StandardGamma(Function):
-    """torch's draw and derivative; torch alone would evaluate the derivative replicate by replicate under `vmap`."""
+class _LogStandardGamma(Function):
+    """torch's draw, and its slope; torch alone would evaluate the slope replicate by replicate under `vmap`."""
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(concentration: Tensor) -> Tensor:
-        return torch.ops.aten._standard_gamma(concentration)
+        small = concentration < 1
+        # Below one, z = Gamma(α + 1) u^(1/α), which may lie far below the smallest number. 1 − u is above zero.
+        value = torch.ops.aten._standard_gamma(concentration + small)
+        uniform = torch.rand(concentration.shape, dtype=concentration.dtype, device=concentration.device)
+        return value.log() + torch.where(small, torch.log1p(-uniform) / concentration, 0)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
@@ -40,16 +49,27 @@ class _StandardGamma(Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        concentration, value = ctx.saved_tensors
-        return gradients[0] * _StandardGammaSlope.apply(concentration, value)
+        concentration, log_value = ctx.saved_tensors
+        return gradients[0] * log_gamma_slope(concentration, log_value)
 
 
-class _StandardGammaSlope(Function):
-    """∂z/∂concentration at a given draw z of the same shape; it has no derivative itself."""
+def log_gamma_slope(concentration: Tensor, log_value: Tensor) -> Tensor:
+    """Return ∂ log z/∂α at draws `log_value` of the same shape; it has no derivative itself."""
+    return _LogGammaSlope.apply(concentration, log_value)  # type: ignore[return-value]
 
+
+class _LogGammaSlope(Function):
     @staticmethod
-    def forward(concentration: Tensor, value: Tensor) -> Tensor:
-        return torch.ops.aten._standard_gamma_grad(concentration, value)
+    def forward(concentration: Tensor, log_value: Tensor) -> Tensor:
+        value, small = log_value.exp(), log_value < _SMALL
+        ordinary = value.clamp(min=math.exp(_SMALL))
+        # F(z; α) = z^α Σ_n (−z)^n / n! (α + n) / Γ(α), of which a small z needs few terms, and z^α cancels.
+        first, second, term = torch.zeros_like(value), torch.zeros_like(value), torch.ones_like(value)
+        for n in range(_TERMS):
+            first, second = first + term / (concentration + n), second + term / (concentration + n) ** 2
+            term = -term * value / (n + 1)
+        series = (second - (log_value - torch.digamma(concentration)) * first) * value.exp()
+        return torch.where(small, series, torch.ops.aten._standard_gamma_grad(concentration, ordinary) / ordinary)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
@@ -66,7 +86,7 @@ class _StandardGammaSlope(Function):
             argument[None] if axis is None else argument.movedim(axis, 0)
             for argument, axis in zip(arguments, in_dims, strict=True)
         )
-        return _StandardGammaSlope.apply(*torch.broadcast_tensors(first, second)), 0
+        return _LogGammaSlope.apply(*torch.broadcast_tensors(first, second)), 0
 
 
 def standard_von_mises(concentration: Tensor) -> Tensor:
@@ -83,13 +103,14 @@ class _StandardVonMises(Function):
     def forward(concentration: Tensor) -> Tensor:
         kappa = concentration.double()
         root = 1 + (1 + 4 * kappa**2).sqrt()
-        # Best & Fisher 1979, their (τ − √(2τ)) / 2κ without its cancellation at small and large κ.
-        rho = 2 * kappa / (root + (2 * root).sqrt())
-        r = (1 / rho + rho) / 2
+        # Best & Fisher 1979: their ρ = (τ − √(2τ)) / 2κ without its cancellation, and r = s/ρ undivided, for κ = 0.
+        ratio = (root + (2 * root).sqrt()) / 2
+        rho = kappa / ratio
+        s = (1 + rho**2) / 2
         u = torch.rand((3, _PROPOSALS, *kappa.shape), dtype=kappa.dtype, device=kappa.device)
         z = torch.cos(math.pi * u[0])
-        f = (1 + r * z) / (r + z)
-        c = kappa * (r - f)
+        f = (rho + s * z) / (s + rho * z)
+        c = ratio * s - kappa * f
         accepted = torch.log(c / u[1]) + 1 - c >= 0
         first = accepted.to(torch.uint8).argmax(0, keepdim=True)
         angle = torch.acos(f.clamp(-1, 1)) * (u[2] - 0.5).sign()
@@ -111,7 +132,8 @@ def von_mises_slope(concentration: Tensor, value: Tensor) -> Tensor:
     ∂z/∂κ = −∫₀^z (cos t − A) exp(κ (cos t − cos z)) dt, with A = I₁(κ)/I₀(κ) = E cos t. Over (0, π) the integral is
     zero; where cos z < A it is taken from z on instead, so that the integrand never changes sign and nothing cancels.
     """
-    kappa, size = concentration.double(), value.double().abs()
+    # Without the sign of a zero, by which is divided.
+    kappa, size = concentration.double().abs(), value.double().abs()
     scaled = torch.special.i0e(kappa)
     half_gap = (scaled - torch.special.i1e(kappa)) / scaled / 2
     height = torch.sin(size / 2) ** 2

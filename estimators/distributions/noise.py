@@ -44,6 +44,14 @@ class Antithetic(Noise):
         return torch.cat([half, -half])[: shape[0]]
 
 
+def refuse_unless_independent(noise: Noise, name: str) -> None:
+    """Raise `Unsupported` for noise that a draw by rejection cannot be made from."""
+    if not isinstance(noise, Independently):
+        raise Unsupported(
+            f"{name} is drawn by rejection, which mirrored or quasi-random noise does not fit; use iid draws"
+        )
+
+
 def _halved(shape: Size) -> Size:
     return Size(((shape[0] + 1) // 2, *shape[1:]))
 

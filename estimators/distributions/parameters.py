@@ -17,7 +17,10 @@ _INSTEAD: Final = {"probs": "logits", "covariance_matrix": "scale_tril", "precis
 
 
 def parameters(distribution: Distribution) -> dict[str, Tensor]:
-    """Return the parameters by name; one of them, such as logits, where a family has several that say the same."""
+    """Return the parameters by name; one of them, such as logits, where a family has several that say the same.
+
+    One that takes whole numbers only, a number of trials, is none: nothing has a derivative in it.
+    """
     inner = unwrapped(distribution)
     return {name: getattr(inner, name) for name in _names(inner)}
 
@@ -28,7 +31,7 @@ def rebuild(distribution: Distribution, values: Parameters) -> Distribution:
         inner = rebuild(distribution.base_dist, values)
         return Independent(inner, distribution.reinterpreted_batch_ndims, validate_args=False)
     family: Any = type(distribution)
-    return family(**values, validate_args=False)
+    return family(**_fixed(distribution), **values, validate_args=False)
 
 
 def unconstrained(distribution: Distribution) -> dict[str, Tensor]:
@@ -50,8 +53,14 @@ def unwrapped(distribution: Distribution) -> Distribution:
     return distribution
 
 
+def _fixed(distribution: Distribution) -> dict[str, Tensor]:
+    """Return what the family is made of beside its parameters."""
+    names = (name for name, constraint in distribution.arg_constraints.items() if constraint.is_discrete)
+    return {name: getattr(distribution, name) for name in names}
+
+
 def _names(distribution: Distribution) -> list[str]:
-    names = list(distribution.arg_constraints)
+    names = [name for name, constraint in distribution.arg_constraints.items() if not constraint.is_discrete]
     if not names:
         raise Unsupported(f"{type(distribution).__name__} has no parameters that could be varied")
     return [name for name in names if _INSTEAD.get(name) not in names]

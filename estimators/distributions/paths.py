@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from torch import Size, Tensor
-from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+from torch.distributions import Distribution, Independent, LogNormal, MultivariateNormal, Normal
 
 from estimators.distributions.densities import log_prob
 from estimators.distributions.draws import sample
@@ -48,11 +48,21 @@ def path(distribution: Distribution, shape: Size, noise: Noise = IID) -> Path:
 @path.register
 def _(distribution: Independent, shape: Size, noise: Noise = IID) -> Path:
     normal, dims = distribution.base_dist, distribution.reinterpreted_batch_ndims
-    if not (isinstance(normal, Normal) and dims):
-        return path.dispatch(Distribution)(distribution, shape, noise)
+    if not dims:
+        return path(normal, shape, noise)
+    if not isinstance(normal, Normal):
+        inner = path(normal, shape, noise)
+        return Path(inner.value, lambda: inner.log_prob().flatten(-dims).sum(-1))
     epsilon, event = noise.normal(distribution._extended_shape(shape), normal.loc), tuple(range(-dims, 0))
     value = normal.loc + normal.scale * epsilon
     return Path(value, lambda: _standard_normal(epsilon, event) - normal.scale.log().sum(event))
+
+
+@path.register
+def _(distribution: LogNormal, shape: Size, noise: Noise = IID) -> Path:
+    epsilon, scale = noise.normal(distribution._extended_shape(shape), distribution.loc), distribution.scale
+    log_value = distribution.loc + scale * epsilon
+    return Path(log_value.exp(), lambda: -0.5 * (epsilon.square() + math.log(2 * math.pi)) - scale.log() - log_value)
 
 
 @path.register

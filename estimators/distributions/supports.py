@@ -4,7 +4,7 @@ from functools import singledispatch
 
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Categorical, Distribution, Independent, OneHotCategorical
+from torch.distributions import Bernoulli, Binomial, Categorical, Distribution, Independent, OneHotCategorical
 
 from estimators.distributions.noise import Unsupported
 from estimators.distributions.parameters import unwrapped
@@ -40,6 +40,12 @@ def _(distribution: OneHotCategorical) -> Tensor:
 
 
 @support.register
+def _(distribution: Binomial) -> Tensor:
+    probs = distribution.probs
+    return torch.arange(support_size(distribution), dtype=probs.dtype, device=probs.device)
+
+
+@support.register
 def _(distribution: Independent) -> Tensor:
     single = support(distribution.base_dist)
     dims = distribution.base_dist.batch_shape[len(distribution.batch_shape) :]
@@ -60,6 +66,14 @@ def support_size(distribution: Distribution) -> int:
     1099511627776
     """
     return support(distribution).shape[0]
+
+
+@support_size.register
+def _(distribution: Binomial) -> int:
+    least, most = int(distribution.total_count.min()), int(distribution.total_count.max())
+    if least < most:
+        raise Unsupported(f"Binomial has from {least} to {most} trials, and only one number of them can be enumerated")
+    return most + 1
 
 
 @support_size.register

@@ -2,10 +2,10 @@
 
 from functools import singledispatch
 
-import torch
 from torch import Tensor
-from torch.distributions import Distribution, Exponential, Gamma, Independent, Normal
+from torch.distributions import Distribution, Exponential, Gamma, Independent, Laplace, LogNormal, Normal
 
+from estimators.distributions.implicit import log_gamma_slope
 from estimators.distributions.noise import Unsupported
 
 
@@ -21,7 +21,7 @@ def _(distribution: Independent, value: Tensor) -> Tensor:
 
 
 @transport.register
-def _(distribution: Normal, value: Tensor) -> Tensor:
+def _(distribution: Normal | Laplace, value: Tensor) -> Tensor:
     noise = ((value - distribution.loc) / distribution.scale).detach()
     return distribution.loc + distribution.scale * noise
 
@@ -35,5 +35,10 @@ def _(distribution: Exponential, value: Tensor) -> Tensor:
 def _(distribution: Gamma, value: Tensor) -> Tensor:
     unit = (value * distribution.rate).detach()
     concentration = distribution.concentration.expand_as(unit)
-    slope = torch.ops.aten._standard_gamma_grad(concentration.detach(), unit)
+    slope = unit * log_gamma_slope(concentration.detach(), unit.log())
     return (unit + slope * (concentration - concentration.detach())) / distribution.rate
+
+
+@transport.register
+def _(distribution: LogNormal, value: Tensor) -> Tensor:
+    return transport(distribution.base_dist, value.log()).exp()

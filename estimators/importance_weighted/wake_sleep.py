@@ -4,6 +4,7 @@ from typing import final
 
 from torch import Tensor
 
+from estimators import distributions
 from estimators.base import Estimate, Estimator, Unfit, evaluate, generative, log_mean_exp
 from estimators.draw import Detached, Replayed
 from estimators.parts import exact
@@ -48,7 +49,11 @@ class WakeSleep(Estimator):
 
     def require(self, task: Task, x: Tensor, samples: int) -> None:
         super().require(task, x, samples)
-        _simulable(task)
+        dream = Detached(1)
+        _simulable(task).prior(x[:1], dream)
+        for site, drawn in dream.trace.sites.items():
+            if reason := distributions.beyond(drawn.distribution):
+                raise Unfit(f"WakeSleep draws from the prior, whose site '{site}' is {reason}")
         if task.guide.indexed:
             raise Unfit(
                 f"WakeSleep runs the guide at observations of the model's; that of {type(task).__name__} has parameters"

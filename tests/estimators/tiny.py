@@ -1,8 +1,24 @@
 """Tiny tasks with families that no task of the suite has a guide of."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Independent, OneHotCategorical, Poisson
+from torch.distributions import (
+    Bernoulli,
+    Binomial,
+    Distribution,
+    Geometric,
+    Independent,
+    Laplace,
+    LogNormal,
+    LowRankMultivariateNormal,
+    NegativeBinomial,
+    OneHotCategorical,
+    Poisson,
+    StudentT,
+)
 
 from estimators.base import log_mean_exp
 from estimators.parts import exact
@@ -55,38 +71,71 @@ class Bits(Task):
         return None
 
 
-class CountGuide(Guide):
-    def __init__(self) -> None:
+Family = tuple[Callable[..., Distribution], dict[str, list[float]]]
+FAMILIES: dict[str, Family] = {
+    "Poisson": (Poisson, {"rate": [1.3, 0.6]}),
+    "Laplace": (Laplace, {"loc": [1.3, -0.4], "scale": [0.8, 1.5]}),
+    "StudentT": (StudentT, {"df": [9.0, 12.0], "loc": [1.3, -0.4], "scale": [0.8, 1.5]}),
+    "LogNormal": (LogNormal, {"loc": [0.3, -0.4], "scale": [0.5, 0.3]}),
+    "LowRankMultivariateNormal": (
+        LowRankMultivariateNormal,
+        {"loc": [1.3, -0.4], "cov_factor": [0.7, -1.1], "cov_diag": [0.4, 0.9]},
+    ),
+    "Binomial": (partial(Binomial, 4), {"logits": [0.4, -0.7]}),
+    "Geometric": (Geometric, {"logits": [0.4, -0.3]}),
+    "NegativeBinomial": (NegativeBinomial, {"total_count": [1.6, 2.5], "logits": [-0.6, -0.2]}),
+}
+"""By name, what makes two independent variables (or two correlated ones), and its parameters."""
+
+
+class FamilyGuide(Guide):
+    def __init__(self, family: str) -> None:
         super().__init__()
-        self.rate = nn.Parameter(torch.tensor([1.3, 0.6], dtype=torch.float64))
+        self.make, values = FAMILIES[family]
+        self.values = nn.ParameterDict({name: torch.tensor(v, dtype=torch.float64) for name, v in values.items()})
+
+    def distribution(self, batch: int) -> Distribution:
+        """Return q, of `batch` rows."""
+        values = {name: value.expand(batch, 2) for name, value in self.values.items()}
+        if "cov_factor" in values:
+            values["cov_factor"] = values["cov_factor"][..., None]
+        made = self.make(**values, validate_args=False)
+        return made if made.event_shape else Independent(made, 1, validate_args=False)
 
     def forward(self, x: Tensor, draw: Draw) -> None:
-        rate = self.rate.expand(x.shape[0], -1)
-        draw("z", Independent(Poisson(rate, validate_args=False), 1, validate_args=False))
+        draw("z", self.distribution(x.shape[0]))
 
 
-class SquaredCount(Model):
+class SquaredDistance(Model):
     def forward(self, x: Tensor, z: Latents) -> Tensor:
         return ((z["z"] - 2) ** 2).sum(-1)
 
 
-class Counts(Task):
-    """E Σ_d (z_d − 2)² over Poisson(λ_d) is Σ_d (λ_d − 2)² + λ_d."""
+class Squares(Task):
+    """E Σ_d (z_d − 2)² is Σ_d (E z_d − 2)² + Var z_d, for a guide of any family of `FAMILIES`."""
 
     target = "expectation"
     maximise = False
     dtype = torch.float64
 
-    def __init__(self) -> None:
+    def __init__(self, family: str) -> None:
         super().__init__()
-        self.guide: CountGuide = CountGuide()
-        self.model = SquaredCount()
+        self.guide: FamilyGuide = FamilyGuide(family)
+        self.model = SquaredDistance()
 
     def load(self) -> Data:
         return empty_data("none", self.dtype)
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
-        return ((self.guide.rate - 2) ** 2 + self.guide.rate).sum().expand(x.shape[0])
+        q = self.guide.distribution(x.shape[0])
+        return ((q.mean - 2) ** 2 + q.variance).sum(-1)
+
+
+class Counts(Squares):
+    """Poisson variables."""
+
+    def __init__(self) -> None:
+        super().__init__("Poisson")
 
 
 class ChoiceGuide(Guide):

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from torch.distributions import Beta, Independent, MultivariateNormal, Normal, kl_divergence
+from torch.distributions import Beta, Independent, LowRankMultivariateNormal, MultivariateNormal, Normal, kl_divergence
 from torch.func import vmap
 
 from estimators.pathwise.reparam import Reparam
@@ -19,6 +19,14 @@ def test_full_covariance_from_a_diagonal_one_is_torchs_for_two_full_ones():
     torch.testing.assert_close(kl_divergence(q, diagonal), kl_divergence(q, full))
 
 
+def test_low_rank_covariance_from_a_diagonal_one_is_that_of_the_full_one():
+    loadings, own, scale = FACTOR[:, :1], FACTOR[:, 1].square() + 0.2, torch.tensor([0.7, 1.5], dtype=torch.float64)
+    q = LowRankMultivariateNormal(LOC, loadings, own)
+    full = MultivariateNormal(LOC, loadings @ loadings.T + own.diag())
+    p = Independent(Normal(LOC.flip(0), scale), 1)
+    torch.testing.assert_close(kl_divergence(q, p), kl_divergence(full, p))
+
+
 def test_it_is_batched_by_vmap():
     def divergence(loc: torch.Tensor) -> torch.Tensor:
         q = MultivariateNormal(loc, scale_tril=FACTOR, validate_args=False)
@@ -29,9 +37,10 @@ def test_it_is_batched_by_vmap():
 
 
 def test_another_family_has_no_closed_form():
-    q = MultivariateNormal(LOC, scale_tril=FACTOR, validate_args=False)
-    with pytest.raises(NotImplementedError):
-        kl_divergence(q, Independent(Beta(LOC.exp(), LOC.exp()), 1))
+    full = MultivariateNormal(LOC, scale_tril=FACTOR, validate_args=False)
+    for q in (full, LowRankMultivariateNormal(LOC, FACTOR, LOC.exp())):
+        with pytest.raises(NotImplementedError):
+            kl_divergence(q, Independent(Beta(LOC.exp(), LOC.exp()), 1))
 
 
 @pytest.mark.parametrize("beta", [1.0, 3.0])

@@ -1,35 +1,45 @@
 """Draws against the distribution functions of scipy: Kolmogorov–Smirnov tests that a right draw fails 1 time in 10⁶."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 from torch import Size, Tensor
 from torch.distributions import (
     Bernoulli,
     Beta,
+    Binomial,
     Categorical,
+    Cauchy,
     Dirichlet,
     Distribution,
     Exponential,
     Gamma,
+    Geometric,
     Independent,
+    Laplace,
     LogisticNormal,
     LogNormal,
+    LowRankMultivariateNormal,
     MultivariateNormal,
+    NegativeBinomial,
     Normal,
     OneHotCategorical,
     Poisson,
+    StudentT,
     Uniform,
     VonMises,
 )
 from torch.func import vmap
 
 from estimators import distributions
-from estimators.distributions import Antithetic, Unsupported
+from estimators.distributions import IID, Antithetic, Noise, Unsupported
+from estimators.distributions.implicit import log_standard_gamma
+from estimators.parts.sampling import ShiftedSobol
 
 FALSE_ALARM = 1e-6
 COUNT = 20_000
@@ -39,6 +49,7 @@ def double(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
+LOADINGS = torch.tensor([[0.8], [-1.2]], dtype=torch.float64)
 FACTOR = torch.tensor([[0.8, 0.0], [-0.5, 1.3]], dtype=torch.float64)
 
 Univariate = tuple[Distribution, Callable[[NDArray[np.float64]], NDArray[np.float64]]]
@@ -49,12 +60,16 @@ UNIVARIATE: dict[str, Univariate] = {
     "gamma": (Gamma(double(0.7), double(2)), stats.gamma(0.7, scale=0.5).cdf),
     "beta": (Beta(double(0.7), double(2)), stats.beta(0.7, 2).cdf),
     "log-normal": (LogNormal(double(1), double(0.5)), stats.lognorm(0.5, scale=np.e).cdf),
+    "laplace": (Laplace(double(1), double(2)), stats.laplace(1, 2).cdf),
+    "student-t": (StudentT(double(2.5), double(1), double(2)), stats.t(2.5, 1, 2).cdf),
     "von-mises": (VonMises(double(0), double(1.5)), stats.vonmises(1.5).cdf),
+    "von-mises-uniform": (VonMises(double(0), double(0), validate_args=False), stats.uniform(-np.pi, 2 * np.pi).cdf),
     "von-mises-flat": (VonMises(double(0), double(0.01)), stats.vonmises(0.01).cdf),
     "von-mises-narrow": (VonMises(double(0), double(40)), stats.vonmises(40).cdf),
 }
 MULTIVARIATE: dict[str, Distribution] = {
     "dirichlet": Dirichlet(double(0.6, 1.5, 3), validate_args=False),
+    "low-rank-normal": LowRankMultivariateNormal(double(1, -2), LOADINGS, double(0.3, 0.7), validate_args=False),
     "logistic-normal": LogisticNormal(double(0.4, -1), double(0.5, 1.5), validate_args=False),
     "multivariate-normal": MultivariateNormal(double(1, -2), scale_tril=FACTOR, validate_args=False),
 }
@@ -63,8 +78,27 @@ DISCRETE: dict[str, Distribution] = {
     "categorical": Categorical(logits=double(0.3, -1, 2), validate_args=False),
     "one-hot": OneHotCategorical(logits=double(0.3, -1, 2), validate_args=False),
     "poisson": Poisson(double(1.7), validate_args=False),
+    "binomial": Binomial(6, logits=double(-0.4), validate_args=False),
+    "geometric": Geometric(logits=double(-0.4), validate_args=False),
+    "negative-binomial": NegativeBinomial(double(2.5), logits=double(-0.6), validate_args=False),
+}
+MASSES: dict[str, Any] = {
+    "poisson": stats.poisson(1.7),
+    "binomial": stats.binom(6, special.expit(-0.4)),
+    "geometric": stats.geom(special.expit(-0.4), loc=-1),
+    "negative-binomial": stats.nbinom(2.5, special.expit(0.6)),
 }
 ALL = {name: distribution for name, (distribution, _) in UNIVARIATE.items()} | MULTIVARIATE | DISCRETE
+
+
+class Inverted(Noise):
+    """Independent numbers of which a family does not know that they are."""
+
+    def uniform(self, shape: Size, like: Tensor) -> Tensor:
+        return IID.uniform(shape, like)
+
+    def normal(self, shape: Size, like: Tensor) -> Tensor:
+        return IID.normal(shape, like)
 
 
 def draw(distribution: Distribution, count: int = COUNT) -> Tensor:
@@ -108,11 +142,58 @@ def test_logistic_normal_is_normal_once_unbroken():
     assert stats.kstest(second, stats.norm(-1, 1.5).cdf).pvalue > FALSE_ALARM
 
 
-def test_poisson_frequencies():
-    counts = np.bincount(draw(DISCRETE["poisson"])[:, 0].int().clamp(max=7), minlength=8)
-    expected = stats.poisson.pmf(np.arange(8), 1.7)
-    expected[7] = stats.poisson.sf(6, 1.7)
-    assert stats.chisquare(counts, COUNT * expected).pvalue > FALSE_ALARM
+def frequencies_differ(name: str, noise: Noise = IID, *, of: str | None = None) -> bool:
+    """Return whether counts drawn from one family have another law than (`of`) they should; false 1 time in 10⁶."""
+    torch.manual_seed(0)
+    values = distributions.sample(DISCRETE[name], Size((COUNT,)), noise)[:, 0]
+    law, last = MASSES[of or name], 6
+    expected = law.pmf(np.arange(last + 1))
+    expected[last] = law.sf(last - 1)
+    counts = np.bincount(values.int().clamp(max=last), minlength=last + 1)
+    return stats.chisquare(counts, COUNT * expected).pvalue < FALSE_ALARM
+
+
+@pytest.mark.parametrize("name", MASSES)
+def test_frequencies_of_counts(name: str):
+    assert not frequencies_differ(name)
+    assert frequencies_differ(name, of="poisson" if name != "poisson" else "binomial")
+
+
+@pytest.mark.parametrize("name", ["binomial", "geometric"])
+def test_counts_by_inversion_of_other_noise(name: str):
+    assert not frequencies_differ(name, Inverted())
+    # Points that fill the unit interval evenly give every frequency to one in COUNT.
+    values = distributions.sample(DISCRETE[name], Size((COUNT,)), ShiftedSobol())
+    np.testing.assert_allclose((values == 1).double().mean(), MASSES[name].pmf(1), atol=1e-3)
+
+
+def test_a_low_rank_normal_has_its_covariance():
+    """Its margins, and a direction across them, are Gaussian with the variances of W Wᵀ + D."""
+    values = draw(MULTIVARIATE["low-rank-normal"]) - double(1, -2)
+    covariance = LOADINGS @ LOADINGS.T + torch.diag(double(0.3, 0.7))
+    for direction in (double(1, 0), double(0, 1), double(1, 1)):
+        scale = float((direction @ covariance @ direction).sqrt())
+        assert stats.kstest(values @ direction, stats.norm(scale=scale).cdf).pvalue > FALSE_ALARM
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 0.05, 0.7])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_logarithms_of_gamma_draws(alpha: float, dtype: torch.dtype):
+    torch.manual_seed(0)
+    values = log_standard_gamma(torch.full((COUNT,), alpha, dtype=dtype))
+    assert stats.kstest(values, stats.loggamma(alpha).cdf).pvalue > FALSE_ALARM
+
+
+def test_dirichlet_draws_of_a_small_concentration_are_corners():
+    """E Σ z² = (α + 1) / (C α + 1): one where the draw is a corner, 1/C where it is uniform."""
+    alpha, classes = 1e-3, 5
+    values = draw(Dirichlet(torch.full((classes,), alpha), validate_args=False))
+    squares = values.square().sum(-1)
+    expected = (alpha + 1) / (classes * alpha + 1)
+    error = float(squares.std()) / COUNT**0.5
+    assert abs(float(squares.mean()) - expected) < stats.norm.isf(FALSE_ALARM / 2) * error
+    counts = np.bincount(values.argmax(-1), minlength=classes)
+    assert stats.chisquare(counts).pvalue > FALSE_ALARM
 
 
 def test_von_mises_is_wrapped_around_its_location():
@@ -137,7 +218,9 @@ def test_shape_is_samples_batch_event(name: str):
     assert distributions.log_prob(distribution, value).shape == (3, 4, 2)
 
 
-@pytest.mark.parametrize("name", ["gamma", "beta", "von-mises", "dirichlet", "poisson"])
+@pytest.mark.parametrize(
+    "name", ["gamma", "beta", "von-mises", "dirichlet", "poisson", "student-t", "negative-binomial"]
+)
 def test_rejection_refuses_structured_noise(name: str):
     with pytest.raises(Unsupported, match="is drawn by rejection"):
         distributions.sample(ALL[name], Size((2,)), Antithetic())
@@ -147,6 +230,10 @@ def test_mirrored_pairs():
     torch.manual_seed(0)
     value = distributions.sample(MULTIVARIATE["multivariate-normal"], Size((6,)), Antithetic())
     torch.testing.assert_close(value[:3] + value[3:], 2 * double(1, -2).expand(3, 2))
+    value = distributions.sample(MULTIVARIATE["low-rank-normal"], Size((6,)), Antithetic())
+    torch.testing.assert_close(value[:3] + value[3:], 2 * double(1, -2).expand(3, 2))
+    value = distributions.sample(UNIVARIATE["laplace"][0], Size((6,)), Antithetic())
+    torch.testing.assert_close(value[:3] + value[3:], double(2).expand(3, 1))
     value = distributions.sample(UNIVARIATE["log-normal"][0], Size((6,)), Antithetic()).log()
     torch.testing.assert_close(value[:3] + value[3:], double(2).expand(3, 1))
 
@@ -158,8 +245,8 @@ def test_what_is_reparameterizable_has_a_gradient(name: str):
 
 
 def test_a_family_without_a_draw_says_so():
-    with pytest.raises(Unsupported, match="no functional draw is registered for Geometric"):
-        distributions.sample(torch.distributions.Geometric(torch.tensor(0.5)), Size(()))
+    with pytest.raises(Unsupported, match="no functional draw is registered for Cauchy"):
+        distributions.sample(Cauchy(torch.tensor(0.5), torch.tensor(1.0)), Size(()))
 
 
 @pytest.mark.parametrize("make", [Beta, lambda a, b: Dirichlet(torch.stack([a, b], -1))])

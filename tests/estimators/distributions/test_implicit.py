@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -5,11 +6,23 @@ import pytest
 import torch
 from scipy import integrate, special, stats
 from torch import Tensor
-from torch.distributions import Beta, Dirichlet, Distribution, Gamma, Independent, LogisticNormal, LogNormal, VonMises
+from torch.distributions import (
+    Beta,
+    Dirichlet,
+    Distribution,
+    Gamma,
+    Independent,
+    Laplace,
+    LogisticNormal,
+    LogNormal,
+    LowRankMultivariateNormal,
+    StudentT,
+    VonMises,
+)
 from torch.func import grad, vmap
 
 from estimators import distributions
-from estimators.distributions.implicit import standard_gamma, standard_von_mises, von_mises_slope
+from estimators.distributions.implicit import log_gamma_slope, log_standard_gamma, standard_von_mises, von_mises_slope
 from tests.gradients import mean_differs
 
 
@@ -21,12 +34,29 @@ def double(*values: float) -> Tensor:
 def test_gamma_slope_is_that_of_the_quantile(shape: float):
     torch.manual_seed(0)
     concentration = torch.full((50,), shape, dtype=torch.float64, requires_grad=True)
-    value = standard_gamma(concentration)
+    value = log_standard_gamma(concentration)
     (slope,) = torch.autograd.grad(value.sum(), concentration)
-    level, step = stats.gamma.cdf(value.detach(), shape), 1e-4 * shape
-    expected = (stats.gamma.ppf(level, shape + step) - stats.gamma.ppf(level, shape - step)) / (2 * step)
+    level, step = stats.gamma.cdf(value.detach().exp(), shape), 1e-4 * shape
+    high, low = (np.log(stats.gamma.ppf(level, shape + sign * step)) for sign in (1, -1))
+    expected = (high - low) / (2 * step)
     # torch approximates the slope to about 1e-4; the finite difference is good to 1e-6.
     np.testing.assert_allclose(slope, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 0.05, 0.5, 0.99, 1.5])
+def test_gamma_slope_of_draws_too_small_to_be_numbers(alpha: float):
+    """d log z/dα = −∂_α F(z; α) / z q(z; α), where F = z^α (1/Γ(α + 1) − z α/(α + 1) Γ(α + 1) + …)."""
+    log_z = torch.linspace(-2000, -20, 7, dtype=torch.float64)
+    actual = log_gamma_slope(torch.full_like(log_z, alpha), log_z)
+    expected = (special.digamma(alpha + 1) - log_z) / alpha
+    np.testing.assert_allclose(actual, expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.3, 0.9, 2.5])
+def test_gamma_slope_has_no_step_where_the_series_ends(alpha: float):
+    log_z = double(-4 - 1e-6, -4 + 1e-6)
+    below, above = log_gamma_slope(torch.full_like(log_z, alpha), log_z)
+    assert float(below) == pytest.approx(float(above), rel=1e-5)
 
 
 @pytest.mark.parametrize("kappa", [0.25, 0.5, 2.0, 20.0])
@@ -46,6 +76,13 @@ def test_von_mises_slope_is_that_of_the_quantile(kappa: float):
     z = value.detach().numpy()
     rise = [(above(t, kappa + step) - above(t, kappa - step)) / (2 * step) for t in z]
     np.testing.assert_allclose(slope, -np.array(rise) / stats.vonmises.pdf(z, kappa), rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_von_mises_slope_where_it_is_uniform(zero: float):
+    """∂z/∂κ = −∫₀^z cos t dt at κ = 0."""
+    z = torch.linspace(-3.1, 3.1, 9, dtype=torch.float64)
+    torch.testing.assert_close(von_mises_slope(torch.full_like(z, zero), z), -z.sin())
 
 
 @pytest.mark.parametrize("kappa", [2.0**-10, 1.0, 32.0, 2.0**14, 2.0**20])
@@ -71,6 +108,31 @@ def gamma_moments(alpha: Tensor, beta: Tensor) -> Tensor:
 
 def beta_moments(a: Tensor, b: Tensor) -> Tensor:
     return torch.stack([a * (a + 1) / (a + b) / (a + b + 1), torch.digamma(a) - torch.digamma(a + b)])
+
+
+def uniform_moments(loc: Tensor, kappa: Tensor) -> Tensor:
+    """The same to first order in κ at 0, where I₁(κ)/I₀(κ) ≈ κ/2."""
+    return kappa / 2 * torch.stack([loc.cos(), loc.sin()])
+
+
+def student_moments(loc: Tensor, scale: Tensor, df: Tensor) -> Tensor:
+    return torch.stack([loc**2 + scale**2 * df / (df - 2), loc])
+
+
+def heavy_student_moments(scale: Tensor, df: Tensor) -> Tensor:
+    """E log z² and E 1/(1 + z²), by quadrature of the density."""
+    log_square = 2 * scale.log() + df.log() + torch.digamma(torch.full_like(df, 0.5)) - torch.digamma(df / 2)
+    z = torch.tan(torch.linspace(-math.pi / 2, math.pi / 2, 20_001, dtype=df.dtype)[1:-1])
+    mass = distributions.log_prob(StudentT(df, torch.zeros_like(df), scale), z).exp() * (1 + z**2) * math.pi / 20_000
+    return torch.stack([log_square, (mass / (1 + z**2)).sum()])
+
+
+def laplace_moments(loc: Tensor, scale: Tensor) -> Tensor:
+    return torch.stack([loc**2 + 2 * scale**2, (0.3 * loc).exp() / (1 - (0.3 * scale) ** 2)])
+
+
+def low_rank_moments(a: Tensor, b: Tensor, diagonal: Tensor) -> Tensor:
+    return torch.stack([a * b, a**2 + diagonal])
 
 
 def von_mises_moments(loc: Tensor, kappa: Tensor) -> Tensor:
@@ -99,6 +161,33 @@ CASES: dict[str, Case] = {
     "beta": (Beta, squares_and_logs, beta_moments, (1.3, 2.2)),
     "von-mises": (VonMises, lambda z: torch.stack([z.cos(), z.sin()]), von_mises_moments, (0.7, 1.6)),
     "von-mises-narrow": (VonMises, lambda z: torch.stack([z.cos(), z.sin()]), von_mises_moments, (-2.9, 12.0)),
+    "von-mises-uniform": (
+        VonMises,
+        lambda z: torch.stack([z.cos(), z.sin()]),
+        uniform_moments,
+        (0.7, 0.0),
+    ),
+    "laplace": (Laplace, lambda z: torch.stack([z**2, (0.3 * z).exp()]), laplace_moments, (0.4, 1.2)),
+    "student-t": (
+        lambda loc, scale, df, validate_args: StudentT(df, loc, scale, validate_args=validate_args),
+        lambda z: torch.stack([z**2, z]),
+        student_moments,
+        (0.4, 1.3, 9.0),
+    ),
+    "student-t-heavy": (
+        lambda scale, df, validate_args: StudentT(df, 0.0, scale, validate_args=validate_args),
+        lambda z: torch.stack([z.square().log(), 1 / (1 + z**2)]),
+        heavy_student_moments,
+        (1.3, 1.1),
+    ),
+    "low-rank-normal": (
+        lambda a, b, diagonal, validate_args: LowRankMultivariateNormal(
+            torch.zeros_like(a).expand(2), torch.stack([a, b])[:, None], diagonal.expand(2), validate_args=validate_args
+        ),
+        lambda z: torch.stack([z[..., 0] * z[..., 1], z[..., 0] ** 2]),
+        low_rank_moments,
+        (0.8, -1.2, 0.5),
+    ),
     "log-normal": (LogNormal, lambda z: torch.stack([z, z.log()]), log_normal_moments, (0.3, 0.6)),
     "dirichlet": (
         lambda *alpha, validate_args: Dirichlet(torch.stack(alpha), validate_args=validate_args),
@@ -144,7 +233,7 @@ def test_gradients_of_moments_of_a_detached_draw_are_found_out(name: str):
 @pytest.mark.parametrize("axis", [0, None], ids=["batched", "shared"])
 @pytest.mark.parametrize(
     ("draw", "slope"),
-    [(standard_gamma, torch.ops.aten._standard_gamma_grad), (standard_von_mises, von_mises_slope)],
+    [(log_standard_gamma, log_gamma_slope), (standard_von_mises, von_mises_slope)],
     ids=["gamma", "von-mises"],
 )
 def test_batched_slopes_are_those_at_the_draws(
@@ -170,7 +259,7 @@ def test_batched_slopes_are_those_at_the_draws(
 
 def test_a_second_derivative_is_refused():
     concentration = double(1.5).requires_grad_()
-    (slope,) = torch.autograd.grad(standard_gamma(concentration).sum(), concentration, create_graph=True)
+    (slope,) = torch.autograd.grad(log_standard_gamma(concentration).sum(), concentration, create_graph=True)
     with pytest.raises(NotImplementedError, match="first derivative only"):
         slope.sum().backward()
 
@@ -187,7 +276,7 @@ def test_logistic_normal_is_a_path():
     assert torch.autograd.gradcheck(value, (loc, scale))
 
 
-@pytest.mark.parametrize("draw", [standard_gamma, standard_von_mises])
+@pytest.mark.parametrize("draw", [log_standard_gamma, standard_von_mises])
 def test_single_precision(draw: Callable[[Tensor], Tensor]):
     concentration = torch.tensor([0.05, 1.0, 30.0, 1e4], requires_grad=True)
     value = draw(concentration)

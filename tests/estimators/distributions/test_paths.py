@@ -8,7 +8,16 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Size, Tensor
-from torch.distributions import Distribution, Exponential, Independent, LogNormal, MultivariateNormal, Normal
+from torch.distributions import (
+    Distribution,
+    Exponential,
+    Independent,
+    Laplace,
+    LogNormal,
+    LowRankMultivariateNormal,
+    MultivariateNormal,
+    Normal,
+)
 
 from estimators import distributions
 from estimators.distributions import IID, Antithetic, Noise
@@ -22,6 +31,9 @@ FAMILIES: dict[str, Callable[[Tensor, Tensor], Distribution]] = {
     "normal, nothing summed": lambda loc, scale: Independent(Normal(loc, scale), 0),
     "full normal": lambda loc, scale: MultivariateNormal(loc, scale_tril=torch.diag_embed(scale) + 0.3 * LOWER),
     "log-normal vector": lambda loc, scale: Independent(LogNormal(loc, scale), 1),
+    "log-normal": lambda loc, scale: LogNormal(loc, scale),
+    "laplace vector": lambda loc, scale: Independent(Laplace(loc, scale), 1),
+    "low-rank normal": lambda loc, scale: LowRankMultivariateNormal(loc, (loc * scale)[..., None], scale),
     "exponential": lambda loc, scale: Exponential(loc.exp() + scale),
 }
 LOWER = torch.ones(3, 3, dtype=torch.float64).tril(-1)
