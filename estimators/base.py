@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from estimators import distributions
-from estimators.draw import Draw, Replayed, Trace, probe
+from estimators.draw import Draw, Replayed, Trace, probe, without_derivative
 from tasks.base import GenerativeModel, Latents, Target, Task
 
 
@@ -124,6 +125,12 @@ class Estimator(nn.Module, ABC):
             support = drawn.distribution.support
             if self.latents == "enumerable" and not (support is not None and support.is_discrete):
                 raise Unfit(f"{name} needs discrete latents; site '{site}' of {where} is {family}")
+        # What a family says of itself may be wrong: a draw made under `no_grad` looks like one with a derivative.
+        if self.latents == "reparameterizable" and (sites := without_derivative(task.guide, x[:1])):
+            raise Unfit(
+                f"{name} needs draws with a derivative in φ, and those of site '{sites[0]}' of {where} have none: "
+                "register a differentiable one with estimators.distributions.sample.register"
+            )
 
 
 @dataclass(frozen=True)
@@ -203,7 +210,9 @@ def log_prob_detached(task: Task, x: Tensor, trace: Trace, latents: Latents) -> 
     (True, False)
     """
     if not any(site.conditional for site in trace.sites.values()):
-        return trace.detached().at(latents).log_prob()
+        # A family without parameters by name, a transformed distribution say, has no copy: the guide makes one.
+        with suppress(distributions.Unsupported):
+            return trace.detached().at(latents).log_prob()
     # A conditional site's parameters depend on φ and on earlier draws. Only φ is to be detached: the guide runs again.
     draw = Replayed(latents)
     without_parameters(task.guide, x, draw)

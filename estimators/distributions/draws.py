@@ -18,6 +18,7 @@ from torch.distributions import (
     MultivariateNormal,
     Normal,
     OneHotCategorical,
+    OneHotCategoricalStraightThrough,
     Poisson,
     TransformedDistribution,
     Uniform,
@@ -169,6 +170,12 @@ def reparameterizable(distribution: Distribution) -> bool:
 @reparameterizable.register
 def _(distribution: Independent) -> bool:
     return reparameterizable(distribution.base_dist)
+
+
+@reparameterizable.register
+def _(distribution: OneHotCategoricalStraightThrough) -> bool:
+    # Its `rsample` is a hard draw with the slope of the probabilities: no derivative of any expectation.
+    return False
 
 
 @reparameterizable.register
