@@ -198,6 +198,9 @@ class Task(nn.Module, ABC):
     def load(self) -> Data:
         """Return the data. Called once per run; raises `tasks.data.DataUnavailable` with what to do."""
 
+    def require_data(self, data: Data) -> None:
+        """Raise ValueError, with what is needed, where the values of rows are not those that `prepare` takes."""
+
     def prepare(self, raw: Tensor) -> Tensor:
         """Turn stored rows [B, ...] into observations x; draws (dynamic binarization) are functional.
 

@@ -168,9 +168,6 @@ class CellRun:
 
     def _explained(self, diverged: Diverged) -> Diverged:
         """Return what was not finite before the first step already, if anything: no step size has caused that."""
-        if not bool(self.data.train.isfinite().all()):
-            advice = "the training data hold numbers that are not finite"
-            return Diverged(diverged.what, diverged.where, diverged.step, advice)
         start = Where(0)
         found = self.meter.not_finite(*initial(self.cell, self.data), start.step) if diverged.step else None
         return diverged if found is None else Diverged(found, str(start), start.step)
