@@ -131,6 +131,30 @@ class Estimator(nn.Module, ABC):
                 f"{name} needs draws with a derivative in φ, and those of site '{sites[0]}' of {where} have none: "
                 "register a differentiable one with estimators.distributions.sample.register"
             )
+        if self.latents == "reparameterizable":
+            require_slopes(self, task, x)
+
+
+@torch.enable_grad()
+def require_slopes(estimator: Estimator, task: Task, x: Tensor) -> None:
+    """Raise `Unfit` where the model's value has no derivative in any latent, and `estimator` would take it for zero.
+
+    >>> from estimators.base import require_slopes
+    >>> from estimators.pathwise.reparam import Reparam
+    >>> from tasks.gaussian_toys import GaussianQuadratic
+    >>> task = GaussianQuadratic()
+    >>> require_slopes(Reparam(), task, task.load().train)
+    """
+    latents = {name: z.requires_grad_(z.is_floating_point()) for name, z in probe(task.guide, x[:1]).latents.items()}
+    value = task.model(x[:1], latents)
+    numbers = [z for z in latents.values() if z.requires_grad]
+    slopes = torch.autograd.grad(value.sum(), numbers, allow_unused=True) if numbers and value.requires_grad else ()
+    if all(slope is None for slope in slopes):
+        raise Unfit(
+            f"{type(estimator).__name__} differentiates in z what the model of {type(task).__name__} returns, which "
+            "has no derivative there: compute it in PyTorch without no_grad, detach, item or NumPy, or take a score "
+            "function"
+        )
 
 
 @dataclass(frozen=True)

@@ -226,6 +226,7 @@ class Task(nn.Module, ABC):
 def is_elbo(target: Target, samples: int) -> bool:
     """Return whether a target is the ELBO, which L_K is at K = 1.
 
+    >>> from tasks.base import is_elbo
     >>> is_elbo("iwae", 1), is_elbo("iwae", 2)
     (True, False)
     """

@@ -17,6 +17,9 @@ from torch.distributions import (
 from estimators import distributions
 from estimators.base import Estimator, Unfit
 from estimators.combined.hybrid import Hybrid
+from estimators.discrete.gumbel_softmax import GumbelSoftmax
+from estimators.discrete.rebar import Rebar
+from estimators.discrete.straight_through import StraightThrough
 from estimators.distributions import IID, Noise
 from estimators.importance_weighted.dreg import DReG
 from estimators.importance_weighted.iwae import IWAE
@@ -56,7 +59,7 @@ class Own(Task):
     def __init__(self, family: Family) -> None:
         super().__init__()
         self.guide: _Guide = _Guide(family)
-        self.model: _Model = _Model()
+        self.model: Model = _Model()
 
     def load(self) -> Data:
         return Data(torch.zeros(2, 0, dtype=self.dtype), torch.zeros(0, 0, dtype=self.dtype), "none")
@@ -124,3 +127,22 @@ def test_a_draw_that_has_no_derivative_is_refused_whatever_the_family_says():
 def test_baselines_by_parameter_need_parameters_by_name():
     with pytest.raises(Unfit, match="site 'z' of Own does not fit: TransformedDistribution has no parameters"):
         gradient(ReinforceOptimal(), transformed(0))
+
+
+class _BlackBox(Model):
+    """A cost that knows no derivative: f(z) = 1[z > 0], summed."""
+
+    def forward(self, x: Tensor, z: Latents) -> Tensor:
+        return (z["z"] > 0).to(x.dtype).reshape(*z["z"].shape[:2], -1).sum(-1)
+
+
+@pytest.mark.parametrize(
+    ("make", "family"),
+    [(Reparam, normal), (STL, normal), (StraightThrough, one_hot), (GumbelSoftmax, one_hot), (Rebar, one_hot)],
+)
+def test_a_black_box_is_refused_where_its_derivative_is_needed(make: Callable[[], Estimator], family: Family):
+    task = Own(family)
+    task.model = _BlackBox()
+    with pytest.raises(Unfit, match=r"the model of Own returns, which has no derivative"):
+        make().require(task, task.load().train, 2)
+    Reinforce().require(task, task.load().train, 2)
