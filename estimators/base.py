@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from estimators import distributions
-from estimators.draw import Draw, Replayed, Trace, probe
+from estimators.draw import Draw, Replayed, Trace, probe, without_derivative
 from tasks.base import GenerativeModel, Latents, Target, Task
 
 
@@ -126,6 +127,36 @@ class Estimator(nn.Module, ABC):
             support = drawn.distribution.support
             if self.latents == "enumerable" and not (support is not None and support.is_discrete):
                 raise Unfit(f"{name} needs discrete latents; site '{site}' of {where} is {family}")
+        # What a family says of itself may be wrong: a draw made under `no_grad` looks like one with a derivative.
+        if self.latents == "reparameterizable" and (sites := without_derivative(task.guide, x[:1])):
+            raise Unfit(
+                f"{name} needs draws with a derivative in φ, and those of site '{sites[0]}' of {where} have none: "
+                "register a differentiable one with estimators.distributions.sample.register"
+            )
+        if self.latents == "reparameterizable":
+            require_slopes(self, task, x)
+
+
+@torch.enable_grad()
+def require_slopes(estimator: Estimator, task: Task, x: Tensor) -> None:
+    """Raise `Unfit` where the model's value has no derivative in any latent, and `estimator` would take it for zero.
+
+    >>> from estimators.base import require_slopes
+    >>> from estimators.pathwise.reparam import Reparam
+    >>> from tasks.gaussian_toys import GaussianQuadratic
+    >>> task = GaussianQuadratic()
+    >>> require_slopes(Reparam(), task, task.load().train)
+    """
+    latents = {name: z.requires_grad_(z.is_floating_point()) for name, z in probe(task.guide, x[:1]).latents.items()}
+    value = task.model(x[:1], latents)
+    numbers = [z for z in latents.values() if z.requires_grad]
+    slopes = torch.autograd.grad(value.sum(), numbers, allow_unused=True) if numbers and value.requires_grad else ()
+    if all(slope is None for slope in slopes):
+        raise Unfit(
+            f"{type(estimator).__name__} differentiates in z what the model of {type(task).__name__} returns, which "
+            "has no derivative there: compute it in PyTorch without no_grad, detach, item or NumPy, or take a score "
+            "function"
+        )
 
 
 @dataclass(frozen=True)
@@ -205,7 +236,9 @@ def log_prob_detached(task: Task, x: Tensor, trace: Trace, latents: Latents) -> 
     (True, False)
     """
     if not any(site.conditional for site in trace.sites.values()):
-        return trace.detached().at(latents).log_prob()
+        # A family without parameters by name, a transformed distribution say, has no copy: the guide makes one.
+        with suppress(distributions.Unsupported):
+            return trace.detached().at(latents).log_prob()
     # A conditional site's parameters depend on φ and on earlier draws. Only φ is to be detached: the guide runs again.
     draw = Replayed(latents)
     without_parameters(task.guide, x, draw)

@@ -182,6 +182,26 @@ def sample_shape(distribution: Distribution, samples: int) -> Size:
     return Size(()) if is_conditional(distribution) else Size((samples,))
 
 
+@torch.enable_grad()
+def without_derivative(guide: Guide, x: Tensor) -> list[str]:
+    """Return the sites whose density has a derivative in φ where their reparameterized draws have none.
+
+    >>> from estimators.draw import without_derivative
+    >>> from tasks.gaussian_toys import GaussianQuadratic
+    >>> from tasks.toys.bernoulli_quadratic import BernoulliQuadratic
+    >>> tasks = GaussianQuadratic(), BernoulliQuadratic()
+    >>> [without_derivative(task.guide, task.load().train) for task in tasks]
+    [[], ['b']]
+    """
+    draw = Reparameterized(1)
+    guide(x, draw)
+    return [
+        name
+        for name, site in draw.trace.sites.items()
+        if not site.value.requires_grad and distributions.log_prob(site.distribution, site.value).requires_grad
+    ]
+
+
 def probe(guide: Guide, x: Tensor) -> Trace:
     """Return a trace with one sample per site, without gradients: what latents a guide has.
 

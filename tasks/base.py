@@ -204,6 +204,9 @@ class Task(nn.Module, ABC):
     def load(self) -> Data:
         """Return the data. Called once per run; raises `tasks.data.DataUnavailable` with what to do."""
 
+    def require_data(self, data: Data) -> None:
+        """Raise ValueError, with what is needed, where the values of rows are not those that `prepare` takes."""
+
     def prepare(self, raw: Tensor) -> Tensor:
         """Turn stored rows [B, ...] into observations x; draws (dynamic binarization) are functional.
 
@@ -229,6 +232,7 @@ class Task(nn.Module, ABC):
 def is_elbo(target: Target, samples: int) -> bool:
     """Return whether a target is the ELBO, which L_K is at K = 1.
 
+    >>> from tasks.base import is_elbo
     >>> is_elbo("iwae", 1), is_elbo("iwae", 2)
     (True, False)
     """

@@ -50,13 +50,14 @@ class Point:
     """A task in float64 at fixed parameters, with a batch of at most four observations.
 
     The start of many tasks is symmetric (a probability of one half, a zero mean), and hides mistakes; so each parameter
-    is moved by N(0, 0.2²), the same in every run: `--seed` changes the draws and not the question.
+    is moved by N(0, 0.2²), the same in every run: `--seed` changes the draws and not the question. The task is in
+    `eval` mode, so that estimates and exact answer are of one and the same guide.
     """
 
     def __init__(self, subject: Subject[Task], *, moved: bool = True) -> None:
         self.name = subject.name
         with seeded(CPU, "check", subject.name):
-            self.task = subject.build().double()
+            self.task = subject.build().double().eval()
             data = self.task.load()
             self.task.initialise(data)
             self.x = observations(self.task, data.train[:_ROWS])

@@ -153,8 +153,7 @@ class CellRun:
         progress.measured.append(where.step)
         progress.chunk = measured.chunk
         if measured.loop_reason and not progress.notes:
-            progress.notes.append(f"replicates were drawn one by one, since vmap failed: {measured.loop_reason}")
-            self.listener.warn(progress.notes[-1])
+            self._warn(f"replicates were drawn one by one, since vmap failed: {measured.loop_reason}")
         self.listener.phase("measure", done + 1, total)
         self.checkpoint.save()
 
@@ -168,9 +167,6 @@ class CellRun:
 
     def _explained(self, diverged: Diverged) -> Diverged:
         """Return what was not finite before the first step already, if anything: no step size has caused that."""
-        if not bool(self.data.train.isfinite().all()):
-            advice = "the training data hold numbers that are not finite"
-            return Diverged(diverged.what, diverged.where, diverged.step, advice)
         start = Where(0)
         found = self.meter.not_finite(*initial(self.cell, self.data), start.step) if diverged.step else None
         return diverged if found is None else Diverged(found, str(start), start.step)
@@ -181,7 +177,7 @@ class CellRun:
         if steps == 0:
             return None
         evaluations = [row.value for row in self.progress.gradients if row.metric == "evaluations"]
-        values = {} if diverged else evaluated(self.cell, self.task, self.data, self._show_evaluation)
+        values = {} if diverged else evaluated(self.cell, self.task, self.data, self._show_evaluation, self._warn)
         if not diverged and self.task.target != "expectation" and len(self.data.test) == 0:
             self.progress.notes.append(
                 "the guide has parameters for the training rows only: nothing is known of test data"
@@ -195,6 +191,11 @@ class CellRun:
             diverged_at=diverged.step if diverged else None,
             **values,
         )
+
+    def _warn(self, sentence: str) -> None:
+        """Say something that a reader of the numbers should know, and keep it in the record."""
+        self.progress.notes.append(sentence)
+        self.listener.warn(sentence)
 
     def _show_evaluation(self, share: float) -> None:
         self.listener.phase("evaluate", share, 1.0, f"{self.cell.measurement.evaluation_samples} samples")

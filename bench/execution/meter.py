@@ -68,6 +68,9 @@ class Where:
 class GradientMeter:
     """Measures one cell's gradient at any parameters of its task, always on the same batch.
 
+    Gradients are drawn as training draws them, in the task's `train` mode (dropout adds to their variance); what is
+    exact is computed in `eval` mode.
+
     Attributes:
         x: the common batch, prepared (binarized) once.
         batches: other batches, for the part of the variance due to the choice of batch.

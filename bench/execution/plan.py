@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
 from bench.errors import UsageError
+from bench.execution.soundness import require_sound
 from bench.machine.device import CPU, dtype_name, observations
 from bench.machine.memory import enough_memory
 from bench.machine.streams import seeded
@@ -74,6 +75,7 @@ def make_plan(request: Request, load: Callable[[Task], Data] = lambda task: task
             task = build_task(task_spec)
         with enough_memory(str(task_spec)):
             rows = load(task)
+        require_sound(task, rows)
         data[str(Spec(TASKS.resolve(task_spec.name), TASKS.parameters(task_spec)))] = rows
         x = observations(task, rows.train[:1])
         for spec, estimator in estimators:

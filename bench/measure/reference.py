@@ -75,7 +75,8 @@ def exact_target_reference(estimator: Estimator, task: Task, x: Tensor, samples:
 
 
 def _exact(task: Task, x: Tensor, exact: Callable[[Task, Tensor], Tensor | None]) -> Reference | None:
-    precise = copy.deepcopy(task).double()
+    # In `eval` mode: one draw of dropout is no exact answer.
+    precise = copy.deepcopy(task).double().eval()
     value = exact(precise, x.double())
     # A quadrature that did not converge says so by NaN.
     if value is None or not bool(value.isfinite().all()):

@@ -26,7 +26,7 @@ class Trained(NamedTuple):
     store: Store
 
     def task(self) -> Task:
-        """Return the task at the trained parameters, on the CPU.
+        """Return the task at the trained parameters, on the CPU, in `eval` mode.
 
         Raises:
             ResultsError: the parameters are not there, or are of another version of the task.
@@ -44,7 +44,7 @@ class Trained(NamedTuple):
             task.load_state_dict(state)
         except RuntimeError as error:
             raise ResultsError(f"{path} is of another version of {self.record.cell.task}: {again}") from error
-        return task
+        return task.eval()
 
 
 def finished(paths: Sequence[Path]) -> list[Trained]:

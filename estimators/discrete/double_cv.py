@@ -52,7 +52,7 @@ class DoubleCV(BinaryEstimator):
             mean = self.coefficient * probs[name] * (1 - probs[name]) * others[name]
             slope = as_events(signal, offset) * offset - mean
             surrogate = surrogate + along_logits(slope, logits[name]).mean(0)
-            square = square + slope.mean(0).square().flatten(1).sum(1).mean()
+            square = square + sum_events(slope.mean(0, keepdim=True).square()).mean()
         return Estimate(run.f.mean(0), surrogate, square)
 
     def evaluations(self, samples: int) -> int | None:

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from estimators import distributions
-from estimators.base import Estimate, evaluate
+from estimators.base import Estimate, evaluate, require_slopes
 from estimators.distributions import Noise
 from estimators.draw import Draw, sample_shape
 from estimators.parts.relaxable import Relaxing, require_temperature
@@ -44,6 +44,10 @@ class GumbelSoftmax(Relaxing, AnyDraws):
 
     def evaluations(self, samples: int) -> int | None:
         return samples
+
+    def require(self, task: Task, x: Tensor, samples: int) -> None:
+        super().require(task, x, samples)
+        require_slopes(self, task, x)
 
 
 @final

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from estimators.discrete.rebar import score_and_path
 from estimators.draw import probe
 from estimators.parts.relaxed_control import RelaxedControl, SampledSite, repeated
+from estimators.parts.shapes import flat_events
 from tasks.base import Latents, Task
 
 Control = Literal["sum", "network"]
@@ -52,7 +53,7 @@ class Relax(RelaxedControl):
 
     def _learned(self, x: Tensor, latents: Latents) -> Tensor:
         """Return r_ρ(x, y) at relaxed values y, [n K, B]."""
-        values = [value.flatten(2) if value.dim() > 2 else value[..., None] for value in latents.values()]
+        values = [flat_events(value) for value in latents.values()]
         observed = x.flatten(1).expand(len(values[0]), -1, -1)
         inputs = torch.cat([observed, *values], -1)
         return self.network(inputs).squeeze(-1) if len(self.network) else torch.zeros_like(inputs[..., 0])

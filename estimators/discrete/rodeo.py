@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from estimators.base import Estimate, mean_of_others
 from estimators.draw import Detached
 from estimators.parts.binary import BinaryEstimator, along_logits, logits_of
-from estimators.parts.shapes import as_events
+from estimators.parts.shapes import as_events, flat_events
 from estimators.parts.slopes import with_slopes
 from tasks.base import Task
 
@@ -48,10 +48,10 @@ class RODEO(BinaryEstimator):
         task.guide(x, draw)
         run = with_slopes(task, x, draw.trace)
         ((name, site),) = draw.trace.sites.items()
-        logits, bits = logits_of(site.distribution), site.value.flatten(2)
-        probs = logits.detach().sigmoid().flatten(1)
+        logits, bits = logits_of(site.distribution), flat_events(site.value)
+        probs = flat_events(logits.detach().sigmoid()[None])
         offset, flip = bits - probs, 1 - 2 * bits
-        here, there = self._functions(run.f, run.slopes[name].flatten(2), bits, flip)
+        here, there = self._functions(run.f, flat_events(run.slopes[name]), bits, flip)
         # q(b_i flips | rest) / D.
         rate = (bits + flip * probs) / bits.shape[2]
         change = rate[..., None] * (there - here[:, :, None])

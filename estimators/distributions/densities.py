@@ -16,6 +16,7 @@ from torch.distributions import (
     Normal,
     OneHotCategorical,
     StudentT,
+    TransformedDistribution,
     VonMises,
 )
 from torch.nn.functional import logsigmoid, softplus
@@ -70,6 +71,13 @@ def _(distribution: MultivariateNormal, value: Tensor) -> Tensor:
     whitened = torch.linalg.solve_triangular(factor, (value - distribution.loc)[..., None], upper=False)[..., 0]
     log_scale = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
     return -0.5 * whitened.square().sum(-1) - log_scale - 0.5 * value.shape[-1] * math.log(2 * math.pi)
+
+
+@log_prob.register
+def _(distribution: TransformedDistribution, value: Tensor) -> Tensor:
+    # A transform with `cache_size=1` knows its last value by identity, and gives back what it was made of: the inverse
+    # without the derivative in the transform's parameters, where that was drawn without gradient. A copy is not known.
+    return distribution.log_prob(value.view_as(value))
 
 
 @log_prob.register

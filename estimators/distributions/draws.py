@@ -17,6 +17,7 @@ from torch.distributions import (
     MultivariateNormal,
     Normal,
     OneHotCategorical,
+    OneHotCategoricalStraightThrough,
     TransformedDistribution,
     Uniform,
     VonMises,
@@ -141,6 +142,12 @@ def reparameterizable(distribution: Distribution) -> bool:
 @reparameterizable.register
 def _(distribution: Independent) -> bool:
     return reparameterizable(distribution.base_dist)
+
+
+@reparameterizable.register
+def _(distribution: OneHotCategoricalStraightThrough) -> bool:
+    # Its `rsample` is a hard draw with the slope of the probabilities: no derivative of any expectation.
+    return False
 
 
 @reparameterizable.register

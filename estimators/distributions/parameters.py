@@ -31,7 +31,13 @@ def rebuild(distribution: Distribution, values: Parameters) -> Distribution:
         inner = rebuild(distribution.base_dist, values)
         return Independent(inner, distribution.reinterpreted_batch_ndims, validate_args=False)
     family: Any = type(distribution)
-    return family(**_fixed(distribution), **values, validate_args=False)
+    try:
+        return family(**_fixed(distribution), **values, validate_args=False)
+    except TypeError as reason:
+        raise Unsupported(
+            f"{family.__name__} cannot be built again from {', '.join(values)}: its constructor must take them and "
+            "validate_args, or estimators.distributions.detach must know it"
+        ) from reason
 
 
 def unconstrained(distribution: Distribution) -> dict[str, Tensor]:

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from torch import Size, Tensor
-from torch.distributions import Distribution, Independent, LogNormal, MultivariateNormal, Normal
+from torch.distributions import (
+    Distribution,
+    Independent,
+    LogNormal,
+    MultivariateNormal,
+    Normal,
+    TransformedDistribution,
+)
 
 from estimators.distributions.densities import log_prob
 from estimators.distributions.draws import sample
@@ -71,6 +78,13 @@ def _(distribution: MultivariateNormal, shape: Size, noise: Noise = IID) -> Path
     epsilon = noise.normal(distribution._extended_shape(shape), distribution.loc)
     value = distribution.loc + (factor @ epsilon[..., None])[..., 0]
     return Path(value, lambda: _standard_normal(epsilon, (-1,)) - factor.diagonal(dim1=-2, dim2=-1).log().sum(-1))
+
+
+@path.register
+def _(distribution: TransformedDistribution, shape: Size, noise: Noise = IID) -> Path:
+    value = sample(distribution, shape, noise)
+    # Here a cached inverse is right: it carries the same derivatives as the draw, and some transforms have no other.
+    return Path(value, lambda: distribution.log_prob(value))
 
 
 def _standard_normal(epsilon: Tensor, event: tuple[int, ...]) -> Tensor:

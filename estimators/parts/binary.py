@@ -9,6 +9,7 @@ from estimators import distributions
 from estimators.base import Estimator, Unfit
 from estimators.distributions.parameters import unwrapped
 from estimators.draw import probe
+from estimators.parts.shapes import sum_events
 from tasks.base import Task
 
 
@@ -43,4 +44,4 @@ def logits_of(distribution: Distribution) -> Tensor:
 
 def along_logits(slope: Tensor, logits: Tensor) -> Tensor:
     """Return Σ_event ⊥slope · logits, [K, B]: its gradient is the slope [K, B, event], carried on to φ."""
-    return (slope.detach() * logits).flatten(2).sum(2)
+    return sum_events(slope.detach() * logits)

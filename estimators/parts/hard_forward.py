@@ -8,7 +8,7 @@ from torch import Size, Tensor
 from torch.distributions import Distribution
 
 from estimators import distributions
-from estimators.base import Estimate, integrand, log_prob_detached
+from estimators.base import Estimate, integrand, log_prob_detached, require_slopes
 from estimators.distributions import Noise
 from estimators.draw import Draw, sample_shape
 from estimators.parts.relaxable import Relaxing, require_temperature
@@ -50,6 +50,10 @@ class HardForward(Relaxing, AnyDraws):
 
     def evaluations(self, samples: int) -> int | None:
         return samples
+
+    def require(self, task: Task, x: Tensor, samples: int) -> None:
+        super().require(task, x, samples)
+        require_slopes(self, task, x)
 
 
 @final

@@ -7,9 +7,10 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from estimators import distributions
-from estimators.base import Estimate, Evaluation, evaluate
+from estimators.base import Estimate, Evaluation, Unfit, evaluate
+from estimators.distributions import Unsupported
 from estimators.distributions.parameters import parameters, rebuild
-from estimators.draw import Detached, sample_shape
+from estimators.draw import Detached, probe, sample_shape
 from estimators.parts.sampling import AnyDraws, Sampling
 from estimators.parts.shapes import as_events, sum_events
 from tasks.base import Task
@@ -21,7 +22,8 @@ class ReinforceOptimal(AnyDraws):
 
     s_d = ∂ log q/∂η_d: one coordinate's baseline does not suit another's. b comes from independent pilot samples;
     from the same ones it would be biased O(1/K).
-    Detached: z, f, s and b. Requirements: none. Bias: none. Cost: K + `pilot` evaluations.
+    Detached: z, f, s and b. Requirements: families whose parameters have names. Bias: none.
+    Cost: K + `pilot` evaluations.
 
     Args:
         pilot: samples per datapoint that the baselines are computed from.
@@ -53,6 +55,17 @@ class ReinforceOptimal(AnyDraws):
                 gradient = (as_events(f, score) - baseline) * score
                 surrogate = surrogate + sum_events(gradient * value)
         return Estimate(f.mean(0), surrogate.mean(0))
+
+    def require(self, task: Task, x: Tensor, samples: int) -> None:
+        super().require(task, x, samples)
+        for site, drawn in probe(task.guide, x[:1]).sites.items():
+            try:
+                rebuild(drawn.distribution, parameters(drawn.distribution))
+            except Unsupported as reason:
+                raise Unfit(
+                    f"ReinforceOptimal has a baseline for each parameter of a distribution, and site '{site}' of "
+                    f"{type(task).__name__} does not fit: {reason}"
+                ) from reason
 
     def evaluations(self, samples: int) -> int | None:
         return samples + self.pilot

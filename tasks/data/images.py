@@ -35,6 +35,26 @@ class Images:
     classes: tuple[str, ...] = ()
     width: int = 28
 
+    def __post_init__(self) -> None:
+        require_grey_levels(self.train, self.test)
+
+
+def require_grey_levels(*images: Tensor) -> None:
+    """Raise ValueError where images are no bytes: numbers between 0 and 1 would all be black.
+
+    >>> import torch
+    >>> from tasks.data.images import require_grey_levels
+    >>> require_grey_levels(torch.tensor([[0.5, 1.0]]))
+    Traceback (most recent call last):
+        ...
+    ValueError: images are grey levels of torch.uint8, not torch.float32: (255 * images).round().to(torch.uint8)
+    """
+    for rows in images:
+        if rows.dtype != torch.uint8:
+            raise ValueError(
+                f"images are grey levels of torch.uint8, not {rows.dtype}: (255 * images).round().to(torch.uint8)"
+            )
+
 
 def binarize(grey: Tensor, seed: int) -> Tensor:
     """Draw every pixel once from Bernoulli(grey / 255): uint8 to uint8, 0 or 255, fixed by the seed."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.base import Data, Defaults, Guide, Latents, SimulableModel, Task
-from tasks.data.images import binarize
+from tasks.data.images import binarize, require_grey_levels
 from tasks.parts.image_sets import Binarization, ImageSet
 from tasks.parts.pixels import BernoulliPixels, Pixels
 
@@ -99,6 +99,9 @@ class ImageVAE(ImageSet, Task):
         train = binarize(images.train, _TRAIN_SEED) if self.effective_binarization == "static" else images.train
         test = images.test if self.effective_binarization == "grey" else binarize(images.test, _TEST_SEED)
         return Data(train, test, f"{images.name}-{self.effective_binarization}", images.note)
+
+    def require_data(self, data: Data) -> None:
+        require_grey_levels(data.train, data.test)
 
     def prepare(self, raw: Tensor) -> Tensor:
         """Turn grey levels [B, pixels] uint8 into x, binary unless `grey`. Rows of 0 and 255 stay as they are."""

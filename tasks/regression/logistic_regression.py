@@ -78,6 +78,12 @@ class LogisticRegression(Task):
         size, features = rows.train.shape
         return Data(rows.train, rows.test, f"{self.data}-{size}", f"{size} rows of {features - 1} features")
 
+    def require_data(self, data: Data) -> None:
+        for split, labels in (("training", data.train[:, -1]), ("test", data.test[:, -1])):
+            other = labels[labels.abs() != 1]
+            if len(other):
+                raise ValueError(f"labels, the last column, are −1 and 1; one of the {split} data is {float(other[0])}")
+
     def prepare(self, raw: Tensor) -> Tensor:
         return raw[None]
 

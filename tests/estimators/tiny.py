@@ -28,16 +28,17 @@ from tasks.base import Data, Draw, Guide, Latents, Model, Target, Task, empty_da
 class BitsGuide(Guide):
     """Two bits, the second of which may depend on the first."""
 
-    def __init__(self, chained: bool) -> None:
+    def __init__(self, chained: bool, event: tuple[int, ...]) -> None:
         super().__init__()
-        self.chained = chained
+        self.chained, self.event = chained, event
         self.logits = nn.Parameter(torch.tensor([0.4, -0.7, 0.9], dtype=torch.float64))
 
     def forward(self, x: Tensor, draw: Draw) -> None:
-        first, second, link = (logit.expand(x.shape[0], 1) for logit in self.logits)
-        a = draw("a", Independent(Bernoulli(logits=first, validate_args=False), 1, validate_args=False))
+        first, second, link = (logit.expand(x.shape[0], *self.event) for logit in self.logits)
+        dims = len(self.event)
+        a = draw("a", Independent(Bernoulli(logits=first, validate_args=False), dims, validate_args=False))
         logits = second + link * a if self.chained else second + link
-        draw("b", Independent(Bernoulli(logits=logits, validate_args=False), 1, validate_args=False))
+        draw("b", Independent(Bernoulli(logits=logits, validate_args=False), dims, validate_args=False))
 
 
 class BitsModel(Model):
@@ -48,22 +49,63 @@ class BitsModel(Model):
         self.theta = nn.Parameter(torch.tensor([-0.3, 0.8, -1.1, 1.5], dtype=torch.float64))
 
     def forward(self, x: Tensor, z: Latents) -> Tensor:
-        a, b = z["a"].squeeze(-1), z["b"].squeeze(-1)
+        a, b = z["a"].reshape(z["a"].shape[:2]), z["b"].reshape(z["b"].shape[:2])
         return self.theta[0] + self.theta[1] * a + self.theta[2] * b + self.theta[3] * a * b
 
 
 class Bits(Task):
-    """An ELBO over four joint states; every target is enumerated."""
+    """An ELBO over four joint states; every target is enumerated. A bit is [K, B, 1], or [K, B] with `event=()`."""
 
     dtype = torch.float64
 
-    def __init__(self, chained: bool = False) -> None:
+    def __init__(self, chained: bool = False, event: tuple[int, ...] = (1,)) -> None:
         super().__init__()
-        self.guide = BitsGuide(chained)
+        self.guide = BitsGuide(chained, event)
         self.model = BitsModel()
 
     def load(self) -> Data:
         return empty_data("none", self.dtype)
+
+    def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
+        if target in ("elbo", "iwae"):
+            return exact.mean(self, x, 1 if target == "elbo" else samples, log_mean_exp)
+        return None
+
+
+class ScalarGuide(Guide):
+    """One site without event axes: q(z|x) = Bernoulli(φ), [B]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logit = nn.Parameter(torch.tensor(0.4, dtype=torch.float64))
+
+    def forward(self, x: Tensor, draw: Draw) -> None:
+        draw("z", Bernoulli(logits=self.logit.expand(x.shape[0]), validate_args=False))
+
+
+class ScalarModel(Model):
+    """log p(x, z) = θ₀ + θ₁ z + (θ₀ z)²."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.theta = nn.Parameter(torch.tensor([-0.3, 0.8], dtype=torch.float64))
+
+    def forward(self, x: Tensor, z: Latents) -> Tensor:
+        return self.theta[0] + self.theta[1] * z["z"] + (self.theta[0] * z["z"]) ** 2
+
+
+class ScalarBit(Task):
+    """An ELBO over the two states of one bit, whose site is [K, B]."""
+
+    dtype = torch.float64
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.guide = ScalarGuide()
+        self.model = ScalarModel()
+
+    def load(self) -> Data:
+        return Data(torch.zeros(2, 0, dtype=self.dtype), torch.zeros(2, 0, dtype=self.dtype), "none")
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         if target in ("elbo", "iwae"):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.evaluation.bounds import Mean, evaluate_bounds, evaluate_train
-from bench.evaluation.evidence import evaluate_evidence
+from bench.evaluation.evidence import Evidence, above_evidence, evaluate_evidence
 from tasks.base import Task
 from tasks.images.vae_dirichlet import VAEDirichlet
 from tasks.latent_variables.linear_gaussian import LinearGaussian
@@ -71,3 +71,31 @@ def test_test_data_are_predicted_from_the_guide():
     assert bounds.elbo.value == pytest.approx(float(expected.detach()), abs=0.3)
     assert bounds.log_likelihood.value == pytest.approx(float(predictive.detach()), abs=0.3)
     assert bounds.elbo.value < bounds.log_likelihood.value
+
+
+@pytest.mark.parametrize("task", [PPCA(3, 2, n=250), LinearGaussian(2, 250), PolynomialRegression(2)])
+def test_no_bound_of_ours_is_above_the_evidence(task: Task):
+    """By chance one is with probability below 1e-6, that of five standard errors twice."""
+    data = task.load()
+    elbo = evaluate_train(task, data, seed=0)
+    evidence = evaluate_evidence(task, data, elbo)
+    assert evidence is not None
+    assert above_evidence(task, data, elbo, evidence, 0) is None
+
+
+@pytest.mark.parametrize(("gap", "what"), [(Mean(-0.5, 0.0), "the exact ELBO"), (Mean(-9.0, 1.0), "the training ELBO")])
+def test_a_bound_above_the_evidence_is_named(gap: Mean, what: str):
+    task = LinearGaussian(2, 250)
+    data = task.load()
+    elbo = evaluate_train(task, data, seed=0)
+    found = above_evidence(task, data, elbo, Evidence(elbo.value - 6 * elbo.se, gap), 0)
+    assert found is not None
+    assert found.startswith(what)
+
+
+def test_a_few_draws_that_missed_a_tail_are_no_reason():
+    task = LinearGaussian(2, 250)
+    data = task.load()
+    log_evidence = evaluate_train(task, data, seed=0).value + 1.0
+    lucky = Mean(log_evidence + 1.0, 0.01)
+    assert above_evidence(task, data, lucky, Evidence(log_evidence, Mean(-1.0, 0.01)), 0) is None

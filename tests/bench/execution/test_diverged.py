@@ -86,11 +86,3 @@ def test_a_gradient_that_is_too_large_after_training_is_advised_smaller_steps(tm
     for record in ran(tmp_path, request("gaussian-quadratic", 18, guide_lr=1e3)):
         assert record.reason is not None
         assert record.reason.endswith(f"too large to measure, at step 18 of its own training{SMALLER}")
-
-
-@pytest.mark.parametrize("batch_seeds", ["on", "off"])
-def test_data_that_are_not_finite_are_named(tmp_path: Path, batch_seeds: BatchSeeds) -> None:
-    for record in ran(tmp_path, request(f"{BROKEN}(what=data)", 100), batch_seeds):
-        assert record.reason is not None
-        assert record.reason.startswith("the ")
-        assert record.reason.endswith("of training; the training data hold numbers that are not finite")
