@@ -1,5 +1,6 @@
 import io
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -81,6 +82,14 @@ def test_a_comparison_is_pivoted(store: Store) -> None:
         ["reinforce", 40.0, False],
         ["rebar", 2.0, True],
     ]
+
+
+def test_a_copied_folder_adds_no_seeds(store: Store, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(store.folder, copy)
+    assert _table(store.folder, copy).stdout == _table(store.folder).stdout
+    Store(copy).write(record(gradients=[gradient("variance", 7.0)]))
+    assert "the same cell has other numbers in " in _table(store.folder, copy).stderr
 
 
 def test_missing_values_are_blank(store: Store) -> None:
