@@ -1,6 +1,5 @@
 """What a run prints at its end: the gradient's moments, the final bounds, where the results are."""
 
-import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Final
 from rich.table import Table
 
 from bench.names.registry import ESTIMATORS, TASKS
+from bench.results.digits import interval, minus, number, percent, plus_minus
 from bench.results.metrics import ACTIVE_UNITS, FINAL_VALUES, METRICS, PARTS, group_name
 from bench.results.over_seeds import Said, Summary, summarise
 from bench.results.schema import GradientRow, Record
@@ -185,10 +185,8 @@ def final_lines(records: Sequence[Record]) -> list[str]:
 def _final_value(said: Said | None) -> str:
     if said is None:
         return "nan"
-    error = said.high - said.value
-    if said.seeds > 1:
-        return f"{_number(said.value)} ±{error:.2g} ({said.seeds} seeds)"
-    return _number(said.value) if error == 0 or not math.isfinite(error) else f"{_number(said.value)} ±{error:.2g}"
+    text = plus_minus(said.value, said.high - said.value, " ±")
+    return f"{text} ({said.seeds} seeds)" if said.seeds > 1 else text
 
 
 def _count(values: Sequence[int]) -> str:
@@ -196,36 +194,24 @@ def _count(values: Sequence[int]) -> str:
     return f"{low}" if low == high else f"{low}–{high}"
 
 
-def _number(value: float) -> str:
-    text = f"{value:.1f}" if 10 <= abs(value) < 1e5 else f"{value:.4g}"
-    return text.replace("-", "−")
-
-
 def _with_interval(said: Said) -> str:
-    return f"{_short(said.value)} [{_short(said.low)}, {_short(said.high)}]"
+    return interval(said.value, said.low, said.high)
 
 
 def _with_percent(said: Said) -> str:
-    if said.value == 0:
-        return "0"
-    if said.high > 1.5 * said.value:
-        # So wide that it is lopsided.
-        return f"{said.value:.3g} [{said.low:.2g}, {said.high:.2g}]"
-    return f"{said.value:.3g} ±{100 * (said.high - said.low) / 2 / said.value:.2g}%"
-
-
-def _short(value: float) -> str:
-    if value == 0:
-        return "0"
-    return (f"{value:.2f}" if 0.1 <= abs(value) < 100 else f"{value:.2g}").replace("-", "−")
+    if said.value == 0 or said.low == said.high:
+        return number(said.value, 3)
+    # So wide that it is lopsided.
+    wide = not said.high <= 1.5 * said.value
+    return _with_interval(said) if wide else percent(said.value, (said.high - said.low) / 2 / said.value)
 
 
 _COLUMNS: Final[dict[str, Callable[[Said], str]]] = {
     "relative_bias": _with_interval,
     "variance": _with_percent,
     "snr": _with_interval,
-    "cosine": lambda said: f"{said.value:.2f}".replace("-", "−"),
-    "seconds": lambda said: f"{said.value:.2g}",
-    "evaluations": lambda said: f"{said.value:g}",
+    "cosine": lambda said: minus(f"{said.value:.2f}"),
+    "seconds": lambda said: number(said.value, 2),
+    "evaluations": lambda said: number(said.value, 6),
 }
 """The metrics of the table, and how each is written."""

@@ -1,6 +1,5 @@
 """Results at a glance: one line per estimator, with 95% intervals; several seeds become their mean."""
 
-import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from bench.results.columns import NAMED
+from bench.results.digits import interval
 from bench.results.frames import grouped
 from bench.results.metrics import FINAL_VALUES, about
 from bench.results.naming import differing_settings
@@ -123,16 +123,11 @@ def _context(rows: Sequence[Row], metrics: Sequence[str], group: str) -> list[st
 def _said(said: Said | None) -> str:
     if said is None:
         return _MISSING
-    value, low, high, _ = said
-    return _number(value) if low == high or math.isnan(low) else f"{_number(value)} [{_number(low)}, {_number(high)}]"
+    return interval(said.value, said.low, said.high)
 
 
 def _statuses(rows: Sequence[Row]) -> str:
     return ", ".join(f"{count} {status}" for status, count in Counter(row["status"] for row in rows).items())
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
 
 
 def _with_unit(metric: str) -> str:

@@ -23,9 +23,9 @@ def test_intervals_keep_to_what_a_metric_can_be() -> None:
         *([gradient(name, value) for name in ("variance", "relative_bias", "snr")] for value in (1.0, 2.0))
     )
     # 1.5 ± 6.35; of the variance on the logarithm, 1.5 · exp(± 6.35 / 1.5).
-    assert column(table, "variance") == "1.5 [0.022, 1e+02]"
-    assert column(table, "relative bias").startswith("1.50 [0, ")
-    assert column(table, "SNR").startswith("1.50 [0, ")
+    assert column(table, "variance") == "1.5 [0.022, 100]"
+    assert column(table, "relative bias").startswith("1.5 [0, ")
+    assert column(table, "SNR").startswith("1.5 [0, ")
 
 
 def test_a_narrow_interval_is_a_percentage() -> None:
