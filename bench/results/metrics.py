@@ -204,7 +204,12 @@ FINAL_VALUES: Final = _by_name(
     Metric("train_elbo", "`unit`", "ELBO of the training data", "train ELBO", better=1),
     Metric("log_evidence", "`unit`", "exact log p(x) of the training data, where the task has it", "log p(x)"),
     Metric(
-        "gap", "`unit`", "`log_evidence` − ELBO = KL(q(z|x) ‖ p(z|x)), of the training data", "gap", heading="gap (KL)"
+        "gap",
+        "`unit`",
+        "`log_evidence` − ELBO = KL(q(z|x) ‖ p(z|x)), of the training data; of the exact ELBO where the task has one "
+        "(`gap_se` is zero), and not of `train_elbo`, which is sampled",
+        "gap",
+        heading="gap (KL)",
     ),
     Metric("test_elbo", "`unit`", "ELBO of the test data", "test ELBO", better=1),
     Metric(

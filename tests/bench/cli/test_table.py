@@ -32,10 +32,12 @@ def test_the_usual_table_compares_estimators(store: Store) -> None:
     result = _table(store.folder)
     lines = [re.split(r"\s{2,}", line) for line in result.stdout.splitlines()]
     assert lines[0] == ["vae-mnist(hidden=200) · gradient, guide"]
-    assert lines[1][:6] == ["estimator", "target", "step", "seeds", "relative_bias", "variance (nats²/param²)"]
-    assert lines[2][:6] == ["rebar(learned=True, temperature=0.3) K=1", "elbo", "100", "1", "–", "2.00 [1.80, 2.20]"]
+    headers = ["estimator", "target", "step", "seeds", "relative_bias", "verdict", "variance (nats²/param²)"]
+    assert lines[1][:7] == headers
+    assert lines[2][:6] == ["rebar(learned=True, temperature=0.3) K=1", "elbo", "100", "1", "–", "–"]
+    assert lines[2][6] == "2.00 [1.80, 2.20]"
     assert lines[3][0] == "reinforce K=1"
-    assert lines[3][5:7] == ["40.0 [36.0, 44.0]", "0.500 [0.450, 0.550]"]
+    assert lines[3][6:8] == ["40.0 [36.0, 44.0]", "0.500 [0.450, 0.550]"]
     assert lines[5] == ["vae-mnist(hidden=200) · gradient, model"]
     assert "next: `bench table" in result.stderr
 

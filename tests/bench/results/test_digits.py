@@ -44,8 +44,8 @@ def test_an_interval_has_one_notation(value: float, low: float, high: float, tex
 @pytest.mark.parametrize("shape", [(1.0, 0.9, 1.2), (-1.0, -9.0, 0.01), (0.5, 1e-9, 1.0), (0.01, 0.0099, 40.0)])
 def test_no_end_is_off_by_more_than_its_digits_say(size: float, shape: tuple[float, float, float]) -> None:
     """What is read back is within a tenth of the interval, has the sign that it had, and no hyphen for a minus."""
-    numbers = [size * part for part in shape]
-    text = interval(*numbers)
+    value, low, high = numbers = [size * part for part in shape]
+    text = interval(value, low, high)
     assert "-" not in text
     assert "+" not in text
     read = [float(word.strip("[,]").replace("−", "-")) for word in text.split()]

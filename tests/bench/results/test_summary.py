@@ -26,9 +26,9 @@ def test_a_line_has_the_last_step_with_its_interval(store: Store) -> None:
         "vae-mnist(hidden=200) · gradient, guide",
         "vae-mnist(hidden=200) · gradient, model",
     ]
-    assert blocks[0].headers[4:] == ["variance (nats²/param²)", "evaluations", "bias (nats/param)"]
+    assert blocks[0].headers[4:] == ["variance (nats²/param²)", "evaluations", "bias (nats/param)", "verdict"]
     name = "rebar(learned=True, temperature=0.3) K=1"
-    assert blocks[0].lines == [[name, "elbo", "100", "1", "2.00 [1.80, 2.20]", "1", "–"]]
+    assert blocks[0].lines == [[name, "elbo", "100", "1", "2.00 [1.80, 2.20]", "1", "–", "–"]]
     assert blocks[1].lines[0][4] == "3.00 [2.70, 3.30]"
 
 

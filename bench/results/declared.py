@@ -1,0 +1,35 @@
+"""Which estimators declare that they are biased."""
+
+from functools import cache
+
+import pandas as pd
+
+import estimators
+from bench.errors import UsageError
+from bench.names.registry import ESTIMATORS
+from bench.names.spec import parse_spec
+from bench.results.frames import records
+
+
+@cache
+def declared_biased(estimator: str, parameters: str = "") -> bool:
+    """Return whether an estimator of ours declares a bias at these parameters, given as a table has them.
+
+    What is not ours is not imported to read a table: of it nothing is declared. Nor of parameters that are no longer
+    taken.
+    """
+    if estimator not in estimators.INDEX or ":" in parameters:
+        return False
+    try:
+        return not ESTIMATORS.build(parse_spec(f"{estimator}({parameters})" if parameters else estimator)).unbiased
+    except UsageError:
+        return False
+
+
+def declared_configurations(final: pd.DataFrame) -> set[str]:
+    """Return the configurations of a `final` table whose estimators declare a bias."""
+    return {
+        row.configuration
+        for row in records(final.drop_duplicates("configuration"))
+        if declared_biased(row.estimator, row.estimator_parameters)
+    }
