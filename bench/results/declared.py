@@ -1,6 +1,7 @@
 """Which estimators declare that they are biased."""
 
 from functools import cache
+from typing import Final, cast
 
 import pandas as pd
 
@@ -9,6 +10,10 @@ from bench.errors import UsageError
 from bench.names.registry import ESTIMATORS
 from bench.names.spec import parse_spec
 from bench.results.frames import records
+
+_DAGGER: Final = " †"
+LEGEND: Final = "†: biased, as declared"
+"""What the mark of an estimator that declares a bias means."""
 
 
 @cache
@@ -33,3 +38,8 @@ def declared_configurations(final: pd.DataFrame) -> set[str]:
         for row in records(final.drop_duplicates("configuration"))
         if declared_biased(row.estimator, row.estimator_parameters)
     }
+
+
+def marked(names: pd.Series, biased: pd.Series) -> pd.Series:
+    """Return names with a dagger behind those that declare a bias."""
+    return cast("pd.Series", names.where(~biased, names + _DAGGER))
