@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.errors import ResultsError
 from bench.results.declared import declared_configurations, marked
-from bench.results.frames import series, where
+from bench.results.frames import distinct, grouped, records, series, where
 from bench.results.metrics import PARTS
 from bench.results.naming import configurations
 from bench.results.over_seeds import Said, combine
@@ -77,19 +77,21 @@ def comparable(estimates: pd.DataFrame, results: Results) -> pd.DataFrame:
     What the target is stands behind the task where it has several, with K, on which bounds of several samples depend.
     """
     gradients = results.gradients
-    targets = where(gradients, gradients["metric"] == "variance").drop_duplicates("configuration")
-    target = estimates["configuration"].map(dict(zip(targets["configuration"], targets["target"], strict=True)))
-    several_samples = estimates.groupby("task_label")["samples"].transform("nunique") > 1
-    depends = several_samples & ~target.isin(_OF_ANY_SAMPLES)
-    aim = target.where(~depends, target + ", K = " + estimates["samples"].astype(str))
-    suffix = (" · " + aim).where(aim.groupby(estimates["task_label"]).transform("nunique") > 1, "")
+    measured = where(gradients, gradients["metric"] == "variance")
+    target = dict(zip(measured["configuration"], measured["target"], strict=True))
     biased = estimates["configuration"].isin(declared_configurations(results.final))
-    return estimates.assign(
-        panel=estimates["panel"] + suffix,
-        task_label=estimates["task_label"] + suffix,
-        label=marked(series(estimates, "label"), biased),
-        biased=biased,
-    )
+    found = estimates.assign(biased=biased, aim=[target[one] for one in estimates["configuration"]])
+    parts = []
+    for _, of_task in grouped(found, "task_label"):
+        if len(distinct(of_task, "samples")) > 1:
+            aims = [
+                row.aim if row.aim in _OF_ANY_SAMPLES else f"{row.aim}, K = {row.samples}" for row in records(of_task)
+            ]
+            of_task = of_task.assign(aim=aims)
+        suffix = " · " + of_task["aim"] if len(distinct(of_task, "aim")) > 1 else ""
+        parts.append(of_task.assign(panel=of_task["panel"] + suffix, task_label=of_task["task_label"] + suffix))
+    named = pd.concat(parts).loc[found.index] if parts else found
+    return named.drop(columns="aim").assign(label=marked(named, "label"))
 
 
 def bias_seen(estimates: pd.DataFrame) -> pd.Series:

@@ -69,10 +69,10 @@ def pareto(cost: np.ndarray, value: np.ndarray) -> list[bool]:
         cost: ends of intervals, [N, 2]; NaN is never on the front.
         value: likewise.
     """
-    known = ~np.isnan(cost).any(1) & ~np.isnan(value).any(1)
-    less = [ends[:, None, 1] < ends[None, :, 0] for ends in (cost, value)]
-    beats = ((less[0] & ~less[1].T) | (less[1] & ~less[0].T)) & known[:, None]
-    return [bool(own) and not beaten for own, beaten in zip(known, beats.any(0), strict=True)]
+    known: np.ndarray = ~np.isnan(np.sum(cost + value, axis=1))
+    cheaper, steadier = (np.less.outer(ends[:, 1], ends[:, 0]) for ends in (cost, value))
+    beats = ((cheaper & ~steadier.T) | (steadier & ~cheaper.T)) & known[:, None]
+    return [bool(one) for one in np.logical_and(known, ~np.any(beats, axis=0))]
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:

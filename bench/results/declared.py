@@ -1,7 +1,7 @@
 """Which estimators declare that they are biased."""
 
 from functools import cache
-from typing import Final, cast
+from typing import Final
 
 import pandas as pd
 
@@ -31,15 +31,15 @@ def declared_biased(estimator: str, parameters: str = "") -> bool:
         return False
 
 
-def declared_configurations(final: pd.DataFrame) -> set[str]:
+def declared_configurations(final: pd.DataFrame) -> list[str]:
     """Return the configurations of a `final` table whose estimators declare a bias."""
-    return {
+    return [
         row.configuration
         for row in records(final.drop_duplicates("configuration"))
         if declared_biased(row.estimator, row.estimator_parameters)
-    }
+    ]
 
 
-def marked(names: pd.Series, biased: pd.Series) -> pd.Series:
-    """Return names with a dagger behind those that declare a bias."""
-    return cast("pd.Series", names.where(~biased, names + _DAGGER))
+def marked(frame: pd.DataFrame, column: str) -> list[str]:
+    """Return the names in a column, with a dagger behind those that are `biased`."""
+    return [f"{name}{_DAGGER}" if biased else name for name, biased in zip(frame[column], frame["biased"], strict=True)]

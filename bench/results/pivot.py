@@ -157,7 +157,7 @@ def pivot_blocks(table: pd.DataFrame, by: str = "estimator", across: str = "task
     apart = [axis for axis in ("task", "estimator", "group", "metric") if axis not in (by, across)]
     keys = [*(_TITLES[axis] for axis in apart), *([] if "metric" not in apart else ["unit"]), _AIM]
     aims = table["target"].where(~table["target"].isin(_OF_TASK), "")
-    shown = table.assign(**{_AIM: aims, "name": marked(table["name"], table["biased"])})
+    shown = table.assign(**{_AIM: aims, "name": marked(table, "name")})
     return [_block(key, rows, by, across) for (*key, _), rows in grouped(shown, *keys)]
 
 

@@ -7,6 +7,7 @@ from scipy import stats
 
 from bench import tables
 from bench.errors import ResultsError, UsageError
+from bench.results.frames import where
 from bench.results.pivot import comparison, pivot_blocks
 from bench.results.render import Estimate
 from bench.results.store import Store
@@ -113,7 +114,7 @@ def test_only_what_is_comparable_competes(tmp_path: Path) -> None:
         ("variance", "elbo", 5, "reparam"),
         ("variance", "iwae", 5, "dreg"),
     ]
-    first, second = pivot_blocks(table[table["metric"] == "variance"])
+    first, second = pivot_blocks(where(table, table["metric"] == "variance"))
     assert [line[0] for line in first.lines] == ["reinforce", "reparam", "gumbel-softmax †"]
     assert "target elbo" in first.title
     assert "5% over all unbiased others of its task, target and K" in first.title
