@@ -1,5 +1,6 @@
 """`bench compare`: has variance, bias, ELBO or cost changed between two sets of results?"""
 
+from functools import partial
 from typing import Literal
 
 import click
@@ -56,7 +57,8 @@ def compare(
     from bench.compare.verdicts import judge, violations
 
     thresholds = [parse_threshold(text) for text in fail_if]
-    matches = match(read_source(base), read_source(new), parse_pairs(pairs))
+    warn = partial(click.echo, err=True)
+    matches = match(read_source(base, warn), read_source(new, warn), parse_pairs(pairs))
     if not matches.found:
         detail = "; ".join(matches.notes[:4])
         raise UsageError(

@@ -1,5 +1,6 @@
 """`bench plot`: figures for a paper."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -80,7 +81,7 @@ def plot(
     file = out or Path(f"{kind}.{chosen}")
     found = None
     if kind != "weights" or results:
-        found = load(*results, errors="skip" if skip_unreadable else "raise")
+        found = load(*results, errors="skip" if skip_unreadable else "raise", warn=partial(click.echo, err=True))
         if found.final.empty:
             where, first = ", ".join(map(str, results)) or "results", (*results, Path("results"))[0]
             command = with_out("bench run --task gaussian-quadratic --estimator reinforce", first)

@@ -1,5 +1,6 @@
 """`bench table`: results as text, CSV, Markdown or LaTeX."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
@@ -73,7 +74,7 @@ def table(
     chosen = [column.strip() for column in columns.split(",")] if columns else None
     for column in chosen or ():
         require("column", column, [known.name for known in TABLES[what]])
-    found = load(*results, errors="skip" if skip_unreadable else "raise")
+    found = load(*results, errors="skip" if skip_unreadable else "raise", warn=partial(click.echo, err=True))
     frame: pd.DataFrame = getattr(found, what)
     if frame.empty:
         _explain_empty(found, what, results)

@@ -13,10 +13,12 @@ import pandas as pd
 from bench.compare.experiments import experiment_names
 from bench.compare.verdicts import VERDICTS, Judged
 from bench.results.columns import EXPERIMENT
+from bench.results.digits import interval, number
 from bench.results.render import render
 
 _MOST_LINES: Final = 60
 _MISSING: Final = "–"
+_FACTOR: Final = 10
 _HEADERS: Final = ("verdict", "experiment", "step", "group", "metric", "BASE", "NEW", "change", "p", "detectable", "by")
 
 
@@ -107,27 +109,32 @@ def _fields(one: Judged, report: Report) -> dict[str, Any]:
 def _line(one: Judged, name: str) -> list[str]:
     comparison = one.comparison
     percent = comparison.quantity.percent
-    change = _change(one.change, percent)
-    if not math.isnan(one.low) and one.low != one.high:
-        change += f" [{_change(one.low, percent)}, {_change(one.high, percent)}]"
+    change = _change(percent, one.change, one.low, one.high)
     return [
         one.verdict,
         name,
         _MISSING if comparison.step is None else str(comparison.step),
         comparison.group or _MISSING,
         comparison.quantity.name,
-        f"{comparison.base:.4g}",
-        f"{comparison.new:.4g}",
+        number(comparison.base),
+        number(comparison.new),
         change,
-        _MISSING if math.isnan(one.p) else f"{one.p:.2g}",
-        _change(one.detectable, percent) if one.detectable else _MISSING,
+        _MISSING if math.isnan(one.p) else number(one.p, 2),
+        _change(percent, one.detectable, math.nan, math.nan) if one.detectable else _MISSING,
         comparison.difference.method,
     ]
 
 
-def _change(value: float, percent: bool) -> str:
+def _change(percent: bool, value: float, low: float, high: float) -> str:
+    """Return a change with its interval: a share in percent or, where any of it is more than tenfold, as a factor."""
     if math.isnan(value):
         return _MISSING
     if not percent:
-        return f"{value:+.3g}"
-    return f"{100 * value:+.3g}%" if abs(value) < 10 else f"×{1 + value:.3g}"
+        return interval(value, low, high, _signed)
+    if any(abs(share) >= _FACTOR for share in (value, low, high)):
+        return interval(1 + value, 1 + low, 1 + high, lambda text: f"×{text}")
+    return interval(100 * value, 100 * low, 100 * high, lambda text: f"{_signed(text)}%")
+
+
+def _signed(text: str) -> str:
+    return text if text.startswith("−") else f"+{text}"

@@ -4,25 +4,27 @@ import io
 import subprocess
 import tarfile
 import tempfile
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import ResultsError
 from bench.results.tables import Results, load
 
 
-def read_source(source: str) -> Results:
-    """Return the tables of a results folder, or of one that is committed, written `REVISION:FOLDER`.
+def read_source(source: str, warn: Callable[[str], object] = warnings.warn) -> Results:
+    """Return the tables of a results folder, or of one that is committed, written `REVISION:FOLDER`; see `load`.
 
     Raises:
         ResultsError: there is no such folder or revision, or something in it cannot be read, or it holds no cell.
     """
     revision, colon, folder = source.partition(":")
     if Path(source).exists() or not colon:
-        found = load(source)
+        found = load(source, warn=warn)
     else:
         with tempfile.TemporaryDirectory(prefix="bench-compare-") as temporary:
             _extract(revision, folder or "results", Path(temporary))
-            found = load(Path(temporary) / (folder or "results"))
+            found = load(Path(temporary) / (folder or "results"), warn=warn)
     if found.final.empty:
         raise ResultsError(f"{source} holds no finished cell: give a folder that `bench run --out` wrote to")
     return found

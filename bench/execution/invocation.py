@@ -11,7 +11,7 @@ from bench.execution.companions import companions
 from bench.execution.messages import output, say, title
 from bench.execution.plan import Plan, Request, make_plan
 from bench.execution.recall import recall
-from bench.execution.report import final_lines, gradient_table
+from bench.execution.report import bias_lines, final_lines, gradient_table
 from bench.execution.session import Asked, Session
 from bench.figures.fitting import fitting_kind
 from bench.machine.device import allow_tf32, find_device
@@ -91,7 +91,7 @@ def _print_records(records: Sequence[Record]) -> None:
         if table is not None:
             console.print(table)
             console.print()
-        for line in final_lines(mine):
+        for line in [*bias_lines(mine), *final_lines(mine)]:
             console.print(line)
 
 

@@ -1,20 +1,28 @@
 """What a run prints at its end: the gradient's moments, the final bounds, where the results are."""
 
-import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final as Constant
 
 from rich.table import Table
 
 from bench.names.registry import ESTIMATORS, TASKS
+from bench.results.declared import declared_biased
+from bench.results.digits import interval, minus, number, percent, plus_minus
 from bench.results.metrics import ACTIVE_UNITS, FINAL_VALUES, METRICS, PARTS, group_name
 from bench.results.over_seeds import Said, Summary, summarise
-from bench.results.schema import GradientRow, Record
-from bench.results.tables import tidy
+from bench.results.schema import Final, GradientRow, Record
+from bench.results.tables import parameters_text, tidy
+from bench.results.verdicts import Verdict, judged
 
-_REACHED: Final = ("objective", "train_elbo", "log_evidence", "gap", "test_elbo", "test_log_likelihood")
+_JUDGED: Constant = "relative_bias"
+"""The metric that a verdict stands beside."""
+
+_REACHED: Constant = ("objective", "train_elbo", "log_evidence", "gap", "test_elbo", "test_log_likelihood")
+
+
+Verdicts = Mapping[tuple[str, str], Verdict]
 
 
 @dataclass(frozen=True)
@@ -65,9 +73,12 @@ def gradient_table(records: Sequence[Record]) -> Table | None:
     table.add_column("", no_wrap=True)
     for metric in _COLUMNS:
         table.add_column(METRICS[metric].title, justify="right")
+        if metric == _JUDGED:
+            table.add_column("verdict", no_wrap=True)
     summary = _summary([replace(record, gradients=_at(record, step)) for record in records])
+    verdicts = _verdicts(records, summary)
     for line in comparables(records):
-        _add_lines(table, line, summary)
+        _add_lines(table, line, summary, verdicts)
     return table
 
 
@@ -80,16 +91,52 @@ def _summary(records: Sequence[Record]) -> Summary:
     return summarise(results.gradients, results.final)
 
 
-def _add_lines(table: Table, line: Comparable, summary: Summary) -> None:
+def _verdicts(records: Sequence[Record], summary: Summary) -> Verdicts:
+    """Return the verdicts on the biases of a table, by configuration and parameter group."""
+    found = {
+        (line.configuration, group): said
+        for line in comparables(records)
+        for group in _reported_groups(line.records[0])
+        if (said := summary.moment(line.configuration, group, _JUDGED)) is not None
+    }
+    declared = [
+        record.cell.configuration
+        for record in records
+        if declared_biased(record.cell.estimator, parameters_text(record.cell.estimator_parameters))
+    ]
+    return judged(found, [key for key in found if key[0] in declared])
+
+
+def bias_lines(records: Sequence[Record]) -> list[str]:
+    """Return one line per estimator: in which parameters a bias was seen, or how large one would have had to be."""
+    step = max((row.step for record in records for row in record.gradients), default=0)
+    at = [replace(record, gradients=_at(record, step)) for record in records]
+    verdicts = _verdicts(at, _summary(at))
+    lines = []
+    for line in comparables(at):
+        parts = [
+            f"{group_name(group)} {verdict.sentence}"
+            for (configuration, group), verdict in verdicts.items()
+            if configuration == line.configuration
+        ]
+        if parts:
+            lines.append(f"{line.name}  {' · '.join(parts)}")
+    return lines
+
+
+def _add_lines(table: Table, line: Comparable, summary: Summary, verdicts: Verdicts) -> None:
     groups = [
         group for group in _reported_groups(line.records[0]) if summary.moment(line.configuration, group, "variance")
     ]
     for position, group in enumerate(groups):
-        words = [
+        words = []
+        for metric, form in _COLUMNS.items():
             # Of the whole gradient: once per estimator.
-            "" if METRICS[metric].whole and position else _word(summary.moment(line.configuration, group, metric), form)
-            for metric, form in _COLUMNS.items()
-        ]
+            repeated = METRICS[metric].whole and position
+            words.append("" if repeated else _word(summary.moment(line.configuration, group, metric), form))
+            if metric == _JUDGED:
+                verdict = verdicts.get((line.configuration, group))
+                words.append(verdict.word if verdict else "–")
         name = line.name if position == 0 else " " * len(line.name)
         table.add_row(f"{name}  {group_name(group)}", *words)
 
@@ -120,7 +167,8 @@ def _caption(records: Sequence[Record], step: int) -> str:
     lines += _without_reference(records, step)
     counts = [row.n for row in rows]
     if counts:
-        lines.append(f"{_count(counts)} replicates; brackets and ± are 95% intervals")
+        lines.append(f"{_count(counts)} replicates; brackets and ± are 95% intervals, of which one in twenty misses")
+        lines += ["verdicts are corrected for the number of intervals in this table"] if compared else []
     return "\n".join(lines)
 
 
@@ -165,7 +213,7 @@ def final_lines(records: Sequence[Record]) -> list[str]:
     for line in comparables(records):
         finals = [record.final for record in line.records if record.final and record.status == "done"]
         parts = [
-            f"{FINAL_VALUES[name].title} {_final_value(summary.final(line.configuration, name))}"
+            f"{FINAL_VALUES[name].title} {_final_value(summary.final(line.configuration, name))}{_of(name, finals)}"
             for name in _REACHED
             if finals and vars(finals[0])[name] is not None
         ]
@@ -182,13 +230,17 @@ def final_lines(records: Sequence[Record]) -> list[str]:
     return lines
 
 
+def _of(name: str, finals: Sequence[Final]) -> str:
+    """Return which ELBO a gap is of where it is not the one beside it, which is sampled."""
+    exact = name == "gap" and all(final.gap_se == 0 and final.train_elbo_se for final in finals)
+    return " of the exact ELBO" if exact else ""
+
+
 def _final_value(said: Said | None) -> str:
     if said is None:
         return "nan"
-    error = said.high - said.value
-    if said.seeds > 1:
-        return f"{_number(said.value)} ±{error:.2g} ({said.seeds} seeds)"
-    return _number(said.value) if error == 0 or not math.isfinite(error) else f"{_number(said.value)} ±{error:.2g}"
+    text = plus_minus(said.value, said.high - said.value, " ±")
+    return f"{text} ({said.seeds} seeds)" if said.seeds > 1 else text
 
 
 def _count(values: Sequence[int]) -> str:
@@ -196,36 +248,24 @@ def _count(values: Sequence[int]) -> str:
     return f"{low}" if low == high else f"{low}–{high}"
 
 
-def _number(value: float) -> str:
-    text = f"{value:.1f}" if 10 <= abs(value) < 1e5 else f"{value:.4g}"
-    return text.replace("-", "−")
-
-
 def _with_interval(said: Said) -> str:
-    return f"{_short(said.value)} [{_short(said.low)}, {_short(said.high)}]"
+    return interval(said.value, said.low, said.high)
 
 
 def _with_percent(said: Said) -> str:
-    if said.value == 0:
-        return "0"
-    if said.high > 1.5 * said.value:
-        # So wide that it is lopsided.
-        return f"{said.value:.3g} [{said.low:.2g}, {said.high:.2g}]"
-    return f"{said.value:.3g} ±{100 * (said.high - said.low) / 2 / said.value:.2g}%"
+    if said.value == 0 or said.low == said.high:
+        return number(said.value, 3)
+    # So wide that it is lopsided.
+    wide = not said.high <= 1.5 * said.value
+    return _with_interval(said) if wide else percent(said.value, (said.high - said.low) / 2 / said.value)
 
 
-def _short(value: float) -> str:
-    if value == 0:
-        return "0"
-    return (f"{value:.2f}" if 0.1 <= abs(value) < 100 else f"{value:.2g}").replace("-", "−")
-
-
-_COLUMNS: Final[dict[str, Callable[[Said], str]]] = {
+_COLUMNS: Constant[dict[str, Callable[[Said], str]]] = {
     "relative_bias": _with_interval,
     "variance": _with_percent,
     "snr": _with_interval,
-    "cosine": lambda said: f"{said.value:.2f}".replace("-", "−"),
-    "seconds": lambda said: f"{said.value:.2g}",
-    "evaluations": lambda said: f"{said.value:g}",
+    "cosine": lambda said: minus(f"{said.value:.2f}"),
+    "seconds": lambda said: number(said.value, 2),
+    "evaluations": lambda said: number(said.value, 6),
 }
 """The metrics of the table, and how each is written."""

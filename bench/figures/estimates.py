@@ -6,13 +6,16 @@ from typing import Final
 import pandas as pd
 
 from bench.errors import ResultsError
-from bench.results.frames import where
+from bench.results.declared import declared_configurations, marked
+from bench.results.frames import distinct, grouped, records, series, where
 from bench.results.metrics import PARTS
 from bench.results.naming import configurations
-from bench.results.over_seeds import combine
+from bench.results.over_seeds import Said, combine
 from bench.results.tables import Results
+from bench.results.verdicts import judged
 
-_NAMES: Final = ("panel", "label", "variant")
+_NAMES: Final = ("panel", "label", "variant", "task_label")
+_OF_ANY_SAMPLES: Final = ("expectation", "elbo", "evidence")
 
 
 def shown_groups(gradients: pd.DataFrame, asked: Sequence[str]) -> list[str]:
@@ -66,6 +69,38 @@ def wide(estimates: pd.DataFrame, metrics: Sequence[str], groups: Sequence[str])
             row = row.join(values.set_axis([metric, f"{metric}_low", f"{metric}_high"], axis=1), on="configuration")
         frames.append(row)
     return pd.concat(frames, ignore_index=True)
+
+
+def comparable(estimates: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """Return estimates in panels of one target each; estimators that declare a bias are `biased`, and have a dagger.
+
+    What the target is stands behind the task where it has several, with K, on which bounds of several samples depend.
+    """
+    gradients = results.gradients
+    measured = where(gradients, gradients["metric"] == "variance")
+    target = dict(zip(measured["configuration"], measured["target"], strict=True))
+    biased = estimates["configuration"].isin(declared_configurations(results.final))
+    found = estimates.assign(biased=biased, aim=[target[one] for one in estimates["configuration"]])
+    parts = []
+    for _, of_task in grouped(found, "task_label"):
+        if len(distinct(of_task, "samples")) > 1:
+            aims = [
+                row.aim if row.aim in _OF_ANY_SAMPLES else f"{row.aim}, K = {row.samples}" for row in records(of_task)
+            ]
+            of_task = of_task.assign(aim=aims)
+        suffix = " · " + of_task["aim"] if len(distinct(of_task, "aim")) > 1 else ""
+        parts.append(of_task.assign(panel=of_task["panel"] + suffix, task_label=of_task["task_label"] + suffix))
+    named = pd.concat(parts).loc[found.index] if parts else found
+    return named.drop(columns="aim").assign(label=marked(named, "label"))
+
+
+def bias_seen(estimates: pd.DataFrame) -> pd.Series:
+    """Return whether biases were seen, each row one of them; corrected for how many there are."""
+    columns = ("value", "ci_low", "ci_high", "seeds")
+    said = zip(*(series(estimates, name) for name in columns), strict=True)
+    verdicts = judged({place: Said(*one) for place, one in enumerate(said)})
+    seen = [place in verdicts and verdicts[place].seen for place in range(len(estimates))]
+    return pd.Series(seen, index=estimates.index, dtype=bool)
 
 
 def over_seeds(frame: pd.DataFrame, by: Sequence[str], results: Results) -> pd.DataFrame:

@@ -22,11 +22,12 @@ from bench.figures.axes import (
     unclip_markers,
     y_scale,
 )
-from bench.figures.estimates import last_moments, shown_groups, wide
+from bench.figures.estimates import comparable, last_moments, shown_groups, wide
 from bench.figures.grid import grid, task_groups
 from bench.figures.labels import metric_axis, panel_title
 from bench.figures.page import Page
 from bench.figures.palette import Looks, marker_sizes
+from bench.results.declared import LEGEND
 from bench.results.frames import distinct, grouped, records, series, where
 from bench.results.metrics import METRICS
 from bench.results.tables import Results
@@ -39,28 +40,39 @@ _RING: Final = 9.0
 def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     """Return one row per task × group × configuration at its last measured step: variance (`value`) and cost.
 
-    `front_seconds` and `front_evaluations` say whether nothing else in the panel is better in one and as good in the
-    other; intervals do not enter.
+    `front_seconds` and `front_evaluations` say whether it is on the front of its panel: see `pareto`. Estimators that
+    declare a bias (`biased`) are not, and keep nothing from it.
     """
     wanted = shown_groups(results.gradients, groups)
     table = wide(last_moments(results, ["variance", *_COSTS], wanted), ["variance", *_COSTS], wanted)
+    table = comparable(table, results)
     for cost in _COSTS:
         table[f"front_{cost}"] = False
-        for _, panel in grouped(table, "panel", "group"):
-            table.loc[panel.index, f"front_{cost}"] = pareto(
-                panel[cost].to_numpy(float), panel["variance"].to_numpy(float)
-            )
+        for _, panel in grouped(where(table, ~table["biased"]), "panel", "group"):
+            costs, variances = (_bounds(panel, name) for name in (cost, "variance"))
+            table.loc[panel.index, f"front_{cost}"] = pareto(costs, variances)
     return table.rename(columns={"variance": "value", "variance_low": "ci_low", "variance_high": "ci_high"})
 
 
+def _bounds(panel: pd.DataFrame, name: str) -> np.ndarray:
+    """Return the ends of intervals, [N, 2]: the value where it has none, NaN where it is not finite."""
+    value = panel[name].to_numpy(float)
+    ends = [panel[f"{name}_{end}"].to_numpy(float) for end in ("low", "high")]
+    known = [np.where(np.isnan(end), value, end) for end in ends]
+    return np.stack([np.where(np.isfinite(value), end, np.nan) for end in known], axis=1)
+
+
 def pareto(cost: np.ndarray, value: np.ndarray) -> list[bool]:
-    """Return which points no other beats: none has less of one and no more of the other. NaN is never on the front."""
-    points = np.stack([cost, value], axis=1)
-    known: np.ndarray = np.all(np.isfinite(points), axis=1)
-    return [
-        bool(own) and not np.any(known & (points <= point).all(axis=1) & (points < point).any(axis=1))
-        for own, point in zip(known, points, strict=True)
-    ]
+    """Return which points no other beats: none is less in one by its interval, and in the other not more by its.
+
+    Args:
+        cost: ends of intervals, [N, 2]; NaN is never on the front.
+        value: likewise.
+    """
+    known: np.ndarray = ~np.isnan(np.sum(cost + value, axis=1))
+    cheaper, steadier = (np.less.outer(ends[:, 1], ends[:, 0]) for ends in (cost, value))
+    beats = ((cheaper & ~steadier.T) | (steadier & ~cheaper.T)) & known[:, None]
+    return [bool(one) for one in np.logical_and(known, ~np.any(beats, axis=0))]
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
@@ -70,12 +82,14 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         [], [], color="0.6", marker="o", markersize=7, markerfacecolor="none", linewidth=0.8, label="Pareto front"
     )
     entries = [*handles(shown, line=False), front]
+    if np.any(shown["biased"]):
+        entries.append(Line2D([], [], linestyle="none", label=LEGEND))
     sizes, looks = marker_sizes(shown["samples"]), Looks(shown["estimator"])
     panels = [(task, group, cost) for task in groups for group in groups[task] for cost in _COSTS]
     figure, axes = grid(page, len(panels), len(_COSTS), distinct(shown, "label"))
     for place, (task, group, cost) in zip(axes, panels, strict=True):
         panel = where(shown, (shown["panel"] == task) & (shown["group"] == group))
-        known = where(panel, np.isfinite(panel[cost]) & (panel["value"] > 0))
+        known = where(panel, np.isfinite(panel[cost]) & np.isfinite(panel["value"]))
         _draw_panel(place, known, cost, sizes, looks)
         place.set_xlabel(metric_axis(cost, _label_unit(place, known, cost), space=" "))
         first = is_leftmost(place)
@@ -94,12 +108,19 @@ def _label_unit(place: Axes, known: pd.DataFrame, cost: str) -> str:
 
 def _draw_panel(place: Axes, known: pd.DataFrame, cost: str, sizes: Mapping[int, float], looks: Looks) -> None:
     if known.empty:
-        say_nothing(place, "no positive finite variance")
+        say_nothing(place, "no finite variance")
         return
     if not set_scale(place, "x", ends(known, cost, f"{cost}_low", f"{cost}_high")) and cost == "evaluations":
         integer_scale(place, series(known, cost))
-    y_scale(place, known)
+    noisy = known["value"] > 0
+    y_scale(place, where(known, noisy))
     place.margins(0.1)
+    if not np.all(noisy):
+        # What has no variance stands on the lower edge; a logarithmic axis has no zero.
+        least = place.get_ylim()[0] if place.get_yscale() == "log" else 0.0
+        place.set_ylim(bottom=least)
+        columns = ["value", "ci_low", "ci_high"]
+        known = known.assign(**{name: known[name].where(noisy, least) for name in columns})
     # The smaller above the bigger, which it would not hide.
     for row in records(known.sort_values("samples", ascending=False, kind="stable")):
         style = looks(row.estimator, row.variant)._replace(size=sizes[row.samples])
@@ -108,7 +129,7 @@ def _draw_panel(place: Axes, known: pd.DataFrame, cost: str, sizes: Mapping[int,
     front = where(known, known[f"front_{cost}"].astype(bool)).sort_values([cost, "value"])
     place.plot(
         front[cost],
-        front["value"],
+        np.minimum.accumulate(front["value"].to_numpy(float)),
         drawstyle="steps-post",
         color="0.6",
         linewidth=0.8,

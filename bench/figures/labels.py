@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from textwrap import wrap
 
+from bench.results.digits import minus
 from bench.results.metrics import about, group_name
 
 
@@ -35,4 +36,4 @@ def wrapped(text: str, width: int) -> str:
 
 def number(value: float) -> str:
     """Return a number with three significant digits and a true minus."""
-    return f"{value:#.3g}".rstrip(".").replace("-", "−") if value else "0"
+    return minus(f"{value:#.3g}".rstrip(".")) if value else "0"

@@ -10,9 +10,10 @@ from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from bench.figures.estimates import last_moments, require_rows
+from bench.figures.estimates import comparable, last_moments, require_rows
 from bench.figures.labels import number
 from bench.figures.page import Page
+from bench.results.declared import LEGEND
 from bench.results.frames import distinct, grouped, records, where
 from bench.results.metrics import METRICS, group_name
 from bench.results.pivot import comparison
@@ -25,15 +26,17 @@ _METRIC = "work_variance"
 def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     """Return one row per task × configuration × group at its last measured step: variance × seconds.
 
-    `relative` is that divided by the least of the task and group that is not zero; `best` whether it is significantly
-    less than every other of them: see `significantly_best`. By default of all parameters together.
+    `relative` is that divided by the least of the task, target and group that is not zero; `best` whether it is
+    significantly less than every other of them: see `significantly_best`. Estimators that declare a bias (`biased`) are
+    neither the least nor the best. By default of all parameters together.
     """
     wanted = list(groups) or ["all"]
     found = last_moments(results, [_METRIC], wanted)
     found = require_rows(where(found, found["group"].isin(wanted)), f"variance at equal time (`{_METRIC}`)")
+    found = comparable(found, results)
     finite = found["value"].where(np.isfinite(found["value"]))
     # A variance of zero, as of an exact gradient, has no ratio to the others.
-    least = finite.where(finite > 0).groupby([found["panel"], found["group"]]).transform("min")
+    least = finite.where((finite > 0) & ~found["biased"]).groupby([found["panel"], found["group"]]).transform("min")
     relative = (finite / least).where(finite != 0, 0.0)
     return found.assign(relative=relative, best=_best(found, results, wanted))
 
@@ -44,7 +47,7 @@ def _best(found: pd.DataFrame, results: Results, groups: Sequence[str]) -> pd.Se
     compared = comparison(Results(last, results.training, results.final, results.runs), [_METRIC], groups)
     errors = {(row.configuration, row.group): row.se for row in records(compared)}
     best = pd.Series(False, index=found.index)
-    for _, rivals in grouped(found, "panel", "group"):
+    for _, rivals in grouped(where(found, ~found["biased"]), "panel", "group"):
         se = [errors[row.configuration, row.group] for row in records(rivals)]
         counts = [row.seeds if row.seeds > 1 else 0 for row in records(rivals)]
         first = significantly_best(list(rivals["value"]), se, counts, METRICS[_METRIC].better)
@@ -75,6 +78,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         place.set_xticks(place.get_xticks(), tasks, **turned)
         place.tick_params(axis="y", rotation=0)
         title = [group_name(group), *([f"K = {shown['samples'].iloc[0]}"] if shared else [])]
+        title += [LEGEND] if np.any(of_group["biased"]) else []
         place.set_title(", ".join(title), loc="left")
     return figure
 
@@ -91,7 +95,7 @@ def _draw_map(place: Axes, table: pd.DataFrame, best: set[tuple[str, str]]) -> N
         vmax=most,
         cmap=sns.light_palette("#004488", as_cmap=True),
         linewidths=0.5,
-        cbar_kws={"label": f"{METRICS[_METRIC].label},\nrelative to the best", "pad": 0.02, "aspect": 25},
+        cbar_kws={"label": f"{METRICS[_METRIC].label},\nrelative to the least", "pad": 0.02, "aspect": 25},
     )
     mesh = place.collections[0]
     mesh.colorbar.ax.yaxis.set_major_locator(LogLocator(numticks=6))  # pyright: ignore[reportOptionalMemberAccess]

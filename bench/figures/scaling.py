@@ -24,7 +24,7 @@ from bench.figures.axes import (
     set_scale,
     unclip_markers,
 )
-from bench.figures.estimates import last_moments, shown_groups
+from bench.figures.estimates import bias_seen, last_moments, shown_groups
 from bench.figures.grid import fitting, grid, task_groups
 from bench.figures.labels import metric_axis, panel_title
 from bench.figures.page import Page
@@ -32,6 +32,7 @@ from bench.figures.palette import Looks
 from bench.figures.slopes import Slope, fit
 from bench.results.frames import distinct, grouped, records, where
 from bench.results.tables import Results
+from bench.results.verdicts import BIASES
 
 _HEIGHT: Final = 1.45
 _METRICS: Final = ("bias_evidence", "bias", "variance", "snr")
@@ -41,7 +42,8 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     """Return one row per task × group × metric × estimator × K at the last measured step.
 
     The bias is that for log p(x) where the task has it, else that for the estimator's own target. `slope`, `slope_low`
-    and `slope_high` belong to the line that a row is part of; `at_one` is where it meets K = 1.
+    and `slope_high` belong to the line that a row is part of; `at_one` is where it meets K = 1. `seen` says whether a
+    value differs from zero; of a bias, by a verdict that is corrected for the number of biases.
 
     Raises:
         UsageError: every estimator has but one K.
@@ -53,6 +55,9 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     found = where(found, (found["metric"] != "bias") | ~found["task"].isin(evidence))
     if all(len(distinct(line, "samples")) < 2 for _, line in grouped(found, "panel", "name")):
         raise UsageError("scaling is over K, and every estimator here has one: run with `--samples 1,2,4,8,16`")
+    found["seen"] = found["ci_low"] > 0
+    biases = where(found, found["metric"].isin(BIASES))
+    found.loc[biases.index, "seen"] = bias_seen(biases)
     # A line is an estimator with its parameters, whatever its K.
     names = {key: distinct(line, "name") for key, line in grouped(found, "panel", "estimator")}
     variants = [names[row.panel, row.estimator].index(row.name) for row in records(found)]
@@ -64,7 +69,8 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def _fitted(line: pd.DataFrame) -> Slope | None:
-    return fit(*(line[column].to_numpy(float) for column in ("samples", "value", "ci_low", "ci_high")))
+    seen = where(line, line["seen"])
+    return fit(*(seen[column].to_numpy(float) for column in ("samples", "value", "ci_low", "ci_high")))
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
@@ -89,7 +95,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         first = metric == _first(panels, task, group)
         place.set_title(panel_title(task, group, groups[task]) if first else "", loc="left")
     entries = handles(shown.sort_values("variant", kind="stable"))
-    if np.any((shown["ci_low"] <= 0) & (shown["ci_high"] > 0)):
+    if np.any(~shown["seen"] & (shown["ci_high"] > 0)):
         entries.append(bound_handle())
     legend_below(figure, entries, page)
     return figure
@@ -109,7 +115,7 @@ def _draw_panel(place: Axes, panel: pd.DataFrame, page: Page, looks: Looks) -> N
         say_nothing(place, "nothing positive")
         return
     # What is not told apart from zero stands at the upper end of its interval.
-    seen = known["ci_low"] > 0
+    seen = known["seen"]
     known = known.assign(value=known["value"].where(seen, known["ci_high"]))
     set_scale(place, "x", known["samples"], log=True)
     set_scale(place, "y", known["value"], log=True)

@@ -22,7 +22,7 @@ from bench.figures.axes import (
     set_scale,
     unclip_markers,
 )
-from bench.figures.estimates import last_moments, require_rows, shown_groups, wide
+from bench.figures.estimates import bias_seen, last_moments, require_rows, shown_groups, wide
 from bench.figures.grid import task_panels
 from bench.figures.labels import metric_axis
 from bench.figures.page import Page
@@ -35,17 +35,17 @@ from bench.results.tables import Results
 def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     """Return one row per task × group × configuration at its last measured step: squared bias (`value`) and variance.
 
-    The bias is that against the estimator's own target. An interval of its square that begins at zero is an upper
-    bound: the bias was not seen.
+    The bias is that against the estimator's own target. Where it was not `seen`, by a verdict corrected for the number
+    of rows, the upper end of the interval is an upper bound.
     """
     wanted = shown_groups(results.gradients, groups)
     found = last_moments(results, ["bias", "variance"], wanted)
     require_rows(where(found, found["metric"] == "bias"), "bias, for want of a reference gradient,")
     table = wide(found, ["bias", "variance"], wanted)
     squares = ["bias", "bias_low", "bias_high"]
-    return table.assign(**{name: table[name] ** 2 for name in squares}).rename(
-        columns=dict(zip(squares, ["value", "ci_low", "ci_high"], strict=True))
-    )
+    biases = dict(zip(squares, ["value", "ci_low", "ci_high"], strict=True))
+    table["seen"] = bias_seen(table.rename(columns=biases))
+    return table.assign(**{name: table[name] ** 2 for name in squares}).rename(columns=biases)
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
@@ -57,7 +57,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         if known.empty:
             say_nothing(place, "no positive finite variance")
             continue
-        seen = known["ci_low"] > 0
+        seen = known["seen"]
         set_scale(place, "x", ends(known, "variance", "variance_low", "variance_high"), log=True)
         set_scale(place, "y", pd.concat([known["value"].where(seen), known["ci_high"]]), log=True)
         if not np.all(seen):
@@ -74,7 +74,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         place.set_xlabel(metric_axis("variance", space=" "))
         place.set_ylabel(metric_axis("squared bias", METRICS["mse"].unit) if is_leftmost(place) else "")
     equal = Line2D([], [], color="0.75", linewidth=0.5, label="equal MSE")
-    bound = [bound_handle()] if np.any(shown["ci_low"] <= 0) else []
+    bound = [bound_handle()] if not np.all(shown["seen"]) else []
     legend_below(figure, [*handles(shown, line=False, value="variance"), equal, *bound], page)
     return figure
 

@@ -18,6 +18,7 @@ from bench.figures.page import Page
 from bench.figures.palette import group_look, look
 from bench.figures.ticks import ticks
 from bench.results.columns import TRAINING
+from bench.results.digits import plus_minus
 from bench.results.frames import grouped, records, series, where
 from bench.results.metrics import PARTS, group_name
 from bench.results.naming import configurations
@@ -128,9 +129,5 @@ def _ends(shown: pd.DataFrame) -> str:
         return ""
     ends = where(shown, shown["metric"].isin(final.METRICS) & shown["done"].notna())
     ends = ends.sort_values("metric", key=lambda column: column.map(final.METRICS.index))
-    words = [
-        f"{metric_axis(row.metric, '1')} {row.value:.4g}"
-        + (f" ± {row.value - row.ci_low:.2g}" if row.value > row.ci_low else "")
-        for row in records(ends)
-    ]
-    return ("\n" + " · ".join(words)).replace("-", "−") if words else ""
+    words = [f"{metric_axis(row.metric, '1')} {plus_minus(row.value, row.value - row.ci_low)}" for row in records(ends)]
+    return "\n" + " · ".join(words) if words else ""

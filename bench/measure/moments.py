@@ -7,8 +7,7 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
-GROUPS: Final = 20
-"""Groups of replicates. The jackknife over them gives standard errors with GROUPS − 1 degrees of freedom."""
+from bench.statistics.quantiles import GROUPS as GROUPS
 
 _SMALL: Final = 10_000
 """Up to this many parameters, moments accumulate in float64 whatever the task's dtype."""

@@ -27,6 +27,7 @@ class Metric:
         heading: above a column or before a value of what a run prints; the label where that is empty.
         whole: whether it is of the whole gradient, in the group `all` only, whichever group a table is about.
         reference: the gradient that it compares with: the one of the `target`, that of the `evidence`, or none.
+        is_noise: of the noise alone, which a biased estimator may have little of: none is the best for that.
         of_task: the task says which way is better: a cost is descended, any other target ascended.
     """
 
@@ -40,6 +41,7 @@ class Metric:
     heading: str = ""
     whole: bool = False
     reference: Literal["", "target", "evidence"] = ""
+    is_noise: bool = False
     of_task: bool = False
 
     @property
@@ -79,6 +81,7 @@ METRICS: Final = _by_name(
         better=-1,
         positive=True,
         limits=_SIZE,
+        is_noise=True,
         heading="variance",
     ),
     Metric(
@@ -89,6 +92,7 @@ METRICS: Final = _by_name(
         better=-1,
         positive=True,
         limits=_SIZE,
+        is_noise=True,
     ),
     Metric(
         "bias",
@@ -119,9 +123,23 @@ METRICS: Final = _by_name(
     ),
     Metric("mse", _SQUARE, "`bias`² + `variance`", "MSE", better=-1, positive=True, limits=_SIZE, reference="target"),
     Metric(
-        "snr", "1", "norm of the mean gradient, noise subtracted, divided by √`variance`", "SNR", better=1, limits=_SIZE
+        "snr",
+        "1",
+        "norm of the mean gradient, noise subtracted, divided by √`variance`",
+        "SNR",
+        better=1,
+        limits=_SIZE,
+        is_noise=True,
     ),
-    Metric("snr_mean", "1", "mean over coordinates of |mean| / standard deviation", "mean SNR", better=1, limits=_SIZE),
+    Metric(
+        "snr_mean",
+        "1",
+        "mean over coordinates of |mean| / standard deviation",
+        "mean SNR",
+        better=1,
+        limits=_SIZE,
+        is_noise=True,
+    ),
     Metric(
         "cosine",
         "1",
@@ -139,6 +157,7 @@ METRICS: Final = _by_name(
         better=-1,
         positive=True,
         limits=_SIZE,
+        is_noise=True,
     ),
     Metric(
         "variance_minibatch",
@@ -148,6 +167,7 @@ METRICS: Final = _by_name(
         better=-1,
         positive=True,
         limits=_SIZE,
+        is_noise=True,
     ),
     Metric(
         "seconds",
@@ -189,6 +209,7 @@ METRICS: Final = _by_name(
         better=-1,
         positive=True,
         limits=_SIZE,
+        is_noise=True,
     ),
 )
 """The metrics of the `gradients` table."""
@@ -204,7 +225,12 @@ FINAL_VALUES: Final = _by_name(
     Metric("train_elbo", "`unit`", "ELBO of the training data", "train ELBO", better=1),
     Metric("log_evidence", "`unit`", "exact log p(x) of the training data, where the task has it", "log p(x)"),
     Metric(
-        "gap", "`unit`", "`log_evidence` − ELBO = KL(q(z|x) ‖ p(z|x)), of the training data", "gap", heading="gap (KL)"
+        "gap",
+        "`unit`",
+        "`log_evidence` − ELBO = KL(q(z|x) ‖ p(z|x)), of the training data; of the exact ELBO where the task has one "
+        "(`gap_se` is zero), and not of `train_elbo`, which is sampled",
+        "gap",
+        heading="gap (KL)",
     ),
     Metric("test_elbo", "`unit`", "ELBO of the test data", "test ELBO", better=1),
     Metric(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench.errors import ResultsError, UsageError
 from bench.results.columns import AXES
+from bench.results.declared import LEGEND, declared_configurations, marked
 from bench.results.frames import distinct, grouped, records, where
 from bench.results.metrics import FINAL_VALUES, about
 from bench.results.naming import configurations
@@ -19,6 +20,10 @@ from bench.statistics.seeds import combined_in_one
 from bench.statistics.significance import significantly_best
 
 _TITLES: Final = {"estimator": "name", "task": "task_label", "samples": "samples", "group": "group", "metric": "metric"}
+
+_OF_TASK: Final = ("expectation", "elbo")
+"""Targets that a task has of itself, one of them; whatever else an estimator aims at is a comparison of its own."""
+_AIM: Final = "aim"
 
 
 class _Value(NamedTuple):
@@ -35,9 +40,11 @@ def comparison(
 
     Columns: those of `configurations`; `group`, empty for final values; `metric`, `unit`; `value` and `se`, over seeds
     where there are several: their mean and its standard error; `seeds`; `evaluations` of log p(x, z), or f, per
-    datapoint for one gradient; and `best`, whether the value is significantly better than every other of the same
-    task, group and metric, and K where estimators have several: see `significantly_best`. With one seed, the error of
-    a moment is that of its measurement; a final value has none, since the seed is what would vary.
+    datapoint for one gradient; `target`, what the gradient is meant to be of, empty for final values; `biased`, whether
+    the estimator declares a bias; and `best`, whether the value is significantly better than every other of the same
+    task, target, K, group and metric: see `significantly_best`. By its noise alone no estimator that declares a bias is
+    the best, nor does it keep another from being so. With one seed, the error of a moment is that of its measurement; a
+    final value has none, since the seed is what would vary.
 
     Raises:
         ResultsError: none of these was measured.
@@ -54,11 +61,11 @@ def comparison(
     cost = evaluations_per_gradient(results)
     table = names.merge(pd.DataFrame(rows), on="configuration")
     table["evaluations"] = [cost.get(configuration, np.nan) for configuration in table["configuration"]]
+    table["biased"] = table["configuration"].isin(declared_configurations(results.final))
     table["best"] = False
-    # Where an estimator has several K, each K is a contest of its own.
-    several = any(len(distinct(rows, "samples")) > 1 for _, rows in grouped(table, "task_label", "name"))
-    contest = ["task_label", "group", "metric", "unit", *(["samples"] if several else [])]
-    for (_, _, metric, unit, *_), rivals in grouped(table, *contest):
+    contests = grouped(table, "task_label", "group", "metric", "unit", "target", "samples")
+    for (_, _, metric, unit, *_), of_contest in contests:
+        rivals = where(of_contest, ~of_contest["biased"] | (not about(metric).is_noise))
         counts = [0 if row.measured else row.seeds for row in records(rivals)]
         best = significantly_best(list(rivals["value"]), list(rivals["se"]), counts, about(metric).direction(unit))
         if best is not None:
@@ -81,10 +88,11 @@ def _moments(results: Results, metrics: Sequence[str], groups: Sequence[str]) ->
     last = where(measured, measured["step"] == measured.groupby("configuration")["step"].transform("max"))
     rows = []
     for (configuration, group, metric, unit), of_seeds in grouped(last, "configuration", "group", "metric", "unit"):
+        target = str(of_seeds["target"].iloc[0])
         if group in groups or (about(metric).whole and group == "all"):
             found = _norm(of_seeds) or _mean(of_seeds["value"].to_numpy(float), of_seeds["se"].to_numpy(float), True)
             key = {"configuration": configuration, "group": about(metric).group(group)}
-            rows.append({**key, "metric": metric, "unit": unit, **found._asdict()})
+            rows.append({**key, "metric": metric, "unit": unit, "target": target, **found._asdict()})
     return rows
 
 
@@ -106,7 +114,14 @@ def _finals(results: Results, metrics: Sequence[str]) -> list[dict[str, Any]]:
             found = _mean(values, np.full(len(values), np.nan), measured=False)
             unit = FINAL_VALUES[metric].unit_of(str(of_seeds["unit"].iloc[0]))
             rows.append(
-                {"configuration": configuration, "group": "", "metric": metric, "unit": unit, **found._asdict()}
+                {
+                    "configuration": configuration,
+                    "group": "",
+                    "metric": metric,
+                    "unit": unit,
+                    "target": "",
+                    **found._asdict(),
+                }
             )
     return rows
 
@@ -122,8 +137,9 @@ def _mean(values: np.ndarray, errors: np.ndarray, measured: bool) -> _Value:
 def pivot_blocks(table: pd.DataFrame, by: str = "estimator", across: str = "task") -> list[Block]:
     """Return a comparison with one of `AXES` down and another across, a block for each value of what is left.
 
-    K and the evaluations per gradient stand beside the estimator, or in the title where all agree. A block of a single
-    estimator has none that is best: its rivals are in other blocks.
+    Gradients of different targets of a task are in different blocks. K and the evaluations per gradient stand beside
+    the estimator, or in the title where all agree. A block of a single estimator has none that is best: its rivals are
+    in other blocks. A dagger stands behind estimators that declare a bias.
 
     Raises:
         UsageError: an axis is unknown, or both are the same.
@@ -139,12 +155,13 @@ def pivot_blocks(table: pd.DataFrame, by: str = "estimator", across: str = "task
     if by == across:
         raise UsageError(f"a table needs two different axes, not {by} twice")
     apart = [axis for axis in ("task", "estimator", "group", "metric") if axis not in (by, across)]
-    keys = [*(_TITLES[axis] for axis in apart), *([] if "metric" not in apart else ["unit"])]
-    blocks = [_block(key, rows, by, across) for key, rows in grouped(table, *keys)] if keys else []
-    return blocks or [_block((), table, by, across)]
+    keys = [*(_TITLES[axis] for axis in apart), *([] if "metric" not in apart else ["unit"]), _AIM]
+    aims = table["target"].where(~table["target"].isin(_OF_TASK), "")
+    shown = table.assign(**{_AIM: aims, "name": marked(table, "name")})
+    return [_block(key, rows, by, across) for (*key, _), rows in grouped(shown, *keys)]
 
 
-def _block(key: tuple[Any, ...], rows: pd.DataFrame, by: str, across: str) -> Block:
+def _block(key: Sequence[Any], rows: pd.DataFrame, by: str, across: str) -> Block:
     columns = distinct(rows.sort_values("samples") if across == "samples" else rows, _TITLES[across])
     # What tells two lines apart besides their name: K, unless it stands across, and the price of K.
     beside = [] if across in ("samples", "estimator") else ["samples", "evaluations"]
@@ -172,8 +189,10 @@ def _block(key: tuple[Any, ...], rows: pd.DataFrame, by: str, across: str) -> Bl
     )
 
 
-def _title(key: tuple[Any, ...], rows: pd.DataFrame, shared: Sequence[str], evaluations: bool, contested: bool) -> str:
+def _title(key: Sequence[Any], rows: pd.DataFrame, shared: Sequence[str], evaluations: bool, contested: bool) -> str:
     parts = [str(part) for part in key if part not in ("", "1")]
+    targets = [target for target in distinct(rows, "target") if target]
+    parts += [f"target {' and '.join(targets)}"] if targets else []
     if "samples" in shared:
         parts.append(f"K = {rows['samples'].iloc[0]}")
     if evaluations:
@@ -183,9 +202,17 @@ def _title(key: tuple[Any, ...], rows: pd.DataFrame, shared: Sequence[str], eval
         parts.append("± standard error of the measurement; 1 seed")
     else:
         parts.append(f"mean ± standard error over {most if most == least else f'{least} to {most}'} seeds")
+    biased = bool(rows["biased"].any())
     if contested:
-        parts.append("bold: significantly best (Welch, 5% over all others)")
+        rivals = "unbiased others" if biased and _is_noise(rows) else "others"
+        same = "task, target and K" if targets else "task and K"
+        parts.append(f"bold: significantly best (Welch, 5% over all {rivals} of its {same})")
+    parts += [LEGEND] if biased else []
     return " · ".join(parts)
+
+
+def _is_noise(rows: pd.DataFrame) -> bool:
+    return any(about(name).is_noise for name in distinct(rows, "metric"))
 
 
 def _header(rows: pd.DataFrame, across: str, column: Any) -> str:

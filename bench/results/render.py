@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
+from bench.results.digits import Rounded, plus_minus, rounded
+
 Format = Literal["text", "markdown", "latex"]
 
 
@@ -14,34 +16,25 @@ class Estimate(NamedTuple):
     se: float
     best: bool = False
 
-    def digits(self) -> tuple[str, str, int]:
-        """Return value and error rounded to the error's second digit, as multiples of a power of ten, and the power.
-
-        The power is 0 for what is readable without one. An error that is unknown, or zero, is empty, and leaves the
-        value four significant digits.
-        """
-        if not math.isfinite(self.value):
-            return str(self.value), "", 0
-        size = max(abs(self.value), self.se if self.se > 0 else 0.0)
-        exponent = math.floor(math.log10(size)) if size > 0 else 0
-        power = exponent if not -3 <= exponent < 5 else 0
-        if not (self.se > 0 and math.isfinite(self.se)):
-            return f"{self.value / 10.0**power:.4g}", "", power
-        last = math.floor(math.log10(self.se)) - 1
-        places = max(0, power - last)
-        value, error = (round(number, -last) / 10.0**power for number in (self.value, self.se))
-        return f"{value:.{places}f}", f"{error:.{places}f}", power
-
     def plain(self) -> str:
         """Return `1.23 ± 0.04`, with a power of ten where that is needed."""
-        value, error, power = self.digits()
-        text = f"{value} ± {error}" if error else value
-        text = text if power == 0 else f"({text})e{power}" if error else f"{text}e{power}"
-        return text.replace("-", "−")
+        return plus_minus(self.value, self.se)
+
+    def parts(self) -> Rounded:
+        """Return value, error and power as siunitx is to read them.
+
+        With a power where digits before the point are rounded: `24700(5400)` would be read as 24700.5400.
+        """
+        value, error, power = rounded(self.value, self.se)
+        if not error or "." in error or float(error) < 100:
+            return Rounded(value, error, power)
+        more = len(value.lstrip("-")) - 1
+        places = max(0, more - len(error) + 2)
+        return Rounded(f"{float(value) / 10**more:.{places}f}", f"{float(error) / 10**more:.{places}f}", power + more)
 
     def siunitx(self) -> str:
         r"""Return `1.23 \pm 0.04 e5`, as siunitx reads it in a column S."""
-        value, error, power = self.digits()
+        value, error, power = self.parts()
         if not math.isfinite(self.value):
             return f"{{{value}}}"
         text = rf"{value} \pm {error}" if error else value
@@ -63,6 +56,7 @@ _LATEX: Final = {
     "·": r"$\cdot$",
     "×": r"$\times$",
     "√": r"$\surd$",
+    "†": r"$^\dagger$",
     "–": "--",
     "−": r"$-$",
 }
@@ -141,7 +135,7 @@ def _latex(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]]) 
 
 def _column(words: Sequence[Word]) -> str:
     """Return `l`, or siunitx' S with as many digits as its estimates have."""
-    known = [word.digits() for word in words if not isinstance(word, str) and math.isfinite(word.value)]
+    known = [word.parts() for word in words if not isinstance(word, str) and math.isfinite(word.value)]
     if all(isinstance(word, str) for word in words):
         return "l"
     if not known or any("e" in value for value, _, _ in known):

@@ -169,8 +169,12 @@ class Store:
         Raises:
             ResultsError: one cannot be read; with `errors="skip"` it is left out.
         """
-        paths = (folder / RECORD for folder in self.cell_folders(below))
-        return _each(read_record, paths, errors)
+        return (record for _, record in self.records_in(below, errors))
+
+    def records_in(self, below: Path | None = None, errors: Errors = "raise") -> Iterator[tuple[Path, Record]]:
+        """Give every record as `records`, each with its cell's folder."""
+        for folder in self.cell_folders(below):
+            yield from ((folder, record) for record in _each(read_record, [folder / RECORD], errors))
 
     def write_run(self, run: RunInfo) -> Path:
         """Write the note about an invocation, and return where.

@@ -1,6 +1,5 @@
 """Results at a glance: one line per estimator, with 95% intervals; several seeds become their mean."""
 
-import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -9,16 +8,20 @@ from typing import Any, Final
 import pandas as pd
 
 from bench.results.columns import NAMED
+from bench.results.declared import declared_configurations
+from bench.results.digits import interval
 from bench.results.frames import grouped
 from bench.results.metrics import FINAL_VALUES, about
 from bench.results.naming import differing_settings
-from bench.results.over_seeds import Said, last_steps, summarise
+from bench.results.over_seeds import Said, Summary, last_steps, summarise
 from bench.results.render import Word
 from bench.results.tables import Results
+from bench.results.verdicts import BIASES, judged
 
 GRADIENT_METRICS: Final = ("relative_bias", "variance", "snr", "cosine", "seconds", "evaluations")
 
 _MISSING: Final = "–"
+_VERDICT: Final = "verdict"
 
 Row = dict[Hashable, Any]
 
@@ -42,7 +45,11 @@ def gradient_blocks(results: Results, metrics: Sequence[str], groups: Sequence[s
     """
     last = last_steps(results.gradients)
     summary, names = summarise(last, results.final), _names(results)
-    headers = ["estimator", "target", "step", "seeds", *map(_with_unit, metrics)]
+    judge = next((name for name in BIASES if name in metrics), "")
+    verdicts = _verdicts(summary, results.final, judge, groups)
+    # The verdict stands behind the bias that it is about.
+    columns = [column for metric in metrics for column in (metric, *([_VERDICT] if metric == judge else []))]
+    headers = ["estimator", "target", "step", "seeds", *map(_with_unit, columns)]
     blocks = []
     for (task, parameters), of_task in _grouped(_rows(last), "task", "task_parameters").items():
         for group in groups:
@@ -50,7 +57,12 @@ def gradient_blocks(results: Results, metrics: Sequence[str], groups: Sequence[s
                 [
                     names[configuration],
                     *_context(rows, metrics, group),
-                    *(_said(summary.moment(configuration, group, metric)) for metric in metrics),
+                    *(
+                        verdicts.get((configuration, group), _MISSING)
+                        if column == _VERDICT
+                        else _said(summary.moment(configuration, group, column))
+                        for column in columns
+                    ),
                 ]
                 for (configuration,), rows in _grouped(of_task, "configuration").items()
                 if any(row["group"] == group for row in rows)
@@ -58,6 +70,18 @@ def gradient_blocks(results: Results, metrics: Sequence[str], groups: Sequence[s
             if lines:
                 blocks.append(Block(f"{_spec(task, parameters)} · gradient, {group}", headers, sorted(lines)))
     return blocks
+
+
+def _verdicts(summary: Summary, final: pd.DataFrame, metric: str, groups: Sequence[str]) -> dict[tuple[str, str], str]:
+    """Return the verdicts on all biases that are shown, by configuration and parameter group."""
+    shown = {
+        (configuration, group): said
+        for (configuration, group, name), said in summary.moments.items()
+        if name == metric and group in groups
+    }
+    declared = declared_configurations(final)
+    found = judged(shown, [key for key in shown if key[0] in declared])
+    return {key: verdict.sentence for key, verdict in found.items()}
 
 
 def final_blocks(results: Results) -> list[Block]:
@@ -123,16 +147,11 @@ def _context(rows: Sequence[Row], metrics: Sequence[str], group: str) -> list[st
 def _said(said: Said | None) -> str:
     if said is None:
         return _MISSING
-    value, low, high, _ = said
-    return _number(value) if low == high or math.isnan(low) else f"{_number(value)} [{_number(low)}, {_number(high)}]"
+    return interval(said.value, said.low, said.high)
 
 
 def _statuses(rows: Sequence[Row]) -> str:
     return ", ".join(f"{count} {status}" for status, count in Counter(row["status"] for row in rows).items())
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
 
 
 def _with_unit(metric: str) -> str:

@@ -1,7 +1,8 @@
 """The tidy tables of a results folder, as pandas frames, Parquet and CSV."""
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from bench.errors import ResultsError
 from bench.fields import Column
 from bench.names.spec import Value
 from bench.results.atomic import replacing
+from bench.results.codec import dump
 from bench.results.columns import FINAL, GRADIENTS, IDENTITY, PREFIXES, RUNS, SETTINGS, TRAINING
 from bench.results.metrics import METRICS
 from bench.results.schema import Final, Record, RunInfo
@@ -39,26 +41,51 @@ class Results:
     runs: pd.DataFrame
 
 
-def load(*paths: Path | str, errors: Errors = "raise") -> Results:
+Paths = Path | str | Iterable[Path | str]
+
+
+def load(*paths: Paths, errors: Errors = "raise", warn: Callable[[str], object] = warnings.warn) -> Results:
     """Return the tables of results folders, or of single tasks or cells in them; without any, of `results/`.
 
+    A cell is counted once, however many copies of it there are: of copies that differ, the one that started last.
+
+    Args:
+        paths: one by one, or as a list.
+        errors: "skip" leaves out what cannot be read.
+        warn: is told, in one sentence, of copies that differ.
+
     Raises:
-        ResultsError: there is no such folder, or something in it cannot be read; with `errors="skip"` the latter is
-            left out.
+        ResultsError: there is no such folder, or something in it cannot be read.
 
     >>> import bench
     >>> results = bench.load("results")
     >>> sorted(set(results.gradients["estimator"]))
     ['reinforce', 'reparam']
+    >>> len(bench.load(["results", "results"]).final) == len(results.final)
+    True
     """
-    records: dict[Path, Record] = {}
+    copies: dict[str, dict[Path, Record]] = {}
     runs: dict[str, RunInfo] = {}
-    for path in map(Path, paths or ("results",)):
+    for path in [*_each(paths)] or [Path("results")]:
         store, below = locate(path)
-        for record in store.records(below, errors):
-            records[store.record_path(record.cell).resolve()] = record
+        for folder, record in store.records_in(below, errors):
+            copies.setdefault(record.cell.id, {})[folder.resolve()] = record
         runs.update((run.run, run) for run in store.runs(errors))
-    return tidy(list(records.values()), list(runs.values()))
+    return tidy([_one(found, warn) for found in copies.values()], list(runs.values()))
+
+
+def _each(paths: Iterable[Paths]) -> Iterator[Path]:
+    for path in paths:
+        yield from [Path(path)] if isinstance(path, Path | str) else map(Path, path)
+
+
+def _one(copies: Mapping[Path, Record], warn: Callable[[str], object]) -> Record:
+    """Return the record of a cell of which there may be copies."""
+    last = max(copies, key=lambda folder: copies[folder].started)
+    others = [str(folder) for folder, record in copies.items() if dump(record) != dump(copies[last])]
+    if others:
+        warn(f"the same cell has other numbers in {' and '.join(others)} than in {last}, which alone is counted")
+    return copies[last]
 
 
 def settings_table(cells: Sequence[Cell]) -> pd.DataFrame:

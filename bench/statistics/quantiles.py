@@ -8,6 +8,9 @@ from scipy.special import ndtri, stdtrit
 
 LEVEL: Final = 0.95
 
+GROUPS: Final = 20
+"""Groups of replicates. The jackknife over them gives standard errors with GROUPS − 1 degrees of freedom."""
+
 _UPPER: Final = (1 + LEVEL) / 2
 
 NORMAL: Final = float(ndtri(_UPPER))

@@ -1,5 +1,6 @@
 import io
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -31,10 +32,12 @@ def test_the_usual_table_compares_estimators(store: Store) -> None:
     result = _table(store.folder)
     lines = [re.split(r"\s{2,}", line) for line in result.stdout.splitlines()]
     assert lines[0] == ["vae-mnist(hidden=200) · gradient, guide"]
-    assert lines[1][:6] == ["estimator", "target", "step", "seeds", "relative_bias", "variance (nats²/param²)"]
-    assert lines[2][:6] == ["rebar(learned=True, temperature=0.3) K=1", "elbo", "100", "1", "–", "2 [1.8, 2.2]"]
+    headers = ["estimator", "target", "step", "seeds", "relative_bias", "verdict", "variance (nats²/param²)"]
+    assert lines[1][:7] == headers
+    assert lines[2][:6] == ["rebar(learned=True, temperature=0.3) K=1", "elbo", "100", "1", "–", "–"]
+    assert lines[2][6] == "2.00 [1.80, 2.20]"
     assert lines[3][0] == "reinforce K=1"
-    assert lines[3][5:7] == ["40 [36, 44]", "0.5 [0.45, 0.55]"]
+    assert lines[3][6:8] == ["40.0 [36.0, 44.0]", "0.500 [0.450, 0.550]"]
     assert lines[5] == ["vae-mnist(hidden=200) · gradient, model"]
     assert "next: `bench table" in result.stderr
 
@@ -81,6 +84,14 @@ def test_a_comparison_is_pivoted(store: Store) -> None:
         ["reinforce", 40.0, False],
         ["rebar", 2.0, True],
     ]
+
+
+def test_a_copied_folder_adds_no_seeds(store: Store, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(store.folder, copy)
+    assert _table(store.folder, copy).stdout == _table(store.folder).stdout
+    Store(copy).write(record(gradients=[gradient("variance", 7.0)]))
+    assert "the same cell has other numbers in " in _table(store.folder, copy).stderr
 
 
 def test_missing_values_are_blank(store: Store) -> None:

@@ -1,9 +1,11 @@
 """What a run prints at its end, over several seeds."""
 
+from dataclasses import replace
+
 from rich.table import Table
 
-from bench.execution.report import gradient_table
-from bench.results.schema import GradientRow
+from bench.execution.report import bias_lines, final_lines, gradient_table
+from bench.results.schema import Final, GradientRow
 from tests.bench.results.samples import cell, gradient, record
 
 
@@ -23,9 +25,9 @@ def test_intervals_keep_to_what_a_metric_can_be() -> None:
         *([gradient(name, value) for name in ("variance", "relative_bias", "snr")] for value in (1.0, 2.0))
     )
     # 1.5 ± 6.35; of the variance on the logarithm, 1.5 · exp(± 6.35 / 1.5).
-    assert column(table, "variance") == "1.5 [0.022, 1e+02]"
-    assert column(table, "relative bias").startswith("1.50 [0, ")
-    assert column(table, "SNR").startswith("1.50 [0, ")
+    assert column(table, "variance") == "1.5 [0.022, 100]"
+    assert column(table, "relative bias").startswith("1.5 [0, ")
+    assert column(table, "SNR").startswith("1.5 [0, ")
 
 
 def test_a_narrow_interval_is_a_percentage() -> None:
@@ -53,3 +55,40 @@ def test_what_has_no_reference_is_named_with_the_reason() -> None:
     assert "target elbo, reference exact\nno reference for rebar" in str(table.caption)
     assert " K=2: " in str(table.caption)
     assert "gives target iwae neither exactly nor by an unbiased estimator\n1000" in str(table.caption)
+
+
+README = [
+    gradient("relative_bias", 2.49, ci_low=0.60, ci_high=4.23),
+    gradient("variance", 2.41e7),
+    gradient("relative_bias", 0.007, ci_low=0.0, ci_high=0.047, group="model"),
+    gradient("variance", 237.0, group="model"),
+]
+"""What the run that README.md begins with once measured of an unbiased estimator."""
+
+
+def test_an_interval_that_misses_zero_by_chance_is_not_called_a_bias() -> None:
+    run = [record(cell(estimator="reinforce", estimator_parameters={}), gradients=README)]
+    table = gradient_table(run)
+    assert table is not None
+    verdicts = next(list(column.cells) for column in table.columns if column.header == "verdict")
+    assert verdicts == ["no bias seen", "no bias seen"]
+    [line] = bias_lines(run)
+    assert line == (
+        "reinforce K=1  guide φ no bias seen (one of 4.8 would have been) · "
+        "model θ no bias seen (one of 0.067 would have been)"
+    )
+
+
+def test_a_bias_that_is_declared_is_said_to_be() -> None:
+    biased = gradient("relative_bias", 0.5, ci_low=0.45, ci_high=0.55)
+    for estimator, word in (("straight-through", "biased, as declared"), ("reinforce", "biased"), ("a:B", "biased")):
+        run = [record(cell(estimator=estimator, estimator_parameters={}), gradients=[biased])]
+        assert bias_lines(run) == [f"{estimator} K=1  guide φ {word}"]
+
+
+def test_a_gap_says_which_elbo_it_is_of() -> None:
+    final = Final("nats", 100, train_elbo=-21.02, train_elbo_se=0.05, log_evidence=-20.5, gap=0.53, gap_se=0.0)
+    [line] = final_lines([record(final=final)])
+    assert line.endswith("train ELBO −21.020 ±0.098 · log p(x) −20.5 · gap (KL) 0.53 of the exact ELBO")
+    [line] = final_lines([record(final=replace(final, gap_se=0.05))])
+    assert line.endswith("gap (KL) 0.530 ±0.098")

@@ -60,6 +60,27 @@ def make(
     return load(folder)
 
 
+def mixed(folder: Path) -> Results:
+    """Return variances, ± 5%: two estimators of the ELBO, a biased one with the least, and two K of another target."""
+    store = Store(folder)
+    for name, samples, target, variance in (
+        ("reinforce", 5, "elbo", 9.0),
+        ("reparam", 5, "elbo", 4.0),
+        ("gumbel-softmax", 5, "elbo", 1.0),
+        ("iwae", 5, "iwae", 0.5),
+        ("dreg", 5, "iwae", 0.3),
+        ("dreg", 20, "iwae", 0.1),
+    ):
+        one = cell(estimator=name, estimator_parameters={}, samples=samples)
+        rows = [
+            gradient(metric, variance, group="all", target=target, se=variance / 20)
+            for metric in ("variance", "work_variance", "mse")
+        ]
+        seconds = gradient("seconds", 1.0, group="all", target=target)
+        store.write(record(one, gradients=[*rows, seconds]))
+    return load(folder)
+
+
 def _gradients(of: Cell, number: int, generator: np.random.Generator) -> list[GradientRow]:
     rows = []
     for step in STEPS:

@@ -19,7 +19,7 @@ from bench.results.select import select
 from bench.results.store import Store
 from bench.results.tables import Results, load
 from bench.statistics.seeds import mean_over_seeds
-from tests.bench.figures.grids import ESTIMATORS, GROUPS, make
+from tests.bench.figures.grids import ESTIMATORS, GROUPS, make, mixed
 from tests.bench.results.samples import cell, gradient, record
 
 PAGE = Page()
@@ -162,8 +162,66 @@ def test_the_front_is_what_nothing_beats() -> None:
         and not any(np.isfinite(other).all() and (other <= own).all() and (other < own).any() for other in points)
         for own in points
     ]
-    assert pareto(points[:, 0], points[:, 1]) == expected
+    exactly = np.stack([points, points], axis=2)
+    assert pareto(exactly[:, 0], exactly[:, 1]) == expected
     assert 0 < sum(expected) < 40
+
+
+def test_a_lead_inside_the_noise_is_no_place_on_the_front() -> None:
+    """A cost that is less by .02 ms of ± .1 does not make up for a variance of millions; zero is less than any."""
+    cost = np.array([[0.98, 1.18], [1.0, 1.2], [1.0, 1.2], [2.0, 2.1]])
+    value = np.array([[5e6, 7e6], [0.9, 1.1], [1.0, 1.2], [0.0, 0.0]])
+    assert pareto(cost, value) == [False, True, True, True]
+
+
+def test_gradients_of_different_targets_have_panels_of_their_own(tmp_path: Path) -> None:
+    found = mixed(tmp_path)
+    shown = figures.rows("matrix", found).set_index(["label", "samples"])
+    assert set(shown["panel"]) == {f"vae-mnist · {aim}" for aim in ("elbo", "iwae, K = 5", "iwae, K = 20")}
+    assert shown["relative"].to_dict() == pytest.approx(
+        {
+            ("reinforce, K = 5", 5): 9 / 4,
+            ("reparam, K = 5", 5): 1.0,
+            ("gumbel-softmax, K = 5 †", 5): 1 / 4,
+            ("iwae, K = 5", 5): 5 / 3,
+            ("dreg, K = 5", 5): 1.0,
+            ("dreg, K = 20", 20): 1.0,
+        }
+    )
+    assert sorted(shown.loc[shown["best"]].index) == [("dreg, K = 5", 5), ("reparam, K = 5", 5)]
+    drawn = figures.figure("matrix", found)
+    assert "†: biased, as declared" in drawn.axes[0].get_title("left")
+    front = figures.rows("frontier", found, ["all"])
+    assert set(front.loc[front["front_seconds"], "label"]) == {"reparam, K = 5", "dreg, K = 5", "dreg, K = 20"}
+    assert len(figures.figure("frontier", found, groups=["all"]).axes) == 6
+
+
+def test_what_has_no_variance_stands_on_the_lower_edge_and_on_the_front(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for name, variance, seconds in (("reinforce", 1000.0, 1.0), ("reparam", 1.0, 1.0), ("enumerate", 0.0, 3.0)):
+        rows = [gradient("variance", variance), gradient("seconds", seconds, group="all")]
+        store.write(record(cell(estimator=name, estimator_parameters={}), gradients=rows))
+    found = load(tmp_path)
+    shown = figures.rows("frontier", found)
+    assert set(shown.loc[shown["front_seconds"], "estimator"]) == {"reparam", "enumerate"}
+    place = figures.figure("frontier", found).axes[0]
+    lowest = min(
+        float(np.min(np.asarray(line.get_ydata()))) for line in place.lines if len(np.atleast_1d(line.get_ydata()))
+    )
+    assert lowest == place.get_ylim()[0] > 0
+
+
+def test_a_bias_by_chance_is_an_upper_bound(tmp_path: Path) -> None:
+    """Of 20 rows, an interval that excludes zero by little is no bias, and one that does by much is."""
+    store = Store(tmp_path)
+    for samples in range(1, 21):
+        low = {1: 0.1, 2: 0.95}.get(samples, 0.0)
+        rows = [gradient("variance", 1.0), gradient("bias", 1.0, ci_low=low, ci_high=1.5 - low / 2)]
+        store.write(record(cell(estimator="reinforce", estimator_parameters={}, samples=samples), gradients=rows))
+    for kind in ("tradeoff", "scaling"):
+        shown = figures.rows(kind, load(tmp_path), ["guide"])
+        biases = shown if kind == "tradeoff" else shown[shown["metric"] == "bias"]
+        assert list(biases.loc[biases["seen"], "samples"]) == [2]
 
 
 def test_the_front_is_drawn_through_its_points(results: Results) -> None:

@@ -7,11 +7,12 @@ from scipy import stats
 
 from bench import tables
 from bench.errors import ResultsError, UsageError
+from bench.results.frames import where
 from bench.results.pivot import comparison, pivot_blocks
 from bench.results.render import Estimate
 from bench.results.store import Store
 from bench.results.tables import Results, load
-from tests.bench.figures.grids import ESTIMATORS, make
+from tests.bench.figures.grids import ESTIMATORS, make, mixed
 from tests.bench.results.samples import cell, gradient, record
 
 
@@ -65,7 +66,7 @@ def test_estimators_go_down_and_tasks_across(results: Results) -> None:
     assert block.headers == ["estimator", "K", "evaluations", "linear-gaussian", "ppca"]
     assert [line[:3] for line in block.lines] == [[name, str(k), str(k)] for name in ESTIMATORS for k in (2, 8)]
     assert all(isinstance(word, Estimate) for line in block.lines for word in line[3:])
-    assert block.title.startswith("all · variance · nats²/param² · mean ± standard error over 3 seeds")
+    assert block.title.startswith("all · variance · nats²/param² · target elbo · mean ± standard error over 3 seeds")
 
 
 @pytest.mark.parametrize(
@@ -101,6 +102,26 @@ def test_only_where_its_rivals_stand_is_one_the_best(results: Results) -> None:
         words = [word for block in blocks for line in block.lines for word in line if isinstance(word, Estimate)]
         assert any(word.best for word in words) is marked
         assert {"significantly best" in block.title for block in blocks} == {marked}
+
+
+def test_only_what_is_comparable_competes(tmp_path: Path) -> None:
+    """The least variance of its target and K; of the biased one, which has less noise by its bias, the MSE may be."""
+    table = comparison(mixed(tmp_path), ["variance", "mse"])
+    best = table.loc[table["best"], ["metric", "target", "samples", "estimator"]]
+    assert sorted(best.itertuples(index=False, name=None)) == [
+        ("mse", "elbo", 5, "gumbel-softmax"),
+        ("mse", "iwae", 5, "dreg"),
+        ("variance", "elbo", 5, "reparam"),
+        ("variance", "iwae", 5, "dreg"),
+    ]
+    first, second = pivot_blocks(where(table, table["metric"] == "variance"))
+    assert [line[0] for line in first.lines] == ["reinforce", "reparam", "gumbel-softmax †"]
+    assert "target elbo" in first.title
+    assert "5% over all unbiased others of its task, target and K" in first.title
+    assert "†: biased, as declared" in first.title
+    assert [line[:2] for line in second.lines] == [["iwae", "5"], ["dreg", "5"], ["dreg", "20"]]
+    assert "target iwae" in second.title
+    assert "†" not in second.title
 
 
 def test_what_cannot_be_arranged_is_refused(results: Results) -> None:

@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -72,6 +73,30 @@ def test_not_finite_values_stay_what_they_are(store: Store) -> None:
     first, second = load(store.folder).gradients["value"]
     assert first == math.inf
     assert math.isnan(second)
+
+
+def test_a_cell_is_counted_once_wherever_it_comes_from(store: Store, tmp_path: Path) -> None:
+    """Filter "error" of the tests would make a failure of a warning about copies that are alike."""
+    store.write(record())
+    copy = tmp_path / "copy"
+    shutil.copytree(store.folder, copy)
+    shutil.copytree(copy / "vae-mnist", copy / "vae-mnist-again")
+    for found in (load(store.folder, copy), load([store.folder, copy]), load(str(store.folder), [str(copy)])):
+        assert len(found.final) == 1
+        assert_frame_equal(found.gradients, load(store.folder).gradients)
+
+
+def test_of_copies_that_differ_the_last_is_counted_and_they_are_named(store: Store, tmp_path: Path) -> None:
+    store.write(record())
+    later = record(gradients=[gradient("variance", 7.0)], started="2026-02-01T00:00:00+00:00")
+    other = Store(tmp_path / "other").write(later).parent
+    told: list[str] = []
+    found = load(other.parent.parent, store.folder, warn=told.append)
+    assert found.gradients["value"].tolist() == [7.0]
+    [sentence] = told
+    assert sentence.index(str(store.folder)) < sentence.index(str(other))
+    with pytest.warns(UserWarning, match="the same cell has other numbers"):
+        load(other.parent.parent, store.folder)
 
 
 def test_parts_of_a_results_folder_load(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

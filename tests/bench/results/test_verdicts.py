@@ -1,0 +1,84 @@
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from scipy import stats
+
+from bench.measure.norms import squared_norm
+from bench.results.declared import declared_biased
+from bench.results.over_seeds import Said
+from bench.results.store import Store
+from bench.results.summary import gradient_blocks
+from bench.results.tables import load
+from bench.results.verdicts import judged
+from bench.statistics.quantiles import GROUPS
+from tests.bench.results.samples import cell, gradient, record
+
+ROWS, TABLES = 50, 30
+
+
+def tables(biases: float = 0.0) -> list[list[Said]]:
+    """Return tables of relative biases in three parameters, in standard errors of their mean; `biases` of the last."""
+    generator = torch.Generator().manual_seed(0)
+    means = torch.randn(TABLES, ROWS, GROUPS, 3, generator=generator, dtype=torch.float64) * GROUPS**0.5
+    means[:, -1, :, 0] += biases
+    counts = torch.ones(GROUPS, dtype=torch.float64)
+    found = [[squared_norm(row @ row.T, counts).map_sqrt() for row in table] for table in means]
+    return [[Said(one.value, one.low, one.high, 1) for one in table] for table in found]
+
+
+def test_a_table_of_fifty_unbiased_rows_says_so(tmp_path: Path) -> None:
+    """At least one of 50 right intervals begins above zero in most tables, and "biased" stands in few.
+
+    Of 30 tables 5% may have it, and more than 7 do with a probability below 1e-4. Without the correction most do.
+    """
+    found = tables()
+    excluding = sum(any(said.low > 0 for said in table) for table in found)
+    assert excluding > TABLES / 2
+    mistaken = [any(verdict.seen for verdict in judged(dict(enumerate(table))).values()) for table in found]
+    assert sum(mistaken) <= stats.binom.isf(1e-4, TABLES, 0.05)
+    shown = next(table for table in found if sum(said.low > 0 for said in table) >= 2)
+    store = Store(tmp_path)
+    for samples, said in enumerate(shown, 1):
+        row = gradient("relative_bias", said.value, ci_low=said.low, ci_high=said.high)
+        store.write(record(cell(estimator="reinforce", estimator_parameters={}, samples=samples), gradients=[row]))
+    [block] = gradient_blocks(load(tmp_path), ["relative_bias"], ["guide"])
+    verdicts = [str(line[-1]) for line in block.lines]
+    assert len(verdicts) == ROWS
+    assert all(verdict.startswith("no bias seen (one of ") for verdict in verdicts)
+
+
+def test_among_fifty_a_bias_is_seen() -> None:
+    """One of 9 standard errors; it takes half of that at 5% of a fiftieth."""
+    found = [judged(dict(enumerate(table)))[ROWS - 1] for table in tables(9.0)]
+    assert sum(verdict.seen for verdict in found) > 0.9 * TABLES
+
+
+def test_a_verdict_says_what_could_have_been_seen() -> None:
+    verdict = judged({"one": Said(0.0, 0.0, 0.1, 1)})["one"]
+    assert verdict.sentence == "no bias seen (one of 0.12 would have been)"
+    assert judged({"exact": Said(0.0, 0.0, 0.0, 1)})["exact"].sentence == "no bias seen"
+    assert judged({"lost": Said(float("inf"), float("nan"), float("nan"), 2)}) == {}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "parameters", "declared"),
+    [
+        ("straight-through", "", True),
+        ("reinforce", "", False),
+        ("ovis", "gamma=0.0", False),
+        ("ovis", "gamma=1.0", True),
+        ("reinforce", "gone=1", False),
+    ],
+)
+def test_a_declared_bias_is_known(estimator: str, parameters: str, declared: bool) -> None:
+    assert declared_biased(estimator, parameters) is declared
+
+
+def test_a_strangers_class_is_not_imported_to_read_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "stranger.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert declared_biased("stranger:Own") is False
+    assert declared_biased("linear-cv", "base=stranger:Own") is False
+    assert "stranger" not in sys.modules
