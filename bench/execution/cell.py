@@ -11,6 +11,7 @@ from bench.execution.checkpoint import Checkpoint, Progress
 from bench.execution.final import evaluated
 from bench.execution.initial import initial
 from bench.execution.meter import GradientMeter, KnownReferences, Where
+from bench.execution.sources import Source
 from bench.execution.trajectory import Snapshots, reference_trajectory
 from bench.machine.device import find_device
 from bench.machine.matmul import onednn_pays
@@ -56,16 +57,17 @@ class CellRun:
         run: str,
         listener: Listener,
         references: KnownReferences,
+        source: Source,
         stream: Stream | None = None,
     ) -> None:
-        self.cell, self.store, self.run, self.listener = cell, store, run, listener
+        self.cell, self.store, self.run, self.listener, self.source = cell, store, run, listener, source
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self.data = data.to(find_device(cell.device))
         self.task, self.estimator = initial(cell, self.data)
         self.trainer = Trainer(self.task, self.estimator, self.data, cell.training, cell.samples, stream)
         self.onednn = onednn_pays(self.task, cell.training.batch_size * cell.samples)
         self.progress = Progress()
-        self.checkpoint = Checkpoint(store.checkpoint_path(cell), self.trainer, self.progress)
+        self.checkpoint = Checkpoint(store.checkpoint_path(cell), self.trainer, self.progress, source)
         self.meter = GradientMeter(cell, self.task, self.data, references)
         self._steps = measured_steps(cell)
         self._shared = cell.measurement.at == "shared" and cell.training.steps > 0
@@ -112,6 +114,7 @@ class CellRun:
             self.data,
             self._steps,
             self.store.folder,
+            self.source.task,
             lambda step: self.listener.phase("trajectory", step, steps),
         )
         for step in self._steps:
@@ -135,6 +138,8 @@ class CellRun:
             final=self._final(diverged),
             chunk=self.progress.chunk,
             notes=[*self.progress.notes, *(["oneDNN multiplied float32 matrices"] if self.onednn else [])],
+            task_source=self.source.task,
+            estimator_source=self.source.estimator,
         )
         with replacing(self.store.parameters_path(self.cell)) as file:
             torch.save(self.task.state_dict(), file)

@@ -28,11 +28,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered name: where its class is, and a line about it."""
+    """One registered name: where its class is, a line about it, and of a plug-in its distribution and version."""
 
     name: str
     path: str
     summary: str
+    distribution: str = ""
 
 
 class Registry(Generic[T]):
@@ -67,8 +68,13 @@ class Registry(Generic[T]):
                     f"{_origin(point)} offers {self.kind} '{point.name}', a name already taken; skipped", stacklevel=2
                 )
             else:
-                found[point.name] = Entry(point.name, point.value, f"from {_origin(point)}")
+                offered = f"{point.dist.name} {point.dist.version}" if point.dist else ""
+                found[point.name] = Entry(point.name, point.value, f"from {_origin(point)}", offered)
         return found
+
+    def is_ours(self, name: str) -> bool:
+        """Return whether a registered name comes with varbench."""
+        return name in self._own
 
     def names(self) -> list[str]:
         """Return every registered name."""
