@@ -81,7 +81,8 @@ class CellRun:
 
     def show_training(self, step: int) -> None:
         """Tell the listener how far training is."""
-        note = f"{self.trainer.rows[-1].objective:.4g}" if self.trainer.rows else ""
+        of = "" if self.estimator.objective == "target" else f" ({self.estimator.objective})"
+        note = f"{self.trainer.rows[-1].objective:.4g}{of}" if self.trainer.rows else ""
         self.listener.phase("train", step, self.cell.training.steps, note)
 
     def arrive(self, stop: int) -> None:

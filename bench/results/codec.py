@@ -41,8 +41,12 @@ def _third(record: Data) -> Data:
 
 
 def _fourth(record: Data) -> Data:
-    """Return a record of version 3 as one of version 4, which says what code of other people's it was made by."""
-    return {**record, "task_source": None, "estimator_source": None}
+    """Return a record of version 3 as one of version 4, with its sources, and with whose value an objective is."""
+    cell = record["cell"]
+    relaxed = "gumbel-softmax" in (cell["estimator"], cell["estimator_parameters"].get("estimator"))
+    of = "relaxed" if relaxed else "target"
+    rows = [{**row, "objective_of": of} for row in record["training"]]
+    return {**record, "training": rows, "task_source": None, "estimator_source": None}
 
 
 UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {

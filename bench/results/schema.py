@@ -71,6 +71,10 @@ class TrainingRow:
         default="both",
         metadata=column("", "`guide`, `model` or `both`: which of φ and θ changed since the previous row"),
     )
+    objective_of: Literal["target", "relaxed"] = field(
+        default="target",
+        metadata=column("", "whose value `objective` is: the `target`'s, or f's at `relaxed` draws, no bound"),
+    )
 
 
 @dataclass(frozen=True)

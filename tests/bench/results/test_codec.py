@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import ResultsError
+from bench.names.spec import Value
 from bench.results import codec
 from bench.results.codec import CorruptRecord, dump, parse
 from bench.results.schema import SCHEMA_VERSION, Final, GradientRow, Record, RunInfo, TrainingRow
@@ -133,6 +134,20 @@ def test_a_record_of_version_3_is_read() -> None:
     assert parse(Record, json.dumps(_of_version(3, record())).encode(), PATH) == record()
 
 
+@pytest.mark.parametrize(
+    ("estimator", "parameters", "of"),
+    [
+        ("gumbel-softmax", {"temperature": 5.0}, "relaxed"),
+        ("linear-cv", {"estimator": "gumbel-softmax"}, "relaxed"),
+        ("linear-cv", {"estimator": "reparam"}, "target"),
+    ],
+)
+def test_an_objective_of_before_says_whose_it_is(estimator: str, parameters: dict[str, Value], of: str) -> None:
+    written = record(cell(estimator=estimator, estimator_parameters=parameters))
+    (row,) = parse(Record, json.dumps(_of_version(3, written)).encode(), PATH).training
+    assert row.objective_of == of
+
+
 def test_what_a_record_was_made_by_is_kept() -> None:
     written = record(task_source="mine, sha256 0123456789abcdef", estimator_source="")
     assert parse(Record, dump(written), PATH) == written
@@ -156,6 +171,8 @@ def _of_version(version: int, written: Record) -> dict[str, Any]:
     data = json.loads(dump(written))
     new = {key: data.pop(key) for key in ("task_source", "estimator_source")}
     assert set(new.values()) == {None}
+    for row in data["training"]:
+        del row["objective_of"]
     return {**data, "schema_version": version}
 
 
