@@ -25,6 +25,7 @@ from bench.execution.progress import TerminalListener, shares
 from bench.execution.recall import Rerun, recall
 from bench.execution.run_cells import run_alone, run_together
 from bench.execution.sources import sources_of
+from bench.names.strangers import said
 from bench.results.schema import Record
 from bench.results.store import Begun, CellBusy, Store
 from bench.settings import Cell
@@ -150,8 +151,9 @@ class Session:
             raise
         except Exception as error:
             # One cell's failure is a result like any other; the rest of the grid goes on.
-            say(self.messages, f"{title(cell)} failed: {reason_of(error)}")
+            reason = said(error)
             log = self.store.record_path(cell).with_name("traceback.txt")
+            say(self.messages, f"{title(cell)} failed: {reason}; {log} shows the way there")
             log.write_text(traceback.format_exc())
             seconds = time.perf_counter() - begun
             source = self.sources[cell.id]
@@ -159,7 +161,7 @@ class Session:
                 cell,
                 self.run_id,
                 "failed",
-                reason_of(error),
+                reason,
                 started,
                 seconds,
                 task_source=source.task,
