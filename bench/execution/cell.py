@@ -2,7 +2,7 @@
 
 import copy
 from datetime import UTC, datetime
-from typing import Final, Protocol, final
+from typing import Any, Final, Protocol, final
 
 import numpy as np
 import torch
@@ -182,12 +182,12 @@ class CellRun:
         return diverged if found is None else Diverged(found, str(start), start.step)
 
     def _final(self, diverged: Diverged | None) -> FinalValues | None:
-        """Evaluate the trained parameters; nothing was trained without steps, and nothing is left of a divergence."""
+        """Evaluate the parameters where training ended; nothing is left of a divergence."""
         training, steps = self.trainer.progress, self.trainer.progress.step
-        if steps == 0:
+        if steps == 0 and diverged:
             return None
         evaluations = [row.value for row in self.progress.gradients if row.metric == "evaluations"]
-        values = {} if diverged else evaluated(self.cell, self.task, self.data, self._show_evaluation)
+        values = {} if diverged else self._values()
         if not diverged and self.task.target != "expectation" and len(self.data.test) == 0:
             self.progress.notes.append(
                 "the guide has parameters for the training rows only: nothing is known of test data"
@@ -195,12 +195,21 @@ class CellRun:
         return FinalValues(
             unit=self.task.unit,
             steps=steps,
-            seconds_per_step=training.seconds / steps,
+            seconds_per_step=training.seconds / steps if steps else None,
             evaluations=evaluations[-1] if evaluations else None,
-            seeds_together=training.together,
+            seeds_together=training.together if steps else None,
             diverged_at=diverged.step if diverged else None,
             **values,
         )
+
+    def _values(self) -> dict[str, Any]:
+        """Return the values of the cell's parameters; cells that are not trained share those of their seed's."""
+        cell = self.cell
+        if cell.training.steps:
+            return evaluated(cell, self.task, self.data, self._show_evaluation)
+        samples = cell.measurement.evaluation_samples
+        start = ("initial values", str(cell.task_spec), cell.dataset, cell.dtype, cell.device, cell.seed, samples)
+        return self.meter.references.get(start, lambda: evaluated(cell, self.task, self.data, self._show_evaluation))
 
     def _show_evaluation(self, share: float) -> None:
         self.listener.phase("evaluate", share, 1.0, f"{self.cell.measurement.evaluation_samples} samples")
