@@ -26,6 +26,7 @@ from bench.training.diverged import Diverged
 from bench.training.trainer import Trainer
 from estimators.base import Estimator
 from tasks.base import Data, Task
+from tasks.parts.guides import NormalTable
 
 _SETTLING_STEPS: Final = 100
 
@@ -189,9 +190,9 @@ class CellRun:
         evaluations = [row.value for row in self.progress.gradients if row.metric == "evaluations"]
         values = {} if diverged else self._values()
         if not diverged and self.task.target != "expectation" and len(self.data.test) == 0:
-            self.progress.notes.append(
-                "the guide has parameters for the training rows only: nothing is known of test data"
-            )
+            rows_only = isinstance(self.task.guide, NormalTable)
+            why = "the guide has parameters for the training rows only" if rows_only else "the test set is empty"
+            self.progress.notes.append(f"{why}: nothing is known of test data")
         return FinalValues(
             unit=self.task.unit,
             steps=steps,

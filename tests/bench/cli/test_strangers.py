@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+import bench as varbench
 from tests.bench.cli.conftest import Outcome
 
 Bench = Callable[..., Outcome]
@@ -37,3 +38,10 @@ def test_an_error_of_ones_own_is_said_to_be_ones_own(
     assert words in outcome.err
     assert "bug in varbench" not in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_without_test_data_that_is_what_is_said(bench: Bench) -> None:
+    steps = ("--steps", "2", "--checkpoints", "1", "--replicates", "40")
+    outcome = bench("run", "--task", f"{OWN}:Untested", "--estimator", "reparam", *steps)
+    assert outcome.code == 0, outcome.err
+    assert varbench.load("results").final.notes[0] == "the test set is empty: nothing is known of test data"

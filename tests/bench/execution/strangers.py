@@ -9,6 +9,7 @@ from torch.distributions import Cauchy, Independent
 from estimators.base import Estimate, Estimator
 from estimators.score_function.reinforce import Reinforce
 from tasks.base import Data, Draw, Guide, Model, Task
+from tasks.latent_variables.linear_gaussian import LinearGaussian
 from tasks.toys.gaussian import GaussianQuadratic
 
 Where = Literal["constructor", "load", "nothing", "initialise", "family"]
@@ -52,6 +53,21 @@ class OwnTask(Task):
 
     def initialise(self, data: Data) -> None:
         self._fail("initialise")
+
+
+@final
+class Untested(Task):
+    """The linear-Gaussian model without test data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        task = LinearGaussian(dim=1, n=8)
+        self.guide: Guide = task.guide
+        self.model: Model = task.model
+
+    def load(self) -> Data:
+        rows = LinearGaussian(dim=1, n=8).load()
+        return Data(rows.train, rows.test[:0], "no test data")
 
 
 @final
