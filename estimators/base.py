@@ -25,7 +25,8 @@ class Estimate:
     """One stochastic gradient estimate.
 
     Attributes:
-        objective: [B], the estimate of the target's value; reported, never altered by the gradient's construction.
+        objective: [B], the estimate of the target's value, or what else the class declares as its `objective`;
+            reported, never altered by the gradient's construction.
         surrogate: [B], the gradient of its mean over the batch is the gradient estimate. Its value means nothing.
         auxiliary: a scalar loss of the estimator's own parameters, whose gradient reaches neither θ nor φ.
     """
@@ -51,6 +52,8 @@ class Estimator(nn.Module, ABC):
         own_target: whether the target is the estimator's own: `exact` says what it is, it depends on the estimator's
             settings, and no other estimator shares its reference gradient. A class that defines `exact` and does not
             declare it is taken to have one.
+        objective: whose value `Estimate.objective` is: the `target`'s, or that of f at `relaxed` draws, which is no
+            estimate of the target and no bound of anything.
         zero_variance: where theory proves that the gradient has no variance: `always`; at a guide that is the
             `posterior` (its φ part); on a cost that is `quadratic` in Gaussian latents.
         version: raised when a change makes earlier results incomparable.
@@ -66,6 +69,7 @@ class Estimator(nn.Module, ABC):
     trains_guide: bool = True
     guide_follows_target: bool = True
     own_target: bool = False
+    objective: Literal["target", "relaxed"] = "target"
     zero_variance: ClassVar[Literal["always", "posterior", "quadratic"] | None] = None
     version: ClassVar[int] = 1
     checked: ClassVar[tuple[Mapping[str, bool | int | float | str], ...]] = ({},)

@@ -224,7 +224,9 @@ class Task(nn.Module, ABC):
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         """Return the exact value of `target` per datapoint, [B], differentiable in the parameters.
 
-        None where neither closed form, enumeration nor quadrature gives it. `samples` is K of the `iwae` target.
+        None where neither closed form, enumeration nor quadrature gives it, whatever the parameters; NaN where it is
+        not known at the present ones, as where a quadrature does not reach so far: that counts as no answer there.
+        `samples` is K of the `iwae` target.
         """
         return None
 

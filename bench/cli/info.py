@@ -58,6 +58,7 @@ def _print_estimator(name: str, cls: "type[Estimator]") -> None:
             "gradient": cls.formula,
             "paper": cls.paper,
             "target": " or ".join(default.targets) + ("" if len(default.targets) == 1 else ", whichever is the task's"),
+            "objective": "" if default.objective == "target" else f"of {default.objective} draws, not the target's",
             "bias": "none" if default.unbiased else "biased for its target",
             "latents": latents[default.latents],
             "samples": f"K ≥ {fewest}",

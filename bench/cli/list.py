@@ -1,8 +1,14 @@
 """`bench list`: the names of tasks and estimators, and which fits which."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import click
 
-from bench.names.registry import ESTIMATORS, TASKS, Entry, Registry
+from bench.names.registry import ESTIMATORS, TASKS, Registry
+
+if TYPE_CHECKING:
+    from estimators.base import Estimator
 
 
 @click.command("list")
@@ -31,11 +37,17 @@ def _print_entries(registry: Registry, title: str) -> None:
 def _print_matrix() -> None:
     """Print a row per task and a column per estimator; a dot is a misfit."""
     from bench.errors import BenchError
+    from bench.names.spec import Spec
     from tasks.data import DataUnavailable
 
-    estimators = list(ESTIMATORS.entries.values())
-    for number, entry in enumerate(estimators, 1):
-        click.echo(f"{number:>3}  {entry.name}")
+    estimators: dict[str, Estimator] = {}
+    for name in ESTIMATORS.entries:
+        try:
+            estimators[name] = ESTIMATORS.build(Spec(name))
+        except (BenchError, DataUnavailable) as error:
+            click.echo(str(error), err=True)
+    for number, name in enumerate(estimators, 1):
+        click.echo(f"{number:>3}  {name}")
     width = max(map(len, TASKS.entries))
     click.echo(f"{'':{width}}  {' '.join(f'{number:>2}' for number in range(1, len(estimators) + 1))}")
     for name in TASKS.entries:
@@ -48,24 +60,19 @@ def _print_matrix() -> None:
     click.echo("\n● fits   · does not (`bench run` says why)")
 
 
-def _fitting(task_name: str, estimators: list[Entry]) -> list[bool]:
-    """Return for each estimator whether it fits a task, both with their default parameters."""
-    from bench.machine.device import CPU, observations
+def _fitting(task_name: str, estimators: "Mapping[str, Estimator]") -> list[bool]:
+    """Return for each estimator whether `bench run` takes it for a task, both with their default parameters."""
+    from bench.execution.fit import Ground, default_samples, misfit
+    from bench.machine.device import CPU
     from bench.machine.streams import seeded
-    from bench.names.building import build_task
+    from bench.names.building import build_task, load_data
     from bench.names.spec import Spec
-    from estimators.base import Unfit
 
+    spec = Spec(task_name)
     with seeded(CPU, "list"):
-        task = build_task(Spec(task_name))
-        x = observations(task, task.load().train[:1])
-    fits = []
-    for entry in estimators:
-        estimator = ESTIMATORS.build(Spec(entry.name))
-        try:
-            estimator.require(task, x, max(task.defaults.samples, estimator.minimum_samples))
-        except Unfit:
-            fits.append(False)
-        else:
-            fits.append(True)
-    return fits
+        task = build_task(spec)
+        ground = Ground(spec, task, load_data(spec, task), task.defaults.batch_size)
+        return [
+            misfit(ground, Spec(name), estimator, default_samples(task, estimator)) is None
+            for name, estimator in estimators.items()
+        ]

@@ -29,7 +29,7 @@ _OPTIONS = [
         show_default=True,
         help="joint, or em(guide_steps=5, model_steps=1): variational EM, φ and θ in turn.",
     ),
-    click.option("--no-train", is_flag=True, help="Measure at the initial parameters only."),
+    click.option("--no-train", is_flag=True, help="Measure and evaluate the initial parameters: --steps 0."),
     click.option("--replicates", type=Whole(40), help="Measure exactly this many gradients."),
     click.option(
         "--precision",

@@ -7,7 +7,7 @@ import click
 
 from bench.cli.numbers import Whole
 from bench.cli.plot import STYLES
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 from bench.pictures import KINDS
 
 if TYPE_CHECKING:
@@ -56,21 +56,27 @@ def samples(
     from bench.pictures.topics import topic_lines
     from bench.pictures.trained import finished
     from bench.pictures.write import pictures
+    from tasks.data import DataUnavailable
     from tasks.parts.image_vae import ImageVAE
 
     page = Page(style, columns)
-    written, reasons = 0, []
+    written, reasons, errors = 0, [], []
     for run in finished(results or (Path("results"),)):
-        task = run.task()
-        if isinstance(task, ImageVAE):
-            shown = pictures(run, task, kinds or tuple(KINDS), out, form, page, seed, reasons.append)
-        else:
-            shown = topic_lines(run, task)
-        for line in shown:
-            click.echo(line)
-            written += 1
+        try:
+            task = run.task()
+            if isinstance(task, ImageVAE):
+                shown = pictures(run, task, kinds or tuple(KINDS), out, form, page, seed, reasons.append)
+            else:
+                shown = topic_lines(run, task)
+            for line in shown:
+                click.echo(line)
+                written += 1
+        except (BenchError, DataUnavailable) as error:
+            # What is wrong with one run is no reason to leave out the others.
+            errors.append(error)
+            reasons.append(str(error))
     if not written:
-        raise UsageError("; ".join(dict.fromkeys(reasons)))
+        raise errors[0] if errors else UsageError("; ".join(dict.fromkeys(reasons)))
     for reason in dict.fromkeys(reasons):
         click.echo(f"left out: {reason}", err=True)
     click.echo("next: `bench plot elbo` for how they got there", err=True)

@@ -2,7 +2,7 @@
 
 import copy
 from datetime import UTC, datetime
-from typing import Final, Protocol, final
+from typing import Any, Final, Protocol, final
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from bench.execution.checkpoint import Checkpoint, Progress
 from bench.execution.final import evaluated
 from bench.execution.initial import initial
 from bench.execution.meter import GradientMeter, KnownReferences, Where
+from bench.execution.sources import Source
 from bench.execution.trajectory import Snapshots, reference_trajectory
 from bench.machine.device import find_device
 from bench.machine.matmul import onednn_pays
@@ -25,6 +26,7 @@ from bench.training.diverged import Diverged
 from bench.training.trainer import Trainer
 from estimators.base import Estimator
 from tasks.base import Data, Task
+from tasks.parts.guides import NormalTable
 
 _SETTLING_STEPS: Final = 100
 
@@ -56,16 +58,17 @@ class CellRun:
         run: str,
         listener: Listener,
         references: KnownReferences,
+        source: Source,
         stream: Stream | None = None,
     ) -> None:
-        self.cell, self.store, self.run, self.listener = cell, store, run, listener
+        self.cell, self.store, self.run, self.listener, self.source = cell, store, run, listener, source
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self.data = data.to(find_device(cell.device))
         self.task, self.estimator = initial(cell, self.data)
         self.trainer = Trainer(self.task, self.estimator, self.data, cell.training, cell.samples, stream)
         self.onednn = onednn_pays(self.task, cell.training.batch_size * cell.samples)
         self.progress = Progress()
-        self.checkpoint = Checkpoint(store.checkpoint_path(cell), self.trainer, self.progress)
+        self.checkpoint = Checkpoint(store.checkpoint_path(cell), self.trainer, self.progress, source)
         self.meter = GradientMeter(cell, self.task, self.data, references)
         self._steps = measured_steps(cell)
         self._shared = cell.measurement.at == "shared" and cell.training.steps > 0
@@ -79,7 +82,8 @@ class CellRun:
 
     def show_training(self, step: int) -> None:
         """Tell the listener how far training is."""
-        note = f"{self.trainer.rows[-1].objective:.4g}" if self.trainer.rows else ""
+        of = "" if self.estimator.objective == "target" else f" ({self.estimator.objective})"
+        note = f"{self.trainer.rows[-1].objective:.4g}{of}" if self.trainer.rows else ""
         self.listener.phase("train", step, self.cell.training.steps, note)
 
     def arrive(self, stop: int) -> None:
@@ -112,6 +116,7 @@ class CellRun:
             self.data,
             self._steps,
             self.store.folder,
+            self.source.task,
             lambda step: self.listener.phase("trajectory", step, steps),
         )
         for step in self._steps:
@@ -135,6 +140,8 @@ class CellRun:
             final=self._final(diverged),
             chunk=self.progress.chunk,
             notes=[*self.progress.notes, *(["oneDNN multiplied float32 matrices"] if self.onednn else [])],
+            task_source=self.source.task,
+            estimator_source=self.source.estimator,
         )
         with replacing(self.store.parameters_path(self.cell)) as file:
             torch.save(self.task.state_dict(), file)
@@ -172,25 +179,40 @@ class CellRun:
         return diverged if found is None else Diverged(found, str(start), start.step)
 
     def _final(self, diverged: Diverged | None) -> FinalValues | None:
-        """Evaluate the trained parameters; nothing was trained without steps, and nothing is left of a divergence."""
+        """Evaluate the parameters where training ended; nothing is left of a divergence."""
         training, steps = self.trainer.progress, self.trainer.progress.step
-        if steps == 0:
+        if steps == 0 and diverged:
             return None
         evaluations = [row.value for row in self.progress.gradients if row.metric == "evaluations"]
-        values = {} if diverged else evaluated(self.cell, self.task, self.data, self._show_evaluation, self._warn)
+        values = {} if diverged else self._values()
         if not diverged and self.task.target != "expectation" and len(self.data.test) == 0:
-            self.progress.notes.append(
-                "the guide has parameters for the training rows only: nothing is known of test data"
-            )
+            rows_only = isinstance(self.task.guide, NormalTable)
+            why = "the guide has parameters for the training rows only" if rows_only else "the test set is empty"
+            self.progress.notes.append(f"{why}: nothing is known of test data")
         return FinalValues(
             unit=self.task.unit,
             steps=steps,
-            seconds_per_step=training.seconds / steps,
+            seconds_per_step=training.seconds / steps if steps else None,
             evaluations=evaluations[-1] if evaluations else None,
-            seeds_together=training.together,
+            seeds_together=training.together if steps else None,
             diverged_at=diverged.step if diverged else None,
             **values,
         )
+
+    def _values(self) -> dict[str, Any]:
+        """Return the values of the cell's parameters; cells that are not trained share those of their seed's."""
+        cell = self.cell
+
+        def evaluate() -> tuple[dict[str, Any], list[str]]:
+            said: list[str] = []
+            return evaluated(cell, self.task, self.data, self._show_evaluation, said.append), said
+
+        start = ("initial values", str(cell.task_spec), cell.dataset, cell.dtype, cell.device, cell.seed)
+        key = (*start, cell.measurement.evaluation_samples)
+        values, said = evaluate() if cell.training.steps else self.meter.references.get(key, evaluate)
+        for sentence in said:
+            self._warn(sentence)
+        return values
 
     def _warn(self, sentence: str) -> None:
         """Say something that a reader of the numbers should know, and keep it in the record."""

@@ -9,6 +9,7 @@ from typing import Any, Final, final
 
 import torch
 
+from bench.execution.sources import Source
 from bench.results.atomic import replacing
 from bench.results.schema import GradientRow
 from bench.training.trainer import Trainer
@@ -44,12 +45,27 @@ def steps_taken(file: Path) -> int:
         return 0
 
 
+def continues(file: Path, source: Source) -> bool:
+    """Return whether there is a checkpoint file that this source has made; one that cannot be read counts as such."""
+    try:
+        return _made_by(torch.load(file, map_location="cpu", weights_only=True)) == source
+    except FileNotFoundError:
+        return False
+    except _UNREADABLE:
+        return True
+
+
+def _made_by(state: dict[str, Any]) -> Source:
+    """Return what made a checkpoint; those of before sources were kept are good for what is ours only."""
+    return Source(**state.get("source", {}))
+
+
 @final
 class Checkpoint:
     """One cell's checkpoint file, written whole every few seconds of training and after every measurement."""
 
-    def __init__(self, file: Path, trainer: Trainer, progress: Progress) -> None:
-        self.file, self.trainer, self.progress = file, trainer, progress
+    def __init__(self, file: Path, trainer: Trainer, progress: Progress, source: Source) -> None:
+        self.file, self.trainer, self.progress, self.source = file, trainer, progress, source
         self._begun = self._saved = time.perf_counter()
         self._before = progress.seconds
 
@@ -60,7 +76,11 @@ class Checkpoint:
     def save(self) -> None:
         """Write the state of the cell."""
         self.progress.seconds = self.seconds()
-        state: dict[str, Any] = {"trainer": self.trainer.state(), "progress": asdict(self.progress)}
+        state: dict[str, Any] = {
+            "trainer": self.trainer.state(),
+            "progress": asdict(self.progress),
+            "source": asdict(self.source),
+        }
         with replacing(self.file) as stream:
             torch.save(state, stream)
         self._saved = time.perf_counter()

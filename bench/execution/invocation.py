@@ -13,6 +13,7 @@ from bench.execution.plan import Plan, Request, make_plan
 from bench.execution.recall import recall
 from bench.execution.report import bias_lines, final_lines, gradient_table
 from bench.execution.session import Asked, Session
+from bench.execution.sources import sources_of
 from bench.figures.fitting import fitting_kind
 from bench.machine.device import allow_tf32, find_device
 from bench.results.schema import Record
@@ -69,14 +70,14 @@ def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
 def print_dry_run(plan: Plan, asked: Asked) -> None:
     """Print a line per cell: whether it would run, and why."""
     console, store = output(), Store(asked.out)
-    runs = 0
+    runs, sources = 0, sources_of(plan.cells)
     for cell in plan.cells:
         try:
             known = store.read(cell)
         except BenchError as error:
             known, why = None, str(error)
         else:
-            known, why = recall(cell, known, store, asked.rerun)
+            known, why = recall(cell, known, store, asked.rerun, sources[cell.id])
         runs += known is None
         console.print(f"{'skip' if known else 'run '}  {title(cell)}  ({why})")
     console.print(f"{runs} of {len(plan.cells)} cells would run into {asked.out}/")

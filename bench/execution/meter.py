@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, final
+from typing import Any, Final, TypeVar, final
 
 import torch
 from torch import Tensor
@@ -28,17 +28,19 @@ from bench.training.diverged import GREEK, Diverged
 from estimators.base import Estimator
 from tasks.base import Data, Target, Task
 
+T = TypeVar("T")
+
 _NESTED_BATCHES: Final = 20
 _REFERENCE_PRECISION: Final = 0.01
 
 
 @dataclass
 class KnownReferences:
-    """Reference gradients already computed in this process: cells measured at common parameters share them."""
+    """What is known in this process of parameters that several cells share: reference gradients, final values."""
 
-    known: dict[tuple[object, ...], Reference | None] = field(default_factory=dict)
+    known: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
-    def get(self, key: tuple[object, ...], compute: Callable[[], Reference | None]) -> Reference | None:
+    def get(self, key: tuple[object, ...], compute: Callable[[], T]) -> T:
         """Return what is known under a key, computing it the first time."""
         if key not in self.known:
             self.known[key] = compute()

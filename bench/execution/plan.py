@@ -2,26 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from bench.errors import UsageError
+from bench.execution.fit import Ground, default_samples, misfit
 from bench.execution.soundness import require_sound
-from bench.machine.device import CPU, dtype_name, observations
-from bench.machine.memory import enough_memory
+from bench.machine.device import CPU, dtype_name
 from bench.machine.streams import seeded
-from bench.names.building import build_task
+from bench.names.building import build_task, load_data
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import Spec
 from bench.settings import Cell, Measurement, Training
 from bench.training.learning import Joint, parse_learning
 from bench.training.schedules import parse_schedule
-from estimators.base import Estimator, Unfit
-from tasks.base import Data, GlobalModel, Task
+from estimators.base import Estimator
+from tasks.base import Data, Task
 
 T = TypeVar("T")
-
-_LINEAR: Final = ("elbo", "smoothed")
-"""Targets that are linear in log p(x, z)."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class Plan:
     refused: list[tuple[str, str]]
 
 
-def make_plan(request: Request, load: Callable[[Task], Data] = lambda task: task.load()) -> Plan:
+def make_plan(request: Request, load: Callable[[Spec, Task], Data] = load_data) -> Plan:
     """Return the cells of a request.
 
     Raises:
@@ -73,18 +70,15 @@ def make_plan(request: Request, load: Callable[[Task], Data] = lambda task: task
     for task_spec in request.tasks:
         with seeded(CPU, "probe"):
             task = build_task(task_spec)
-        with enough_memory(str(task_spec)):
-            rows = load(task)
+        rows = load(task_spec, task)
         require_sound(task, rows)
         data[str(Spec(TASKS.resolve(task_spec.name), TASKS.parameters(task_spec)))] = rows
-        x = observations(task, rows.train[:1])
+        ground = Ground(task_spec, task, rows, _first(request.batch_size, task.defaults.batch_size))
         for spec, estimator in estimators:
-            for samples in request.samples or (max(task.defaults.samples, estimator.minimum_samples),):
-                try:
-                    estimator.require(task, x, samples)
-                    _require_whole(request, task, rows, estimator)
-                except Unfit as reason:
-                    refused[str(spec), str(reason)] = None
+            for samples in request.samples or (default_samples(task, estimator),):
+                reason = misfit(ground, spec, estimator, samples)
+                if reason is not None:
+                    refused[str(spec), reason] = None
                     continue
                 for seed in request.seeds:
                     cell = _cell(request, task_spec, task, rows, spec, estimator, samples, seed)
@@ -92,17 +86,6 @@ def make_plan(request: Request, load: Callable[[Task], Data] = lambda task: task
     if not cells:
         raise UsageError("; ".join(reason for _, reason in refused) or "nothing to run")
     return Plan(list(cells.values()), data, list(refused))
-
-
-def _require_whole(request: Request, task: Task, data: Data, estimator: Estimator) -> None:
-    """Raise `Unfit` where minibatches cannot stand for the whole data set: see `GlobalModel`."""
-    target, count = estimator.target(task), len(data.train)
-    batch_size = _first(request.batch_size, task.defaults.batch_size)
-    if isinstance(task.model, GlobalModel) and target not in _LINEAR and batch_size < count:
-        raise Unfit(
-            f"{type(estimator).__name__} aims at {target}, of which minibatches of {batch_size} rows are no unbiased "
-            f"view; give --batch-size {count}, all rows"
-        )
 
 
 def _cell(

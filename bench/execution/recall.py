@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from bench.execution.checkpoint import continues
+from bench.execution.sources import Source
 from bench.machine.info import machine_info
 from bench.results.schema import Record
 from bench.results.store import Store
@@ -11,16 +13,33 @@ Rerun = Literal["failed", "stale", "all"]
 """Which finished cells are run again."""
 
 
-def recall(cell: Cell, known: Record | None, store: Store, rerun: Rerun | None) -> tuple[Record | None, str]:
-    """Return the record to use instead of running the cell, or None, and why."""
+def recall(
+    cell: Cell, known: Record | None, store: Store, rerun: Rerun | None, source: Source
+) -> tuple[Record | None, str]:
+    """Return the record to use instead of running the cell, or None, and why; `source` is what would make it now."""
     if rerun == "all":
         return None, "asked for with --rerun all"
     if known is None:
-        return None, "continues from its checkpoint" if store.checkpoint_path(cell).exists() else "new"
-    if rerun == "stale" and not _same_software(known, store):
-        return None, "done by another version of varbench or torch"
+        return None, "continues from its checkpoint" if continues(store.checkpoint_path(cell), source) else "new"
+    then = {known.cell.task: known.task_source, known.cell.estimator: known.estimator_source}
+    now = {cell.task: source.task, cell.estimator: source.estimator}
+    changed = [name for name in now if then[name] not in (None, now[name])]
+    unknown = [name for name in now if then[name] is None and now[name]]
+    if changed:
+        was, is_now = (" and ".join(sources[name] or "ours" for name in changed) for sources in (then, now))
+        return None, f"{' and '.join(changed)} has changed: it was {was}, and is {is_now}"
+    if rerun == "stale":
+        if unknown:
+            return None, f"it is not on record what {' and '.join(unknown)} was then"
+        if not _same_software(known, store):
+            return None, "done by another version of varbench or torch"
+    hint = (
+        f"; whether {' and '.join(unknown)} has changed since is not on record, and --rerun stale runs it again"
+        if unknown
+        else ""
+    )
     if known.status != "failed":
-        return known, f"{known.status} already, not run again"
+        return known, f"{known.status} already, not run again{hint}"
     if rerun == "failed":
         return None, f"failed before ({known.reason})"
     return known, f"failed before ({known.reason}); --rerun failed runs it again"

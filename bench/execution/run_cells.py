@@ -1,9 +1,10 @@
 """Run cells to their ends: train to each stop, measure there, evaluate, record."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bench.execution.cell import CellRun, Listener
 from bench.execution.meter import KnownReferences
+from bench.execution.sources import Source
 from bench.machine.device import find_device
 from bench.machine.matmul import multiplied_by_onednn
 from bench.machine.streams import OwnStream, seeded
@@ -18,10 +19,16 @@ from tasks.base import Data
 
 
 def run_alone(
-    cell: Cell, data: Data, store: Store, run: str, listener: Listener, references: KnownReferences
+    cell: Cell,
+    data: Data,
+    store: Store,
+    run: str,
+    listener: Listener,
+    references: KnownReferences,
+    source: Source,
 ) -> Record:
     """Run a cell to its end by plain autograd, and write its record; a training that diverges is recorded as such."""
-    one = CellRun(cell, data, store, run, listener, references)
+    one = CellRun(cell, data, store, run, listener, references, source)
     with multiplied_by_onednn(one.onednn), seeded(one.trainer.device, cell.seed, "training"):
         (record,) = _to_their_ends([one], lambda trainers: Single(*trainers))
     return record
@@ -34,6 +41,7 @@ def run_together(
     run: str,
     listeners: Sequence[Listener],
     references: KnownReferences,
+    sources: Mapping[str, Source],
 ) -> Iterator[Record]:
     """Run cells that differ in their seed alone, trained in one step, to their ends; give their records as written.
 
@@ -48,7 +56,9 @@ def run_together(
     # Once for all: each would move its own copy.
     data = data.to(device)
     runs = [
-        CellRun(cell, data, store, run, listener, references, OwnStream(device, cell.seed, "training"))
+        CellRun(
+            cell, data, store, run, listener, references, sources[cell.id], OwnStream(device, cell.seed, "training")
+        )
         for cell, listener in zip(cells, listeners, strict=True)
     ]
     with multiplied_by_onednn(runs[0].onednn):

@@ -15,6 +15,7 @@ import torch
 from rich.console import Console
 
 from bench.errors import BenchError
+from bench.execution.checkpoint import continues
 from bench.execution.companions import BatchSeeds, at_the_same_step
 from bench.execution.messages import reason_of, say, title
 from bench.execution.meter import KnownReferences
@@ -23,6 +24,8 @@ from bench.execution.plan import Plan
 from bench.execution.progress import TerminalListener, shares
 from bench.execution.recall import Rerun, recall
 from bench.execution.run_cells import run_alone, run_together
+from bench.execution.sources import sources_of
+from bench.names.strangers import said
 from bench.results.schema import Record
 from bench.results.store import Begun, CellBusy, Store
 from bench.settings import Cell
@@ -58,6 +61,7 @@ class Session:
     def __init__(self, plan: Plan, store: Store, asked: Asked, messages: Console) -> None:
         self.plan, self.store, self.asked, self.messages = plan, store, asked, messages
         self.references = KnownReferences()
+        self.sources = sources_of(plan.cells)
 
     @cached_property
     def run_id(self) -> str:
@@ -86,12 +90,19 @@ class Session:
 
     def _recall(self, cell: Cell) -> Record | None:
         known = self.store.read_or_set_aside(cell, lambda message: say(self.messages, f"warning: {message}"))
-        found, why = recall(cell, known, self.store, self.asked.rerun)
+        source, checkpoint = self.sources[cell.id], self.store.checkpoint_path(cell)
+        found, why = recall(cell, known, self.store, self.asked.rerun, source)
         if found is not None:
             say(self.messages, f"{title(cell)}: {why}")
-        elif self.asked.rerun == "all":
-            self.store.checkpoint_path(cell).unlink(missing_ok=True)
-        return found
+            return found
+        if known is not None:
+            say(self.messages, f"{title(cell)}: run again, since {why}")
+        if self.asked.rerun == "all":
+            checkpoint.unlink(missing_ok=True)
+        elif checkpoint.exists() and not continues(checkpoint, source):
+            say(self.messages, f"{title(cell)}: its checkpoint is of another source than {source}; it starts anew")
+            checkpoint.unlink()
+        return None
 
     def _run(self, cells: Sequence[Cell]) -> Iterator[Record]:
         """Run cells in one step, or one by one where that is not possible; give their records."""
@@ -127,7 +138,7 @@ class Session:
         data = self._announce(cells)
         with TerminalListener(self.messages) as listener:
             parts = shares(listener, len(cells))
-            yield from run_together(cells, data, self.store, self.run_id, parts, self.references)
+            yield from run_together(cells, data, self.store, self.run_id, parts, self.references, self.sources)
 
     def _run_alone(self, cell: Cell) -> Record:
         data = self._announce([cell])
@@ -135,16 +146,27 @@ class Session:
         begun = time.perf_counter()
         try:
             with TerminalListener(self.messages) as listener:
-                return run_alone(cell, data, self.store, self.run_id, listener, self.references)
+                return run_alone(cell, data, self.store, self.run_id, listener, self.references, self.sources[cell.id])
         except BenchError:
             raise
         except Exception as error:
             # One cell's failure is a result like any other; the rest of the grid goes on.
-            say(self.messages, f"{title(cell)} failed: {reason_of(error)}")
+            reason = said(error)
             log = self.store.record_path(cell).with_name("traceback.txt")
+            say(self.messages, f"{title(cell)} failed: {reason}; {log} shows the way there")
             log.write_text(traceback.format_exc())
             seconds = time.perf_counter() - begun
-            record = Record(cell, self.run_id, "failed", reason_of(error), started, seconds)
+            source = self.sources[cell.id]
+            record = Record(
+                cell,
+                self.run_id,
+                "failed",
+                reason,
+                started,
+                seconds,
+                task_source=source.task,
+                estimator_source=source.estimator,
+            )
             self.store.write(record)
             return record
 

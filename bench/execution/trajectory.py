@@ -13,6 +13,9 @@ from bench.errors import UsageError
 from bench.machine.device import observations
 from bench.machine.streams import seeded
 from bench.names.building import named_reference
+from bench.names.registry import ESTIMATORS
+from bench.names.source import source_of
+from bench.names.spec import parse_spec
 from bench.results.atomic import replacing
 from bench.settings import Cell, cell_id
 from bench.training.diverged import Diverged
@@ -33,11 +36,12 @@ def _reference_estimator(task: Task, x: Tensor) -> tuple[str, Estimator] | None:
 
 
 def reference_trajectory(
-    cell: Cell, task: Task, data: Data, steps: list[int], out: Path, progress: Callable[[int], None]
+    cell: Cell, task: Task, data: Data, steps: list[int], out: Path, source: str, progress: Callable[[int], None]
 ) -> tuple[str, Snapshots]:
     """Return the name of the estimator that trained the trajectory, and the task's state at each of `steps`.
 
-    The trajectory is trained once for a task, its training settings and a seed, and kept in the results folder.
+    The trajectory is trained once for a task, its source, its training settings and a seed, and kept in the results
+    folder.
     """
     x = observations(task, data.train[:1])
     found = _reference_estimator(task, x)
@@ -47,6 +51,8 @@ def reference_trajectory(
     identity = cell.identity()
     for key in ("estimator", "estimator_parameters", "estimator_version", "samples", "measurement"):
         del identity[key]
+    sources = {"source": source, "source_by": source_of(ESTIMATORS, parse_spec(name))}
+    identity |= {key: value for key, value in sources.items() if value}
     file = out / cell.task_folder / f"trajectory-{cell_id({**identity, 'by': name, 'steps': steps})}.pt"
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):

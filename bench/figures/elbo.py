@@ -31,7 +31,8 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     """Return one row per task × configuration × stretch of training, at most 25 stretches.
 
     `value` is the mean of the objective's estimates in the stretch, over seeds where there are several; `step`,
-    `seconds` and `evaluations` are those at its end. The objective is the estimator's own target, with its own K.
+    `seconds` and `evaluations` are those at its end. The objective is the estimator's own target, with its own K;
+    `objective_of` and the label say where it is not.
 
     Raises:
         ResultsError: nothing was trained.
@@ -48,6 +49,7 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
         seconds=("seconds", "max"),
         value=("objective", _mean),
         squared_se=("squared_se", "sum"),
+        objective_of=("objective_of", "first"),
         count=("objective", "size"),
         known=("squared_se", "count"),
     )
@@ -61,6 +63,9 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     # Who diverged has no unit, but the task has.
     units = {key: str(of["unit"].iloc[0]) for (key,), of in grouped(results.final.dropna(subset=["unit"]), "task")}
     cost = evaluations_per_gradient(results)
+    of = dict(mean[["configuration", "objective_of"]].itertuples(index=False))
+    found["objective_of"] = series(found, "configuration").map(of)
+    found["label"] += np.where(found["objective_of"] == "target", "", " (" + found["objective_of"] + " objective)")
     return found.assign(
         unit=[units.get(task, "1") for task in found["task"]],
         evaluations=series(found, "configuration").map(cost) * found["step"],

@@ -120,7 +120,8 @@ def _draw_panel(place: Axes, panel: pd.DataFrame, metric: str, estimator: str) -
     # These two are at home near zero.
     y_scale(place, panel, log=False if metric in ("relative_bias", "cosine") else None)
     place.set_xlabel("training step")
-    place.set_ylabel(metric_axis(metric, str(panel["unit"].iloc[0])))
+    of = str(panel["objective_of"].iloc[0]) if metric == "objective" else "target"
+    place.set_ylabel(f"{'' if of == 'target' else f'{of} '}{metric_axis(metric, str(panel['unit'].iloc[0]))}")
 
 
 def _ends(shown: pd.DataFrame) -> str:

@@ -7,7 +7,9 @@ every device, whatever else is drawn there.
 import torch
 from torch import Tensor
 
+from bench.errors import UsageError
 from bench.machine.device import CPU
+from bench.machine.memory import enough_memory
 from bench.machine.streams import seeded
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import Spec, parse_spec
@@ -30,6 +32,20 @@ def build_task(spec: Spec, data: Data | None = None, dtype: torch.dtype | None =
     if data is not None:
         task.initialise(data)
     return task.to(dtype or task.dtype)
+
+
+def load_data(spec: Spec, task: Task) -> Data:
+    """Return the data of the task that a spec names.
+
+    Raises:
+        DataUnavailable: they are not there.
+        UsageError: they need more memory than there is, or `load` of somebody's own task fails or returns no `Data`.
+    """
+    with TASKS.guarded(spec, "cannot load its data"), enough_memory(str(spec)):
+        data = task.load()
+    if not isinstance(data, Data):
+        raise UsageError(f"`load` of task '{spec}' returned {type(data).__name__}; it must return tasks.base.Data")
+    return data
 
 
 def build_estimator(spec: Spec, task: Task, x: Tensor) -> Estimator:

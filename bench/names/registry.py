@@ -7,6 +7,7 @@ import types
 import typing
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -18,6 +19,7 @@ from bench.errors import UsageError, did_you_mean
 from bench.machine.memory import enough_memory
 from bench.names.protocols import ESTIMATOR, TASK, Protocol
 from bench.names.spec import Spec, Value, require_in_range
+from bench.names.strangers import strangers
 
 if TYPE_CHECKING:
     from estimators.base import Estimator
@@ -28,11 +30,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered name: where its class is, and a line about it."""
+    """One registered name: where its class is, a line about it, and of a plug-in its distribution and version."""
 
     name: str
     path: str
     summary: str
+    distribution: str = ""
 
 
 class Registry(Generic[T]):
@@ -67,8 +70,13 @@ class Registry(Generic[T]):
                     f"{_origin(point)} offers {self.kind} '{point.name}', a name already taken; skipped", stacklevel=2
                 )
             else:
-                found[point.name] = Entry(point.name, point.value, f"from {_origin(point)}")
+                offered = f"{point.dist.name} {point.dist.version}" if point.dist else ""
+                found[point.name] = Entry(point.name, point.value, f"from {_origin(point)}", offered)
         return found
+
+    def is_ours(self, name: str) -> bool:
+        """Return whether a registered name comes with varbench."""
+        return name in self._own
 
     def names(self) -> list[str]:
         """Return every registered name."""
@@ -155,23 +163,32 @@ class Registry(Generic[T]):
             return False
         return all(parameter.default is not inspect.Parameter.empty for parameter in accepted.values())
 
+    def guarded(self, spec: Spec, fails: str, *meant: type[Exception]) -> AbstractContextManager[None]:
+        """Return a context in which what a name stands for runs: errors of a plug-in are said to be its own.
+
+        Args:
+            spec: the name.
+            fails: what an error keeps it from, as in `cannot be built`.
+            meant: errors that pass, since the caller understands them.
+        """
+        if self.resolve(spec.name) in self._own:
+            return nullcontext()
+        return strangers(f"{self.kind} '{spec}' {fails}", *meant)
+
     def build(self, spec: Spec) -> T:
         """Return an instance.
 
         Raises:
             UsageError: see `load` and `parameters`; or the class refuses a value, or memory does not suffice; or a
                 plug-in's constructor fails, or leaves out what it must set.
+            DataUnavailable: a plug-in's constructor lacks a file.
         """
         parameters, cls = self.parameters(spec), self.load(spec.name)
         try:
-            with enough_memory(str(spec)):
+            with self.guarded(spec, "cannot be built", ValueError), enough_memory(str(spec)):
                 made = cls(**parameters)
         except ValueError as error:
             raise UsageError(f"{spec}: {error}") from error
-        except (AttributeError, TypeError) as error:
-            if self.resolve(spec.name) in self._own:
-                raise
-            raise UsageError(f"{self.kind} '{spec}' cannot be built: {type(error).__name__}: {error}") from error
         self.protocol.require_instance(f"{self.kind} '{spec}'", made)
         return made
 

@@ -32,6 +32,10 @@ KINDS: Final[dict[str, str]] = {
 }
 
 
+_WITHOUT_IMAGES: Final = ("prior",)
+"""The kinds that need no test image."""
+
+
 class Misfit(UsageError):
     """A kind of picture says nothing about a task; the message says why."""
 
@@ -52,6 +56,8 @@ def draw(kind: str, task: "ImageVAE", data: "ImageData", page: "Page") -> "Figur
     """
     if kind not in KINDS:
         raise UsageError(f"there is no kind '{kind}'{did_you_mean(kind, KINDS) or '; there are ' + ', '.join(KINDS)}")
+    if len(data.x) == 0 and kind not in _WITHOUT_IMAGES:
+        raise Misfit(f"{kind} needs test images, and this run of {type(task).__name__} has none")
     module: Any = import_module(f"bench.pictures.{kind}")
     with page.settings():
         return module.draw(task, data, page)

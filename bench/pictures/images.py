@@ -39,9 +39,14 @@ class ImageData:
 def image_data(task: ImageVAE) -> ImageData:
     """Return the test images of a task; raises `tasks.data.DataUnavailable` with what to do."""
     images = task.images()
-    x = observations(task, task.load().test)
+    data = task.load()
+    x = observations(task, data.test)
     labels = None if images.test_labels is None else images.test_labels.numpy().astype(np.int64)
-    return ImageData(x, labels, images.classes, images.width, bool(x.mean() < 0.5))
+    return ImageData(x, labels, images.classes, images.width, _is_dark(x if len(x) else observations(task, data.train)))
+
+
+def _is_dark(x: Tensor) -> bool:
+    return bool(x.mean() < 0.5)
 
 
 def choose(count: int, data: ImageData) -> Tensor:

@@ -40,9 +40,18 @@ def _third(record: Data) -> Data:
     return {**record, "gradients": [{**row, "square": None} for row in record["gradients"]]}
 
 
+def _fourth(record: Data) -> Data:
+    """Return a record of version 3 as one of version 4, with its sources, and with whose value an objective is."""
+    cell = record["cell"]
+    relaxed = "gumbel-softmax" in (cell["estimator"], cell["estimator_parameters"].get("estimator"))
+    of = "relaxed" if relaxed else "target"
+    rows = [{**row, "objective_of": of} for row in record["training"]]
+    return {**record, "training": rows, "task_source": None, "estimator_source": None}
+
+
 UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
-    Record: {1: _second, 2: _third},
-    RunInfo: {1: lambda run: run, 2: lambda run: run},
+    Record: {1: _second, 2: _third, 3: _fourth},
+    RunInfo: {1: lambda run: run, 2: lambda run: run, 3: lambda run: run},
 }
 """What makes a file of schema version v one of version v + 1, by v."""
 

@@ -13,7 +13,7 @@ from bench.fields import column
 from bench.results.metrics import ACTIVE_UNITS, FINAL_VALUES, Metric
 from bench.settings import Cell
 
-SCHEMA_VERSION: Constant = 3
+SCHEMA_VERSION: Constant = 4
 
 Status = Literal["done", "diverged", "failed"]
 
@@ -70,6 +70,10 @@ class TrainingRow:
     updated: Literal["guide", "model", "both"] = field(
         default="both",
         metadata=column("", "`guide`, `model` or `both`: which of φ and θ changed since the previous row"),
+    )
+    objective_of: Literal["target", "relaxed"] = field(
+        default="target",
+        metadata=column("", "whose value `objective` is: the `target`'s, or f's at `relaxed` draws, no bound"),
     )
 
 
@@ -128,6 +132,14 @@ class Record:
     final: Final | None = None
     chunk: int | None = field(default=None, metadata=column("1", "replicates per batch in the measurement"))
     notes: list[str] = field(default_factory=list, metadata=column("", "what a reader of the numbers should know"))
+    # None in records of an earlier version.
+    task_source: str | None = field(
+        default=None,
+        metadata=column("", "code of a task that is not ours: hash of its files, or distribution and version"),
+    )
+    estimator_source: str | None = field(
+        default=None, metadata=column("", "of an estimator that is not ours, likewise")
+    )
 
 
 @dataclass(frozen=True)

@@ -185,6 +185,7 @@ class Trainer:
                 model_lr=sizes["model"] if "model" in trained else math.nan,
                 guide_lr=sizes["guide"] if "guide" in trained else math.nan,
                 updated=self.learning.updated_between(self.progress.step - n, self.progress.step),
+                objective_of=self.estimator.objective,
             )
         )
 

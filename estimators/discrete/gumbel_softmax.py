@@ -30,6 +30,7 @@ class GumbelSoftmax(Relaxing, AnyDraws):
 
     targets = ("expectation", "elbo")
     unbiased = False
+    objective = "relaxed"
     formula = "(1/K) Σ_k ∇ f(softmax((logits + G_k)/τ))"
     paper = "Jang, Gu & Poole 2017, eq. 2; Maddison, Mnih & Teh 2017, eq. 10"
 

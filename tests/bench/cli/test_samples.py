@@ -51,6 +51,20 @@ def test_what_does_not_fit_is_told_in_a_sentence(bench: Bench) -> None:
     assert "traversal needs a continuous latent" in alone.err
 
 
+def test_a_run_without_test_images_leaves_the_others_drawn(bench: Bench) -> None:
+    bare = finish(Path("results"), "vae-mnist(data=5k, latent=2, hidden=4, depth=1, guide=per-datapoint)")
+    gone = finish(Path("results"), "vae-mnist(data=5k, latent=3, hidden=4, depth=1)")
+    (gone / "parameters.pt").unlink()
+    whole = finish(Path("results"), VAE)
+    outcome = bench("samples", "--kind", "prior", "--kind", "reconstructions", "--format", "png")
+    assert outcome.code == 0, outcome.err
+    drawn = [(bare, "prior"), (whole, "prior"), (whole, "reconstructions")]
+    assert sorted(outcome.out.splitlines()) == sorted(f"samples/vae-mnist/{of.name}/{kind}.png" for of, kind in drawn)
+    assert "left out: reconstructions needs test images, and this run of VAEMnist has none" in outcome.err
+    assert "parameters.pt is not there" in outcome.err
+    assert bench("samples", str(gone)).code == 5
+
+
 def test_without_a_finished_run_it_says_how_to_get_one(bench: Bench) -> None:
     finish(Path("results"), VAE, status="failed", reason="broken", final=None)
     outcome = bench("samples")

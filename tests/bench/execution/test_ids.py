@@ -18,7 +18,7 @@ from tasks.images.vae_images import VAEFaces
 IDS: dict[str, str] = json.loads(Path(__file__).with_name("ids.json").read_text())
 
 
-def _data(task: Task) -> Data:
+def _data(_: Spec, task: Task) -> Data:
     """Return a task's data, or blank images where they do not come with the installation."""
     try:
         return task.load()

@@ -204,8 +204,9 @@ def test_a_plan_refuses_it() -> None:
 def test_every_task_of_the_suite_is_sound(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     for values in TASKS.load(name).checked or ({},):
-        task = build_task(Spec(name, dict(values)))
-        require_sound(task, _data(task))
+        spec = Spec(name, dict(values))
+        task = build_task(spec)
+        require_sound(task, _data(spec, task))
 
 
 @pytest.mark.parametrize("task", [Bits(), Bits(chained=True), ScalarBit(), Counts(), Choice(), TwoBits(), Broken()])

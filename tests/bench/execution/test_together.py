@@ -13,6 +13,7 @@ from bench.execution import companions as grouping
 from bench.execution.companions import at_the_same_step, companions
 from bench.execution.meter import KnownReferences
 from bench.execution.run_cells import run_alone, run_together
+from bench.execution.sources import Source, sources_of
 from bench.measure import cost
 from bench.names.registry import TASKS
 from bench.results.schema import Record
@@ -104,7 +105,9 @@ def _quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(cells: list[Cell], store: Store, until: float = float("inf")) -> list[Record]:
     data = TASKS.build(cells[0].task_spec).load()
-    return [*run_together(cells, data, store, "now", [Quiet(until) for _ in cells], KnownReferences())]
+    return [
+        *run_together(cells, data, store, "now", [Quiet(until) for _ in cells], KnownReferences(), sources_of(cells))
+    ]
 
 
 def frames(folder: Path) -> list[pd.DataFrame]:
@@ -126,7 +129,7 @@ def test_cells_trained_together_are_recorded_as_if_trained_alone(tmp_path: Path)
         assert record.notes == ["2 seeds trained in one step, whose time is shared among them"]
     data = TASKS.build(cells[0].task_spec).load()
     for one in cells:
-        alone = run_alone(one, data, Store(tmp_path / "alone"), "now", Quiet(), KnownReferences())
+        alone = run_alone(one, data, Store(tmp_path / "alone"), "now", Quiet(), KnownReferences(), Source())
         assert alone.final is not None
         assert alone.final.seeds_together == 1
     for left, right in zip(frames(tmp_path / "together"), frames(tmp_path / "alone"), strict=True):

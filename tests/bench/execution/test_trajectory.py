@@ -16,7 +16,8 @@ def test_a_trajectory_lies_beside_the_cells_of_its_task(tmp_path: Path) -> None:
     (cell,) = plan.cells
     start, _ = initial(cell, plan.data[str(cell.task_spec)])
     told: list[int] = []
-    by, snapshots = reference_trajectory(cell, start, plan.data[str(cell.task_spec)], [0, 4], tmp_path, told.append)
+    data = plan.data[str(cell.task_spec)]
+    by, snapshots = reference_trajectory(cell, start, data, [0, 4], tmp_path, "", told.append)
     assert by == "exact"
     assert [*snapshots] == [0, 4]
     assert told == [1, 2, 3, 4]

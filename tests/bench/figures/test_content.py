@@ -98,6 +98,21 @@ def test_the_objective_is_averaged_over_stretches_and_seeds(results: Results) ->
         assert np.asarray(axes.lines[0].get_xydata()) == pytest.approx(shown[[x, "value"]].to_numpy(float))
 
 
+def test_a_relaxed_objective_is_not_shown_as_the_targets(tmp_path: Path) -> None:
+    results = make(tmp_path, ("gumbel-softmax", "reinforce"), samples=(1,))
+    results.training.loc[results.training["estimator"] == "gumbel-softmax", "objective_of"] = "relaxed"
+    rows = figures.rows("elbo", results)
+    assert dict(rows[["label", "objective_of"]].drop_duplicates().itertuples(index=False)) == {
+        "gumbel-softmax (relaxed objective)": "relaxed",
+        "reinforce": "target",
+    }
+    one = select(results, estimators=("gumbel-softmax",))
+    figure = figures.draw("training", figures.rows("training", one), PAGE)
+    assert [place.get_ylabel() for place in figure.axes if "objective" in place.get_ylabel()] == [
+        "relaxed objective\n(nats per datapoint)"
+    ]
+
+
 def test_final_values_have_a_dot_per_seed_and_the_mean(results: Results) -> None:
     one = select(results, samples=[2])
     figure = figures.draw("final", figures.rows("final", one), PAGE)

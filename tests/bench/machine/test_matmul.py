@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bench.execution.meter import KnownReferences
 from bench.execution.run_cells import run_alone, run_together
+from bench.execution.sources import Source, sources_of
 from bench.machine import matmul
 from bench.machine.matmul import float32_precision, keeps_float32, multiplied_by_onednn, onednn_pays
 from bench.measure import cost
@@ -179,9 +180,9 @@ def test_a_cell_is_trained_measured_and_evaluated_with_it(
     listeners = [Precisions() for _ in cells]
     records: list[Record]
     if together:
-        records = [*run_together(cells, data, store, "now", listeners, KnownReferences())]
+        records = [*run_together(cells, data, store, "now", listeners, KnownReferences(), sources_of(cells))]
     else:
-        records = [run_alone(cells[0], data, store, "now", listeners[0], KnownReferences())]
+        records = [run_alone(cells[0], data, store, "now", listeners[0], KnownReferences(), Source())]
     expected = {"medium"} if pays else {"highest"}
     for record, listener in zip(records, listeners, strict=True):
         assert record.status == "done"

@@ -1,12 +1,14 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import ResultsError
+from bench.names.spec import Value
 from bench.results import codec
 from bench.results.codec import CorruptRecord, dump, parse
 from bench.results.schema import SCHEMA_VERSION, Final, GradientRow, Record, RunInfo, TrainingRow
@@ -42,6 +44,8 @@ records = st.builds(
     final=st.none() | st.builds(Final, st.text(), st.integers(), *[st.none() | numbers] * 8),
     chunk=st.none() | st.integers(),
     notes=st.lists(st.text(), max_size=2),
+    task_source=st.none() | st.text(),
+    estimator_source=st.none() | st.text(),
 )
 
 
@@ -105,7 +109,7 @@ def test_an_older_schema_is_upgraded_step_by_step(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("final", [record().final, None])
 def test_a_record_of_version_1_is_read(final: Final | None) -> None:
     written = record(final=final)
-    data = {**json.loads(dump(written)), "schema_version": 1}
+    data = _of_version(1, written)
     if final is not None:
         for key in ("log_evidence", "gap", "gap_se", "active_units", "seeds_together"):
             del data["final"][key]
@@ -120,15 +124,38 @@ def test_a_record_of_version_1_is_read(final: Final | None) -> None:
 
 
 def test_a_record_of_version_2_is_read() -> None:
-    data = {**json.loads(dump(record())), "schema_version": 2}
+    data = _of_version(2, record())
     for row in data["gradients"]:
         del row["square"]
     assert parse(Record, json.dumps(data).encode(), PATH) == record()
 
 
+def test_a_record_of_version_3_is_read() -> None:
+    assert parse(Record, json.dumps(_of_version(3, record())).encode(), PATH) == record()
+
+
+@pytest.mark.parametrize(
+    ("estimator", "parameters", "of"),
+    [
+        ("gumbel-softmax", {"temperature": 5.0}, "relaxed"),
+        ("linear-cv", {"estimator": "gumbel-softmax"}, "relaxed"),
+        ("linear-cv", {"estimator": "reparam"}, "target"),
+    ],
+)
+def test_an_objective_of_before_says_whose_it_is(estimator: str, parameters: dict[str, Value], of: str) -> None:
+    written = record(cell(estimator=estimator, estimator_parameters=parameters))
+    (row,) = parse(Record, json.dumps(_of_version(3, written)).encode(), PATH).training
+    assert row.objective_of == of
+
+
+def test_what_a_record_was_made_by_is_kept() -> None:
+    written = record(task_source="mine, sha256 0123456789abcdef", estimator_source="")
+    assert parse(Record, dump(written), PATH) == written
+
+
 def test_a_failed_record_and_a_run_of_the_first_schema_are_read() -> None:
     failed = record(final=None, training=[])
-    data = {**json.loads(dump(failed)), "schema_version": 1}
+    data = _of_version(1, failed)
     assert parse(Record, json.dumps(data).encode(), PATH) == failed
     assert parse(RunInfo, json.dumps({**json.loads(dump(RUN)), "schema_version": 1}).encode(), PATH) == RUN
 
@@ -137,6 +164,16 @@ def test_an_older_schema_without_an_upgrade_is_refused() -> None:
     data = {**json.loads(dump(record())), "schema_version": 0}
     with pytest.raises(ResultsError, match="schema version 0, which this varbench no longer reads"):
         parse(Record, json.dumps(data).encode(), PATH)
+
+
+def _of_version(version: int, written: Record) -> dict[str, Any]:
+    """Return a record as JSON without what came in version 4, which no version before had."""
+    data = json.loads(dump(written))
+    new = {key: data.pop(key) for key in ("task_source", "estimator_source")}
+    assert set(new.values()) == {None}
+    for row in data["training"]:
+        del row["objective_of"]
+    return {**data, "schema_version": version}
 
 
 def _without(key: str) -> bytes:

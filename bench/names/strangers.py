@@ -1,0 +1,50 @@
+"""Errors of code that is not ours: whose they are, and where, in a sentence."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from bench.errors import BenchError, UsageError
+from tasks.data import DataUnavailable
+
+_OURS: Final = tuple(Path(__file__).resolve().parents[2] / room for room in ("bench", "estimators", "tasks"))
+_INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
+_PYTHON: Final = Path(traceback.__file__).resolve().parent
+
+
+@contextmanager
+def strangers(fails: str, *meant: type[Exception]) -> Iterator[None]:
+    """Run code of somebody else's, which may raise anything.
+
+    Args:
+        fails: what is said of an error, as in `task 'mine:Toy' cannot load its data`.
+        meant: errors by which it says something that the caller understands.
+
+    Raises:
+        DataUnavailable: a file is missing, or the network.
+        UsageError: of any other error that was not written for users.
+    """
+    try:
+        yield
+    except (BenchError, DataUnavailable, *meant):
+        raise
+    except Exception as error:
+        text = f"{fails}: {said(error)}; `bench --debug` shows the way there"
+        raise (DataUnavailable if isinstance(error, OSError) else UsageError)(text) from error
+
+
+def said(error: Exception) -> str:
+    """Return an error's type, the first line of what it says, and where somebody else's code raised it."""
+    text = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}{': ' if text else ''}{text}{_place(error)}"
+
+
+def _place(error: Exception) -> str:
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        file = Path(frame.filename)
+        installed = _INSTALLED.intersection(file.parts) or any(map(file.is_relative_to, (*_OURS, _PYTHON)))
+        if file.is_file() and not installed:
+            return f" ({file.name}, line {frame.lineno}, in {frame.name})"
+    return ""

@@ -1,0 +1,47 @@
+"""An error of somebody's own code is said to be theirs, with its place; it is no bug of varbench."""
+
+from collections.abc import Callable
+
+import pytest
+
+import bench as varbench
+from tests.bench.cli.conftest import Outcome
+
+Bench = Callable[..., Outcome]
+
+OWN = "tests.bench.execution.strangers"
+
+
+@pytest.mark.parametrize(
+    ("task", "estimator", "code", "words"),
+    [
+        ("load", None, 4, "cannot load its data: FileNotFoundError: weights.npz (strangers.py, line"),
+        ("load, error=other", None, 2, "cannot load its data: KeyError: 'weights' (strangers.py, line"),
+        ("nothing", None, 2, "returned NoneType; it must return tasks.base.Data"),
+        ("constructor", None, 4, "cannot be built: FileNotFoundError: weights.npz (strangers.py, line"),
+        ("constructor, error=other", None, 2, "cannot be built: KeyError: 'weights' (strangers.py, line"),
+        ("initialise, error=other", None, 3, "failed: KeyError: 'weights' (strangers.py, line"),
+        ("family", None, 2, "no functional draw is registered for Cauchy"),
+        (None, "constructor", 2, "cannot be built: RuntimeError: no constructor (strangers.py, line"),
+        (None, "require", 2, "fails when it is asked whether it fits gaussian-quadratic: RuntimeError: no require ("),
+        (None, "estimate", 3, "failed: RuntimeError: no estimate (strangers.py, line"),
+    ],
+)
+def test_an_error_of_ones_own_is_said_to_be_ones_own(
+    bench: Bench, task: str | None, estimator: str | None, code: int, words: str
+) -> None:
+    tasks = ("--task", f"{OWN}:OwnTask(at={task})" if task else "gaussian-quadratic")
+    outcome = bench(
+        "run", *tasks, "--estimator", f"{OWN}:OwnEstimator(at={estimator})" if estimator else "reinforce", "--no-train"
+    )
+    assert outcome.code == code
+    assert words in outcome.err
+    assert "bug in varbench" not in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_without_test_data_that_is_what_is_said(bench: Bench) -> None:
+    steps = ("--steps", "2", "--checkpoints", "1", "--replicates", "40")
+    outcome = bench("run", "--task", f"{OWN}:Untested", "--estimator", "reparam", *steps)
+    assert outcome.code == 0, outcome.err
+    assert varbench.load("results").final.notes[0] == "the test set is empty: nothing is known of test data"

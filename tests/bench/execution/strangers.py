@@ -1,0 +1,96 @@
+"""Tasks and estimators of somebody else's that raise what they should not, by `module:Class`."""
+
+from typing import ClassVar, Literal, final
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Cauchy, Independent
+
+from estimators.base import Estimate, Estimator
+from estimators.score_function.reinforce import Reinforce
+from tasks.base import Data, Draw, Guide, Model, Task
+from tasks.latent_variables.linear_gaussian import LinearGaussian
+from tasks.toys.gaussian import GaussianQuadratic
+
+Where = Literal["constructor", "load", "nothing", "initialise", "family"]
+
+
+@final
+class _CauchyGuide(Guide):
+    def __init__(self) -> None:
+        super().__init__()
+        self.loc = nn.Parameter(torch.zeros(1, dtype=torch.float64))
+
+    def forward(self, x: Tensor, draw: Draw) -> None:
+        draw("z", Independent(Cauchy(self.loc.expand(len(x), -1), 1.0), 1))
+
+
+@final
+class OwnTask(Task):
+    """The quadratic toy, with something wrong somewhere."""
+
+    target = "expectation"
+    maximise = False
+    dtype = torch.float64
+
+    def __init__(self, at: Where, error: Literal["missing", "other"] = "missing") -> None:
+        super().__init__()
+        self.at, self.error = at, error
+        self._fail("constructor")
+        toy = GaussianQuadratic()
+        self.guide: Guide = _CauchyGuide() if at == "family" else toy.guide
+        self.model: Model = toy.model
+
+    def _fail(self, at: Where) -> None:
+        if at == self.at:
+            if self.error == "missing":
+                raise FileNotFoundError("weights.npz")
+            raise KeyError("weights")
+
+    def load(self) -> Data:
+        self._fail("load")
+        return None if self.at == "nothing" else GaussianQuadratic().load()  # pyright: ignore[reportReturnType]
+
+    def initialise(self, data: Data) -> None:
+        self._fail("initialise")
+
+
+@final
+class Untested(Task):
+    """The linear-Gaussian model without test data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        task = LinearGaussian(dim=1, n=8)
+        self.guide: Guide = task.guide
+        self.model: Model = task.model
+
+    def load(self) -> Data:
+        rows = LinearGaussian(dim=1, n=8).load()
+        return Data(rows.train, rows.test[:0], "no test data")
+
+
+@final
+class OwnEstimator(Estimator):
+    """REINFORCE that fails in one of its methods."""
+
+    targets = ("expectation",)
+
+    checked: ClassVar = ({"at": "constructor"},)
+
+    def __init__(self, at: Literal["constructor", "require", "estimate"]) -> None:
+        super().__init__()
+        self.at = at
+        self._fail("constructor")
+
+    def _fail(self, at: str) -> None:
+        if at == self.at:
+            raise RuntimeError(f"no {at}")
+
+    def require(self, task: Task, x: Tensor, samples: int) -> None:
+        self._fail("require")
+        super().require(task, x, samples)
+
+    def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
+        self._fail("estimate")
+        return Reinforce().estimate(task, x, samples)
