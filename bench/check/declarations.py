@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from bench.check.agreement import COMPARISONS, disagreements
 from bench.check.draws import Draws, group_sizes
 from bench.check.estimators import settled
+from bench.check.gradient import GradientCheck
 from bench.check.points import Point, Subject, first_line, task_subjects
 from bench.check.probes import Probe
 from bench.check.verdicts import Line, Violation
@@ -47,7 +48,7 @@ class DeclarationCheck:
         return "declared properties"
 
     def run(self, level: float, tolerance: float, seconds: float, seed: int) -> Line:
-        """Return the verdict; `tolerance` and `seconds` play no part."""
+        """Return the verdict; `tolerance` and `seconds` play a part only where the task is doubted."""
         start = time.perf_counter()
         checks: list[Callable[[], Iterator[Violation]]] = [
             self._latents,
@@ -63,7 +64,7 @@ class DeclarationCheck:
                 except Exception as error:
                     # A stranger's code may raise anything; that it does is the finding.
                     violations.append(Violation("failed", first_line(error)))
-        return Line(
+        line = Line(
             estimator=self.estimator.name,
             subject=self.subject,
             verdict="violated" if violations else "pass",
@@ -71,6 +72,9 @@ class DeclarationCheck:
             seconds=time.perf_counter() - start,
             detail="; ".join(map(str, violations)),
         )
+        gradient = GradientCheck(self.estimator, self.point, (self.samples,))
+        fault = gradient.fault(line, level, tolerance, seconds, seed)
+        return line if fault is None else replace(line, verdict="task at fault", detail=fault)
 
     def _latents(self) -> Iterator[Violation]:
         """Yield latents that should be refused and are not."""

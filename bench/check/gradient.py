@@ -1,7 +1,7 @@
 """One estimator on one task: is the mean gradient the exact one, and does one estimate keep to the protocol?"""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bench.check.deviations import Deviations
 from bench.check.draws import Draws
-from bench.check.estimators import settled
+from bench.check.estimators import estimator_subject, settled
 from bench.check.points import Exact, Point, Subject, first_line
 from bench.check.protocol import broken_properties
 from bench.check.sequential import Outcome, sequential_test
@@ -19,6 +19,8 @@ from estimators.base import Estimator
 
 _PILOT: Final = 256
 _FAR: Final = 1e6
+_WITNESSES: Final = {"expectation": "reinforce", "elbo": "reinforce", "iwae": "iwae-reinforce"}
+"""By target, the estimators by which a task is told from what is checked on it."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,28 @@ class GradientCheck:
             seconds: for all of it, about.
             seed: of the draws.
         """
+        line = self._line(level, tolerance, seconds, seed)
+        fault = self.fault(line, level, tolerance, seconds, seed)
+        return line if fault is None else replace(line, verdict="task at fault", detail=fault)
+
+    def fault(self, line: Line, level: float, tolerance: float, seconds: float, seed: int) -> str | None:
+        """Return what is wrong with somebody's own task, where `line` is negative and an estimator of ours fails too.
+
+        That one needs no more than draws of the guide and what the model returns there.
+        """
+        if not line.negative or self.point.ours:
+            return None
+        estimator = self.estimator.build()
+        name = None if estimator.own_target else _WITNESSES.get(estimator.target(self.point.task))
+        if name is None:
+            return None
+        witness = line
+        if self.estimator.name != name or self.subject != line.subject:
+            check = GradientCheck(estimator_subject(name), self.point, self.samples)
+            witness = check._line(level, tolerance, seconds, seed)
+        return f"seen with {name}: {witness.detail}" if witness.negative else None
+
+    def _line(self, level: float, tolerance: float, seconds: float, seed: int) -> Line:
         start = time.perf_counter()
         results: list[_Result] = []
         try:

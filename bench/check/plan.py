@@ -8,11 +8,12 @@ from bench.check.declarations import DeclarationCheck
 from bench.check.estimators import estimator_subjects
 from bench.check.gradient import GradientCheck
 from bench.check.orderings import ORDERINGS, OrderingCheck
-from bench.check.points import Point, Subject, first_line, task_subjects
+from bench.check.points import Point, Subject, TaskAtFault, first_line, task_subjects
 from bench.check.verdicts import Line
 from bench.errors import BenchError, UsageError
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import Spec
+from bench.names.strangers import said
 from estimators.base import Estimator, Unfit
 from tasks.base import Task
 from tasks.data import DataUnavailable
@@ -67,6 +68,9 @@ def make_plan(estimators: Sequence[Subject[Estimator]], points: Sequence[Point],
         for point in points:
             try:
                 found = _fitting_samples(estimator, point)
+            except TaskAtFault as fault:
+                plan.lines.append(Line(subject.name, point.name, "task at fault", detail=str(fault)))
+                continue
             except Exception as error:
                 # A refusal is an Unfit with a reason; anything else would end a run with a traceback.
                 detail = f"it refuses by {first_line(error)}; require() must raise Unfit, with the reason"
@@ -122,6 +126,11 @@ def make_points(tasks: Sequence[Subject[Task]]) -> tuple[list[Point], list[Line]
             points.append(Point(subject))
         except (BenchError, DataUnavailable) as error:
             lines.append(without(subject.name, first_line(error)))
+        except TaskAtFault as fault:
+            lines.append(Line("every estimator", subject.name, "task at fault", detail=str(fault)))
+        except Exception as error:
+            # A stranger's task may raise anything; that it does is the finding.
+            lines.append(Line("every estimator", subject.name, "task at fault", detail=said(error)))
     return points, lines
 
 

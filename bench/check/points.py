@@ -32,6 +32,10 @@ class Subject(Generic[T]):
     build: Callable[[], T]
 
 
+class TaskAtFault(Exception):
+    """A task does not keep to its protocol; the message says in what."""
+
+
 @dataclass(frozen=True)
 class Exact:
     """The exact gradient [P] of a target, φ before θ, and the exact value, both of the batch mean."""
@@ -66,7 +70,7 @@ class Point:
                 self._move()
         self._exact: dict[tuple[Target, int], Exact] = {}
         self._known: dict[tuple[Target, int], bool] = {}
-        if moved and not _is_answer(self.task.exact(self.task.target, self.x, 1)):
+        if moved and not _is_answer(self._answer(self.task.target, 1)):
             # Some quadratures reach only so far from the start.
             self.task.load_state_dict(start)
 
@@ -85,6 +89,18 @@ class Point:
         """The number of coordinates of φ and of θ."""
         return group_sizes(self.task)
 
+    @property
+    def ours(self) -> bool:
+        """Whether the task comes with varbench, and is tested there."""
+        return type(self.task).__module__.partition(".")[0] == "tasks"
+
+    def _answer(self, target: Target, samples: int) -> Tensor | None:
+        value = self.task.exact(target, self.x, samples)
+        batch = (len(self.x),)
+        if value is not None and value.shape != batch:
+            raise TaskAtFault(f"exact: its shape for {target} is {list(value.shape)} and not [B] = {list(batch)}")
+        return value
+
     def has_exact(self, estimator: Estimator, samples: int) -> bool:
         """Return whether the exact gradient of an estimator's target is known; far cheaper than to work it out."""
         with torch.no_grad():
@@ -92,7 +108,7 @@ class Point:
                 return _is_answer(estimator.exact(self.task, self.x, samples))
             key = (estimator.target(self.task), samples)
             if key not in self._known:
-                self._known[key] = _is_answer(self.task.exact(key[0], self.x, samples))
+                self._known[key] = _is_answer(self._answer(key[0], samples))
             return self._known[key]
 
     def exact(self, estimator: Estimator, samples: int) -> Exact:

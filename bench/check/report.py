@@ -62,6 +62,8 @@ def summary(lines: Sequence[Line], settings: Settings, seconds: float) -> str:
 def advice(lines: Iterable[Line]) -> str:
     """Return the next useful command."""
     for line in lines:
+        if line.verdict == "task at fault":
+            return f"`bench info {shlex.quote(line.subject.partition('(')[0])}` shows what the task says of itself"
         if line.negative:
             return f"`bench info {shlex.quote(line.estimator.partition('(')[0])}` shows what it claims"
     for line in lines:

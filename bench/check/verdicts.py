@@ -14,6 +14,7 @@ Verdict = Literal[
     "pass",
     "biased",
     "violated",
+    "task at fault",
     "inconclusive",
     "biased, as declared",
     "no bias seen",
@@ -21,10 +22,11 @@ Verdict = Literal[
     "not applicable",
 ]
 
-NEGATIVE: Final[frozenset[Verdict]] = frozenset({"biased", "violated"})
+NEGATIVE: Final[frozenset[Verdict]] = frozenset({"biased", "violated", "task at fault"})
 """Verdicts that make `bench check` leave with code 1."""
 
 _ORDER: Final[tuple[Verdict, ...]] = (
+    "task at fault",
     "violated",
     "biased",
     "biased, as declared",

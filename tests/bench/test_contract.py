@@ -43,7 +43,7 @@ def test_a_bad_refusal_fails_its_case():
 
 def test_a_wrong_task_fails_with_trusted_estimators():
     contract = task_contract(ScaledTwice, ["enumerate"])
-    with pytest.raises(pytest.fail.Exception, match="enumerate on ScaledTwice: biased"):
+    with pytest.raises(pytest.fail.Exception, match="enumerate on ScaledTwice: task at fault"):
         contract(cases(contract)["enumerate: ScaledTwice"].values[0])
 
 

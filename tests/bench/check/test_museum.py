@@ -39,5 +39,5 @@ def test_correct_twin_passes(twin: str, tasks: tuple[str, ...]):
 
 def test_a_task_whose_exact_answer_is_wrong():
     lines = check("reinforce-loo", ("tests.museum.two_bits:ScaledTwice",))
-    assert "biased" in {line.verdict for line in lines}
+    assert "task at fault" in {line.verdict for line in lines}
     assert {line.verdict for line in check("reinforce-loo", ("tests.museum.two_bits:TwoBits",))} == {"pass"}
