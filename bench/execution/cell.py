@@ -152,9 +152,10 @@ class CellRun:
         progress.gradients += rows
         progress.measured.append(where.step)
         progress.chunk = measured.chunk
-        if measured.loop_reason and not progress.notes:
-            progress.notes.append(f"replicates were drawn one by one, since vmap failed: {measured.loop_reason}")
-            self.listener.warn(progress.notes[-1])
+        for note in measured.notes:
+            if note not in progress.notes:
+                progress.notes.append(note)
+                self.listener.warn(note)
         self.listener.phase("measure", done + 1, total)
         self.checkpoint.save()
 
