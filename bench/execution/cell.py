@@ -159,8 +159,9 @@ class CellRun:
         progress.gradients += rows
         progress.measured.append(where.step)
         progress.chunk = measured.chunk
-        if measured.loop_reason and not progress.notes:
-            self._warn(f"replicates were drawn one by one, since vmap failed: {measured.loop_reason}")
+        for note in measured.notes:
+            if note not in progress.notes:
+                self._warn(note)
         self.listener.phase("measure", done + 1, total)
         self.checkpoint.save()
 

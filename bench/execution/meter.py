@@ -128,8 +128,8 @@ class GradientMeter:
     def _require_measurable(self, task: Task, estimator: Estimator, where: Where) -> None:
         gradient, slices = self._drawn(task, estimator, where.step)
         norm = gradient.norm()
-        # The interval of a squared norm takes fourth powers; the eighth leaves room for draws that are larger.
-        if bool(norm.pow(8).isfinite()):
+        # Variances are squares; the cube leaves room for draws that are larger.
+        if bool(norm.pow(3).isfinite()):
             return
         what = _not_finite(gradient, slices) or f"the norm of the gradient was {float(norm):.2g}, too large to measure,"
         raise Diverged(what, str(where), where.step)

@@ -14,26 +14,69 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 from bench.machine.device import synchronize
+from bench.measure.moments import GROUPS
 from bench.measure.replicates import LOOP, Replicator
-from bench.statistics.intervals import Interval, median
+from bench.statistics.intervals import Interval, median, positive_mean
 from tasks.base import Task
 
 
-def cost_metrics(task: Task, replicator: Replicator, x: Tensor) -> dict[str, Interval]:
-    """Return `seconds`, `evaluations` and `peak_memory` of one gradient at the batch x, as training computes it."""
+def cost_metrics(
+    task: Task, replicator: Replicator, x: Tensor, drawn: "Evaluations | None" = None
+) -> dict[str, Interval]:
+    """Return `seconds`, `evaluations` and `peak_memory` of one gradient at the batch x, as training computes it.
+
+    Args:
+        task: whose model is evaluated.
+        replicator: draws the gradient.
+        x: the batch.
+        drawn: what was counted of replicates that were drawn one by one; without it the count of one gradient is
+            taken for all, since a number of evaluations that depends on chance is nothing that `vmap` can batch.
+    """
 
     def gradient() -> None:
         replicator.draw(x, LOOP)
 
-    with count_evaluations(task) as evaluations:
-        gradient()
-    counted = evaluations[0] / x.shape[0]
-    memory = float(peak_memory(gradient, x.device))
+    if drawn is None:
+        drawn = Evaluations()
+        with count_evaluations(task) as count:
+            gradient()
+        drawn.add(slice(0, GROUPS), count[0])
     return {
+        "evaluations": drawn.interval().scaled(1 / x.shape[0]),
+        "peak_memory": _by_chance(lambda: peak_memory(gradient, x.device)),
         "seconds": seconds(gradient, x.device),
-        "evaluations": Interval(counted, 0.0, counted, counted),
-        "peak_memory": Interval(memory, 0.0, memory, memory),
     }
+
+
+@final
+class Evaluations:
+    """Numbers of evaluations, one of each replicate."""
+
+    def __init__(self) -> None:
+        self._seen = set[int]()
+        self._sums = torch.zeros(GROUPS, dtype=torch.float64)
+        self._counts = torch.zeros(GROUPS, dtype=torch.float64)
+
+    def add(self, groups: slice, count: int) -> None:
+        """Add the number of one replicate, which belongs to `groups`."""
+        self._seen.add(count)
+        self._sums[groups] += count
+        self._counts[groups] += 1
+
+    def interval(self) -> Interval:
+        """Return the number, exactly where it is always the same; else it depends on chance, and this is its mean."""
+        if len(self._seen) == 1:
+            return Interval.exactly(float(*self._seen))
+        return positive_mean(self._sums, self._counts)
+
+
+def _by_chance(measured: Callable[[], int]) -> Interval:
+    """Return what is measured, exactly where it is the same twice; else it depends on chance: the mean of 20."""
+    found = [measured(), measured()]
+    if found[0] == found[1]:
+        return Interval.exactly(float(found[0]))
+    found += [measured() for _ in range(GROUPS - 2)]
+    return positive_mean(torch.tensor(found, dtype=torch.float64), torch.ones(GROUPS, dtype=torch.float64))
 
 
 @contextmanager

@@ -1,21 +1,25 @@
 """Measure one gradient estimate at fixed parameters: draw replicates until their variance is known well enough."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from bench.machine.streams import seeded
 from bench.measure.cosines import Cosines
-from bench.measure.cost import cost_metrics
-from bench.measure.metrics import gradient_metrics, nested_variances, variance, without_minibatches
-from bench.measure.moments import GROUPS, Moments
+from bench.measure.cost import Evaluations, cost_metrics, count_evaluations
+from bench.measure.metrics import gradient_metrics, nested_variances, unknown, variance, without_minibatches
+from bench.measure.moments import GROUPS, ROUNDING, Moments
+from bench.measure.outcomes import NO_EVENT, unseen_outcomes
 from bench.measure.point import Point
-from bench.measure.reference import Reference, References
-from bench.measure.replicates import Replicator
-from bench.measure.stopping import Stopping, draw_until_precise
+from bench.measure.reference import References
+from bench.measure.replicates import LOOP, Replicator
+from bench.measure.rounding import rounding_of
+from bench.measure.stopping import FIRST, Drawn, Stopping, draw_until_precise
+from bench.measure.units import norm
 from bench.statistics.intervals import Interval, product
 
 Progress = Callable[[float], None]
@@ -35,7 +39,7 @@ class Measured:
         reference: what the bias is with respect to.
         evidence: what `bias_evidence` is with respect to.
         reached: relative half-width of the variance's interval that was reached, all parameters together.
-        loop_reason: why replicates were drawn one by one, where they were.
+        notes: sentences that a reader of the numbers should know.
     """
 
     metrics: dict[str, dict[str, Interval]]
@@ -44,7 +48,7 @@ class Measured:
     reference: str
     evidence: str
     reached: float
-    loop_reason: str | None = field(default=None)
+    notes: tuple[str, ...] = ()
 
 
 def measure(
@@ -60,18 +64,39 @@ def measure(
         progress: told how far the replicates are.
     """
     replicator, chunk = point.replicator()
-    target, evidence = references.target, references.evidence
+    rounding = rounding_of(lambda: replicator.draw(point.x, LOOP)[0], point.x.device)
+    moments = Moments(replicator.size, point.x.dtype, point.x.device, rounding)
+    cosines = Cosines(references.target, replicator.slices) if references.target is not None else None
+    evaluations = Evaluations() if chunk == LOOP else None
     with seeded(point.x.device, seed, "replicates"):
-        moments, cosines = _accumulate(replicator, point.x, chunk, target, stopping, progress)
-        split = _minibatch_split(replicator, point.batches, chunk)
+        with count_evaluations(point.task) as count:
+
+            @cache
+            def unseen() -> bool:
+                before = count[0]
+                found = unseen_outcomes(point, replicator, chunk)
+                # Evaluations for this question are none of a replicate's.
+                count[0] = before
+                return found
+
+            for gradients, dealt in _replicates(moments, replicator, point.x, chunk, stopping, unseen, progress):
+                if cosines is not None:
+                    cosines.update(gradients, dealt)
+                if evaluations is not None:
+                    evaluations.add(dealt[0].groups, count[0])
+                    count[0] = 0
+        split = _minibatch_split(replicator, point.batches, chunk, ROUNDING * rounding)
     with seeded(point.x.device, seed, "cost"):
-        cost = cost_metrics(point.task, replicator, point.x)
+        cost = cost_metrics(point.task, replicator, point.x, evaluations)
     metrics: dict[str, dict[str, Interval]] = {}
     for group, where in replicator.slices.items():
-        found = gradient_metrics(moments, where, target, evidence)
-        if cosines is not None and (cosine := cosines.interval(group, moments.counts)) is not None:
+        found = gradient_metrics(moments, where, references.target, references.evidence)
+        cosine = cosines.interval(group, moments.counts) if cosines is not None else None
+        if cosine is not None and not moments.is_zero(where):
             found["cosine"] = cosine
         found |= split[group] if split else without_minibatches(found["variance"])
+        if found["variance"].high == 0 and unseen():
+            found = unknown(found)
         found["work_variance"] = product(found["variance"], cost["seconds"])
         metrics[group] = found
     metrics["all"] |= cost
@@ -79,28 +104,45 @@ def measure(
         metrics,
         moments.replicates,
         min(chunk, replicator.largest),
-        target.label if target else "",
-        evidence.label if evidence else "",
+        references.target.label if references.target else "",
+        references.evidence.label if references.evidence else "",
         _half_width(moments, replicator.slices["all"]),
-        replicator.reason,
+        tuple(_notes(metrics, moments.replicates, replicator.reason)),
     )
 
 
-def _accumulate(
-    replicator: Replicator, x: Tensor, chunk: int, target: Reference | None, stopping: Stopping, progress: Progress
-) -> tuple[Moments, Cosines | None]:
-    moments = Moments(replicator.size, x.dtype, x.device)
-    cosines = Cosines(target, replicator.slices) if target is not None else None
+def _notes(metrics: dict[str, dict[str, Interval]], replicates: int, looped: str | None) -> Iterator[str]:
+    if looped is not None:
+        yield f"replicates were drawn one by one, since vmap failed: {looped}"
+    if any(found["variance"].high == math.inf for found in metrics.values()):
+        yield NO_EVENT
+    if replicates < FIRST and any(found["variance"].value > 0 for found in metrics.values()):
+        yield f"intervals from fewer than {FIRST} replicates cover less than 95% where gradients have heavy tails"
+
+
+def _replicates(
+    moments: Moments,
+    replicator: Replicator,
+    x: Tensor,
+    chunk: int,
+    stopping: Stopping,
+    unseen: Callable[[], bool],
+    progress: Progress,
+) -> Drawn:
+    """Draw replicates into empty moments until their variance is known, or to the cap where an event was not seen."""
     if chunk < 2 * GROUPS:
         # Such a chunk goes to one group as a whole, and every group must get one.
         chunk = min(chunk, stopping.limit // GROUPS)
-    width = partial(_half_width, where=replicator.slices["all"])
-    for gradients, dealt in draw_until_precise(moments, replicator, x, chunk, stopping, width):
-        if cosines is not None:
-            cosines.update(gradients, dealt)
+    everything = replicator.slices["all"]
+
+    def width(moments: Moments) -> float:
+        reached = _half_width(moments, everything)
+        return math.inf if reached == 0 and unseen() else reached
+
+    for drawn in draw_until_precise(moments, replicator, x, chunk, stopping, width):
+        yield drawn
         progress(moments.replicates / stopping.limit)
     progress(1.0)
-    return moments, cosines
 
 
 def _half_width(moments: Moments, where: slice) -> float:
@@ -110,12 +152,15 @@ def _half_width(moments: Moments, where: slice) -> float:
 
 
 def _minibatch_split(
-    replicator: Replicator, batches: Sequence[Tensor], chunk: int
+    replicator: Replicator, batches: Sequence[Tensor], chunk: int, rounding: Tensor
 ) -> dict[str, dict[str, Interval]] | None:
-    """Draw a few replicates on each of several batches and split the variance; None where there are no batches."""
+    """Draw a few replicates on each of several batches and split the variance; None where there are no batches.
+
+    Deviations of a coordinate that are below its `rounding`, [P], are none.
+    """
     if not batches:
         return None
-    sampling: dict[str, list[float]] = {group: [] for group in replicator.slices}
+    deviations: dict[str, list[float]] = {group: [] for group in replicator.slices}
     means = []
     size = min(chunk, _DRAWS_PER_BATCH)
     parts = -(-_DRAWS_PER_BATCH // size)
@@ -124,10 +169,13 @@ def _minibatch_split(
         mean = rows.mean(0)
         means.append(mean)
         for group, where in replicator.slices.items():
-            spread = (rows[:, where] - mean[where]).square().sum(dtype=torch.float64) / (len(rows) - 1)
-            sampling[group].append(float(spread))
+            offsets = (rows[:, where] - mean[where]).double()
+            offsets *= offsets.abs() > rounding[where]
+            deviations[group].append(norm(offsets) / math.sqrt(len(rows) - 1))
     stacked, draws = torch.stack(means), parts * size
+    centre = stacked.mean(0)
+    stacked = torch.where((stacked - centre).abs() > rounding, stacked, centre)
     return {
-        group: nested_variances(torch.tensor(sampling[group], dtype=torch.float64), stacked[:, where], draws)
+        group: nested_variances(torch.tensor(deviations[group], dtype=torch.float64), stacked[:, where], draws)
         for group, where in replicator.slices.items()
     }

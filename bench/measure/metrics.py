@@ -1,14 +1,19 @@
 """The metrics of DESIGN section 4 from the moments of one gradient estimate."""
 
 import math
+from dataclasses import replace
+from typing import Final
 
 import torch
 from torch import Tensor
 
-from bench.measure.moments import GROUPS, Moments, Summary, gram
+from bench.measure.moments import GROUPS, ROUNDING, Moments, Summary, gram
 from bench.measure.norms import Scale, pairs, squared_norm
 from bench.measure.reference import Reference
+from bench.measure.units import largest, norm, unit_of
 from bench.statistics.intervals import EXACTLY_ZERO, Interval, jackknife
+
+_OF_BATCHES: Final = {"variance_minibatch"}
 
 
 def gradient_metrics(
@@ -17,7 +22,7 @@ def gradient_metrics(
     """Return every metric of one parameter group that needs no further draws.
 
     `bias`, `relative_bias` and `mse` are left out where there is no reference, `bias_evidence` where there is no
-    gradient of log p(x), ratios where both parts are zero.
+    gradient of log p(x), ratios where both parts are zero, `relative_bias` where its denominator is, up to rounding.
     """
     summary = moments.summary(where)
     spread = variance(summary)
@@ -37,7 +42,12 @@ def gradient_metrics(
 def variance(summary: Summary) -> Interval:
     """Return the trace of the covariance, Σ_p s_p², with an interval made for its logarithm."""
     full, left_out = _variances(summary)
-    return jackknife(full, left_out, summary.counts, log=True)
+    return _squared(jackknife(full, left_out, summary.counts, log=True), summary.unit)
+
+
+def _squared(interval: Interval, unit: float) -> Interval:
+    """Return the interval of what was computed in the square of a unit."""
+    return interval.scaled(unit).scaled(unit)
 
 
 def _variances(summary: Summary) -> tuple[float, Tensor]:
@@ -53,15 +63,24 @@ def _variances(summary: Summary) -> tuple[float, Tensor]:
 
 def bias_metrics(moments: Moments, where: slice, reference: Reference, summary: Summary) -> dict[str, Interval]:
     """Return `bias`, `relative_bias` and `mse` with respect to one reference."""
-    differences = moments.differences(reference.means, where)
+    unit = max(summary.unit, reference.unit(where))
+    summary = summary.in_unit(unit)
+    differences = moments.differences(reference.means, where, unit, reference.rounding)
+    bound = _rounding(moments, where, reference)
     result = {
-        "bias": squared_norm(differences, summary.counts).map_sqrt(),
-        "mse": _mean_squared_error(summary, differences),
+        "bias": squared_norm(differences, summary.counts).map_sqrt().scaled(unit).reaching(bound),
+        "mse": _squared(_mean_squared_error(summary, differences), unit).reaching(bound * bound),
     }
-    size = reference.squared_norm(where)
-    if size.interval.value > 0:
-        result["relative_bias"] = squared_norm(differences, summary.counts, size).map_sqrt()
+    size = reference.squared_norm(where, unit)
+    if (length := math.sqrt(max(0.0, size.interval.value)) * unit) > bound:
+        result["relative_bias"] = squared_norm(differences, summary.counts, size).map_sqrt().reaching(bound / length)
     return result
+
+
+def _rounding(moments: Moments, where: slice, reference: Reference) -> float:
+    """Return the norm of a difference that cannot be told from rounding."""
+    known = [part[where] for part in (moments.rounding, reference.rounding) if part is not None]
+    return ROUNDING * norm(torch.cat(known))
 
 
 def _signal_to_noise(summary: Summary) -> Interval:
@@ -93,7 +112,8 @@ def coordinate_snr(moments: Moments, where: slice) -> Interval:
     for _, block in moments.blocks(where):
         counts = moments.counts[:, None].to(block.centre.device)
         n, rest = counts.sum(), counts.sum() - counts
-        centre, offsets, deviation = (part[..., block.noisy] for part in (block.centre, block.offsets, block.deviation))
+        in_units = (block.centre / block.unit, block.offsets, block.deviation)
+        centre, offsets, deviation = (part[..., block.noisy] for part in in_units)
         spread = deviation.sum(0) + (counts * offsets.square()).sum(0)
         total += float((centre.abs() / (spread / (n - 1)).sqrt()).sum())
         without = spread - deviation - offsets.square() * (counts * n / rest)
@@ -106,17 +126,19 @@ def coordinate_snr(moments: Moments, where: slice) -> Interval:
     return jackknife(total / noisy, left / noisy, moments.counts).clipped(0.0)
 
 
-def nested_variances(sampling: Tensor, means: Tensor, draws: int) -> dict[str, Interval]:
+def nested_variances(deviations: Tensor, means: Tensor, draws: int) -> dict[str, Interval]:
     """Split the variance into the part due to z given the batch and the part due to the choice of batch.
 
     Args:
-        sampling: trace of the covariance given each of b batches, [b].
+        deviations: root of the trace of the covariance given each of b batches, [b].
         means: the mean gradient of each batch, [b, P].
         draws: replicates that each mean is over.
     """
-    b = len(sampling)
+    b = len(deviations)
     counts = torch.ones(b, dtype=torch.float64)
-    centred = gram(means - means.mean(0)).diagonal()
+    offsets = means - means.mean(0)
+    unit = unit_of(largest(deviations), largest(offsets))
+    sampling, centred = (deviations / unit).square(), gram(offsets, unit).diagonal()
 
     def split(spread: Tensor, within: Tensor) -> tuple[Tensor, Tensor]:
         return within, spread - within / draws
@@ -127,7 +149,17 @@ def nested_variances(sampling: Tensor, means: Tensor, draws: int) -> dict[str, I
     left = split(spread, (sampling.sum() - sampling) / (b - 1))
     within = jackknife(float(full[0]), left[0], counts, log=True)
     minibatch = jackknife(float(full[1]), left[1], counts)
-    return {"variance_sampling": within, "variance_minibatch": minibatch.clipped(0.0)}
+    return {"variance_sampling": _squared(within, unit), "variance_minibatch": _squared(minibatch.clipped(0.0), unit)}
+
+
+def unknown(found: dict[str, Interval]) -> dict[str, Interval]:
+    """Return the metrics of replicates that are all equal where an event that was not seen may set others apart.
+
+    Its probability is below 3/R with 95% confidence, but its size can be any. Ratios to the variance are left out.
+    """
+    kept = {name: interval for name, interval in found.items() if name not in ("snr", "cosine")}
+    open_ended = {name for name in kept if name.startswith(("variance", "bias", "relative", "mse"))}
+    return kept | {name: replace(kept[name], se=math.inf, low=0.0, high=math.inf) for name in open_ended - _OF_BATCHES}
 
 
 def without_minibatches(spread: Interval) -> dict[str, Interval]:

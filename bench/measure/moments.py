@@ -7,6 +7,7 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
+from bench.measure.units import largest, unit_of, units_of
 from bench.statistics.quantiles import GROUPS as GROUPS
 
 _SMALL: Final = 10_000
@@ -18,8 +19,11 @@ _BLOCK: Final = 1 << 16
 _CACHED: Final = 1 << 16
 """Numbers that fit a CPU's cache."""
 
-_ROUNDING: Final = 8.0
+ROUNDING: Final = 8.0
 """A coordinate whose standard deviation is below this many units of rounding of its mean is constant."""
+
+_ROOM: Final = 2.0**30
+"""What a deviation may be of the unit that its coordinate is measured in: float32 holds the square, and its inverse."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +40,25 @@ class Dealt:
 
 @dataclass(frozen=True)
 class Block:
-    """Moments of some coordinates in float64.
+    """Moments of some coordinates in float64, those of second order in units of each coordinate's own.
 
     Attributes:
-        centre: the mean over all replicates, [p].
+        centre: the mean over all replicates, [p]; zero where there is nothing but rounding.
+        unit: what offsets are measured in, [p], and squared deviations in its square.
         offsets: the groups' means less `centre`, [G, p].
         deviation: squared deviations from the group's own mean, summed, [G, p].
         noisy: whether a coordinate varies by more than rounding, [p]; those that do not have no offset nor deviation.
     """
 
     centre: Tensor
+    unit: Tensor
     offsets: Tensor
     deviation: Tensor
     noisy: Tensor
+
+    def rows(self, unit: float) -> Tensor:
+        """Return the groups' means in a unit, [G, p]."""
+        return self.centre / unit + self.offsets * (self.unit / unit)
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,7 @@ class Summary:
         centred: Gram matrix of the group means about the overall mean, [G, G].
         means: Gram matrix of the group means, [G, G].
         size: P of the parameter group.
+        unit: of the gradient, in whose square all these are; see `bench.measure.units`.
     """
 
     counts: Tensor
@@ -68,6 +79,13 @@ class Summary:
     centred: Tensor
     means: Tensor
     size: int
+    unit: float
+
+    def in_unit(self, unit: float) -> "Summary":
+        """Return the same in another unit."""
+        ratio = self.unit / unit
+        within, centred, means = (part * ratio * ratio for part in (self.within, self.centred, self.means))
+        return Summary(self.counts, within, centred, means, self.size, unit)
 
 
 @final
@@ -77,15 +95,26 @@ class Moments:
     Sums are of deviations from a pivot, the mean of the first chunk (the shifted-data algorithm of Chan, Golub &
     LeVeque 1983). Whatever the mean, they are then of the order of the standard deviation, so that a mean of 10⁴
     standard deviations costs no digits, not even in float32, where Welford's running mean would stop moving.
+
+    Deviations are measured in a unit of each coordinate's own, so that their squares do not underflow before they do.
+
+    Args:
+        size: P.
+        dtype: of the gradients.
+        device: that they are on.
+        rounding: of each coordinate of a gradient, [P], where it is known: what is smaller is zero. A mean and a
+            deviation that are below the rounding of their own sum are so anyway.
     """
 
-    def __init__(self, size: int, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(self, size: int, dtype: torch.dtype, device: torch.device, rounding: Tensor | None = None) -> None:
         self.dtype = torch.float64 if size <= _SMALL else dtype
         self.counts = torch.zeros(GROUPS, dtype=torch.float64)
         self._epsilon = torch.finfo(dtype).eps
         self._pivot = torch.zeros(size, dtype=self.dtype, device=device)
         self._sums = torch.zeros(GROUPS, size, dtype=self.dtype, device=device)
         self._squares = torch.zeros(GROUPS, size, dtype=self.dtype, device=device)
+        self._units = torch.full((size,), torch.finfo(self.dtype).tiny, dtype=self.dtype, device=device)
+        self.rounding = torch.zeros(size, dtype=torch.float64, device=device) if rounding is None else rounding
         self._next = 0
 
     @property
@@ -116,6 +145,8 @@ class Moments:
         return (slice(start, min(start + width, size)) for start in range(0, size, width))
 
     def _add(self, part: Dealt, shifted: Tensor, columns: slice) -> None:
+        self._make_room(shifted.abs().amax(0), columns)
+        shifted = shifted / self._units[columns]
         sums, squares = self._sums[part.groups, columns], self._squares[part.groups, columns]
         if shifted.shape[0] == 1:
             sums.add_(shifted)
@@ -124,6 +155,18 @@ class Moments:
         by_group = shifted.unflatten(0, (sums.shape[0], -1))
         sums.add_(by_group.sum(1))
         squares.add_(by_group.square_().sum(1))
+
+    def _make_room(self, peaks: Tensor, columns: slice) -> None:
+        """Take larger units for coordinates whose deviations have outgrown theirs."""
+        units = self._units[columns]
+        outgrown = peaks > _ROOM * units
+        if not bool(outgrown.any()):
+            return
+        larger = torch.where(outgrown, units_of(peaks), units)
+        ratio = units / larger
+        self._sums[:, columns] *= ratio
+        self._squares[:, columns] *= ratio.square()
+        units.copy_(larger)
 
     def _deal(self, count: int) -> list[Dealt]:
         """Return how a chunk of `count` is dealt out."""
@@ -139,43 +182,64 @@ class Moments:
         counts = self.counts[:, None].to(self._sums.device)
         for start in range(where.start, where.stop, _BLOCK):
             columns = slice(start, min(start + _BLOCK, where.stop))
-            sums = self._sums[:, columns].double()
+            sums, unit = self._sums[:, columns].double(), self._units[columns].double()
             means = sums / counts
             shift = sums.sum(0) / counts.sum()
             offsets = means - shift
             deviation = (self._squares[:, columns].double() - sums * means).clamp_(min=0)
-            centre = self._pivot[columns].double() + shift
+            centre = self._pivot[columns].double() + shift * unit
             spread = (deviation + counts * offsets.square()).sum(0) / counts.sum()
-            noisy = spread > (_ROUNDING * self._epsilon * centre).square()
-            yield columns, Block(centre, offsets * noisy, deviation * noisy, noisy)
+            rounding = ROUNDING * self.rounding[columns]
+            noisy = spread.sqrt() * unit > torch.maximum(ROUNDING * self._epsilon * centre.abs(), rounding)
+            centre = centre * (noisy | (centre.abs() > rounding))
+            yield columns, Block(centre, unit, offsets * noisy, deviation * noisy, noisy)
+
+    def is_zero(self, where: slice) -> bool:
+        """Return whether every gradient is zero in the coordinates of one parameter group, up to rounding."""
+        return not any(bool((block.noisy | (block.centre != 0)).any()) for _, block in self.blocks(where))
+
+    def _unit(self, where: slice) -> float:
+        """Return the unit that the second moments of one parameter group are summed in."""
+        deviations = self._squares[:, where].amax(0).double().sqrt() * self._units[where]
+        return unit_of(largest(self._pivot[where]), largest(deviations))
 
     def summary(self, where: slice) -> Summary:
         """Reduce the coordinates of one parameter group to inner products."""
+        unit = self._unit(where)
         within = torch.zeros(GROUPS, dtype=torch.float64)
         centred = torch.zeros(GROUPS, GROUPS, dtype=torch.float64)
         means = torch.zeros(GROUPS, GROUPS, dtype=torch.float64)
         for _, block in self.blocks(where):
-            within += block.deviation.sum(1).cpu()
-            centred += (block.offsets @ block.offsets.T).cpu()
-            rows = block.centre + block.offsets
+            ratio = block.unit / unit
+            within += (block.deviation * ratio.square()).sum(1).cpu()
+            offsets = block.offsets * ratio
+            centred += (offsets @ offsets.T).cpu()
+            rows = block.rows(unit)
             means += (rows @ rows.T).cpu()
-        return Summary(self.counts.clone(), within, centred, means, where.stop - where.start)
+        return Summary(self.counts.clone(), within, centred, means, where.stop - where.start, unit)
 
-    def differences(self, others: Tensor, where: slice) -> Tensor:
-        """Return the Gram matrix [G, G] of the groups' means less the rows of `others`, [G, P] or [1, P]."""
+    def differences(self, others: Tensor, where: slice, unit: float, rounding: Tensor | None = None) -> Tensor:
+        """Return the Gram matrix [G, G] of the groups' means less the rows of `others`, [G, P] or [1, P], in a unit.
+
+        A difference of constants that is below the rounding of both is zero; that of `others` is `rounding`, [P].
+        """
         total = torch.zeros(GROUPS, GROUPS, dtype=torch.float64)
         for columns, block in self.blocks(where):
-            rows = (block.centre - others[:, columns].to(block.centre)) + block.offsets
+            apart = block.centre - others[:, columns].to(block.centre)
+            if rounding is not None:
+                bound = ROUNDING * torch.hypot(self.rounding[columns], rounding[columns])
+                apart = apart * (block.noisy | (apart.abs() > bound))
+            rows = apart / unit + block.offsets * (block.unit / unit)
             total += (rows @ rows.T).cpu()
         return total
 
     @property
     def mean(self) -> Tensor:
         """The groups' means, [G, P]."""
-        return self._pivot + self._sums / self.counts[:, None].to(self._sums)
+        return self._pivot + self._sums / self.counts[:, None].to(self._sums) * self._units
 
 
-def gram(rows: Tensor) -> Tensor:
-    """Return the inner products of the rows, [G, G], in float64 on the CPU."""
-    blocks = rows.split(_BLOCK, dim=1)
-    return sum((block.double() @ block.double().T for block in blocks), torch.zeros(())).cpu()
+def gram(rows: Tensor, unit: float = 1.0) -> Tensor:
+    """Return the inner products of the rows in a unit, [G, G], in float64 on the CPU."""
+    blocks = (block.double() / unit for block in rows.split(_BLOCK, dim=1))
+    return sum((block @ block.T for block in blocks), torch.zeros(())).cpu()

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import torch
 from torch import Tensor
 
 from bench.machine.streams import seeded
-from bench.measure.moments import Moments, gram
+from bench.measure.moments import ROUNDING, Moments, gram
 from bench.measure.norms import Scale, pairs
 from bench.measure.point import Point
 from bench.measure.replicates import gradient_of
+from bench.measure.rounding import rounding_of
 from bench.measure.stopping import Stopping, draw_until_precise, first_look
+from bench.measure.units import largest, unit_of
 from estimators.base import Estimator
 from tasks.base import Target, Task
 
@@ -26,11 +29,13 @@ class Reference:
         means: [G, P] means of independent groups of replicates; [1, P] where it is exact.
         counts: replicates per group, [G]; None where it is exact.
         label: what it is, for the `reference` column.
+        rounding: of each coordinate, [P], where it is known; what is below it is zero.
     """
 
     means: Tensor
     counts: Tensor | None
     label: str
+    rounding: Tensor | None = None
 
     @property
     def mean(self) -> Tensor:
@@ -39,13 +44,17 @@ class Reference:
             return self.means[0]
         return (self.counts / self.counts.sum()).to(self.means) @ self.means
 
-    def products(self, where: slice) -> Tensor:
-        """Return the inner products of the groups' means of one parameter group, [G, G]; [1, 1] where it is exact."""
-        return gram(self.means[:, where])
+    def unit(self, where: slice) -> float:
+        """Return the unit that one parameter group is of the size of."""
+        return unit_of(largest(self.means[:, where]))
 
-    def squared_norm(self, where: slice) -> Scale:
-        """Return the squared norm of one parameter group, unbiased."""
-        products = self.products(where)
+    def products(self, where: slice, unit: float = 1.0) -> Tensor:
+        """Return the inner products of the groups' means of one parameter group, [G, G]; [1, 1] where it is exact."""
+        return gram(self.means[:, where], unit)
+
+    def squared_norm(self, where: slice, unit: float = 1.0) -> Scale:
+        """Return the squared norm of one parameter group in the square of a unit, unbiased."""
+        products = self.products(where, unit)
         if self.counts is None:
             return Scale.exactly(float(products))
         return Scale.jackknifed(*pairs(products, self.counts), self.counts)
@@ -76,12 +85,18 @@ def exact_target_reference(estimator: Estimator, task: Task, x: Tensor, samples:
 
 def _exact(task: Task, x: Tensor, exact: Callable[[Task, Tensor], Tensor | None]) -> Reference | None:
     # In `eval` mode: one draw of dropout is no exact answer.
-    precise = copy.deepcopy(task).double().eval()
-    value = exact(precise, x.double())
+    precise, inputs = copy.deepcopy(task).double().eval(), x.double()
+
+    def again() -> Tensor:
+        value = exact(precise, inputs)
+        return torch.zeros(()) if value is None else gradient_of(value.mean(), precise)
+
+    value = exact(precise, inputs)
     # A quadrature that did not converge says so by NaN.
     if value is None or not bool(value.isfinite().all()):
         return None
-    return Reference(gradient_of(value.mean(), precise)[None], None, "exact")
+    gradient, rounding = gradient_of(value.mean(), precise), rounding_of(again, x.device)
+    return Reference((gradient * (gradient.abs() > ROUNDING * rounding))[None], None, "exact", rounding)
 
 
 def monte_carlo_reference(point: Point, name: str, precision: float, cap: int, seed: int) -> Reference:

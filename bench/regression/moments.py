@@ -155,7 +155,7 @@ def _samples(estimator: Estimator) -> int:
 def _moment(point: Point, name: str, samples: int, group: str, moments: Moments, where: slice) -> Moment:
     summary = moments.summary(where)
     spread = variance(summary)
-    size = math.sqrt(float(summary.means.mean().clamp(min=0)))
+    size = math.sqrt(float(summary.means.mean().clamp(min=0))) * summary.unit
     rounding = _ROUNDING[point.x.dtype] * size
     exact = math.sqrt(spread.value) <= rounding
     along = (moments.mean[:, where].double() @ _directions(summary.size).T / math.sqrt(summary.size)).numpy()

@@ -6,7 +6,7 @@ interval becomes wide, and covers 91–93% until, at 20 000 replicates, it is 95
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -34,6 +34,11 @@ class Interval:
     high: float
     square: float | None = None
 
+    @classmethod
+    def exactly(cls, value: float) -> "Interval":
+        """Return the interval of what has no error."""
+        return cls(value, 0.0, value, value)
+
     def map_sqrt(self) -> "Interval":
         """Return the interval of √max(0, θ), given that of θ, whose estimate may be negative."""
         value, low, high = (math.sqrt(max(0.0, bound)) for bound in (self.value, self.low, self.high))
@@ -41,8 +46,18 @@ class Interval:
         return Interval(value, (high - low) / (2 * NORMAL), low, high, self.value)
 
     def scaled(self, factor: float) -> "Interval":
-        """Return the interval of θ times a positive factor."""
-        return Interval(self.value * factor, self.se * factor, self.low * factor, self.high * factor)
+        """Return the interval of θ times a positive factor.
+
+        An upper end that is too small for a float64 is rounded up, so that it does not look exact.
+        """
+        high = self.high * factor
+        square = None if self.square is None else self.square * factor * factor
+        rounded = math.ulp(0.0) if high == 0 < self.high else high
+        return Interval(self.value * factor, self.se * factor, self.low * factor, rounded, square)
+
+    def reaching(self, bound: float) -> "Interval":
+        """Return the interval with an upper end no lower than a bound that θ may have unseen."""
+        return replace(self, high=max(self.high, bound))
 
     def clipped(self, least: float, most: float = math.inf) -> "Interval":
         """Return the interval of a θ that is known to lie in [least, most]."""
@@ -50,7 +65,13 @@ class Interval:
         return Interval(value, self.se, low, high)
 
 
-EXACTLY_ZERO: Final = Interval(0.0, 0.0, 0.0, 0.0)
+EXACTLY_ZERO: Final = Interval.exactly(0.0)
+
+
+def root_mean_square(z: Tensor) -> float:
+    """Return √(mean of z²), whatever the size of z."""
+    largest = float(z.abs().max())
+    return largest * float((z / largest).square().mean().sqrt()) if largest > 0 else largest
 
 
 def influences(full: float | Tensor, left_out: Tensor, counts: Tensor) -> Tensor:
@@ -89,13 +110,19 @@ def jackknife(full: float, left_out: Tensor, counts: Tensor, *, log: bool = Fals
         # All there is comes from one group: there is no logarithm, and the interval reaches down to zero.
         return jackknife(full, left_out, counts).clipped(0.0)
     z = influences(math.log(full), left_out.log(), counts) if log else influences(full, left_out, counts)
-    se = float(z.square().mean().sqrt())
+    se = root_mean_square(z)
     if se == 0:
-        return Interval(full, 0.0, full, full)
+        return Interval.exactly(full)
     below, above = hall_quantiles(z)
     if log:
         return Interval(full, full * se, full * math.exp(-above * se), full * _exp(below * se))
     return Interval(full, se, full - above * se, full + below * se)
+
+
+def positive_mean(sums: Tensor, counts: Tensor) -> Interval:
+    """Return the mean of a positive quantity, given the sum of each group of draws, [G], and how many it has, [G]."""
+    without = (sums.sum() - sums) / (counts.sum() - counts)
+    return jackknife(float(sums.sum() / counts.sum()), without, counts, log=True)
 
 
 def hall_quantiles(z: Tensor) -> tuple[float, float]:
@@ -103,7 +130,7 @@ def hall_quantiles(z: Tensor) -> tuple[float, float]:
 
     These are −q(0.025) and q(0.975) of the t statistic, both positive: t where z is symmetric.
     """
-    se = float(z.square().mean().sqrt())
+    se = root_mean_square(z)
     t = quantile(len(z) - 1)
     if se == 0:
         return t, t
@@ -140,8 +167,9 @@ def product(first: Interval, second: Interval) -> Interval:
     Distances to the bounds are added in squares on the logarithmic scale (MOVER; Zou & Donner 2008).
     """
     value = first.value * second.value
-    if value <= 0:
-        return EXACTLY_ZERO
+    if first.value <= 0 or second.value <= 0:
+        zero, other = (first, second) if first.value <= 0 else (second, first)
+        return Interval(0.0, zero.se * other.value, 0.0, zero.high * other.high if zero.high else 0.0)
     se = value * math.hypot(first.se / first.value, second.se / second.value)
     below = math.hypot(*(_log_ratio(factor.value, factor.low) for factor in (first, second)))
     above = math.hypot(*(_log_ratio(factor.high, factor.value) for factor in (first, second)))

@@ -33,10 +33,13 @@ def mean_over_seeds(values: Sequence[float], is_positive: bool = False) -> tuple
     >>> f"{mean} [{low:.2f}, {high:.2f}]"
     '2.0 [-0.48, 4.48]'
     """
+    given = np.asarray(values, float)
+    unit = _units(np.zeros(len(given), int), np.abs(given))
     with np.errstate(invalid="ignore"):  # a diverged seed's infinity makes the interval NaN
-        mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
-    low, high = ends(mean, half_width(deviation, len(values)), is_positive)
-    return mean, float(low), float(high)
+        mean, deviation = np.mean(given / unit), np.std(given / unit, ddof=1)
+    low, high = ends(mean, half_width(deviation, len(given)), is_positive)
+    mean, low, high = (float(one * unit[0]) for one in (mean, low, high))
+    return mean, low, high
 
 
 def half_width(deviation: ArrayLike, seeds: ArrayLike) -> np.ndarray:
@@ -72,7 +75,11 @@ def combined(groups: np.ndarray, estimates: np.ndarray, squares: np.ndarray, is_
         squares: unbiased estimates of the values' squares, [N], NaN where there are none.
         is_positive: whether a group is of a positive metric, [G] or for all.
     """
-    value, _, high = estimates.T
+    units = _units(groups, np.abs(estimates).max(1))
+    estimates = estimates / units[groups, None]
+    value, low, high = estimates.T
+    # The square of a small number may be too small for a float64 where the number is not.
+    squares = np.where((squares == 0) & (value > 0), value**2, squares / units[groups] / units[groups])
     seeds = np.bincount(groups)
     with np.errstate(invalid="ignore"):  # a diverged seed's infinity makes the interval NaN
         own = np.stack([_means(groups, column) for column in estimates.T])
@@ -86,8 +93,13 @@ def combined(groups: np.ndarray, estimates: np.ndarray, squares: np.ndarray, is_
         within = np.sqrt(_means(groups, np.square(reach)) / seeds)
         upper = np.maximum(square + half, np.clip(square, 0, None) + within)
         rooted = np.sqrt(np.clip(np.stack([square, square - half, upper]), 0, None))
-    found, low, high = np.where(seeds > 1, np.where(np.isnan(square), together, rooted), own)
-    return Combined(found, low, high, seeds)
+        found, lower, upper = np.where(seeds > 1, np.where(np.isnan(square), together, rooted), own)
+        # Seeds that agree know no more than each does: how large it may be, or that it is infinite.
+        lower = np.where((own[2] == np.inf) & np.isfinite(own[1]), own[1], lower)
+        infinite = np.bincount(groups, weights=low == np.inf) == seeds
+        lower = np.where(infinite, np.inf, lower)
+        upper = np.where(infinite | ((own[2] == np.inf) & np.isfinite(found)), np.inf, upper)
+    return Combined(found * units, lower * units, upper * units, seeds)
 
 
 def combined_in_one(
@@ -97,6 +109,13 @@ def combined_in_one(
     one_group = np.zeros(len(squares), int)
     found = combined(one_group, np.asarray(estimates, float), np.array(squares, float), is_positive)
     return float(found.value[0]), float(found.low[0]), float(found.high[0])
+
+
+def _units(groups: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return a power of two of the order of the largest size in each group, [G]; see `bench.measure.units`."""
+    largest = np.zeros(groups.max(initial=-1) + 1)
+    np.maximum.at(largest, groups, np.where(np.isfinite(sizes), sizes, 0.0))
+    return np.ldexp(1.0, np.clip(np.frexp(largest)[1], -1000, 1000))
 
 
 def _means(groups: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -43,14 +43,14 @@ def _p_value(
     values: Sequence[float], errors: Sequence[float], counts: Sequence[int], best: int, other: int, better: int
 ) -> float:
     """Return the probability of such a lead where there is none; 1 where an error is unknown."""
-    squares = np.array([errors[best], errors[other]], dtype=float) ** 2
-    total = float(squares.sum())
+    total = math.hypot(errors[best], errors[other])
     lead = better * (values[best] - values[other])
     if not math.isfinite(total) or lead <= 0:
         return 1.0
     if total == 0:
         return 0.0
     degrees = np.array([count - 1 if count else np.inf for count in (counts[best], counts[other])])
-    spread = float(np.sum(squares**2 / degrees))
-    t = lead / math.sqrt(total)
-    return float(ndtr(-t)) if spread == 0 else float(stdtr(total**2 / spread, -t))
+    shares = (np.array([errors[best], errors[other]], dtype=float) / total) ** 2
+    spread = float(np.sum(shares**2 / degrees))
+    t = lead / total
+    return float(ndtr(-t)) if spread == 0 else float(stdtr(1 / spread, -t))

@@ -54,7 +54,7 @@ def test_without_training_the_gradient_is_named_and_no_step_size_advised(
 
 
 def test_a_gradient_too_large_to_measure_is_said_to_be_so(tmp_path: Path) -> None:
-    for record in ran(tmp_path, request("gaussian-quadratic(k=1e40)", 0)):
+    for record in ran(tmp_path, request("gaussian-quadratic(k=1e120)", 0)):
         assert record.reason is not None
         assert record.reason.endswith(f"too large to measure, {INITIAL}")
 
@@ -83,6 +83,6 @@ def test_training_that_runs_away_is_advised_smaller_steps(tmp_path: Path, batch_
 
 
 def test_a_gradient_that_is_too_large_after_training_is_advised_smaller_steps(tmp_path: Path) -> None:
-    for record in ran(tmp_path, request("gaussian-quadratic", 18, guide_lr=1e3)):
+    for record in ran(tmp_path, request("gaussian-quadratic", 36, guide_lr=1e3)):
         assert record.reason is not None
-        assert record.reason.endswith(f"too large to measure, at step 18 of its own training{SMALLER}")
+        assert record.reason.endswith(f"too large to measure, at step 36 of its own training{SMALLER}")

@@ -4,9 +4,14 @@ import pytest
 import torch
 
 from bench.measure.cost import cost_metrics, peak_memory, seconds
+from bench.measure.measure import measure
+from bench.measure.point import Point
+from bench.measure.reference import References
 from bench.measure.replicates import Replicator
+from bench.measure.stopping import Stopping
 from estimators.base import Estimator
 from estimators.discrete.enumerate import Enumerate
+from estimators.evidence.sumo import SUMO, survival
 from estimators.pathwise.reparam import Reparam
 from estimators.score_function.reinforce import Reinforce
 from estimators.score_function.reinforce_loo import ReinforceLOO
@@ -35,6 +40,21 @@ def test_evaluations_are_counted_per_datapoint(task: Task, estimator: Estimator,
     assert cost["evaluations"].value == cost["evaluations"].low == cost["evaluations"].high == evaluations
     assert 0 < cost["seconds"].low <= cost["seconds"].value <= cost["seconds"].high < 1
     assert cost["peak_memory"].value > 0
+
+
+def test_evaluations_that_depend_on_chance_are_a_mean():
+    """SUMO draws 1 + 𝒦 samples, Σ P(𝒦 ≥ k) = Σ_{k<80} 1/k + 9/80 + … = 5.08 of them beside the first.
+
+    Five standard errors, as far as 300 replicates tell the standard error of a heavy tail.
+    """
+    task = LinearGaussian(dim=1)
+    x = task.load().train[:4]
+    found = measure(Point(task, SUMO(), 1, x), References(), Stopping(300, 0.05, 300), 0).metrics["all"]["evaluations"]
+    truth = 1 + sum(survival(1000))
+    assert truth == pytest.approx(6.078, abs=1e-2)
+    assert abs(found.value - truth) < 5 * found.se
+    assert 0.2 < found.se < 2
+    assert found.low < found.value < found.high
 
 
 def test_seconds_of_a_known_duration():

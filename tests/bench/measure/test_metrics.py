@@ -154,7 +154,7 @@ def test_nested_variances_cover(between: float):
     for _ in range(1000):
         centres = math.sqrt(between) * torch.randn(64, 1, 10, generator=generator, dtype=torch.float64)
         draws = centres + torch.randn(64, 4, 10, generator=generator, dtype=torch.float64)
-        parts = nested_variances(draws.var(1).sum(1), draws.mean(1), 4)
+        parts = nested_variances(draws.var(1).sum(1).sqrt(), draws.mean(1), 4)
         for name, truth in (("sampling", 10.0), ("minibatch", 10 * between)):
             interval = parts[f"variance_{name}"]
             covered[name] += interval.low <= truth <= interval.high

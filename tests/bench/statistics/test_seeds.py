@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.measure.norms import squared_norm
-from bench.statistics.seeds import Combined, combined
+from bench.statistics.seeds import Combined, combined, mean_over_seeds
 
 TRIALS, GROUPS = 300, 20
 
@@ -74,6 +74,35 @@ def test_squares_that_agree_by_chance_leave_the_upper_end_of_the_seeds() -> None
 def test_seeds_without_squares_are_averaged_as_they_are() -> None:
     found = combined(np.zeros(2, int), np.array([[1.0, 0, 2], [3, 0, 4]]), np.array([1.0, np.nan]), False)
     assert found.value[0] == 2
+
+
+@pytest.mark.parametrize("size", [1e-200, 1.0, 1e200])
+@pytest.mark.parametrize("with_squares", [False, True])
+def test_numbers_whose_squares_vanish_or_overflow(size: float, with_squares: bool) -> None:
+    values = size * np.array([1.0, 2.0, 4.0])
+    estimates = np.stack([values, 0.5 * values, 2 * values], 1)
+    squares = values**2 if with_squares and size <= 1 else np.full(3, np.nan)
+    if with_squares and size < 1:
+        assert (squares == 0).all()
+    with np.errstate(over="ignore"):
+        found = combined(np.zeros(3, int), estimates, squares, False)
+    usual = combined(
+        np.zeros(3, int),
+        estimates / size,
+        np.full(3, np.nan) if np.isnan(squares).all() else (values / size) ** 2,
+        False,
+    )
+    assert [float(column[0]) / size for column in found[:3]] == pytest.approx([float(c[0]) for c in usual[:3]])
+    assert mean_over_seeds(list(values))[2] / size == pytest.approx(mean_over_seeds([1.0, 2.0, 4.0])[2])
+
+
+def test_seeds_that_agree_know_no_more_than_each() -> None:
+    """All replicates of each were equal, so that nothing is known of what was not seen; or the ratio is infinite."""
+    for square in (1.0, np.nan):
+        found = combined(np.zeros(2, int), np.array([[1.0, 0, np.inf]] * 2), np.full(2, square), False)
+        assert [float(column[0]) for column in found[:3]] == [1.0, 0.0, np.inf]
+    found = combined(np.zeros(2, int), np.full((2, 3), np.inf), np.full(2, np.nan), False)
+    assert [float(column[0]) for column in found[:3]] == [np.inf] * 3
 
 
 def test_the_infinite_norm_of_a_diverged_seed_is_seen() -> None:

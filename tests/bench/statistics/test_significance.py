@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 from scipy import stats
 
 from bench.statistics.significance import LEVEL, significantly_best
@@ -53,3 +54,10 @@ def test_a_measured_error_is_normal_and_a_single_seed_has_none() -> None:
     assert significantly_best([1.0, 1.0], [0.0, 0.0], [0, 0], -1) is None
     assert significantly_best([1.0, math.inf, math.nan], [0.1, math.nan, math.nan], [5, 5, 5], -1) is None
     assert significantly_best([1.0, 2.0], [0.1, 0.1], [5, 5], 0) is None
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_errors_whose_squares_vanish_or_overflow_are_errors(size: float) -> None:
+    for lead, best in ((1.1, None), (100.0, 0)):
+        values, errors = [size * lead, size], [size, size]
+        assert significantly_best(values, errors, [5, 5], better=1) == best
