@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 from scipy import stats
 
 from bench.statistics.significance import LEVEL, significantly_best
