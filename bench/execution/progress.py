@@ -24,10 +24,15 @@ class _Count(ProgressColumn):
 
 @final
 class TerminalListener:
-    """Draws the phases of one cell; prints nothing but warnings where stderr is not a terminal."""
+    """Draws the phases of one cell; prints nothing but warnings where stderr is not a terminal.
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    Args:
+        console: where to draw.
+        warned: warnings that were shown before, which are not shown again; what is new is added.
+    """
+
+    def __init__(self, console: Console, warned: set[str]) -> None:
+        self.console, self._warned = console, warned
         self._bars: dict[str, int] = {}
         self._progress = Progress(
             TextColumn("  {task.description:<9}"),
@@ -45,7 +50,9 @@ class TerminalListener:
         self._progress.update(self._progress.task_ids[self._bars[name]], completed=done, total=total, note=note)
 
     def warn(self, message: str) -> None:
-        self.console.print(f"warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        if message not in self._warned:
+            self._warned.add(message)
+            self.console.print(f"warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -61,21 +68,18 @@ class TerminalListener:
 class Share:
     """What one of several cells that run at once tells their listener: it hears of the sum."""
 
-    def __init__(self, listener: TerminalListener, place: int, done: dict[str, list[float]], said: set[str]) -> None:
-        self._listener, self._place, self._done, self._said = listener, place, done, said
+    def __init__(self, listener: TerminalListener, place: int, done: dict[str, list[float]]) -> None:
+        self._listener, self._place, self._done = listener, place, done
 
     def phase(self, name: str, done: float, total: float, note: str = "") -> None:
         self._done[name][self._place] = done
         self._listener.phase(name, sum(self._done[name]), total * len(self._done[name]), note)
 
     def warn(self, message: str) -> None:
-        if message not in self._said:
-            self._said.add(message)
-            self._listener.warn(message)
+        self._listener.warn(message)
 
 
 def shares(listener: TerminalListener, count: int) -> list[Share]:
-    """Return a listener for each of `count` cells, which are shown as one; a warning of all is shown once."""
+    """Return a listener for each of `count` cells, which are shown as one."""
     done: dict[str, list[float]] = {name: [0.0] * count for name in _NAMES}
-    said: set[str] = set()
-    return [Share(listener, place, done, said) for place in range(count)]
+    return [Share(listener, place, done) for place in range(count)]

@@ -253,7 +253,7 @@ def _with_interval(said: Said) -> str:
 
 
 def _with_percent(said: Said) -> str:
-    if said.value == 0 or said.low == said.high:
+    if said.low == said.high:
         return number(said.value, 3)
     # So wide that it is lopsided.
     wide = not said.high <= 1.5 * said.value
@@ -266,6 +266,6 @@ _COLUMNS: Constant[dict[str, Callable[[Said], str]]] = {
     "snr": _with_interval,
     "cosine": lambda said: minus(f"{said.value:.2f}"),
     "seconds": lambda said: number(said.value, 2),
-    "evaluations": lambda said: number(said.value, 6),
+    "evaluations": lambda said: number(said.value, 6) if said.low == said.high else _with_interval(said),
 }
 """The metrics of the table, and how each is written."""

@@ -62,6 +62,7 @@ class Session:
         self.plan, self.store, self.asked, self.messages = plan, store, asked, messages
         self.references = KnownReferences()
         self.sources = sources_of(plan.cells)
+        self._warned: set[str] = set()
 
     @cached_property
     def run_id(self) -> str:
@@ -136,7 +137,7 @@ class Session:
 
     def _run_together(self, cells: Sequence[Cell]) -> Iterator[Record]:
         data = self._announce(cells)
-        with TerminalListener(self.messages) as listener:
+        with TerminalListener(self.messages, self._warned) as listener:
             parts = shares(listener, len(cells))
             yield from run_together(cells, data, self.store, self.run_id, parts, self.references, self.sources)
 
@@ -145,7 +146,7 @@ class Session:
         started = datetime.now(UTC).isoformat(timespec="seconds")
         begun = time.perf_counter()
         try:
-            with TerminalListener(self.messages) as listener:
+            with TerminalListener(self.messages, self._warned) as listener:
                 return run_alone(cell, data, self.store, self.run_id, listener, self.references, self.sources[cell.id])
         except BenchError:
             raise

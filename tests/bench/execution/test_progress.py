@@ -10,7 +10,7 @@ class Sums(TerminalListener):  # pyright: ignore[reportGeneralTypeIssues]
 
     def __init__(self) -> None:
         self.output = io.StringIO()
-        super().__init__(Console(file=self.output))
+        super().__init__(Console(file=self.output), {"known"})
         self.told: list[tuple[str, float, float]] = []
 
     def phase(self, name: str, done: float, total: float, note: str = "") -> None:
@@ -26,4 +26,5 @@ def test_cells_that_run_at_once_are_shown_as_their_sum_and_warn_once() -> None:
     assert whole.told == [("train", 5, 20), ("train", 15, 20), ("measure", 1, 8)]
     for one in (first, second):
         one.warn("careful")
+        one.warn("known")
     assert whole.output.getvalue() == "warning: careful\n"
