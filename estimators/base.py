@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 from torch.func import functional_call
 
 from estimators import distributions
@@ -39,13 +40,16 @@ class Estimate:
 class Estimator(nn.Module, ABC):
     """One Monte Carlo gradient estimator. Hyperparameters are constructor arguments; learned parts are modules.
 
-    Where a hyperparameter decides it, an instance overrides `unbiased`, `own_target`, `latents` or `minimum_samples` of
-    its class.
+    Where a hyperparameter decides it, an instance overrides `unbiased`, `own_target`, `latents`, `differentiates` or
+    `minimum_samples` of its class.
 
     Attributes:
         targets: the targets whose gradient it estimates; on a task it is the task's own where that is among them.
         unbiased: whether the mean gradient is the gradient of that target.
         latents: what every latent site must be.
+        differentiates: whether it takes the derivative of what the model returns in the latents: in all of them where
+            they are relaxed, else in the reparameterizable ones. A class that does not say so is taken to where
+            `latents` is `reparameterizable` or `relaxable`.
         minimum_samples: the fewest samples K that it is defined for.
         trains_guide: whether φ receives a gradient at all.
         guide_follows_target: whether φ's gradient is that of the target; False where φ follows an aim of its own.
@@ -64,7 +68,8 @@ class Estimator(nn.Module, ABC):
 
     targets: tuple[Target, ...]
     unbiased: bool = True
-    latents: Literal["any", "reparameterizable", "enumerable"] = "any"
+    latents: Literal["any", "reparameterizable", "enumerable", "relaxable"] = "any"
+    differentiates: bool = False
     minimum_samples: int = 1
     trains_guide: bool = True
     guide_follows_target: bool = True
@@ -82,6 +87,9 @@ class Estimator(nn.Module, ABC):
         says = next(vars(base) for base in cls.__mro__ if {"exact", "own_target"} & vars(base).keys())
         if "own_target" not in says:
             cls.own_target = True
+        says = next(vars(base) for base in cls.__mro__ if {"latents", "differentiates"} & vars(base).keys())
+        if "differentiates" not in says:
+            cls.differentiates = cls.latents in ("reparameterizable", "relaxable")
 
     @abstractmethod
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
@@ -123,44 +131,51 @@ class Estimator(nn.Module, ABC):
         if samples < self.minimum_samples:
             raise Unfit(f"{name} needs at least {self.minimum_samples} samples per datapoint; --samples is {samples}")
         for site, drawn in probe(task.guide, x[:1]).sites.items():
-            if reason := distributions.beyond(drawn.distribution):
-                raise Unfit(f"site '{site}' of {where} is {reason}")
-            family = distributions.family(drawn.distribution)
-            if self.latents == "reparameterizable" and not distributions.reparameterizable(drawn.distribution):
-                raise Unfit(f"{name} needs reparameterizable latents; site '{site}' of {where} is {family}")
-            support = drawn.distribution.support
-            if self.latents == "enumerable" and not (support is not None and support.is_discrete):
-                raise Unfit(f"{name} needs discrete latents; site '{site}' of {where} is {family}")
+            self._require_site(drawn.distribution, f"site '{site}' of {where}")
         # What a family says of itself may be wrong: a draw made under `no_grad` looks like one with a derivative.
         if self.latents == "reparameterizable" and (sites := without_derivative(task.guide, x[:1])):
             raise Unfit(
                 f"{name} needs draws with a derivative in φ, and those of site '{sites[0]}' of {where} have none: "
                 "register a differentiable one with estimators.distributions.sample.register"
             )
-        if self.latents == "reparameterizable":
-            require_slopes(self, task, x)
+        if self.differentiates and not _has_slopes(task, x[:1], self.latents in ("enumerable", "relaxable")):
+            raise Unfit(
+                f"{name} differentiates in z what the model of {where} returns, which has no derivative there: compute "
+                "it in PyTorch without no_grad, detach, item or NumPy, or take a score function"
+            )
+
+    def _require_site(self, distribution: Distribution, site: str) -> None:
+        name, family = type(self).__name__, distributions.family(distribution)
+        if reason := distributions.beyond(distribution):
+            raise Unfit(f"{site} is {reason}")
+        if self.latents == "reparameterizable" and not distributions.reparameterizable(distribution):
+            raise Unfit(f"{name} needs reparameterizable latents; {site} is {family}")
+        support = distribution.support
+        discrete = support is not None and support.is_discrete
+        if self.latents in ("enumerable", "relaxable") and not discrete:
+            raise Unfit(f"{name} needs discrete latents; {site} is {family}")
+        if self.latents == "relaxable":
+            try:
+                distributions.relaxation(distribution)
+            except distributions.Unsupported as reason:
+                raise Unfit(f"{name} relaxes its latents, and {site} does not fit: {reason}") from reason
 
 
 @torch.enable_grad()
-def require_slopes(estimator: Estimator, task: Task, x: Tensor) -> None:
-    """Raise `Unfit` where the model's value has no derivative in any latent, and `estimator` would take it for zero.
-
-    >>> from estimators.base import require_slopes
-    >>> from estimators.pathwise.reparam import Reparam
-    >>> from tasks.gaussian_toys import GaussianQuadratic
-    >>> task = GaussianQuadratic()
-    >>> require_slopes(Reparam(), task, task.load().train)
-    """
-    latents = {name: z.requires_grad_(z.is_floating_point()) for name, z in probe(task.guide, x[:1]).latents.items()}
-    value = task.model(x[:1], latents)
-    numbers = [z for z in latents.values() if z.requires_grad]
-    slopes = torch.autograd.grad(value.sum(), numbers, allow_unused=True) if numbers and value.requires_grad else ()
-    if all(slope is None for slope in slopes):
-        raise Unfit(
-            f"{type(estimator).__name__} differentiates in z what the model of {type(task).__name__} returns, which "
-            "has no derivative there: compute it in PyTorch without no_grad, detach, item or NumPy, or take a score "
-            "function"
-        )
+def _has_slopes(task: Task, x: Tensor, discrete: bool) -> bool:
+    """Is the model's value attached to a latent: reparameterizable, or any? True where there is no such latent."""
+    sites = probe(task.guide, x).sites
+    latents = {name: site.value.requires_grad_(site.value.is_floating_point()) for name, site in sites.items()}
+    asked = [
+        latents[name]
+        for name, site in sites.items()
+        if latents[name].requires_grad and (discrete or distributions.reparameterizable(site.distribution))
+    ]
+    if not asked:
+        return True
+    value = task.model(x, latents)
+    slopes = torch.autograd.grad(value.sum(), asked, allow_unused=True) if value.requires_grad else ()
+    return any(slope is not None for slope in slopes)
 
 
 @dataclass(frozen=True)

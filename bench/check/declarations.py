@@ -79,7 +79,7 @@ class DeclarationCheck:
     def _latents(self) -> Iterator[Violation]:
         """Yield latents that should be refused and are not."""
         estimator = self.estimator.build()
-        for kind, discrete in (("reparameterizable", True), ("enumerable", False)):
+        for kind, discrete in (("reparameterizable", True), ("enumerable", False), ("relaxable", False)):
             probe = Probe(discrete)
             if estimator.latents == kind and not _refuses(estimator, probe, probe.load().train, self.samples):
                 family = "Bernoulli" if discrete else "Gaussian"

@@ -47,6 +47,7 @@ def _print_estimator(name: str, cls: "type[Estimator]") -> None:
         "any": "any",
         "reparameterizable": "reparameterizable at every site",
         "enumerable": "discrete",
+        "relaxable": "Bernoulli or one-hot, relaxed",
     }
     _print_head(name, ESTIMATORS, cls)
     # Where a parameter decides on what is declared, its default does here.
@@ -69,7 +70,7 @@ def _print_estimator(name: str, cls: "type[Estimator]") -> None:
     _print_parameters(cls)
     samples = f" --samples {fewest}" if fewest > 1 else ""
     task = "gaussian-quadratic" if "expectation" in default.targets else "linear-gaussian"
-    if default.latents == "enumerable":
+    if default.latents in ("enumerable", "relaxable"):
         task = "bernoulli-quadratic" if "expectation" in default.targets else "sbn-tiny"
     click.echo(f"\nexample: bench run --task {task} --estimator {name}{samples} --no-train")
 

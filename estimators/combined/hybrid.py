@@ -30,6 +30,7 @@ class Hybrid(Estimator):
     """
 
     targets = ("expectation", "elbo")
+    differentiates = True
     formula = "(1/K) Σ_k [∇_φ f(d_k, T(ε_k, φ, d_k)) + (f_k − mean_{j≠k} f_j) ∇_φ log q(d_k|x)]"
     paper = "Schulman, Heess, Weber & Abbeel 2015; Kool, van Hoof & Welling 2019 (baseline)"
 

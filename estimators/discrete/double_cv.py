@@ -29,6 +29,7 @@ class DoubleCV(BinaryEstimator):
 
     targets = ("expectation", "elbo")
     minimum_samples = 2
+    differentiates = True
     formula = "(1/K) Σ_k {[f_k + a_k − mean_{j≠k} (f_j + a_j)] (b_k − p) − α p(1−p) ∘ ḡ_k}, a_k = α (b_k − p)·ḡ_k"
     paper = "Titsias & Shi 2022"
 

@@ -6,16 +6,16 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from estimators import distributions
-from estimators.base import Estimate, evaluate, require_slopes
+from estimators.base import Estimate, evaluate
 from estimators.distributions import Noise
 from estimators.draw import Draw, sample_shape
-from estimators.parts.relaxable import Relaxing, require_temperature
 from estimators.parts.sampling import AnyDraws, Sampling
+from estimators.parts.temperature import require_temperature
 from tasks.base import Task
 
 
 @final
-class GumbelSoftmax(Relaxing, AnyDraws):
+class GumbelSoftmax(AnyDraws):
     """(1/K) Σ_k ∇ f(y_k), y = softmax((logits + G)/τ), G Gumbel; binary: y = σ((logits + L)/τ), L logistic.
 
     Pathwise through y, and through every later layer that depends on it. f is evaluated at y, log q as
@@ -29,6 +29,7 @@ class GumbelSoftmax(Relaxing, AnyDraws):
     """
 
     targets = ("expectation", "elbo")
+    latents = "relaxable"
     unbiased = False
     objective = "relaxed"
     formula = "(1/K) Σ_k ∇ f(softmax((logits + G_k)/τ))"
@@ -45,10 +46,6 @@ class GumbelSoftmax(Relaxing, AnyDraws):
 
     def evaluations(self, samples: int) -> int | None:
         return samples
-
-    def require(self, task: Task, x: Tensor, samples: int) -> None:
-        super().require(task, x, samples)
-        require_slopes(self, task, x)
 
 
 @final

@@ -11,14 +11,13 @@ from torch.func import grad
 from estimators import distributions
 from estimators.base import Estimate, evaluate, integrand, without_parameters
 from estimators.draw import Detached, Draw, Trace, is_conditional
-from estimators.parts.relaxable import Relaxing
 from estimators.parts.sampling import AnyDraws
 from estimators.parts.shapes import sum_events
 from tasks.base import Task
 
 
 @final
-class MuProp(Relaxing, AnyDraws):
+class MuProp(AnyDraws):
     """(1/K) Σ_k {[f(b_k) − f(μ) − f′(μ)·(b_k − μ)] ∇_φ log q(b_k|x) + f′(μ)·∇_φ μ}, μ the mean of b.
 
     The first-order Taylor series of f at the mean is the control variate, and its own gradient is known. With several
@@ -33,6 +32,7 @@ class MuProp(Relaxing, AnyDraws):
     """
 
     targets = ("expectation", "elbo")
+    latents = "relaxable"
     formula = "(1/K) Σ_k {[f(b_k) − f(μ) − f′(μ)·(b_k − μ)] ∇_φ log q(b_k|x) + f′(μ)·∇_φ μ}"
     paper = "Gu, Levine, Sutskever & Mnih 2016, eq. 6 and 9"
 

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.func import grad
 
-from estimators.base import require_slopes
 from estimators.parts.relaxed_control import RelaxedControl, SampledSite, repeated
 from estimators.parts.shapes import as_events
 from tasks.base import Task
@@ -38,10 +37,6 @@ class Rebar(RelaxedControl):
     def prepare(self, task: Task, x: Tensor) -> None:
         super().prepare(task, x)
         self.scale = repeated(self.scale, len(self.log_temperature))
-
-    def require(self, task: Task, x: Tensor, samples: int) -> None:
-        super().require(task, x, samples)
-        require_slopes(self, task, x)
 
     def gradient(self, site: SampledSite, f: Tensor) -> Tensor:
         return score_and_path(site, f, lambda z: site.own(self.scale) * site.f(site.relaxed(z)))

@@ -40,6 +40,7 @@ class Relax(RelaxedControl):
         if control not in get_args(Control):
             raise ValueError(f"control must be sum or network; it is '{control}'")
         self.hidden = hidden
+        self.differentiates = control == "sum"
         self.network = nn.Sequential()
         self.scale = nn.Parameter(torch.ones(1)) if control == "sum" else None
 

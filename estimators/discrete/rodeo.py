@@ -31,6 +31,7 @@ class RODEO(BinaryEstimator):
 
     targets = ("expectation", "elbo")
     minimum_samples = 2
+    differentiates = True
     single_site = True
     formula = "(1/K) Σ_k {[f_k − mean_{j≠k} (f_j + α (A h_j)(b_j))] (b_k − p) + β (A h̃_k)(b_k)}"
     paper = "Shi, Zhou, Hwang, Titsias & Mackey 2022"

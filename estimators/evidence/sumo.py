@@ -36,6 +36,7 @@ class SUMO(Estimator):
     targets = ("evidence",)
     own_target = True
     guide_follows_target = False
+    differentiates = True
     checked = ({}, {"longest": 2})
     formula = "θ: ∇_θ S, S = L̂_1 + Σ_{k≤𝒦} (L̂_{k+1} − L̂_k)/P(𝒦 ≥ k);  φ: −∇_φ S²"
     paper = "Luo, Beatson, Norouzi, Zhu, Duvenaud, Adams & Chen 2020, eq. 9, 14 and 18"

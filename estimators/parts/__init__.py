@@ -4,7 +4,7 @@ For score functions and control variates:
     sampling: independent, mirrored or quasi-random draws, for estimators that average over single draws.
     slopes: f with its derivative in the latents, of which a Taylor series or a Stein operator is made.
     relaxed_control: control variates of a relaxed sample, one for each site, learned with their temperatures.
-    relaxable: what estimators ask for that relax discrete latents.
+    temperature: that of a relaxation.
     hard_forward: hard samples forward, a Jacobian of one's choice back.
 For comparisons of f at changed values:
     binary: Bernoulli sites, their logits, and a gradient given in the logits.

@@ -18,6 +18,7 @@ class Bound(Estimator):
     """
 
     own_target = True
+    differentiates = True
 
     @abstractmethod
     def bound(self, log_weight: Tensor) -> Tensor:

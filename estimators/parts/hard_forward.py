@@ -8,15 +8,15 @@ from torch import Size, Tensor
 from torch.distributions import Distribution
 
 from estimators import distributions
-from estimators.base import Estimate, integrand, log_prob_detached, require_slopes
+from estimators.base import Estimate, integrand, log_prob_detached
 from estimators.distributions import Noise
 from estimators.draw import Draw, sample_shape
-from estimators.parts.relaxable import Relaxing, require_temperature
 from estimators.parts.sampling import AnyDraws, Sampling
+from estimators.parts.temperature import require_temperature
 from tasks.base import Task
 
 
-class HardForward(Relaxing, AnyDraws):
+class HardForward(AnyDraws):
     """(1/K) Σ_k C_k ∂_b f(b_k), with b hard and C a matrix that stands in for ∂b/∂logits: a subclass says which.
 
     It is written as a tensor whose Jacobian in the logits is C, mostly `Relaxation.tangent`, that is added to b and
@@ -29,6 +29,7 @@ class HardForward(Relaxing, AnyDraws):
     """
 
     targets = ("expectation", "elbo")
+    latents = "relaxable"
     unbiased = False
 
     def __init__(self, temperature: float, sampling: Sampling = "iid") -> None:
@@ -50,10 +51,6 @@ class HardForward(Relaxing, AnyDraws):
 
     def evaluations(self, samples: int) -> int | None:
         return samples
-
-    def require(self, task: Task, x: Tensor, samples: int) -> None:
-        super().require(task, x, samples)
-        require_slopes(self, task, x)
 
 
 @final

@@ -10,15 +10,15 @@ from torch import Size, Tensor, nn
 from torch.distributions import Distribution
 
 from estimators import distributions
-from estimators.base import Estimate, evaluate, integrand, without_parameters
+from estimators.base import Estimate, Estimator, evaluate, integrand, without_parameters
 from estimators.distributions import Relaxation
 from estimators.draw import Draw, Trace, probe, sample_shape
-from estimators.parts.relaxable import Relaxing, require_temperature
 from estimators.parts.shapes import sum_events
+from estimators.parts.temperature import require_temperature
 from tasks.base import Task
 
 
-class RelaxedControl(Relaxing):
+class RelaxedControl(Estimator):
     """(1/K) Σ_k Σ_sites ĝ_k · ∇_φ logits: a subclass says what ĝ, its gradient in the logits of one site, is.
 
     Its parameters, and one temperature λ per site, descend Σ ĝ² of this very sample; as E ĝ is fixed, that is the
@@ -31,6 +31,7 @@ class RelaxedControl(Relaxing):
     """
 
     targets = ("expectation", "elbo")
+    latents = "relaxable"
 
     def __init__(self, temperature: float) -> None:
         super().__init__()
