@@ -155,7 +155,9 @@ class GradientMeter:
             return exact
         name, unbiased = named
         cell = self.cell
-        point = Point(task, unbiased, cell.samples, self.x, identity=(cell.task_spec, name, cell.samples, cell.dtype))
+        # More samples than the cell's K make no other reference where they are needed: `require_references`.
+        samples = max(cell.samples, unbiased.minimum_samples)
+        point = Point(task, unbiased, samples, self.x, identity=(cell.task_spec, name, samples, cell.dtype))
         seed = derive_seed(cell.seed, "reference", step)
         return monte_carlo_reference(point, name, _REFERENCE_PRECISION, cell.measurement.replicates_cap, seed)
 

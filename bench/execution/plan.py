@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 
 from bench.errors import UsageError
 from bench.execution.fit import Ground, default_samples, misfit
+from bench.execution.references import require_references
 from bench.execution.soundness import require_sound
 from bench.machine.device import CPU, dtype_name
 from bench.machine.streams import seeded
@@ -74,6 +75,7 @@ def make_plan(request: Request, load: Callable[[Spec, Task], Data] = load_data) 
         require_sound(task, rows)
         data[str(Spec(TASKS.resolve(task_spec.name), TASKS.parameters(task_spec)))] = rows
         ground = Ground(task_spec, task, rows, _first(request.batch_size, task.defaults.batch_size))
+        require_references(ground)
         for spec, estimator in estimators:
             for samples in request.samples or (default_samples(task, estimator),):
                 reason = misfit(ground, spec, estimator, samples)

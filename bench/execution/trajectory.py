@@ -68,7 +68,7 @@ def _train(
     cell: Cell, task: Task, estimator: Estimator, data: Data, steps: list[int], progress: Callable[[int], None]
 ) -> Snapshots:
     task = copy.deepcopy(task)
-    trainer = Trainer(task, estimator, data, cell.training, samples=1)
+    trainer = Trainer(task, estimator, data, cell.training, samples=estimator.minimum_samples)
     snapshots: Snapshots = {}
     with seeded(data.train.device, cell.seed, "trajectory"):
         for step in steps:

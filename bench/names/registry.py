@@ -144,6 +144,11 @@ class Registry(Generic[T]):
                     raise UsageError(
                         f"{self.kind} '{spec.name}' needs a value for '{key}', as in {spec.name}({key}=...)"
                     )
+                if not isinstance(parameter.default, Value):
+                    raise UsageError(
+                        f"{self.kind} '{spec.name}': '{key}' has the default {parameter.default!r}; parameters are "
+                        "words, numbers, true, false or none, so that names and records can hold them"
+                    )
                 resolved[key] = parameter.default
             else:
                 resolved[key] = _conform(spec, key, spec.parameters[key], parameter.annotation)

@@ -12,7 +12,9 @@ from torch.distributions import Distribution, Independent, Normal
 
 import tasks
 from bench.errors import UsageError
+from bench.execution.fit import Ground
 from bench.execution.plan import Request, make_plan
+from bench.execution.references import require_references
 from bench.execution.soundness import require_sound
 from bench.names.building import build_task
 from bench.names.registry import TASKS
@@ -206,7 +208,9 @@ def test_every_task_of_the_suite_is_sound(name: str, monkeypatch: pytest.MonkeyP
     for values in TASKS.load(name).checked or ({},):
         spec = Spec(name, dict(values))
         task = build_task(spec)
-        require_sound(task, _data(spec, task))
+        data = _data(spec, task)
+        require_sound(task, data)
+        require_references(Ground(spec, task, data, task.defaults.batch_size))
 
 
 @pytest.mark.parametrize("task", [Bits(), Bits(chained=True), ScalarBit(), Counts(), Choice(), TwoBits(), Broken()])

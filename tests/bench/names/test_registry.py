@@ -95,3 +95,16 @@ def test_defaults_of_everything_registered_conform_to_their_annotations(name: st
         if parameter.default is not parameter.empty
     }
     assert {key: registry.parameters(Spec(name, defaults))[key] for key in defaults} == defaults
+
+
+class Tupled(Thing):
+    """Has a default that no name can hold."""
+
+    def __init__(self, sizes: tuple[int, ...] = (1, 2)) -> None:
+        super().__init__()
+        self.sizes = sizes
+
+
+def test_a_default_that_no_name_can_hold_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"'sizes' has the default \(1, 2\); parameters are words, numbers"):
+        THINGS.parameters(Spec(f"{__name__}:Tupled"))
