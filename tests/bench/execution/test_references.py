@@ -73,7 +73,7 @@ def test_a_reference_is_drawn_with_the_samples_that_it_needs(tmp_path: Path) -> 
     own = f"{TwoSamples.__module__}:{TwoSamples.__name__}"
     words = ["run", "--task", own, "--estimator", "reinforce", "--estimator", "arm", "--samples", "1", "--steps", "2"]
     cli.main([*words, "--replicates", "400", "--out", str(tmp_path)], standalone_mode=False)
-    records = Store(tmp_path).records()
+    records = list(Store(tmp_path).records())
     assert {record.status for record in records} == {"done"}
     rows = [row for record in records for row in record.gradients if row.metric == "bias"]
     assert rows
