@@ -10,6 +10,7 @@ from torch import Tensor
 from bench.machine.device import observations
 from bench.machine.streams import derive_seed, seeded
 from bench.measure.measure import Measured, measure
+from bench.measure.moments import NotFinite
 from bench.measure.point import Point
 from bench.measure.reference import (
     Reference,
@@ -18,7 +19,7 @@ from bench.measure.reference import (
     exact_target_reference,
     monte_carlo_reference,
 )
-from bench.measure.replicates import LOOP, Replicator
+from bench.measure.replicates import LOOP, Replicator, parameter_slices
 from bench.measure.stopping import Stopping
 from bench.names.building import named_reference
 from bench.results.metrics import METRICS
@@ -31,6 +32,8 @@ from tasks.base import Data, Target, Task
 T = TypeVar("T")
 
 _NESTED_BATCHES: Final = 20
+_LOOKED_AT: Final = 40
+"""Replicates that are drawn to say in how many the gradient is not finite, once one is not."""
 _REFERENCE_PRECISION: Final = 0.01
 
 
@@ -107,38 +110,46 @@ class GradientMeter:
         # A target of an estimator's own depends on its parameters: other cells do not share it.
         own = str(self.cell.estimator_spec) if estimator.own_target else ""
         references = References(
-            self._known(where, target + own, lambda: self._reference(task, estimator, target, where.step)),
+            self._known(where, target + own, lambda: self._reference(task, estimator, target, where)),
             self._known(where, "evidence", lambda: exact_reference(task, "evidence", self.x, 1)),
         )
         cell, settings = self.cell, self.cell.measurement
         identity = (cell.task_spec, cell.estimator_spec, cell.samples, cell.dtype)
-        measured = measure(
-            Point(task, estimator, cell.samples, self.x, self.batches, identity),
-            references,
-            Stopping(settings.replicates, settings.precision, settings.replicates_cap),
-            derive_seed(cell.seed, "measure", where.step),
-            progress,
-        )
+        try:
+            measured = measure(
+                Point(task, estimator, cell.samples, self.x, self.batches, identity),
+                references,
+                Stopping(settings.replicates, settings.precision, settings.replicates_cap),
+                derive_seed(cell.seed, "measure", where.step),
+                progress,
+            )
+        except NotFinite as found:
+            raise Diverged(_said_of(found, task), str(where), where.step) from found
         return measured, _as_rows(measured, where.step, target)
 
     def not_finite(self, task: Task, estimator: Estimator, step: int) -> str | None:
-        """Return what is not finite in a gradient drawn here, or None."""
-        return _not_finite(*self._drawn(task, estimator, step))
+        """Return what is not finite in gradients drawn here, if one of them is not, or None."""
+        gradient, slices = self._drawn(task, estimator, step)
+        if bool(gradient.isfinite().all()):
+            return None
+        return _not_finite(self._drawn(task, estimator, step, _LOOKED_AT)[0], slices)
 
     def _require_measurable(self, task: Task, estimator: Estimator, where: Where) -> None:
-        gradient, slices = self._drawn(task, estimator, where.step)
+        gradient, _ = self._drawn(task, estimator, where.step)
         norm = gradient.norm()
         # Variances are squares; the cube leaves room for draws that are larger.
         if bool(norm.pow(3).isfinite()):
             return
-        what = _not_finite(gradient, slices) or f"the norm of the gradient was {float(norm):.2g}, too large to measure,"
+        large = f"the norm of the gradient was {float(norm):.2g}, too large to measure,"
+        what = self.not_finite(task, estimator, where.step) or large
         raise Diverged(what, str(where), where.step)
 
-    def _drawn(self, task: Task, estimator: Estimator, step: int) -> tuple[Tensor, dict[str, slice]]:
-        """Return one gradient in float64, [P], the same at every call, and where each parameter group lies in it."""
+    def _drawn(self, task: Task, estimator: Estimator, step: int, count: int = 1) -> tuple[Tensor, dict[str, slice]]:
+        """Return gradients in float64, [n, P], the same at every call, and where each parameter group lies in them."""
         with seeded(self.x.device, self.cell.seed, "finite", step):
             replicator = Replicator(task, estimator, self.cell.samples)
-            return replicator.draw(self.x, LOOP)[0].double(), replicator.slices
+            rows = [replicator.draw(self.x, LOOP) for _ in range(count)]
+            return torch.cat(rows).double(), replicator.slices
 
     def _known(self, where: Where, target: str, compute: Callable[[], Reference | None]) -> Reference | None:
         if where.trajectory is None:
@@ -147,7 +158,7 @@ class GradientMeter:
         task = (str(cell.task_spec), cell.dataset, cell.dtype, cell.device, cell.seed, cell.training)
         return self.references.get((where, task, cell.samples, target), compute)
 
-    def _reference(self, task: Task, estimator: Estimator, target: Target, step: int) -> Reference | None:
+    def _reference(self, task: Task, estimator: Estimator, target: Target, where: Where) -> Reference | None:
         """Return the gradient of the target: exact, else by the unbiased estimator that the task names, else None."""
         exact = exact_target_reference(estimator, task, self.x, self.cell.samples)
         # The unbiased estimator of a target is none of what an estimator makes of that target.
@@ -158,14 +169,31 @@ class GradientMeter:
         # More samples than the cell's K make no other reference where they are needed: `require_references`.
         samples = max(cell.samples, unbiased.minimum_samples)
         point = Point(task, unbiased, samples, self.x, identity=(cell.task_spec, name, samples, cell.dtype))
-        seed = derive_seed(cell.seed, "reference", step)
-        return monte_carlo_reference(point, name, _REFERENCE_PRECISION, cell.measurement.replicates_cap, seed)
+        seed = derive_seed(cell.seed, "reference", where.step)
+        try:
+            return monte_carlo_reference(point, name, _REFERENCE_PRECISION, cell.measurement.replicates_cap, seed)
+        except NotFinite as found:
+            what = f"of the reference, {name}, {_said_of(found, task)}"
+            raise Diverged(what, str(where), where.step) from found
 
 
-def _not_finite(gradient: Tensor, slices: dict[str, slice]) -> str | None:
-    finite = {letter: gradient[slices[group]].isfinite().all() for group, letter in GREEK.items() if group in slices}
-    wrong = [letter for letter, well in finite.items() if not bool(well)]
-    return f"the gradient in {' and '.join(wrong)} was not finite" if wrong else None
+def _said_of(found: NotFinite, task: Task) -> str:
+    return _not_finite(found.gradients, parameter_slices(task), found.before) or str(found)
+
+
+def _not_finite(gradients: Tensor, slices: dict[str, slice], before: int = 0) -> str | None:
+    """Return in which parameter groups and in how many replicates [n, P] gradients are not finite; None if all are.
+
+    `before` is how many others were well.
+    """
+    groups = {letter: slices[group] for group, letter in GREEK.items() if group in slices}
+    wrong = {letter: ~gradients[:, where].isfinite().all(1) for letter, where in groups.items()}
+    named = [letter for letter, rows in wrong.items() if bool(rows.any())]
+    if not named:
+        return None
+    count = int(torch.stack([wrong[letter] for letter in named]).any(0).sum())
+    of = f"in {count} of {before + len(gradients)} replicates"
+    return f"the gradient in {' and '.join(named)} was not finite {of}"
 
 
 def _rows(rows: Tensor, size: int) -> Tensor:

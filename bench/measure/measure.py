@@ -12,7 +12,7 @@ from bench.machine.streams import seeded
 from bench.measure.cosines import Cosines
 from bench.measure.cost import Evaluations, cost_metrics, count_evaluations
 from bench.measure.metrics import gradient_metrics, nested_variances, unknown, variance, without_minibatches
-from bench.measure.moments import GROUPS, ROUNDING, Moments
+from bench.measure.moments import GROUPS, ROUNDING, Moments, NotFinite
 from bench.measure.outcomes import NO_EVENT, unseen_outcomes
 from bench.measure.point import Point
 from bench.measure.reference import References
@@ -62,6 +62,9 @@ def measure(
         stopping: when its variance is known well enough.
         seed: of the replicates' random stream.
         progress: told how far the replicates are.
+
+    Raises:
+        NotFinite: a replicate is not.
     """
     replicator, chunk = point.replicator()
     rounding = rounding_of(lambda: replicator.draw(point.x, LOOP)[0], point.x.device)
@@ -167,6 +170,8 @@ def _minibatch_split(
     for batch in batches:
         rows = torch.cat([replicator.draw(batch, size) for _ in range(parts)])
         mean = rows.mean(0)
+        if not bool(mean.isfinite().all()):
+            raise NotFinite(rows, 0)
         means.append(mean)
         for group, where in replicator.slices.items():
             offsets = (rows[:, where] - mean[where]).double()

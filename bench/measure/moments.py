@@ -26,6 +26,19 @@ _ROOM: Final = 2.0**30
 """What a deviation may be of the unit that its coordinate is measured in: float32 holds the square, and its inverse."""
 
 
+class NotFinite(Exception):
+    """Replicates of which some are not finite were to be added to moments.
+
+    Args:
+        gradients: the replicates, [n, P].
+        before: how many had been added before them.
+    """
+
+    def __init__(self, gradients: Tensor, before: int) -> None:
+        super().__init__("a gradient was not finite")
+        self.gradients, self.before = gradients, before
+
+
 @dataclass(frozen=True)
 class Dealt:
     """Which rows of a chunk went where: p·k consecutive rows, k to each of p consecutive groups."""
@@ -127,14 +140,19 @@ class Moments:
 
         A small chunk goes to one group as a whole, since a pass over [G, P] would cost more than the gradients
         themselves; a large one is dealt out evenly.
+
+        Raises:
+            NotFinite: a gradient is not; these moments are of no use then.
         """
-        if not self.replicates:
+        before = self.replicates
+        if not before:
             self._pivot.copy_(gradients.mean(0))
         dealt = self._deal(gradients.shape[0])
         for part in dealt:
             rows = gradients[part.rows]
             for columns in self._strips(rows.shape[0]):
-                self._add(part, rows[:, columns] - self._pivot[columns], columns)
+                if not self._add(part, rows[:, columns] - self._pivot[columns], columns):
+                    raise NotFinite(gradients, before)
             self.counts[part.groups] += rows.shape[0] // (part.groups.stop - part.groups.start)
         return dealt
 
@@ -144,29 +162,36 @@ class Moments:
         width = max(16, _CACHED // rows) if self._pivot.device.type == "cpu" else size
         return (slice(start, min(start + width, size)) for start in range(0, size, width))
 
-    def _add(self, part: Dealt, shifted: Tensor, columns: slice) -> None:
-        self._make_room(shifted.abs().amax(0), columns)
+    def _add(self, part: Dealt, shifted: Tensor, columns: slice) -> bool:
+        """Add deviations from the pivot; return False, with nothing added, where one is not finite."""
+        if not self._make_room(shifted.abs().amax(0), columns):
+            return False
         shifted = shifted / self._units[columns]
         sums, squares = self._sums[part.groups, columns], self._squares[part.groups, columns]
         if shifted.shape[0] == 1:
             sums.add_(shifted)
             squares.addcmul_(shifted, shifted)
-            return
+            return True
         by_group = shifted.unflatten(0, (sums.shape[0], -1))
         sums.add_(by_group.sum(1))
         squares.add_(by_group.square_().sum(1))
+        return True
 
-    def _make_room(self, peaks: Tensor, columns: slice) -> None:
-        """Take larger units for coordinates whose deviations have outgrown theirs."""
+    def _make_room(self, peaks: Tensor, columns: slice) -> bool:
+        """Take larger units for coordinates whose deviations have outgrown theirs; return False where one has none."""
         units = self._units[columns]
-        outgrown = peaks > _ROOM * units
+        # As the negation of ≤, which is false of NaN.
+        outgrown = ~(peaks <= _ROOM * units)
         if not bool(outgrown.any()):
-            return
+            return True
+        if not bool(peaks.isfinite().all()):
+            return False
         larger = torch.where(outgrown, units_of(peaks), units)
         ratio = units / larger
         self._sums[:, columns] *= ratio
         self._squares[:, columns] *= ratio.square()
         units.copy_(larger)
+        return True
 
     def _deal(self, count: int) -> list[Dealt]:
         """Return how a chunk of `count` is dealt out."""

@@ -1,5 +1,7 @@
 """Tasks and estimators of somebody else's that raise what they should not, by `module:Class`."""
 
+import math
+from collections.abc import Mapping
 from typing import ClassVar, Literal, final
 
 import torch
@@ -8,7 +10,7 @@ from torch.distributions import Cauchy, Independent
 
 from estimators.base import Estimate, Estimator
 from estimators.score_function.reinforce import Reinforce
-from tasks.base import Data, Draw, Guide, Model, Task
+from tasks.base import Data, Draw, Guide, Model, Target, Task
 from tasks.latent_variables.linear_gaussian import LinearGaussian
 from tasks.toys.gaussian import GaussianQuadratic
 
@@ -94,3 +96,27 @@ class OwnEstimator(Estimator):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         self._fail("estimate")
         return Reinforce().estimate(task, x, samples)
+
+
+@final
+class Rarely(Reinforce):
+    """The score function, which returns NaN in a share of its replicates."""
+
+    def __init__(self, share: float = 0.01) -> None:
+        super().__init__()
+        self.share = share
+
+    def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
+        right = super().estimate(task, x, samples)
+        broken = torch.rand((), device=x.device) < self.share
+        return Estimate(right.objective, right.surrogate * torch.where(broken, math.nan, 1.0))
+
+
+@final
+class RarelyKnown(LinearGaussian):
+    """The linear-Gaussian model, its exact values unknown and its reference broken now and then."""
+
+    references: ClassVar[Mapping[str, str]] = {"elbo": f"{__name__}:Rarely(share=0.01)"}
+
+    def exact(self, target: Target, x: Tensor, samples: int) -> None:
+        return None

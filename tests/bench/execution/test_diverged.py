@@ -1,5 +1,7 @@
 """What is said of a training or a measurement whose numbers are not finite, alone and among other seeds."""
 
+import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +15,11 @@ from bench.names.spec import parse_spec
 from bench.results.schema import Record
 from bench.results.store import Store
 
+STRANGERS = "tests.bench.execution.strangers"
 BROKEN = "tests.bench.execution.broken:Broken"
 SMALLER = "; a smaller --guide-lr or --model-lr may help"
 INITIAL = "at the initial parameters"
+ALL = "in 40 of 40 replicates"
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +54,28 @@ def test_without_training_the_gradient_is_named_and_no_step_size_advised(
 ) -> None:
     records = ran(tmp_path, request(f"{BROKEN}(what={group})", 0))
     assert [record.status for record in records] == ["diverged", "diverged"]
-    assert {record.reason for record in records} == {f"the gradient in {letter} was not finite {INITIAL}"}
+    assert {record.reason for record in records} == {f"the gradient in {letter} was not finite {ALL} {INITIAL}"}
+
+
+@pytest.mark.parametrize("task", ["gaussian-quadratic", "vae-mnist(data=tiny)"])
+def test_a_gradient_that_is_rarely_broken_is_counted(tmp_path: Path, task: str) -> None:
+    """Of 2000 replicates some 20 are broken; that none of the first thousand is has a chance of 0.99¹⁰⁰⁰ = 4e-5."""
+    asked = replace(request(task, 0), estimators=(parse_spec(f"{STRANGERS}:Rarely(share=0.01)"),), seeds=(0,))
+    (record,) = ran(tmp_path, replace(asked, replicates=2000))
+    assert record.status == "diverged"
+    found = re.fullmatch(
+        rf"the gradient in (φ|φ and θ) was not finite in (\d+) of (\d+) replicates {INITIAL}", record.reason or ""
+    )
+    assert found is not None, record.reason
+    assert 1 <= int(found[2]) < int(found[3]) / 10
+
+
+def test_a_broken_reference_is_named(tmp_path: Path) -> None:
+    asked = replace(request("tests.bench.execution.strangers:RarelyKnown", 0), seeds=(0,))
+    (record,) = ran(tmp_path, asked)
+    assert (record.reason or "").startswith(
+        f"of the reference, {STRANGERS}:Rarely(share=0.01), the gradient in φ and θ"
+    )
 
 
 def test_a_gradient_too_large_to_measure_is_said_to_be_so(tmp_path: Path) -> None:
@@ -67,7 +92,7 @@ def test_training_that_starts_at_a_broken_gradient(
 ) -> None:
     """In a long training several steps make a row, and the objective is seen to be NaN after the first."""
     records = ran(tmp_path, request(f"{BROKEN}(what={group})", steps), batch_seeds)
-    where = "at the first step of training" if steps == 3 else INITIAL
+    where = "at the first step of training" if steps == 3 else f"{ALL} {INITIAL}"
     assert {record.reason for record in records} == {f"the gradient in {letter} was not finite {where}"}
     for record in records:
         assert record.final is not None
