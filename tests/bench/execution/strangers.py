@@ -99,7 +99,7 @@ class OwnEstimator(Estimator):
 
 
 @final
-class Rarely(Reinforce):
+class Rarely(Reinforce):  # pyright: ignore[reportGeneralTypeIssues]
     """The score function, which returns NaN in a share of its replicates."""
 
     def __init__(self, share: float = 0.01) -> None:
@@ -113,7 +113,7 @@ class Rarely(Reinforce):
 
 
 @final
-class RarelyKnown(LinearGaussian):
+class RarelyKnown(LinearGaussian):  # pyright: ignore[reportGeneralTypeIssues]
     """The linear-Gaussian model, its exact values unknown and its reference broken now and then."""
 
     references: ClassVar[Mapping[str, str]] = {"elbo": f"{__name__}:Rarely(share=0.01)"}
