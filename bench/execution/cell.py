@@ -128,6 +128,8 @@ class CellRun:
         """Evaluate what was trained, write the record and the parameters, and return the record."""
         if diverged is not None:
             diverged = self._explained(diverged)
+        else:
+            self._warn_of_sites(self.task, Where(self.trainer.progress.step))
         record = Record(
             cell=self.cell,
             run=self.run,
@@ -162,8 +164,16 @@ class CellRun:
         for note in measured.notes:
             if note not in progress.notes:
                 self._warn(note)
+        self._warn_of_sites(task, where)
         self.listener.phase("measure", done + 1, total)
         self.checkpoint.save()
+
+    def _warn_of_sites(self, task: Task, where: Where) -> None:
+        """Say once of each site that training has made its draws too small, too large or too close for their dtype."""
+        for site, reason in self.meter.beyond(task, where).items():
+            opening = f"site '{site}' is, "
+            if not any(note.startswith(opening) for note in self.progress.notes):
+                self._warn(f"{opening}{reason}")
 
     def _settled(self, task: Task) -> Estimator:
         """Return the estimator with adaptive state for other parameters than those that it was trained on."""

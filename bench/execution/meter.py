@@ -26,7 +26,9 @@ from bench.results.metrics import METRICS
 from bench.results.schema import GradientRow
 from bench.settings import Cell
 from bench.training.diverged import GREEK, Diverged
+from estimators import distributions
 from estimators.base import Estimator
+from estimators.draw import probe
 from tasks.base import Data, Target, Task
 
 T = TypeVar("T")
@@ -126,6 +128,16 @@ class GradientMeter:
         except NotFinite as found:
             raise Diverged(_said_of(found, task), str(where), where.step) from found
         return measured, _as_rows(measured, where.step, target)
+
+    def beyond(self, task: Task, where: Where) -> dict[str, str]:
+        """Return by site, for the common batch, why draws of the guide cannot be held in their dtype, if they cannot.
+
+        A guide that was fit to start with may have been trained to such parameters.
+        """
+        with seeded(self.x.device, self.cell.seed, "sites", where.step):
+            sites = probe(task.guide, self.x).sites
+        found = {site: distributions.beyond(drawn.distribution) for site, drawn in sites.items()}
+        return {site: f"{where}, {reason}" for site, reason in found.items() if reason}
 
     def not_finite(self, task: Task, estimator: Estimator, step: int) -> str | None:
         """Return what is not finite in gradients drawn here, if one of them is not, or None."""

@@ -111,3 +111,13 @@ def test_a_gradient_that_is_too_large_after_training_is_advised_smaller_steps(tm
     for record in ran(tmp_path, request("gaussian-quadratic", 36, guide_lr=1e3)):
         assert record.reason is not None
         assert record.reason.endswith(f"too large to measure, at step 36 of its own training{SMALLER}")
+
+
+def test_a_guide_that_leaves_the_numbers_of_its_dtype_in_training_says_so_once(tmp_path: Path) -> None:
+    asked = replace(request("gamma-poisson", 60, checkpoints=4, guide_lr=3.0), seeds=(0,), optimizer="adam")
+    (record,) = ran(tmp_path, asked)
+    said = [note for note in record.notes if note.startswith("site 'z' is, at step ")]
+    assert len(said) == 1
+    assert "of its own training, Gamma with concentration" in said[0]
+    (record,) = ran(tmp_path / "short", replace(asked, guide_lr=1e-3))
+    assert not any(note.startswith("site") for note in record.notes)
