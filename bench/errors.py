@@ -1,6 +1,7 @@
 """Errors that end a command: one sentence that says what to do, and a documented exit code."""
 
 import difflib
+import traceback
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -10,15 +11,31 @@ class BenchError(Exception):
 
     exit_code: ClassVar[int] = 2
 
+    def way_there(self) -> str:
+        """Return what `bench --debug` shows before the message."""
+        return "".join(traceback.format_exception(self))
+
 
 class UsageError(BenchError):
     """What was asked for does not exist or does not fit together."""
 
 
 class CellsFailed(BenchError):
-    """Some cells failed; the others are recorded."""
+    """Some cells failed; the others are recorded.
+
+    Args:
+        message: for the user.
+        tracebacks: of the cells, which say more than where this error was raised.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, tracebacks: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self._tracebacks = tracebacks
+
+    def way_there(self) -> str:
+        return "\n".join(self._tracebacks) or super().way_there()
 
 
 class DeviceUnavailable(BenchError):
@@ -31,6 +48,12 @@ class ResultsError(BenchError):
     """A results folder or a record cannot be read or written."""
 
     exit_code = 5
+
+
+class CellBusy(BenchError):
+    """Another process is running a cell, and it was not to be waited for."""
+
+    exit_code = 6
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -7,8 +7,7 @@ import click
 
 from bench.cli.numbers import Finite, Numbers, Whole
 from bench.cli.specs import SpecType
-from bench.errors import CellsFailed, UsageError
-from bench.names.commands import with_out
+from bench.errors import UsageError
 
 _OPTIONS = [
     click.option("--task", "tasks", type=SpecType("task"), multiple=True, help="Task; repeatable."),
@@ -59,6 +58,11 @@ _OPTIONS = [
         "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Results folder."
     ),
     click.option("--rerun", type=click.Choice(["failed", "stale", "all"]), help="Run finished cells again."),
+    click.option(
+        "--wait/--no-wait",
+        default=True,
+        help="What to do about cells that another process runs: wait for it, or exit with 6.  [default: wait]",
+    ),
     click.option("--dry-run", is_flag=True, help="Say what would run, and why, and stop."),
     click.option("--plot", is_flag=True, help="Draw the figure that fits, into figures/ of the results folder."),
     click.option("--config", type=click.Path(path_type=Path), help="Options from a TOML file; the command line wins."),
@@ -94,15 +98,10 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     from bench.execution.plan import Request
 
     steps = 0 if options.pop("no_train") else options["steps"]
-    names = ("out", "rerun", "dry_run", "plot", "batch_seeds", "tf32")
+    names = ("out", "rerun", "dry_run", "plot", "batch_seeds", "tf32", "wait")
     asked = Asked(**{name: options.pop(name) for name in names})
     del options["config"]
-    summary = execute(Request(**{**options, "steps": steps}), asked)
-    if summary.failed:
-        raise CellsFailed(
-            f"{summary.failed} of {summary.cells} cells failed; the reasons are in "
-            f"`{with_out('bench status', asked.out)}`, and `--rerun failed` runs them again"
-        )
+    execute(Request(**{**options, "steps": steps}), asked)
 
 
 def _with_config(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:

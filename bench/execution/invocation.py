@@ -1,13 +1,13 @@
 """The door: run the cells of a request one after the other and print what came out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.console import Console
 
 from bench.errors import BenchError
 from bench.execution.advice import after_run
 from bench.execution.companions import companions
+from bench.execution.ending import require_results
 from bench.execution.messages import output, say, title
 from bench.execution.plan import Plan, Request, make_plan
 from bench.execution.recall import recall
@@ -20,19 +20,16 @@ from bench.results.schema import Record
 from bench.results.store import Store
 from bench.results.tables import export, load
 
-__all__ = ["Asked", "Summary", "execute", "print_dry_run", "run_plan"]
+__all__ = ["Asked", "execute", "print_dry_run", "run_plan"]
 
 
-@dataclass(frozen=True)
-class Summary:
-    """How an invocation went."""
+def execute(request: Request, asked: Asked) -> None:
+    """Plan a request, run its cells, and print tables on stdout; progress goes to stderr.
 
-    cells: int
-    failed: int
-
-
-def execute(request: Request, asked: Asked) -> Summary:
-    """Plan a request, run its cells, and print tables on stdout; progress goes to stderr."""
+    Raises:
+        CellsFailed: some of its cells failed; the others are recorded and printed.
+        CellBusy: another process is running some of them, and they were not to be waited for.
+    """
     messages = Console(stderr=True)
     find_device(request.device)
     allow_tf32(asked.tf32)
@@ -41,7 +38,7 @@ def execute(request: Request, asked: Asked) -> Summary:
         say(messages, f"skipped {spec}: {reason}")
     if asked.dry_run:
         print_dry_run(plan, asked)
-        return Summary(len(plan.cells), 0)
+        return
     records = run_plan(plan, asked, messages)
     if records:
         _print_records(records)
@@ -49,11 +46,13 @@ def execute(request: Request, asked: Asked) -> Summary:
         output().print(f"{where}   next: {after_run(request, records, asked.out)}")
         if asked.plot:
             _draw(records, Store(asked.out), messages)
-    return Summary(len(records), sum(record.status == "failed" for record in records))
+    require_results(plan.cells, records, asked.out)
 
 
 def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
-    """Run the cells of a plan, or recall them, and return their records; those that another process runs are left out.
+    """Run the cells of a plan, or recall them, and return their records.
+
+    Those that another process runs come last, when it is done, or are left out where they are not to be waited for.
 
     Raises:
         ResultsError: the results folder is not writable.
@@ -63,6 +62,8 @@ def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
     session = Session(plan, store, asked, messages)
     groups = companions(plan.cells, asked.batch_seeds)
     found = {record.cell.id: record for group in groups for record in session.run_or_recall(group)}
+    if asked.wait:
+        found.update((record.cell.id, record) for record in session.wait())
     export(asked.out, errors="skip")
     return [found[cell.id] for cell in plan.cells if cell.id in found]
 

@@ -14,7 +14,7 @@ from typing import final
 import torch
 from rich.console import Console
 
-from bench.errors import BenchError
+from bench.errors import BenchError, CellBusy
 from bench.execution.checkpoint import continues
 from bench.execution.companions import BatchSeeds, at_the_same_step
 from bench.execution.messages import reason_of, say, title
@@ -27,7 +27,7 @@ from bench.execution.run_cells import run_alone, run_together
 from bench.execution.sources import sources_of
 from bench.names.strangers import said
 from bench.results.schema import Record
-from bench.results.store import Begun, CellBusy, Store
+from bench.results.store import FOREVER, Begun, Store
 from bench.settings import Cell
 from bench.training.trace import NotBatchable
 from tasks.base import Data
@@ -44,6 +44,7 @@ class Asked:
         plot: whether the results are drawn.
         batch_seeds: whether seeds are trained in one step.
         tf32: whether a GPU may round float32 products to TF32.
+        wait: whether cells that other processes run are waited for.
     """
 
     out: Path
@@ -52,6 +53,7 @@ class Asked:
     plot: bool
     batch_seeds: BatchSeeds = "auto"
     tf32: bool = False
+    wait: bool = True
 
 
 @final
@@ -63,25 +65,26 @@ class Session:
         self.references = KnownReferences()
         self.sources = sources_of(plan.cells)
         self._warned: set[str] = set()
+        self._busy: list[tuple[Cell, int | None]] = []
 
     @cached_property
     def run_id(self) -> str:
         """The invocation's id; its note is written when the first cell runs."""
-        run = new_run(sys.argv)
+        run = new_run(sys.argv, self.plan.cells)
         self.store.write_run(run)
         return run.run
 
     def run_or_recall(self, cells: Sequence[Cell]) -> Iterator[Record]:
-        """Give the records of companions, running those that are due; none of a cell that another process runs."""
+        """Give the records of companions, running those that are due; none of a cell that another process runs yet."""
         due: list[Cell] = []
         with ExitStack() as locks:
             for cell in cells:
                 try:
                     locks.enter_context(self.store.lock(cell))
-                except CellBusy as busy:
-                    say(self.messages, f"{title(cell)}: {busy}")
+                except CellBusy:
+                    self._busy.append((cell, self.store.stamp(cell)))
                     continue
-                found = self._recall(cell)
+                found = self._recall(cell, self.asked.rerun)
                 if found is None:
                     due.append(cell)
                 else:
@@ -89,16 +92,32 @@ class Session:
             for group in at_the_same_step(due, self.store):
                 yield from self._run(group)
 
-    def _recall(self, cell: Cell) -> Record | None:
+    def wait(self) -> Iterator[Record]:
+        """Give the records of the cells that other processes were running, and run those that they left undone.
+
+        They come last, so that processes that are given the same grid share its cells.
+        """
+        for cell, before in self._busy:
+            say(self.messages, f"{title(cell)}: another process is running it; waiting for its result")
+            with self.store.lock(cell, FOREVER):
+                # What the other process has just made is a result, whatever was to be run again.
+                fresh = self.store.stamp(cell) != before
+                found = self._recall(cell, None if fresh else self.asked.rerun)
+                if found is None:
+                    yield from self._run([cell])
+                else:
+                    yield found
+
+    def _recall(self, cell: Cell, rerun: Rerun | None) -> Record | None:
         known = self.store.read_or_set_aside(cell, lambda message: say(self.messages, f"warning: {message}"))
         source, checkpoint = self.sources[cell.id], self.store.checkpoint_path(cell)
-        found, why = recall(cell, known, self.store, self.asked.rerun, source)
+        found, why = recall(cell, known, self.store, rerun, source)
         if found is not None:
             say(self.messages, f"{title(cell)}: {why}")
             return found
         if known is not None:
             say(self.messages, f"{title(cell)}: run again, since {why}")
-        if self.asked.rerun == "all":
+        if rerun == "all":
             checkpoint.unlink(missing_ok=True)
         elif checkpoint.exists() and not continues(checkpoint, source):
             say(self.messages, f"{title(cell)}: its checkpoint is of another source than {source}; it starts anew")
@@ -115,7 +134,7 @@ class Session:
                     left.remove(record.cell)
                     yield record
                 return
-            except BenchError:
+            except (BenchError, BrokenPipeError):
                 raise
             except torch.OutOfMemoryError:
                 halves = [half for half in (left[: len(left) // 2], left[len(left) // 2 :]) if half]
@@ -148,12 +167,12 @@ class Session:
         try:
             with TerminalListener(self.messages, self._warned) as listener:
                 return run_alone(cell, data, self.store, self.run_id, listener, self.references, self.sources[cell.id])
-        except BenchError:
+        except (BenchError, BrokenPipeError):
             raise
         except Exception as error:
             # One cell's failure is a result like any other; the rest of the grid goes on.
             reason = said(error)
-            log = self.store.record_path(cell).with_name("traceback.txt")
+            log = self.store.traceback_path(cell)
             say(self.messages, f"{title(cell)} failed: {reason}; {log} shows the way there")
             log.write_text(traceback.format_exc())
             seconds = time.perf_counter() - begun

@@ -11,20 +11,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from bench.errors import CellsFailed
+from bench.execution.ending import require_results
 from bench.execution.invocation import Asked, print_dry_run, run_plan
 from bench.execution.plan import Plan, Request, make_plan
 from bench.figures import draw, rows
 from bench.figures.page import Format, Page
 from bench.figures.save import provenance, save, save_rows
 from bench.machine.device import find_device
-from bench.names.commands import with_folder, with_out
+from bench.names.commands import with_folder
 from bench.reproduce import find
 from bench.reproduce.recipe import Ran, Recipe
 from bench.results.frames import series
 from bench.results.render import Format as TableFormat
 from bench.results.render import render
-from bench.results.schema import Record
 from bench.results.store import Store
 from bench.results.tables import Results, load
 
@@ -46,7 +45,7 @@ def reproduce(
 
     Raises:
         UsageError: there is no such recipe.
-        CellsFailed: some of its cells failed, or are being run by another process.
+        CellsFailed: some of its cells failed.
     """
     recipe = find(name)
     find_device(device)
@@ -55,7 +54,7 @@ def reproduce(
         print_dry_run(plan, asked)
         return
     records = run_plan(plan, asked, Console(stderr=True))
-    _require_all(name, plan, records, asked)
+    require_results(plan.cells, records, asked.out, f" of {name}")
     store = Store(asked.out)
     ran = Ran(plan.cells, load(*(store.record_path(record.cell).parent for record in records)))
     shown = recipe.rows(ran)
@@ -79,20 +78,6 @@ def plan_of(requests: Sequence[Request], device: Literal["cpu", "cuda"]) -> Plan
     cells = {cell.id: cell for plan in plans for cell in plan.cells}
     data = {task: rows for plan in plans for task, rows in plan.data.items()}
     return Plan(list(cells.values()), data, [reason for plan in plans for reason in plan.refused])
-
-
-def _require_all(name: str, plan: Plan, records: Sequence[Record], asked: Asked) -> None:
-    failed = sum(record.status == "failed" for record in records)
-    if failed:
-        raise CellsFailed(
-            f"{failed} of {len(plan.cells)} cells of {name} failed; the reasons are in "
-            f"`{with_out('bench status', asked.out)}`, and `--rerun failed` runs them again"
-        )
-    if len(records) < len(plan.cells):
-        raise CellsFailed(
-            f"{len(plan.cells) - len(records)} of {len(plan.cells)} cells of {name} are being run by another process; "
-            f"when it is done, the same command prints the table"
-        )
 
 
 def _told(recipe: Recipe, ran: Ran, length: Literal["full", "quick"]) -> str:

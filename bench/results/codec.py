@@ -49,9 +49,14 @@ def _fourth(record: Data) -> Data:
     return {**record, "training": rows, "task_source": None, "estimator_source": None}
 
 
+def _unchanged(content: Data) -> Data:
+    return content
+
+
 UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
-    Record: {1: _second, 2: _third, 3: _fourth},
-    RunInfo: {1: lambda run: run, 2: lambda run: run, 3: lambda run: run},
+    Record: {1: _second, 2: _third, 3: _fourth, 4: _unchanged},
+    # Version 5 knows the cells of a run.
+    RunInfo: {1: _unchanged, 2: _unchanged, 3: _unchanged, 4: lambda run: {**run, "cells": []}},
 }
 """What makes a file of schema version v one of version v + 1, by v."""
 

@@ -13,7 +13,7 @@ from bench.fields import column
 from bench.results.metrics import ACTIVE_UNITS, FINAL_VALUES, Metric
 from bench.settings import Cell
 
-SCHEMA_VERSION: Constant = 4
+SCHEMA_VERSION: Constant = 5
 
 Status = Literal["done", "diverged", "failed"]
 
@@ -143,6 +143,21 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """A cell that an invocation was to see to.
+
+    Attributes:
+        folder: where it lies below the results folder, or would.
+        task: the task, without parameters that are defaults.
+        estimator: the estimator, likewise.
+    """
+
+    folder: str
+    task: str
+    estimator: str
+
+
+@dataclass(frozen=True)
 class RunInfo:
     """One invocation of `bench run`: on what, with what. No host name, and no path but what `argv` gives."""
 
@@ -167,3 +182,5 @@ class RunInfo:
     tf32_matmul: bool = field(metadata=column("", "whether matrix products on the GPU could round to TF32"))
     tf32_convolution: bool = field(metadata=column("", "whether convolutions on the GPU could"))
     deterministic: bool = field(metadata=column("", "whether torch was told to use deterministic algorithms only"))
+    # Empty in notes of an earlier version.
+    cells: list[Planned] = field(default_factory=list)

@@ -1,6 +1,6 @@
 """A results folder: one folder per cell, one note per invocation.
 
-<folder>/<task>/<estimator>-K<samples>-seed<seed>-<id>/record.json, parameters.pt, checkpoint.pt, begun.json, .lock
+<folder>/<task>/<estimator>-K<samples>-seed<seed>-<id>/record.json, parameters.pt, checkpoint.pt, traceback.txt, …
 <folder>/runs/<run>.json
 """
 
@@ -15,13 +15,14 @@ from typing import Any, Final, Literal
 
 from filelock import FileLock, Timeout
 
-from bench.errors import ResultsError
+from bench.errors import CellBusy, ResultsError
 from bench.results.atomic import TEMPORARY, replacing
 from bench.results.codec import CorruptRecord, dump, parse
 from bench.results.schema import Record, RunInfo
 from bench.settings import Cell, cell_from_identity
 
 RECORD: Final = "record.json"
+TRACEBACK: Final = "traceback.txt"
 CELL_FOLDER: Final = re.compile(r"(?P<estimator>.+)-K(?P<samples>\d+)-seed(?P<seed>\d+)-(?P<id>[0-9a-f]{16})")
 Errors = Literal["raise", "skip"]
 
@@ -29,10 +30,8 @@ _BEGUN: Final = "begun.json"
 _LOCK: Final = ".lock"
 # `is_running` holds a lock for an instant, which must not turn a runner away.
 _PATIENCE: Final = 0.5
-
-
-class CellBusy(ResultsError):
-    """Another process is running the cell."""
+FOREVER: Final = -1.0
+"""Patience that never ends."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,17 @@ class Store:
     def parameters_path(self, cell: Cell) -> Path:
         """Return where the trained parameters are, or will be."""
         return self.folder / cell.folder / "parameters.pt"
+
+    def traceback_path(self, cell: Cell) -> Path:
+        """Return where it is written how a cell failed."""
+        return self.folder / cell.folder / TRACEBACK
+
+    def stamp(self, cell: Cell) -> int | None:
+        """Return when the cell's record was written, to compare with another time; None without one."""
+        try:
+            return self.record_path(cell).stat().st_mtime_ns
+        except OSError:
+            return None
 
     def read(self, cell: Cell) -> Record | None:
         """Return the cell's record, or None without one.
@@ -131,8 +141,12 @@ class Store:
         return path
 
     @contextmanager
-    def lock(self, cell: Cell) -> Iterator[None]:
+    def lock(self, cell: Cell, patience: float = _PATIENCE) -> Iterator[None]:
         """Keep other processes from running the cell. The system lets go of it when this process ends, however it ends.
+
+        Args:
+            cell: which one.
+            patience: seconds to wait for a process that is running it, or `FOREVER`.
 
         Raises:
             CellBusy: another process is running it.
@@ -142,7 +156,7 @@ class Store:
         lock = FileLock(folder / _LOCK)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=_PATIENCE)
+            lock.acquire(timeout=patience)
         except Timeout:
             raise CellBusy(f"{folder} is being run by another process: wait for it, or end it") from None
         except OSError as error:

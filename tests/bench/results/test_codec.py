@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from bench.errors import ResultsError
 from bench.names.spec import Value
 from bench.results import codec
 from bench.results.codec import CorruptRecord, dump, parse
-from bench.results.schema import SCHEMA_VERSION, Final, GradientRow, Record, RunInfo, TrainingRow
+from bench.results.schema import SCHEMA_VERSION, Final, GradientRow, Planned, Record, RunInfo, TrainingRow
 from tests.bench.results.samples import RUN, cell, gradient, record
 
 PATH = Path("results/record.json")
@@ -153,11 +154,27 @@ def test_what_a_record_was_made_by_is_kept() -> None:
     assert parse(Record, dump(written), PATH) == written
 
 
-def test_a_failed_record_and_a_run_of_the_first_schema_are_read() -> None:
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_a_run_of_before_its_cells_were_noted_is_read(version: int) -> None:
+    data = {**json.loads(dump(RUN)), "schema_version": version}
+    assert data.pop("cells") == []
+    assert parse(RunInfo, json.dumps(data).encode(), PATH) == RUN
+
+
+def test_a_record_of_the_version_before_is_read_as_it_was() -> None:
+    data = {**json.loads(dump(record())), "schema_version": 4}
+    assert parse(Record, json.dumps(data).encode(), PATH) == record()
+
+
+def test_a_run_keeps_its_cells() -> None:
+    run = replace(RUN, cells=[Planned("ppca/reparam-K1-seed0-0123456789abcdef", "ppca(dim=3)", "reparam")])
+    assert parse(RunInfo, dump(run), PATH) == run
+
+
+def test_a_failed_record_of_the_first_schema_is_read() -> None:
     failed = record(final=None, training=[])
     data = _of_version(1, failed)
     assert parse(Record, json.dumps(data).encode(), PATH) == failed
-    assert parse(RunInfo, json.dumps({**json.loads(dump(RUN)), "schema_version": 1}).encode(), PATH) == RUN
 
 
 def test_an_older_schema_without_an_upgrade_is_refused() -> None:

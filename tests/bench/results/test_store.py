@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import ResultsError
+from bench.errors import CellBusy, ResultsError
 from bench.results.atomic import replacing
 from bench.results.codec import CorruptRecord
-from bench.results.store import Begun, CellBusy, Store, is_running, read_begun
+from bench.results.store import Begun, Store, is_running, read_begun
 from tests.bench.results.samples import RUN, cell, record
 
 ROOT = Path(__file__).resolve().parents[3]

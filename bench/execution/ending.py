@@ -1,0 +1,52 @@
+"""How an invocation ends for cells without a result: in one sentence, with their exit code, and with where to look."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bench.errors import CellBusy, CellsFailed
+from bench.execution.messages import title
+from bench.names.commands import with_out
+from bench.results.schema import Record
+from bench.results.store import Store
+from bench.settings import Cell
+
+_MOST_LINES: Final = 5
+
+
+def require_results(cells: Sequence[Cell], records: Sequence[Record], out: Path, of: str = "") -> None:
+    """End a command of whose cells some failed, or were being run by another process.
+
+    Args:
+        cells: what was asked for.
+        records: what came of it.
+        out: the results folder.
+        of: what the cells are of, as ` of lecture-evidence`.
+
+    Raises:
+        CellsFailed: some failed; the message names them, their reasons and their tracebacks.
+        CellBusy: some have no record.
+    """
+    failed = [record for record in records if record.status == "failed"]
+    if failed:
+        raise _failure(failed, len(cells), out, of)
+    busy = len(cells) - len(records)
+    if busy:
+        raise CellBusy(
+            f"{busy} of {len(cells)} cells{of} are being run by another process; the same command without `--no-wait` "
+            "waits for it and prints the tables"
+        )
+
+
+def _failure(failed: Sequence[Record], cells: int, out: Path, of: str) -> CellsFailed:
+    store, shown = Store(out), failed[:_MOST_LINES]
+    logs = {record.cell.id: store.traceback_path(record.cell) for record in shown}
+    lines = [f"{len(failed)} of {cells} cells{of} failed:"]
+    for record in shown:
+        lines.append(f"  {title(record.cell)}: {record.reason}")
+        log = logs[record.cell.id]
+        lines += [f"    {log} shows the way there"] if log.exists() else []
+    lines += [f"  and {len(failed) - len(shown)} more"] if len(failed) > len(shown) else []
+    status = with_out("bench status", out)
+    lines.append(f"`{status}` lists them, and the same command with `--rerun failed` runs them again")
+    return CellsFailed("\n".join(lines), [log.read_text() for log in logs.values() if log.exists()])
