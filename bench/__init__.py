@@ -1,4 +1,4 @@
-"""How estimators are measured on tasks, and the `bench` command.
+"""How estimators are measured on tasks, and the `bench` command; what is for other people's code is in `varbench`.
 
 `bench.load` returns the tidy tables of a results folder as pandas frames; `bench.tables` arranges them, `bench.figures`
 draws them, and `bench.pictures` draws what a trained model of images does.
@@ -11,6 +11,8 @@ draws them, and `bench.pictures` draws what a trained model of images does.
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
+
+from varbench.ours import claim
 
 if TYPE_CHECKING:
     from bench import figures, pictures, tables
@@ -27,6 +29,8 @@ _HOMES: Final = {
     "samples": "bench.pictures",  # as it was called in the first version
     "tables": "bench.tables",
 }
+
+claim()
 
 
 def __getattr__(name: str) -> Any:

@@ -2,13 +2,13 @@
 
 A suite with a test for every task that an estimator fits takes three lines:
 
-    from bench.contract import estimator_contract
+    from varbench import estimator_contract
 
     test_mine = estimator_contract("mypackage.mymodule:MyEstimator")
 
 and one that confronts a task's exact answers with every registered estimator that claims to be unbiased:
 
-    from bench.contract import task_contract
+    from varbench import task_contract
 
     test_my_task = task_contract("mypackage.mymodule:MyTask")
 """
@@ -52,7 +52,7 @@ def check_estimator(
     Returns:
         What came out, line by line.
 
-    >>> from bench.contract import check_estimator
+    >>> from varbench import check_estimator
     >>> lines = check_estimator("reparam", ["gaussian-quadratic"])
     >>> [line.verdict for line in lines if line.subject == "gaussian-quadratic"]
     ['pass', ...
@@ -80,7 +80,7 @@ def check_task(
     Returns:
         What came out, line by line.
 
-    >>> from bench.contract import check_task
+    >>> from varbench import check_task
     >>> lines = check_task("gaussian-quadratic", ["reparam"])
     >>> [line.verdict for line in lines if line.estimator == "reparam"]
     ['pass', ...
@@ -97,7 +97,7 @@ def estimator_contract(
 
     In a test file, pytest finds and runs it by its name:
 
-    >>> from bench.contract import estimator_contract
+    >>> from varbench import estimator_contract
     >>> test_reparam = estimator_contract("reparam", ["gaussian-quadratic"])
     """
     return _contract(collect([estimator], tasks), seed, tolerance)
@@ -110,7 +110,7 @@ def task_contract(
 
     In a test file, pytest finds and runs it by its name:
 
-    >>> from bench.contract import task_contract
+    >>> from varbench import task_contract
     >>> test_quadratic = task_contract("gaussian-quadratic", ["reparam", "reinforce"])
     """
     return _contract(collect(estimators, [task]), seed, tolerance)

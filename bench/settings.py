@@ -85,6 +85,11 @@ class Cell:
         return cell_id({key: value for key, value in self.identity().items() if key != "seed"})
 
     @property
+    def along_trajectory(self) -> bool:
+        """Return whether moments are measured along the reference trajectory, which has no end without training."""
+        return self.measurement.at == "shared" and self.training.steps > 0
+
+    @property
     def task_folder(self) -> str:
         """Return where all of the task lies below a results folder."""
         return _file_name(self.task)

@@ -1,10 +1,10 @@
 """Tables of results as frames and as text; `bench table` prints them, `bench.load` gives the tidy ones.
 
->>> import bench
->>> results = bench.load("results")
->>> compared = bench.tables.comparison(results, ["variance"])
->>> for block in bench.tables.pivot_blocks(compared, by="estimator", across="task"):
-...     print(bench.tables.render(block.title, block.headers, block.lines, "text"))
+>>> import varbench
+>>> results = varbench.load("results")
+>>> compared = varbench.tables.comparison(results, ["variance"])
+>>> for block in varbench.tables.pivot_blocks(compared, by="estimator", across="task"):
+...     print(varbench.tables.render(block.title, block.headers, block.lines, "text"))
 all · variance · ... · K = 2 · 2 evaluations per gradient · ...
 estimator  gaussian-quadratic
 reinforce  ...

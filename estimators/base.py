@@ -204,8 +204,7 @@ class Evaluation:
 def evaluate(task: Task, x: Tensor, draw: Draw) -> Evaluation:
     """Run the guide with `draw` and evaluate the model at its draws.
 
-    >>> from estimators.base import evaluate
-    >>> from estimators.draw import Detached
+    >>> from varbench import Detached, evaluate
     >>> from tasks.gaussian_toys import GaussianQuadratic
     >>> task = GaussianQuadratic(dim=3)
     >>> run = evaluate(task, task.load().train, Detached(samples=5))
@@ -222,7 +221,7 @@ def integrand(task: Task, model_value: Tensor, log_q: Callable[[], Tensor]) -> T
     """Return f, what is averaged over q: log p − log q, or f(z) on an `expectation` task, which needs no log q.
 
     >>> import torch
-    >>> from estimators.base import integrand
+    >>> from varbench import integrand
     >>> from tasks.gaussian_toys import GaussianQuadratic
     >>> integrand(GaussianQuadratic(), torch.tensor([[2.0]]), lambda: torch.tensor([[9.0]]))
     tensor([[2.]])
@@ -234,7 +233,7 @@ def without_parameters(module: nn.Module, *arguments: Any) -> Any:
     """Call a module with its parameters detached, so that gradients flow through the arguments only.
 
     >>> import torch
-    >>> from estimators.base import without_parameters
+    >>> from varbench import without_parameters
     >>> x = torch.ones(1, 2)
     >>> without_parameters(torch.nn.Linear(2, 1), x).requires_grad
     False
@@ -245,8 +244,7 @@ def without_parameters(module: nn.Module, *arguments: Any) -> Any:
 def log_prob_detached(task: Task, x: Tensor, trace: Trace, latents: Latents) -> Tensor:
     """Return log q_φ(z|x) at `latents` with φ detached inside the density, so that only the path through z remains.
 
-    >>> from estimators.base import log_prob_detached
-    >>> from estimators.draw import Detached
+    >>> from varbench import Detached, log_prob_detached
     >>> from tasks.gaussian_toys import GaussianQuadratic
     >>> task, draw = GaussianQuadratic(), Detached(samples=5)
     >>> x = task.load().train
@@ -268,7 +266,7 @@ def mean_of_others(value: Tensor) -> Tensor:
     """Return (1/(K−1)) Σ_{j≠k} value_j for every k along the first axis; K ≥ 2.
 
     >>> import torch
-    >>> from estimators.base import mean_of_others
+    >>> from varbench import mean_of_others
     >>> mean_of_others(torch.tensor([1.0, 2.0, 6.0]))
     tensor([4.0000, 3.5000, 1.5000])
     """
@@ -279,7 +277,7 @@ def log_mean_exp(log_weight: Tensor) -> Tensor:
     """Return log (1/K) Σ_k w_k over the sample axis: [K, B] to [B].
 
     >>> import torch
-    >>> from estimators.base import log_mean_exp
+    >>> from varbench import log_mean_exp
     >>> log_mean_exp(torch.tensor([[1.0], [3.0]]).log()).exp()
     tensor([2.])
     """
@@ -292,7 +290,7 @@ def log_sum_exp_of_others(log_weight: Tensor) -> Tensor:
     By sums from both ends: subtracting w_k from the sum of all would lose every digit where w̃_k is near one.
 
     >>> import torch
-    >>> from estimators.base import log_sum_exp_of_others
+    >>> from varbench import log_sum_exp_of_others
     >>> log_sum_exp_of_others(torch.tensor([[1.0], [2.0], [3.0]]).log()).exp().T.round()
     tensor([[5., 4., 3.]])
     """
@@ -306,7 +304,7 @@ def log_mean_exp_of_others(log_weight: Tensor) -> Tensor:
     """Return L̂_{−k} = log (1/(K−1)) Σ_{j≠k} w_j for every k, [K, B], differentiable; K ≥ 2.
 
     >>> import torch
-    >>> from estimators.base import log_mean_exp_of_others
+    >>> from varbench import log_mean_exp_of_others
     >>> log_mean_exp_of_others(torch.tensor([[1.0], [2.0], [4.0]]).log()).exp().T
     tensor([[3.0000, 2.5000, 1.5000]])
     """
@@ -316,7 +314,7 @@ def log_mean_exp_of_others(log_weight: Tensor) -> Tensor:
 def generative(task: Task, needed_by: str) -> GenerativeModel:
     """Return the task's model where it has a prior to draw from; raise `Unfit` where it has not.
 
-    >>> from estimators.base import generative
+    >>> from varbench import generative
     >>> from tasks.gaussian_toys import GaussianQuadratic
     >>> generative(GaussianQuadratic(), "wake-sleep")
     Traceback (most recent call last):

@@ -234,7 +234,7 @@ class Task(nn.Module, ABC):
 def is_elbo(target: Target, samples: int) -> bool:
     """Return whether a target is the ELBO, which L_K is at K = 1.
 
-    >>> from tasks.base import is_elbo
+    >>> from varbench import is_elbo
     >>> is_elbo("iwae", 1), is_elbo("iwae", 2)
     (True, False)
     """
@@ -245,7 +245,7 @@ def empty_data(name: str, dtype: torch.dtype) -> Data:
     """Return the data of a task that observes nothing: one row without columns, so that B = 1.
 
     >>> import torch
-    >>> from tasks.base import empty_data
+    >>> from varbench import empty_data
     >>> empty_data("none", torch.float64).train.shape
     torch.Size([1, 0])
     """

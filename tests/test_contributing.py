@@ -14,7 +14,16 @@ ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^`([\w/.]+)`(?:, (?:in|after) `([^\n]+)`)?:\n\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 """A file, the line that the code comes after where the file is there already, and the code."""
 
-COPIED = ("bench", "estimators", "tasks", "tests", "results/README.md", "results/reference", "pyproject.toml")
+COPIED = (
+    "varbench",
+    "bench",
+    "estimators",
+    "tasks",
+    "tests",
+    "results/README.md",
+    "results/reference",
+    "pyproject.toml",
+)
 
 
 @pytest.fixture(scope="module")

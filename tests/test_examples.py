@@ -19,6 +19,7 @@ import torch
 from bench.cli import main
 
 PUBLIC = (
+    "varbench",
     "bench",
     "bench.contract",
     "bench.figures",

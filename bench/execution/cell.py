@@ -71,8 +71,7 @@ class CellRun:
         self.checkpoint = Checkpoint(store.checkpoint_path(cell), self.trainer, self.progress, source)
         self.meter = GradientMeter(cell, self.task, self.data, references)
         self._steps = measured_steps(cell)
-        self._shared = cell.measurement.at == "shared" and cell.training.steps > 0
-        self.stops = [cell.training.steps] if self._shared else self._steps
+        self.stops = [cell.training.steps] if cell.along_trajectory else self._steps
 
     def restore(self) -> None:
         """Continue from the cell's checkpoint where there is one, on the random stream that training draws from."""
@@ -92,7 +91,7 @@ class CellRun:
         Raises:
             Diverged: the gradient is not finite, or near overflow.
         """
-        if self._shared or stop in self.progress.measured:
+        if self.cell.along_trajectory or stop in self.progress.measured:
             return
         if self.cell.training.steps:
             self._measure(self.task, self.estimator, Where(stop))
@@ -106,7 +105,7 @@ class CellRun:
         Raises:
             Diverged: the gradient is not finite, or near overflow.
         """
-        if not self._shared:
+        if not self.cell.along_trajectory:
             return
         start, _ = initial(self.cell, self.data)
         steps = self.cell.training.steps

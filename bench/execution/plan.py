@@ -1,13 +1,15 @@
 """From what was asked on the command line to cells: defaults filled in, names resolved, misfits refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from bench.errors import UsageError
 from bench.execution.fit import Ground, default_samples, misfit
 from bench.execution.references import require_references
+from bench.execution.returned import require_estimate
 from bench.execution.soundness import require_sound
+from bench.execution.trajectory import require_reference
 from bench.machine.device import CPU, dtype_name
 from bench.machine.streams import seeded
 from bench.names.building import build_task, load_data
@@ -61,7 +63,8 @@ def make_plan(request: Request, load: Callable[[Spec, Task], Data] = load_data) 
     """Return the cells of a request.
 
     Raises:
-        UsageError: a name or parameter is unknown, or nothing of what was asked for fits.
+        UsageError: a name or parameter is unknown, or nothing of what was asked for fits; a task or an estimator of
+            somebody else's lacks something, or returns what it must not.
         DataUnavailable: a task's data are not there.
     """
     cells: dict[str, Cell] = {}
@@ -76,18 +79,31 @@ def make_plan(request: Request, load: Callable[[Spec, Task], Data] = load_data) 
         data[str(Spec(TASKS.resolve(task_spec.name), TASKS.parameters(task_spec)))] = rows
         ground = Ground(task_spec, task, rows, _first(request.batch_size, task.defaults.batch_size))
         require_references(ground)
-        for spec, estimator in estimators:
-            for samples in request.samples or (default_samples(task, estimator),):
-                reason = misfit(ground, spec, estimator, samples)
-                if reason is not None:
-                    refused[str(spec), reason] = None
-                    continue
-                for seed in request.seeds:
-                    cell = _cell(request, task_spec, task, rows, spec, estimator, samples, seed)
-                    cells[cell.id] = cell
+        found = list(_cells(request, ground, estimators, refused))
+        if any(cell.along_trajectory for cell in found):
+            require_reference(task_spec, task, ground.x)
+        cells |= {cell.id: cell for cell in found}
     if not cells:
         raise UsageError("; ".join(reason for _, reason in refused) or "nothing to run")
     return Plan(list(cells.values()), data, list(refused))
+
+
+def _cells(
+    request: Request,
+    ground: Ground,
+    estimators: Sequence[tuple[Spec, Estimator]],
+    refused: dict[tuple[str, str], None],
+) -> Iterator[Cell]:
+    """Give the cells of a task; what does not fit it is added to `refused`, with the reason."""
+    for spec, estimator in estimators:
+        for samples in request.samples or (default_samples(ground.task, estimator),):
+            reason = misfit(ground, spec, estimator, samples)
+            if reason is not None:
+                refused[str(spec), reason] = None
+                continue
+            require_estimate(ground, spec, samples)
+            for seed in request.seeds:
+                yield _cell(request, ground.spec, ground.task, ground.data, spec, estimator, samples, seed)
 
 
 def _cell(

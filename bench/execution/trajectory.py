@@ -15,7 +15,7 @@ from bench.machine.streams import seeded
 from bench.names.building import named_reference
 from bench.names.registry import ESTIMATORS
 from bench.names.source import source_of
-from bench.names.spec import parse_spec
+from bench.names.spec import Spec, parse_spec
 from bench.results.atomic import replacing
 from bench.settings import Cell, cell_id
 from bench.training.diverged import Diverged
@@ -35,6 +35,20 @@ def _reference_estimator(task: Task, x: Tensor) -> tuple[str, Estimator] | None:
     return named_reference(task, task.target, x)
 
 
+def require_reference(spec: Spec, task: Task, x: Tensor) -> None:
+    """Refuse a task that nothing could train a reference trajectory on.
+
+    Raises:
+        UsageError: it says what the task's class lacks.
+    """
+    if _reference_estimator(task, x) is None:
+        raise UsageError(
+            f"several estimators are measured along one training, and nothing says by which gradient task '{spec}' is "
+            f'trained: write references = {{"{task.target}": "reinforce"}} in its class, with an unbiased estimator '
+            "that fits it, or give `--at own`, and each is measured along its own training"
+        )
+
+
 def reference_trajectory(
     cell: Cell, task: Task, data: Data, steps: list[int], out: Path, source: str, progress: Callable[[int], None]
 ) -> tuple[str, Snapshots]:
@@ -45,8 +59,7 @@ def reference_trajectory(
     """
     x = observations(task, data.train[:1])
     found = _reference_estimator(task, x)
-    if found is None:
-        raise UsageError(f"{cell.task} names no reference estimator for {task.target}; measure with --at own")
+    assert found is not None, "the plan has asked for it"
     name, estimator = found
     identity = cell.identity()
     for key in ("estimator", "estimator_parameters", "estimator_version", "samples", "measurement"):

@@ -3,9 +3,9 @@
 A kind is a module of this package with two functions: `rows(results, groups)` returns the frame that is shown, and
 `draw(rows, page)` draws it. `figure(kind, results)` does both:
 
->>> import bench
->>> results = bench.load("results")
->>> bench.figures.figure("variance", results, style="icml", columns=1).savefig("variance.pdf")
+>>> import varbench
+>>> results = varbench.load("results")
+>>> varbench.figures.figure("variance", results, style="icml", columns=1).savefig("variance.pdf")
 """
 
 from collections.abc import Sequence
@@ -45,8 +45,8 @@ KINDS: Final[dict[str, Kind]] = {
 def rows(kind: str, results: "Results | None", groups: Sequence[str] = ()) -> "pd.DataFrame":
     """Return the rows that a figure shows, one per drawn point; `groups` are parameter groups, by default φ and θ.
 
-    >>> import bench
-    >>> shown = bench.figures.rows("variance", bench.load("results"))
+    >>> import varbench
+    >>> shown = varbench.figures.rows("variance", varbench.load("results"))
     >>> sorted(shown["estimator"].unique())
     ['reinforce', 'reparam']
 
@@ -60,10 +60,10 @@ def rows(kind: str, results: "Results | None", groups: Sequence[str] = ()) -> "p
 def draw(kind: str, shown: "pd.DataFrame", page: "Page") -> "Figure":
     """Return the figure of rows that `rows` returned.
 
-    >>> import bench
+    >>> import varbench
     >>> from bench.figures.page import Page
-    >>> shown = bench.figures.rows("variance", bench.load("results"))
-    >>> bench.figures.draw("variance", shown, Page("icml", 1)).savefig("variance.pdf")
+    >>> shown = varbench.figures.rows("variance", varbench.load("results"))
+    >>> varbench.figures.draw("variance", shown, Page("icml", 1)).savefig("variance.pdf")
 
     Raises:
         UsageError: there is no such kind, or the figure would not fit on the page.
@@ -85,8 +85,8 @@ def figure(
 ) -> "Figure":
     """Return a figure of results, in the size and the fonts of a venue; `columns` is 1 or 2 of a page's two.
 
-    >>> import bench
-    >>> bench.figures.figure("elbo", bench.load("results"), style="icml").savefig("elbo.pdf")
+    >>> import varbench
+    >>> varbench.figures.figure("elbo", varbench.load("results"), style="icml").savefig("elbo.pdf")
 
     Raises:
         UsageError, ResultsError: see `rows` and `draw`.

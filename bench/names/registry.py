@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import sys
 import types
 import typing
 import warnings
@@ -20,6 +19,7 @@ from bench.machine.memory import enough_memory
 from bench.names.protocols import ESTIMATOR, TASK, Protocol
 from bench.names.spec import Spec, Value, require_in_range
 from bench.names.strangers import strangers
+from bench.names.working_folder import look_in_working_folder, overlooked
 
 if TYPE_CHECKING:
     from estimators.base import Estimator
@@ -113,14 +113,17 @@ class Registry(Generic[T]):
         """
         path = self.entries[name].path if name in self.entries else name
         module, _, attribute = path.partition(":")
-        if name not in self._own and "" not in sys.path:
-            sys.path.insert(0, "")  # a user's own module:Class lies in the working folder
+        if name not in self._own:
+            look_in_working_folder()
         try:
             return getattr(importlib.import_module(module), attribute)
         except ModuleNotFoundError as error:
-            raise UsageError(f"{self.kind} '{name}' needs the module {error.name}, which is not installed") from error
+            lacking = error.name or module
+            raise UsageError(
+                f"{self.kind} '{name}' needs the module {lacking}, which is not installed{overlooked(lacking)}"
+            ) from error
         except AttributeError as error:
-            raise UsageError(f"{self.kind} '{name}': {module} has no class {attribute}") from error
+            raise UsageError(f"{self.kind} '{name}': {module} has no class {attribute}{overlooked(module)}") from error
         except Exception as error:
             raise UsageError(f"{self.kind} '{name}' does not import: {type(error).__name__}: {error}") from error
 

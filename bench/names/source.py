@@ -18,7 +18,7 @@ from bench.names.registry import Registry
 from bench.names.spec import Spec
 
 _MODULE: Final = re.compile(r"[A-Za-z_][\w.]*(?=:[A-Za-z_])")
-_OURS: Final = frozenset({"bench", "estimators", "tasks"})
+_OURS: Final = frozenset({"varbench", "bench", "estimators", "tasks"})
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _DIGITS: Final = 16
 

@@ -9,7 +9,8 @@ from typing import Final
 from bench.errors import BenchError, UsageError
 from tasks.data import DataUnavailable
 
-_OURS: Final = tuple(Path(__file__).resolve().parents[2] / room for room in ("bench", "estimators", "tasks"))
+_PLACE: Final = Path(__file__).resolve().parents[2]
+_OURS: Final = tuple(_PLACE / package for package in ("varbench", "bench", "estimators", "tasks"))
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _PYTHON: Final = Path(traceback.__file__).resolve().parent
 

@@ -3,12 +3,12 @@
 A kind is a module of this package with one function, `draw(task, data, page)`. It takes a task at its trained
 parameters and its data, and returns a figure; draws come from torch's global generator.
 
->>> import bench
+>>> import varbench
 >>> from bench.figures.page import Page
 >>> from bench.pictures.images import image_data
 >>> from tasks.images.vae import VAEMnist
 >>> task = VAEMnist(data="tiny", latent=2, hidden=4, depth=1)  # trained, to see more than noise
->>> bench.pictures.draw("interpolation", task, image_data(task), Page("icml", 1)).savefig("digits.pdf")
+>>> varbench.pictures.draw("interpolation", task, image_data(task), Page("icml", 1)).savefig("digits.pdf")
 """
 
 from importlib import import_module

@@ -49,8 +49,8 @@ def comparison(
     Raises:
         ResultsError: none of these was measured.
 
-    >>> import bench
-    >>> table = bench.tables.comparison(bench.load("results"), ["variance"])
+    >>> import varbench
+    >>> table = varbench.tables.comparison(varbench.load("results"), ["variance"])
     >>> list(table.sort_values("value")["name"])
     ['reparam', 'reinforce']
     """
@@ -144,9 +144,9 @@ def pivot_blocks(table: pd.DataFrame, by: str = "estimator", across: str = "task
     Raises:
         UsageError: an axis is unknown, or both are the same.
 
-    >>> import bench
-    >>> table = bench.tables.comparison(bench.load("results"), ["variance", "snr"])
-    >>> [block.headers for block in bench.tables.pivot_blocks(table, across="metric")]
+    >>> import varbench
+    >>> table = varbench.tables.comparison(varbench.load("results"), ["variance", "snr"])
+    >>> [block.headers for block in varbench.tables.pivot_blocks(table, across="metric")]
     [['estimator', 'variance (nats²/param²)', 'snr']]
     """
     for axis in (by, across):

@@ -38,8 +38,8 @@ class Block:
 def gradient_blocks(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> list[Block]:
     """Return estimators × metrics at each cell's last measured step, one block per task and parameter group.
 
-    >>> import bench
-    >>> (block,) = bench.tables.gradient_blocks(bench.load("results"), ["snr"], ["guide"])
+    >>> import varbench
+    >>> (block,) = varbench.tables.gradient_blocks(varbench.load("results"), ["snr"], ["guide"])
     >>> [line[:4] for line in block.lines]
     [['reinforce... K=2', 'expectation', '20', '2'], ['reparam... K=2', 'expectation', '20', '2']]
     """
@@ -87,8 +87,8 @@ def _verdicts(summary: Summary, final: pd.DataFrame, metric: str, groups: Sequen
 def final_blocks(results: Results) -> list[Block]:
     """Return estimators × final values, one block per task; what a task does not have is left out.
 
-    >>> import bench
-    >>> (block,) = bench.tables.final_blocks(bench.load("results"))
+    >>> import varbench
+    >>> (block,) = varbench.tables.final_blocks(varbench.load("results"))
     >>> block.headers
     ['estimator', 'seeds', 'objective', 'seconds_per_step', 'evaluations']
     """

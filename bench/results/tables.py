@@ -57,11 +57,11 @@ def load(*paths: Paths, errors: Errors = "raise", warn: Callable[[str], object] 
     Raises:
         ResultsError: there is no such folder, or something in it cannot be read.
 
-    >>> import bench
-    >>> results = bench.load("results")
+    >>> import varbench
+    >>> results = varbench.load("results")
     >>> sorted(set(results.gradients["estimator"]))
     ['reinforce', 'reparam']
-    >>> len(bench.load(["results", "results"]).final) == len(results.final)
+    >>> len(varbench.load(["results", "results"]).final) == len(results.final)
     True
     """
     copies: dict[str, dict[Path, Record]] = {}

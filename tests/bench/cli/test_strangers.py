@@ -1,6 +1,7 @@
 """An error of somebody's own code is said to be theirs, with its place; it is no bug of varbench."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.bench.cli.conftest import Outcome
 Bench = Callable[..., Outcome]
 
 OWN = "tests.bench.execution.strangers"
+RETURNS = "tests.bench.execution.returns"
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,23 @@ def test_without_test_data_that_is_what_is_said(bench: Bench) -> None:
     outcome = bench("run", "--task", f"{OWN}:Untested", "--estimator", "reparam", *steps)
     assert outcome.code == 0, outcome.err
     assert varbench.load("results").final.notes[0].endswith("the test set is empty: nothing is known of test data")
+
+
+@pytest.mark.parametrize("steps", [("--steps", "5"), ("--no-train",)])
+def test_nothing_is_trained_before_it_is_said(bench: Bench, steps: tuple[str, ...]) -> None:
+    wrong = f"{RETURNS}:Returns(what=tuple)"
+    outcome = bench("run", "--task", "gaussian-quadratic", "--estimator", "reinforce", "--estimator", wrong, *steps)
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"Error: `estimate` of estimator '{wrong}' returned a tuple of 2; it must `return")
+    assert not Path("results").exists()
+
+
+def test_a_task_that_lacks_a_reference_is_told_so_before_anything_is_trained(bench: Bench) -> None:
+    several = ("run", "--task", f"{RETURNS}:Inexact", "--estimator", "reinforce", "--estimator", "reparam")
+    outcome = bench(*several, "--steps", "5")
+    assert outcome.code == 2
+    assert 'write references = {"expectation": "reinforce"} in its class' in outcome.err
+    assert not Path("results").exists()
+    few = ("--replicates", "40", "--checkpoints", "1")
+    assert bench(*several, *few, "--steps", "5", "--at", "own").code == 0
+    assert bench(*several, *few, "--no-train").code == 0

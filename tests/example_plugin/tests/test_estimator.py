@@ -1,3 +1,3 @@
-from bench.contract import estimator_contract
+from varbench import estimator_contract
 
 test_antithetic_score = estimator_contract("antithetic-score", ["cubic-cost", "gaussian-quadratic", "lecture-weights"])

@@ -1,3 +1,3 @@
-from bench.contract import task_contract
+from varbench import task_contract
 
 test_cubic_cost = task_contract("cubic-cost", ["reparam", "reinforce-loo", "enumerate"])

@@ -2,10 +2,7 @@
 
 from torch import Tensor
 
-from estimators.base import Estimate, Estimator, evaluate
-from estimators.distributions import Antithetic
-from estimators.draw import Detached
-from tasks.base import Task
+from varbench import Detached, Estimate, Estimator, Task, distributions, evaluate
 
 
 class AntitheticScore(Estimator):
@@ -17,7 +14,7 @@ class AntitheticScore(Estimator):
     paper = "an example"
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
-        run = evaluate(task, x, Detached(samples, Antithetic()))
+        run = evaluate(task, x, Detached(samples, distributions.Antithetic()))
         f = run.f.detach()
         return Estimate(f.mean(0), (f * run.log_q + run.log_p).mean(0))
 

@@ -1,0 +1,166 @@
+"""Variance, bias and cost of Monte Carlo gradient estimators: all that other people's code imports.
+
+An estimator derives from `Estimator`, a task from `Task`, with a `Guide` and a `Model`. The contracts
+(`check_estimator`, `estimator_contract`, ...) test them, `load` returns what was measured as pandas frames, and
+`figures`, `pictures` and `tables` show it. `python -m varbench` is the command line.
+
+Everything is imported when it is first used, so that `import varbench` waits for no torch.
+
+>>> import varbench
+>>> results = varbench.load("results")
+>>> sorted(results.final["estimator"].unique())
+['reinforce', 'reparam']
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from varbench.ours import claim
+
+if TYPE_CHECKING:
+    from bench import figures, pictures, tables
+    from bench.contract import check_estimator, check_task, estimator_contract, task_contract
+    from bench.results.tables import Results, load
+    from estimators import distributions
+    from estimators import draw as draws
+    from estimators.base import (
+        Estimate,
+        Estimator,
+        Evaluation,
+        Unfit,
+        evaluate,
+        generative,
+        integrand,
+        log_mean_exp,
+        log_mean_exp_of_others,
+        log_prob_detached,
+        log_sum_exp_of_others,
+        mean_of_others,
+        without_parameters,
+    )
+    from estimators.draw import Detached, PathwiseOrDetached, Reparameterized
+    from tasks.base import (
+        Data,
+        Defaults,
+        Draw,
+        GenerativeModel,
+        GlobalModel,
+        Guide,
+        Latents,
+        Model,
+        SimulableModel,
+        Target,
+        Task,
+        empty_data,
+        is_elbo,
+    )
+    from tasks.data import DataUnavailable
+
+    __version__: str
+
+__all__ = [
+    "Data",
+    "DataUnavailable",
+    "Defaults",
+    "Detached",
+    "Draw",
+    "Estimate",
+    "Estimator",
+    "Evaluation",
+    "GenerativeModel",
+    "GlobalModel",
+    "Guide",
+    "Latents",
+    "Model",
+    "PathwiseOrDetached",
+    "Reparameterized",
+    "Results",
+    "SimulableModel",
+    "Target",
+    "Task",
+    "Unfit",
+    "__version__",
+    "check_estimator",
+    "check_task",
+    "distributions",
+    "draws",
+    "empty_data",
+    "estimator_contract",
+    "evaluate",
+    "figures",
+    "generative",
+    "integrand",
+    "is_elbo",
+    "load",
+    "log_mean_exp",
+    "log_mean_exp_of_others",
+    "log_prob_detached",
+    "log_sum_exp_of_others",
+    "mean_of_others",
+    "pictures",
+    "tables",
+    "task_contract",
+    "without_parameters",
+]
+
+_HOMES: Final = {
+    "bench.contract": ("check_estimator", "check_task", "estimator_contract", "task_contract"),
+    "bench.results.tables": ("Results", "load"),
+    "estimators.base": (
+        "Estimate",
+        "Estimator",
+        "Evaluation",
+        "Unfit",
+        "evaluate",
+        "generative",
+        "integrand",
+        "log_mean_exp",
+        "log_mean_exp_of_others",
+        "log_prob_detached",
+        "log_sum_exp_of_others",
+        "mean_of_others",
+        "without_parameters",
+    ),
+    "estimators.draw": ("Detached", "PathwiseOrDetached", "Reparameterized"),
+    "tasks.base": (
+        "Data",
+        "Defaults",
+        "Draw",
+        "GenerativeModel",
+        "GlobalModel",
+        "Guide",
+        "Latents",
+        "Model",
+        "SimulableModel",
+        "Target",
+        "Task",
+        "empty_data",
+        "is_elbo",
+    ),
+    "tasks.data": ("DataUnavailable",),
+}
+_MODULES: Final = {
+    "distributions": "estimators.distributions",
+    "draws": "estimators.draw",
+    "figures": "bench.figures",
+    "pictures": "bench.pictures",
+    "tables": "bench.tables",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("varbench")
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    if home is None and name not in _MODULES:
+        raise AttributeError(f"module 'varbench' has no attribute '{name}'")
+    claim()
+    found = import_module(_MODULES[name]) if home is None else getattr(import_module(home), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
