@@ -35,7 +35,7 @@ class Listener(Protocol):
     """Told how far a cell is; the terminal's progress bars are one."""
 
     def phase(self, name: str, done: float, total: float, note: str = "") -> None:
-        """`done` of `total` of the phase `name` (trajectory, train, measure, evaluate) are over."""
+        """`done` of `total` of a phase of `bench.execution.progress.PHASES` are over."""
 
     def warn(self, message: str) -> None:
         """Show a sentence that a reader of the numbers should know."""
@@ -155,7 +155,7 @@ class CellRun:
         done = len(progress.measured)
         self.listener.phase("measure", done, total)
         measured, rows = self.meter.measure(
-            task, estimator, where, lambda share: self.listener.phase("measure", done + share, total)
+            task, estimator, where, lambda phase, share: self.listener.phase(phase, done + share, total)
         )
         progress.gradients += rows
         progress.measured.append(where.step)

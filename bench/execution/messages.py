@@ -4,6 +4,7 @@ from typing import Final
 
 from rich.console import Console
 
+from bench.names.registry import ESTIMATORS, TASKS
 from bench.settings import Cell
 
 _WIDTH: Final = 130
@@ -28,4 +29,5 @@ def reason_of(error: Exception) -> str:
 def title(first: Cell, *others: Cell) -> str:
     """Return what a line calls a cell, or several that differ in their seed alone."""
     seeds = f"{1 + len(others)} seeds in one step" if others else f"seed {first.seed}"
-    return f"{first.task} · {first.estimator} · K={first.samples} · {seeds}"
+    task, estimator = TASKS.brief(first.task_spec), ESTIMATORS.brief(first.estimator_spec)
+    return f"{task} · {estimator} · K={first.samples} · {seeds}"

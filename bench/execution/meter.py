@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeVar, final
 
 import torch
@@ -94,7 +95,7 @@ class GradientMeter:
             )
 
     def measure(
-        self, task: Task, estimator: Estimator, where: Where, progress: Callable[[float], None]
+        self, task: Task, estimator: Estimator, where: Where, tell: Callable[[str, float], None]
     ) -> tuple[Measured, list[GradientRow]]:
         """Return the moments at a task's present parameters, and their rows.
 
@@ -102,7 +103,7 @@ class GradientMeter:
             task: with the parameters to measure at.
             estimator: with its adaptive state, which stays as it is.
             where: what these parameters are.
-            progress: told the share that is done.
+            tell: told of `reference`, if that has to be drawn, and then of `measure` the share that is done.
 
         Raises:
             Diverged: the gradient is not finite, or near overflow.
@@ -112,7 +113,7 @@ class GradientMeter:
         # A target of an estimator's own depends on its parameters: other cells do not share it.
         own = str(self.cell.estimator_spec) if estimator.own_target else ""
         references = References(
-            self._known(where, target + own, lambda: self._reference(task, estimator, target, where)),
+            self._known(where, target + own, lambda: self._reference(task, estimator, target, where, tell)),
             self._known(where, "evidence", lambda: exact_reference(task, "evidence", self.x, 1)),
         )
         cell, settings = self.cell, self.cell.measurement
@@ -123,7 +124,7 @@ class GradientMeter:
                 references,
                 Stopping(settings.replicates, settings.precision, settings.replicates_cap),
                 derive_seed(cell.seed, "measure", where.step),
-                progress,
+                partial(tell, "measure"),
             )
         except NotFinite as found:
             raise Diverged(_said_of(found, task), str(where), where.step) from found
@@ -170,7 +171,9 @@ class GradientMeter:
         task = (str(cell.task_spec), cell.dataset, cell.dtype, cell.device, cell.seed, cell.training)
         return self.references.get((where, task, cell.samples, target), compute)
 
-    def _reference(self, task: Task, estimator: Estimator, target: Target, where: Where) -> Reference | None:
+    def _reference(
+        self, task: Task, estimator: Estimator, target: Target, where: Where, tell: Callable[[str, float], None]
+    ) -> Reference | None:
         """Return the gradient of the target: exact, else by the unbiased estimator that the task names, else None."""
         exact = exact_target_reference(estimator, task, self.x, self.cell.samples)
         # The unbiased estimator of a target is none of what an estimator makes of that target.
@@ -181,9 +184,11 @@ class GradientMeter:
         # More samples than the cell's K make no other reference where they are needed: `require_references`.
         samples = max(cell.samples, unbiased.minimum_samples)
         point = Point(task, unbiased, samples, self.x, identity=(cell.task_spec, name, samples, cell.dtype))
-        seed = derive_seed(cell.seed, "reference", where.step)
+        cap, seed = cell.measurement.replicates_cap, derive_seed(cell.seed, "reference", where.step)
         try:
-            return monte_carlo_reference(point, name, _REFERENCE_PRECISION, cell.measurement.replicates_cap, seed)
+            return monte_carlo_reference(
+                point, name, _REFERENCE_PRECISION, cap, seed, progress=partial(tell, "reference")
+            )
         except NotFinite as found:
             what = f"of the reference, {name}, {_said_of(found, task)}"
             raise Diverged(what, str(where), where.step) from found

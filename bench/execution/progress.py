@@ -1,5 +1,7 @@
-"""Live progress on a terminal's stderr: one bar per phase of the cell that runs."""
+"""Live progress on stderr: one bar per phase of the cell that runs; in a log, a line now and then."""
 
+import time
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, final
 
@@ -7,15 +9,39 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-_NAMES: Final = {"train": "train", "trajectory": "reference", "measure": "measure", "evaluate": "evaluate"}
-_UNITS: Final = {"train": "steps", "trajectory": "steps", "measure": "checkpoints", "evaluate": ""}
+from bench.execution.messages import say
+from bench.execution.pace import Clock, Pace, duration
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A phase of a cell: its name, what it counts, and how it is made shorter."""
+
+    name: str
+    unit: str
+    shorter: str
+
+
+PHASES: Final = {
+    "trajectory": _Kind("trajectory", "steps", "it is trained once for all estimators; `--at own` does without"),
+    "train": _Kind("train", "steps", "`--steps` sets how many"),
+    "reference": _Kind("reference", "checkpoints", "it is measured once for all estimators"),
+    "measure": _Kind("measure", "checkpoints", "`--replicates 200` or `--checkpoints 1` is shorter"),
+    "evaluate": _Kind("evaluate", "", "fewer `--evaluation-samples` are shorter"),
+}
+"""What a cell goes through: the common parameters' training, its own, reference gradients, moments, final values."""
+
+_HEARTBEAT: Final = 60.0
+_SURE: Final = 3.0
+_LONG: Final = 30.0
+"""In seconds: between two lines of a log; of a phase before its length is told; from which it is worth telling."""
 
 
 class _Count(ProgressColumn):
     """`1200/2000   310 steps/s` for steps, `3/6 checkpoints` for the rest."""
 
     def render(self, task: Task) -> Text:
-        unit = _UNITS[task.fields["phase"]]
+        unit = PHASES[task.fields["phase"]].unit
         if unit == "steps":
             rate = f"   {task.speed:,.0f} steps/s" if task.speed else ""
             return Text(f"{int(task.completed)}/{int(task.total or 0)}{rate}")
@@ -23,20 +49,32 @@ class _Count(ProgressColumn):
 
 
 @final
+class Said:
+    """What listeners of one invocation have shown, and do not show again: warnings, and which phases are long."""
+
+    def __init__(self) -> None:
+        self.warnings: set[str] = set()
+        self.long: set[str] = set()
+
+
+@final
 class TerminalListener:
-    """Draws the phases of one cell; prints nothing but warnings where stderr is not a terminal.
+    """Draws the phases of one cell on a terminal; elsewhere it prints a line a minute.
 
     Args:
         console: where to draw.
-        warned: warnings that were shown before, which are not shown again; what is new is added.
+        said: what was shown before; what is new is added.
+        clock: seconds, from anywhere.
     """
 
-    def __init__(self, console: Console, warned: set[str]) -> None:
-        self.console, self._warned = console, warned
+    def __init__(self, console: Console, said: Said, clock: Clock = time.monotonic) -> None:
+        self.console, self._said, self._clock = console, said, clock
         self._bars: dict[str, int] = {}
+        self._paces: dict[str, Pace] = {}
+        self._beat = clock()
         self._progress = Progress(
-            TextColumn("  {task.description:<9}"),
-            BarColumn(bar_width=20),
+            TextColumn("  {task.description:<10}"),
+            BarColumn(bar_width=16),
             _Count(),
             TextColumn("{task.fields[note]}"),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
@@ -46,13 +84,41 @@ class TerminalListener:
 
     def phase(self, name: str, done: float, total: float, note: str = "") -> None:
         if name not in self._bars:
-            self._bars[name] = self._progress.add_task(_NAMES[name], total=total, phase=name, note="")
+            self._bars[name] = self._progress.add_task(PHASES[name].name, total=total, phase=name, note="")
+            self._paces[name] = Pace(done, self._clock)
         self._progress.update(self._progress.task_ids[self._bars[name]], completed=done, total=total, note=note)
+        self._paces[name].done = done
+        self._tell_length(name, total)
+        if not self.console.is_terminal and self._clock() - self._beat >= _HEARTBEAT:
+            self._beat = self._clock()
+            say(self.console, f"  {self._line(name, total, note)}", "dim")
 
     def warn(self, message: str) -> None:
-        if message not in self._warned:
-            self._warned.add(message)
-            self.console.print(f"warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        if message not in self._said.warnings:
+            self._said.warnings.add(message)
+            say(self.console, f"warning: {message}")
+
+    def _tell_length(self, name: str, total: float) -> None:
+        """Say once in an invocation that a phase takes long, and what makes it shorter."""
+        pace = self._paces[name]
+        if name in self._said.long or pace.seconds < _SURE:
+            return
+        left = pace.left(total)
+        if left is not None and left > _LONG:
+            self._said.long.add(name)
+            say(self.console, f"  {name} will take about {duration(left)}: {PHASES[name].shorter}", "dim")
+
+    def _line(self, name: str, total: float, note: str) -> str:
+        kind, pace = PHASES[name], self._paces[name]
+        count = f"{pace.done:.0f}/{total:.0f} {kind.unit}" if kind.unit else f"{100 * pace.done / total:.0f}%"
+        left = pace.left(total)
+        parts = [
+            f"{kind.name} {count}",
+            f"{pace.rate:,.0f} steps/s" if kind.unit == "steps" and pace.rate > 0 else "",
+            note,
+            f"about {duration(left)} left" if left is not None else "",
+        ]
+        return ", ".join(part for part in parts if part)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -81,5 +147,5 @@ class Share:
 
 def shares(listener: TerminalListener, count: int) -> list[Share]:
     """Return a listener for each of `count` cells, which are shown as one."""
-    done: dict[str, list[float]] = {name: [0.0] * count for name in _NAMES}
+    done: dict[str, list[float]] = {name: [0.0] * count for name in PHASES}
     return [Share(listener, place, done) for place in range(count)]

@@ -21,10 +21,11 @@ from bench.execution.messages import reason_of, say, title
 from bench.execution.meter import KnownReferences
 from bench.execution.note import new_run
 from bench.execution.plan import Plan
-from bench.execution.progress import TerminalListener, shares
+from bench.execution.progress import Said, TerminalListener, shares
 from bench.execution.recall import Rerun, recall
 from bench.execution.run_cells import run_alone, run_together
 from bench.execution.sources import sources_of
+from bench.execution.tally import Tally
 from bench.names.strangers import said
 from bench.results.schema import Record
 from bench.results.store import FOREVER, Begun, Store
@@ -64,7 +65,10 @@ class Session:
         self.plan, self.store, self.asked, self.messages = plan, store, asked, messages
         self.references = KnownReferences()
         self.sources = sources_of(plan.cells)
-        self._warned: set[str] = set()
+        self._said = Said()
+        records = {cell.id: store.record_path(cell).exists() for cell in plan.cells}
+        self._tally = Tally(plan.cells, {key: asked.rerun == "all" or not there for key, there in records.items()})
+        self._described: set[str] = set()
         self._busy: list[tuple[Cell, int | None]] = []
 
     @cached_property
@@ -113,7 +117,8 @@ class Session:
         source, checkpoint = self.sources[cell.id], self.store.checkpoint_path(cell)
         found, why = recall(cell, known, self.store, rerun, source)
         if found is not None:
-            say(self.messages, f"{title(cell)}: {why}")
+            self._tally.found(cell)
+            say(self.messages, f"{self._tally.place([cell])}{title(cell)}: {why}")
             return found
         if known is not None:
             say(self.messages, f"{title(cell)}: run again, since {why}")
@@ -156,17 +161,22 @@ class Session:
 
     def _run_together(self, cells: Sequence[Cell]) -> Iterator[Record]:
         data = self._announce(cells)
-        with TerminalListener(self.messages, self._warned) as listener:
+        begun = time.perf_counter()
+        with TerminalListener(self.messages, self._said) as listener:
             parts = shares(listener, len(cells))
             yield from run_together(cells, data, self.store, self.run_id, parts, self.references, self.sources)
+        self._say_time(cells, begun)
 
     def _run_alone(self, cell: Cell) -> Record:
         data = self._announce([cell])
         started = datetime.now(UTC).isoformat(timespec="seconds")
         begun = time.perf_counter()
         try:
-            with TerminalListener(self.messages, self._warned) as listener:
-                return run_alone(cell, data, self.store, self.run_id, listener, self.references, self.sources[cell.id])
+            with TerminalListener(self.messages, self._said) as listener:
+                source = self.sources[cell.id]
+                record = run_alone(cell, data, self.store, self.run_id, listener, self.references, source)
+            self._say_time([cell], begun)
+            return record
         except (BenchError, BrokenPipeError):
             raise
         except Exception as error:
@@ -195,7 +205,16 @@ class Session:
         for cell in cells:
             self.store.begin(Begun(cell, self.run_id))
         data = self.plan.data[str(cells[0].task_spec)]
-        where = cells[0].device
-        threads = f"{torch.get_num_threads()} threads" if where == "cpu" else torch.cuda.get_device_name()
-        say(self.messages, f"{title(*cells)} · {where}, {threads}{f' · {data.note}' if data.note else ''}", "bold")
+        say(self.messages, f"{self._tally.place(cells)}{title(*cells)}{self._surroundings(cells[0], data)}", "bold")
         return data
+
+    def _surroundings(self, cell: Cell, data: Data) -> str:
+        """Return what a task's cells run on: the first time that one of them does."""
+        if str(cell.task_spec) in self._described:
+            return ""
+        self._described.add(str(cell.task_spec))
+        threads = f"{torch.get_num_threads()} threads" if cell.device == "cpu" else torch.cuda.get_device_name()
+        return f" · {cell.device}, {threads}{f' · {data.note}' if data.note else ''}"
+
+    def _say_time(self, cells: Sequence[Cell], begun: float) -> None:
+        say(self.messages, f"  {self._tally.ran(cells, time.perf_counter() - begun)}", "dim")

@@ -18,11 +18,10 @@ from bench.measure.point import Point
 from bench.measure.reference import References
 from bench.measure.replicates import LOOP, Replicator
 from bench.measure.rounding import rounding_of
-from bench.measure.stopping import FIRST, Drawn, Stopping, draw_until_precise
+from bench.measure.stopping import FIRST, Drawn, Progress, Stopping, draw_until_precise
 from bench.measure.units import norm
 from bench.statistics.intervals import Interval, product
 
-Progress = Callable[[float], None]
 """Called with the share of a measurement that is done, in [0, 1]."""
 
 _DRAWS_PER_BATCH = 4
@@ -142,10 +141,7 @@ def _replicates(
         reached = _half_width(moments, everything)
         return math.inf if reached == 0 and unseen() else reached
 
-    for drawn in draw_until_precise(moments, replicator, x, chunk, stopping, width):
-        yield drawn
-        progress(moments.replicates / stopping.limit)
-    progress(1.0)
+    yield from draw_until_precise(moments, replicator, x, chunk, stopping, width, progress)
 
 
 def _half_width(moments: Moments, where: slice) -> float:

@@ -15,7 +15,7 @@ from bench.measure.norms import Scale, pairs
 from bench.measure.point import Point
 from bench.measure.replicates import gradient_of
 from bench.measure.rounding import rounding_of
-from bench.measure.stopping import Stopping, draw_until_precise, first_look
+from bench.measure.stopping import Progress, Stopping, draw_until_precise, first_look
 from bench.measure.units import largest, unit_of
 from estimators.base import Estimator
 from tasks.base import Target, Task
@@ -99,7 +99,9 @@ def _exact(task: Task, x: Tensor, exact: Callable[[Task, Tensor], Tensor | None]
     return Reference((gradient * (gradient.abs() > ROUNDING * rounding))[None], None, "exact", rounding)
 
 
-def monte_carlo_reference(point: Point, name: str, precision: float, cap: int, seed: int) -> Reference:
+def monte_carlo_reference(
+    point: Point, name: str, precision: float, cap: int, seed: int, progress: Progress = lambda share: None
+) -> Reference:
     """Return the mean of an unbiased estimator, drawn until its relative error is small enough.
 
     Args:
@@ -108,13 +110,14 @@ def monte_carlo_reference(point: Point, name: str, precision: float, cap: int, s
         precision: the relative error to stop at.
         cap: the most replicates, but for what the first look and whole chunks need.
         seed: of its random stream.
+        progress: told the share that is done.
     """
     replicator, chunk = point.replicator()
     moments = Moments(replicator.size, point.x.dtype, point.x.device)
     error = partial(relative_error, where=replicator.slices["all"])
     stopping = Stopping(None, precision, max(cap, first_look(chunk)), whole=chunk)
     with seeded(point.x.device, seed, "reference", name):
-        for _ in draw_until_precise(moments, replicator, point.x, chunk, stopping, error):
+        for _ in draw_until_precise(moments, replicator, point.x, chunk, stopping, error, progress):
             pass
     label = f"{name} (Monte Carlo, ±{100 * error(moments):.2g}%)"
     return Reference(moments.mean, moments.counts, label)

@@ -44,9 +44,19 @@ class Stopping:
         """Return how many to have drawn at the next look, given how many there are and their relative error."""
         return min(self.limit, self._rounded(next_look(replicates, error / self.precision)))
 
+    def expected(self, replicates: int, error: float) -> int:
+        """Return how many replicates it will come to, given how many there are and their relative error."""
+        if self.replicates is not None or not math.isfinite(error):
+            return self.limit
+        needed = replicates * max(1.0, (error / self.precision) ** 2)
+        return min(self.limit, self._rounded(math.ceil(needed)))
+
     def _rounded(self, replicates: int) -> int:
         return -(-replicates // self.whole) * self.whole
 
+
+Progress = Callable[[float], None]
+"""Told the share that is done."""
 
 Drawn = Iterator[tuple[Tensor, list[Dealt]]]
 """Chunks of gradients [n, P] that have been added to moments, and how each was dealt out."""
@@ -59,14 +69,21 @@ def draw_until_precise(
     chunk: int,
     stopping: Stopping,
     error: Callable[[Moments], float],
+    progress: Progress,
 ) -> Drawn:
     """Draw replicates into empty `moments` until they are enough; `error` is what is looked at, relative."""
     look = stopping.first_look(chunk)
+    # Before the first look it is not known how many it will come to, unless that was asked for.
+    expected = look if look == stopping.limit else None
     while True:
-        yield from draw_until(moments, replicator, x, chunk, look)
+        for drawn in draw_until(moments, replicator, x, chunk, look):
+            yield drawn
+            if expected is not None:
+                progress(min(moments.replicates / expected, 1.0))
         if look == stopping.limit or (reached := error(moments)) <= stopping.precision:
+            progress(1.0)
             return
-        look = stopping.next_look(look, reached)
+        expected, look = stopping.expected(look, reached), stopping.next_look(look, reached)
 
 
 def draw_until(moments: Moments, replicator: Replicator, x: Tensor, chunk: int, count: int) -> Drawn:

@@ -1,0 +1,52 @@
+"""How fast something goes, and how long the rest of it will take."""
+
+import time
+from collections.abc import Callable
+from typing import final
+
+Clock = Callable[[], float]
+
+
+@final
+class Pace:
+    """The pace of one phase: of so many parts, how many are done, since when.
+
+    Args:
+        done: parts that were done before, by an interrupted run.
+        clock: seconds, from anywhere.
+    """
+
+    def __init__(self, done: float, clock: Clock = time.monotonic) -> None:
+        self._clock, self._before, self.done = clock, done, done
+        self.begun = clock()
+
+    @property
+    def seconds(self) -> float:
+        """How long the phase has lasted."""
+        return self._clock() - self.begun
+
+    @property
+    def rate(self) -> float:
+        """Parts per second; 0 where nothing is done yet."""
+        return (self.done - self._before) / self.seconds if self.seconds > 0 else 0.0
+
+    def left(self, total: float) -> float | None:
+        """Return the seconds that the rest of `total` parts takes at this pace; None where nothing is done yet."""
+        return (total - self.done) / self.rate if self.rate > 0 else None
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in words that are as precise as it is long.
+
+    >>> from bench.execution.pace import duration
+    >>> [duration(seconds) for seconds in (0.26, 12.4, 154.0, 4000.0, 200_000.0)]
+    ['0.3 s', '12 s', '2 min 34 s', '1 h 7 min', '2 d 8 h']
+    """
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, unit, part, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // part
+            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
