@@ -1,12 +1,16 @@
 """The `bench` command: one verb per file, imported only when it is used."""
 
+import functools
 import sys
 import traceback
 from importlib import import_module
+from itertools import takewhile
 from typing import Any, Final, NoReturn
 
 import click
 
+from bench.cli.stopping import stopped, terminable
+from bench.cli.streams import CLOSED_PIPE, ClosedPipe, discard_stdout, told_closed_pipes, with_quiet
 from bench.errors import BenchError
 
 _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
@@ -26,13 +30,19 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "data": ("bench.cli.data:data", "list, fetch and verify datasets"),
     },
     "Results": {
-        "status": ("bench.cli.status:status", "what is done, running or failed"),
+        "status": ("bench.cli.status:status", "what is done, running, failed or not begun"),
         "table": ("bench.cli.table:table", "results as csv, markdown or LaTeX"),
         "plot": ("bench.cli.plot:plot", "figures for a paper from results"),
         "samples": ("bench.cli.samples:samples", "pictures of what trained models of images do"),
     },
 }
 _COMMANDS: Final = {name: entry for section in _SECTIONS.values() for name, entry in section.items()}
+
+
+@functools.cache
+def _command(name: str) -> click.Command:
+    module, _, attribute = _COMMANDS[name][0].partition(":")
+    return with_quiet(getattr(import_module(module), attribute))
 
 
 class _LazyGroup(click.Group):
@@ -42,10 +52,15 @@ class _LazyGroup(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
-        return getattr(import_module(module), attribute)
+        return _command(cmd_name) if cmd_name in _COMMANDS else None
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with told_closed_pipes():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with told_closed_pipes():
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
@@ -73,32 +88,48 @@ def cli(debug: bool) -> None:
     bench run --task gaussian-quadratic --estimator reinforce --estimator reparam --no-train
 
     Exit codes: 0 done; 1 a negative verdict; 2 usage; 3 some cells failed; 4 data or device unavailable;
-    5 results unreadable or not writable; 130 interrupted.
+    5 results unreadable or not writable; 6 another process runs a cell, with --no-wait; 130 interrupted;
+    143 terminated; 141 the reader of the output has gone, as in `bench table | head -1`: no verdict.
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line (`sys.argv`, unless given) and leave with a documented exit code."""
     words = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in words[:1]
+    try:
+        with terminable():
+            code = _run(words)
+        sys.stdout.flush()
+    except (ClosedPipe, BrokenPipeError):
+        discard_stdout()
+        code = CLOSED_PIPE
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
+    """Run the command line and return its exit code, having said what went wrong."""
     try:
         code = cli.main(words, prog_name="bench", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except ClosedPipe:
+        raise
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; cells that were finished are kept, and `bench run` continues the others", err=True)
-        code = 130
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt) as stop:
+        message, code = stopped(stop, next((word for word in words if word in _COMMANDS), ""))
+        click.echo(message, err=True)
+        return code
     except Exception as error:
-        code = _explain(error, debug)
-    sys.exit(code if isinstance(code, int) else 0)
+        return _explain(error, "--debug" in takewhile(lambda word: word.startswith("-"), words))
 
 
 def _explain(error: Exception, debug: bool) -> int:
     """Print one sentence for an error that was foreseen; a traceback for one that was not."""
     code = _exit_code(error)
     if debug or code is None:
-        traceback.print_exception(error)
+        way_there = error.way_there() if isinstance(error, BenchError) else "".join(traceback.format_exception(error))
+        click.echo(way_there, err=True)
     if code is None:
         click.echo("this is a bug in varbench: please report it with the lines above", err=True)
         return 70
@@ -109,8 +140,6 @@ def _explain(error: Exception, debug: bool) -> int:
 def _exit_code(error: Exception) -> int | None:
     if isinstance(error, BenchError):
         return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        return 0
     if type(error).__name__ == "DataUnavailable":
         return 4
     return None

@@ -1,7 +1,6 @@
 """`bench check`: is each estimator's gradient right?"""
 
 import os
-import sys
 import time
 
 import click
@@ -73,4 +72,4 @@ def check(
     click.echo("\n" + summary(lines, settings, time.perf_counter() - start))
     click.echo(f"next: {advice(lines)}", err=True)
     if any(line.negative for line in lines):
-        sys.exit(1)
+        click.get_current_context().exit(1)

@@ -1,14 +1,14 @@
 """`bench data`: list, fetch and verify datasets."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from bench.cli.output import FORMAT, print_json
+from bench.execution.console import Console
+from bench.results.render import render
 from tasks.data import DataUnavailable
 from tasks.data.catalogue import DATASETS, File
 
@@ -27,19 +27,35 @@ def data() -> None:
 
 
 @data.command("list", short_help="Show every dataset.")
-def list_() -> None:
+@FORMAT
+def list_(form: Literal["text", "json"]) -> None:
     """Show every dataset: its size, whether it is in the cache, what it is, and whose.
 
     `by hand` means that no public address could be verified: copy the files into the cache folder yourself.
     """
     from tasks.data.cache import cache_folder, present
 
-    table = _table("name", "size", "in cache", "what", "licence and credit")
+    if form == "json":
+        sets = [
+            {
+                "name": name,
+                "bytes": dataset.size,
+                "in_cache": present(name),
+                "fetchable": dataset.fetchable,
+                "summary": dataset.summary,
+                "licence": dataset.licence,
+            }
+            for name, dataset in DATASETS.items()
+        ]
+        print_json({"folder": str(cache_folder()), "datasets": sets})
+        return
+    lines = []
     for name, dataset in DATASETS.items():
         here = "yes" if present(name) else "no" if dataset.fetchable else "no, by hand"
-        table.add_row(name, f"{dataset.size / 1e6:.1f} MB", here, dataset.summary, dataset.licence)
-    _print(table)
-    click.echo(f"\ncache folder: {cache_folder()}\nnext: bench data fetch NAME")
+        lines.append([name, f"{dataset.size / 1e6:.1f} MB", here, dataset.summary, dataset.licence])
+    click.echo(render("", ["name", "size", "in cache", "what", "licence and credit"], lines, "text"))
+    click.echo(f"\ncache folder: {cache_folder()}")
+    click.echo("next: `bench data fetch NAME`", err=True)
 
 
 @data.command(short_help="Download datasets.")
@@ -72,12 +88,13 @@ def fetch(names: Sequence[str], everything: bool) -> None:
         click.echo(line)
     if failures:
         raise DataUnavailable("; ".join(failures))
-    click.echo("next: bench list")
+    click.echo("next: `bench list`", err=True)
 
 
 @data.command(short_help="Compare files with their checksums.")
 @click.argument("names", nargs=-1, type=_NAME, metavar="[NAME...]")
-def verify(names: Sequence[str]) -> None:
+@FORMAT
+def verify(names: Sequence[str], form: Literal["text", "json"]) -> None:
     """Compare files with their checksums: of the named datasets, or of whatever is in the cache.
 
     Exit code 4 if a file is missing or corrupt.
@@ -88,14 +105,18 @@ def verify(names: Sequence[str]) -> None:
     found = {name: verify_dataset(name) for name in names or DATASETS}
     if not names:
         found = {name: files for name, files in found.items() if set(files.values()) != {"missing"}}
-    table = _table("dataset", "file", "status", "checksum")
-    for name, files in found.items():
-        for path, status in files.items():
-            table.add_row(name, path, status, "published" if DATASETS[name].published else "recorded by varbench")
-    if found:
-        _print(table)
-        click.echo()
-    click.echo(f"cache folder: {cache_folder()}" + ("" if found else " (no dataset is in it)"))
+    lines = [
+        [name, path, status, "published" if DATASETS[name].published else "recorded by varbench"]
+        for name, files in found.items()
+        for path, status in files.items()
+    ]
+    keys = ["dataset", "file", "status", "checksum"]
+    if form == "json":
+        print_json({"folder": str(cache_folder()), "files": [dict(zip(keys, line, strict=True)) for line in lines]})
+    else:
+        if found:
+            click.echo(render("", keys, lines, "text", keys=2) + "\n")
+        click.echo(f"cache folder: {cache_folder()}" + ("" if found else " (no dataset is in it)"))
     _refuse_damage(found)
 
 
@@ -140,16 +161,3 @@ def _progress() -> "Iterator[Callable[[File, int], None]]":
             bars.update(tasks[file], completed=done)
 
         yield update
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        whole = column in ("name", "dataset", "file", "size", "in cache")
-        table.add_column(column, no_wrap=whole, justify="right" if column == "size" else "left")
-    return table
-
-
-def _print(table: Table) -> None:
-    """Print to stdout; into a pipe, which has no width to respect, with one line per row."""
-    Console(width=None if sys.stdout.isatty() else 240).print(table)

@@ -1,19 +1,22 @@
 """`bench env`: what this machine is."""
 
+from typing import Literal
+
 import click
+
+from bench.cli.output import FORMAT, print_json
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def env(as_json: bool) -> None:
+@FORMAT
+@click.option("--json", "form", flag_value="json", hidden=True, help="The same as --format json.")
+def env(form: Literal["text", "json"]) -> None:
     """Say what this machine is, as `bench run` notes it with its results."""
-    import json
-
     from bench.machine.info import machine_info
 
     info = machine_info()
-    if as_json:
-        click.echo(json.dumps(info, indent=1))
+    if form == "json":
+        print_json(info)
         return
     width = max(map(len, info))
     for key, value in info.items():

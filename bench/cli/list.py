@@ -1,41 +1,69 @@
 """`bench list`: the names of tasks and estimators, and which fits which."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
+from bench.cli.output import FORMAT, folded, print_json
 from bench.names.registry import ESTIMATORS, TASKS, Registry
+from bench.results.text import terminal_width
 
 if TYPE_CHECKING:
     from estimators.base import Estimator
 
 
+_CELL: Final = 3
+"""Columns of an entry of the matrix."""
+
+
 @click.command("list")
 @click.option("--matrix", is_flag=True, help="Show which estimator fits which task.")
-def list_(matrix: bool) -> None:
+@FORMAT
+def list_(matrix: bool, form: Literal["text", "json"]) -> None:
     """List tasks and estimators, ours and those of installed plug-ins."""
     if matrix:
-        _print_matrix()
+        estimators = _estimators()
+        fitting = _matrix(estimators)
+        if form == "json":
+            fit = {task: [name for name, fits in fitted.items() if fits] for task, fitted in fitting.items()}
+            print_json({"estimators": list(estimators), "fit": fit})
+        else:
+            _print_matrix(estimators, fitting)
+        return
+    if form == "json":
+        print_json({"tasks": _entries(TASKS), "estimators": _entries(ESTIMATORS)})
         return
     for registry, title in ((TASKS, "Tasks"), (ESTIMATORS, "Estimators")):
         _print_entries(registry, title)
-    click.echo("next: bench info NAME, or bench list --matrix", err=True)
+    click.echo("next: `bench info NAME`, or `bench list --matrix`", err=True)
 
 
-def _print_entries(registry: Registry, title: str) -> None:
+def _aliases(registry: Registry) -> dict[str, list[str]]:
     aliases: dict[str, list[str]] = {}
     for alias, name in registry.aliases.items():
         aliases.setdefault(name, []).append(alias)
+    return aliases
+
+
+def _entries(registry: Registry) -> list[dict[str, object]]:
+    aliases = _aliases(registry)
+    return [
+        {"name": name, "summary": entry.summary, "aliases": aliases.get(name, [])}
+        for name, entry in registry.entries.items()
+    ]
+
+
+def _print_entries(registry: Registry, title: str) -> None:
+    aliases = _aliases(registry)
     width = max(len(name) for name in registry.entries)
     click.echo(f"{title}:")
     for name, entry in registry.entries.items():
         also = f" (also {', '.join(aliases[name])})" if name in aliases else ""
-        click.echo(f"  {name:<{width}}  {entry.summary}{also}")
+        click.echo(folded(f"  {name:<{width}}  {entry.summary}{also}", width + 4))
 
 
-def _print_matrix() -> None:
-    """Print a row per task and a column per estimator; a dot is a misfit."""
+def _estimators() -> "dict[str, Estimator]":
     from bench.errors import BenchError
     from bench.names.spec import Spec
     from tasks.data import DataUnavailable
@@ -46,21 +74,40 @@ def _print_matrix() -> None:
             estimators[name] = ESTIMATORS.build(Spec(name))
         except (BenchError, DataUnavailable) as error:
             click.echo(str(error), err=True)
-    for number, name in enumerate(estimators, 1):
-        click.echo(f"{number:>3}  {name}")
-    width = max(map(len, TASKS.entries))
-    click.echo(f"{'':{width}}  {' '.join(f'{number:>2}' for number in range(1, len(estimators) + 1))}")
+    return estimators
+
+
+def _matrix(estimators: "Mapping[str, Estimator]") -> dict[str, dict[str, bool]]:
+    """Return by task, and then by estimator, whether the two fit; without tasks whose data are not there."""
+    from bench.errors import BenchError
+    from tasks.data import DataUnavailable
+
+    found = {}
     for name in TASKS.entries:
         try:
-            fits = _fitting(name, estimators)
+            found[name] = _fitting(name, estimators)
         except (BenchError, DataUnavailable) as error:
-            click.echo(f"{name:<{width}}  {error}", err=True)
-            continue
-        click.echo(f"{name:<{width}}  {' '.join(' ●' if fit else ' ·' for fit in fits)}")
+            click.echo(f"{name}: {error}", err=True)
+    return found
+
+
+def _print_matrix(estimators: "Mapping[str, Estimator]", fitting: Mapping[str, Mapping[str, bool]]) -> None:
+    """Print a row per task and a column per estimator, in parts no wider than the terminal; a dot is a misfit."""
+    for number, name in enumerate(estimators, 1):
+        click.echo(f"{number:>3}  {name}")
+    width = max(map(len, fitting), default=0)
+    numbered = list(enumerate(estimators, 1))
+    most = max(1, (terminal_width() - width - 1) // _CELL)
+    for start in range(0, len(numbered), most):
+        part = numbered[start : start + most]
+        click.echo(f"\n{'':{width}} {''.join(f'{number:>{_CELL}}' for number, _ in part)}")
+        for task, fits in fitting.items():
+            marks = "".join(("●" if fits[name] else "·").rjust(_CELL) for _, name in part)
+            click.echo(f"{task:<{width}} {marks}")
     click.echo("\n● fits   · does not (`bench run` says why)")
 
 
-def _fitting(task_name: str, estimators: "Mapping[str, Estimator]") -> list[bool]:
+def _fitting(task_name: str, estimators: "Mapping[str, Estimator]") -> dict[str, bool]:
     """Return for each estimator whether `bench run` takes it for a task, both with their default parameters."""
     from bench.execution.fit import Ground, default_samples, misfit
     from bench.machine.device import CPU
@@ -72,7 +119,7 @@ def _fitting(task_name: str, estimators: "Mapping[str, Estimator]") -> list[bool
     with seeded(CPU, "list"):
         task = build_task(spec)
         ground = Ground(spec, task, load_data(spec, task), task.defaults.batch_size)
-        return [
-            misfit(ground, Spec(name), estimator, default_samples(task, estimator)) is None
+        return {
+            name: misfit(ground, Spec(name), estimator, default_samples(task, estimator)) is None
             for name, estimator in estimators.items()
-        ]
+        }

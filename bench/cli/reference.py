@@ -59,9 +59,9 @@ def reference(write: bool, estimators: tuple[str, ...], folder: Path, seed: int)
 
 
 def _measure(names: list[str], share: float, seed: int) -> "list[Moment]":
-    from rich.console import Console
     from rich.progress import track
 
+    from bench.execution.console import Console
     from bench.regression.moments import fitting, measure_moments, points, ready
 
     work = [(point, name) for point in points() for name in fitting(point, names)]

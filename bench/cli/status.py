@@ -1,83 +1,143 @@
-"""`bench status`: what is done, running, interrupted, failed or unreadable."""
+"""`bench status`: what is done, running, interrupted, failed, unreadable or not begun."""
 
-import shlex
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, Literal
 
 import click
 
-from bench.errors import ResultsError
-from bench.names.commands import with_folder, with_out
-from bench.results.render import render
-from bench.results.store import CELL_FOLDER, RECORD, Store, is_running, read_begun, read_record
+from bench.cli.output import FORMAT, folded, print_json
+from bench.errors import CellsFailed, ResultsError
+from bench.names.commands import once_more, with_folder, with_out
+from bench.names.spec import spanned
+from bench.results.order import by_number, place
+from bench.results.standing import Standing, State, standings
+from bench.results.store import Store, locate
+from bench.results.text import terminal_width, text_table, wrapped
 from bench.settings import Cell
 
-
-class _Line(NamedTuple):
-    task: str
-    estimator: str
-    samples: str
-    seed: str
-    state: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class _Found:
-    """One cell's folder: what is known of the cell, and the invocation that ran it."""
-
-    folder: Path
-    state: str
-    detail: str
-    cell: Cell | None = None
-    run: str | None = None
+_HEADERS: Final = ("estimator", "K", "seeds", "state", "took", "started (UTC)")
+_UP_TO_STATE: Final = 4
+_EXPLAINED: Final[tuple[State, ...]] = ("unreadable", "failed", "diverged", "interrupted")
+_MOST_EXPLAINED: Final = 10
 
 
 @click.command()
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Results folder.",
-)
-def status(out: Path) -> None:
-    """List the cells of a results folder: done, running, interrupted, diverged, failed or unreadable."""
-    if out.exists() and not out.is_dir():
-        raise ResultsError(f"{out} is not a folder: give the one that `bench run --out` wrote to")
-    store = Store(out)
-    found = [_find(folder) for folder in store.cell_folders()]
-    if not found:
-        click.echo(f"no cells in {out}", err=True)
-        command = with_out("bench run --task gaussian-quadratic --estimator reinforce", out)
-        click.echo(f"next: `{command}`", err=True)
-        return
+@click.argument("results", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="A results folder, as `bench run --out` has it.")
+@FORMAT
+def status(results: tuple[Path, ...], out: Path | None, form: Literal["text", "json"]) -> None:
+    """Say how far the cells in RESULTS are: results folders, or tasks or cells in them; by default results.
+
+    Done, running, interrupted, diverged, failed, unreadable; or not begun, where a run was to see to a cell and has
+    left nothing of it. Parameters that are defaults are left out.
+
+    Exit codes: 0 nothing failed; 3 cells have failed; 5 a folder is not there, or records cannot be read.
+    """
+    folders = [*results, *([out] if out is not None else [])] or [Path("results")]
+    located = [_locate(folder) for folder in folders]
+    known = [(store, list(standings(store, below))) for store, below in located]
+    ordered = sorted({one.folder.resolve(): one for _, found in known for one in found}.values(), key=_order)
+    if form == "json":
+        print_json(_as_json(ordered))
+    elif ordered:
+        click.echo(_as_text(ordered))
+    if not ordered:
+        click.echo(f"no cells in {', '.join(map(str, folders))}", err=True)
+    for line in dict.fromkeys(_next(found, store) for store, found in known):
+        click.echo(f"next: {line}", err=True)
+    click.get_current_context().exit(_exit_code({one.state for one in ordered}))
+
+
+def _locate(folder: Path) -> tuple[Store, Path | None]:
+    if not folder.exists():
+        command = with_out("bench run --task gaussian-quadratic --estimator reinforce", folder)
+        raise ResultsError(f"{folder} does not exist: `{command}` makes it")
+    return locate(folder)
+
+
+def _exit_code(states: set[State]) -> int:
+    if "unreadable" in states:
+        return ResultsError.exit_code
+    return CellsFailed.exit_code if "failed" in states else 0
+
+
+def _order(one: Standing) -> tuple[object, ...]:
+    name = one.estimator.partition("(")[0]
+    return by_number(one.task), place(name), by_number(one.estimator), one.samples, one.seed, one.folder
+
+
+def _as_json(found: Sequence[Standing]) -> dict[str, object]:
+    return {
+        "states": Counter(one.state for one in found),
+        "cells": [
+            {
+                "folder": str(one.folder),
+                "state": one.state,
+                "task": one.task,
+                "estimator": one.estimator,
+                "samples": one.samples,
+                "seed": one.seed,
+                "reason": one.reason or None,
+                "traceback": one.log and str(one.log),
+                "started": one.started,
+                "seconds": one.seconds,
+                "run": one.run,
+            }
+            for one in found
+        ],
+    }
+
+
+def _as_text(found: Sequence[Standing]) -> str:
+    """Return a table per task, what the cells without a result say, and how many there are of each state."""
     settings = _settings_apart([one.cell for one in found if one.cell is not None])
-    lines = sorted(_line(one, settings) for one in found)
-    click.echo(render("", ["task", "estimator", "K", "seed", "state", ""], lines, "text"))
+    by_task: dict[str, dict[tuple[str, str, str], list[Standing]]] = {}
+    for one in found:
+        name = f"{one.estimator}{settings.get(one.cell.id, '') if one.cell else ''}"
+        # Seeds that fare alike share a line.
+        by_task.setdefault(one.task, {}).setdefault((name, str(one.samples), one.state), []).append(one)
+    tables = [_table(task, [_line(*key, alike) for key, alike in groups.items()]) for task, groups in by_task.items()]
     states = Counter(one.state for one in found)
-    click.echo(", ".join(f"{count} {state}" for state, count in states.most_common()), err=True)
-    click.echo(f"next: {_next(found, states, store)}", err=True)
+    counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    return "\n\n".join([*tables, *_explanations(found), counts])
 
 
-def _find(folder: Path) -> _Found:
-    try:
-        record = read_record(folder / RECORD)
-    except ResultsError as error:
-        return _Found(folder, "unreadable", str(error))
-    running = is_running(folder)
-    if record is None:
-        begun = read_begun(folder)
-        state, detail = ("running", "") if running else ("interrupted", _checkpoint_age(folder))
-        return _Found(folder, state, detail, begun and begun.cell, begun and begun.run)
-    if running:
-        return _Found(folder, "running", "", record.cell)
-    detail = record.reason or f"{record.started}, took {record.seconds:.0f} s"
-    return _Found(folder, record.status, detail, record.cell, record.run)
+def _table(task: str, lines: Sequence[Sequence[str]]) -> str:
+    """Return the table of a task, without times where there is no room for them beside the names."""
+    whole = text_table(task, _HEADERS, lines, width=sys.maxsize)
+    if max(map(len, whole.splitlines())) <= terminal_width():
+        return whole
+    return text_table(task, _HEADERS[:_UP_TO_STATE], [line[:_UP_TO_STATE] for line in lines], keys=3)
+
+
+def _line(name: str, samples: str, state: str, alike: Sequence[Standing]) -> list[str]:
+    seconds = [one.seconds for one in alike if one.seconds is not None]
+    started = min((one.started for one in alike if one.started), default="")
+    return [name, samples, spanned([one.seed for one in alike]), state, _took(seconds), started[:16].replace("T", " ")]
+
+
+def _took(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return ""
+    low, high = f"{min(seconds):.0f}", f"{max(seconds):.0f}"
+    return f"{low} s" if low == high else f"{low}–{high} s"
+
+
+def _explanations(found: Sequence[Standing]) -> list[str]:
+    """Return a paragraph for each cell without a result: why, and where to read more."""
+    unclear = sorted((one for one in found if one.state in _EXPLAINED), key=lambda one: _EXPLAINED.index(one.state))
+    paragraphs = []
+    for one in unclear[:_MOST_EXPLAINED]:
+        lines = [wrapped(f"{one.state}: {one.task} · {one.estimator} · K={one.samples} · seed {one.seed}")]
+        lines += [folded(f"  {one.reason}", 2)]
+        lines += [f"  {one.log} shows the way there"] if one.log else []
+        paragraphs.append("\n".join(lines))
+    more = len(unclear) - _MOST_EXPLAINED
+    return paragraphs + ([f"and {more} more, which --format json has"] if more > 0 else [])
 
 
 def _settings_apart(cells: Sequence[Cell]) -> dict[str, str]:
@@ -94,41 +154,41 @@ def _settings_apart(cells: Sequence[Cell]) -> dict[str, str]:
     return {cell.id: "".join(f" {text}" for text in texts[place]) for place, cell in enumerate(cells)}
 
 
-def _line(found: _Found, settings: Mapping[str, str]) -> _Line:
-    name = CELL_FOLDER.fullmatch(found.folder.name)
-    assert name is not None
-    task, estimator = found.folder.parent.name, name["estimator"]
-    if found.cell is not None:
-        task, estimator = str(found.cell.task_spec), f"{found.cell.estimator_spec}{settings.get(found.cell.id, '')}"
-    return _Line(task, estimator, name["samples"], name["seed"], found.state, found.detail)
+def _next(found: Sequence[Standing], store: Store) -> str:
+    """Return what to do about the cells of a results folder, the most urgent first."""
+    folder = store.folder
+    if not found:
+        return f"`{with_out('bench run --task gaussian-quadratic --estimator reinforce', folder)}`"
+    by_state: dict[State, list[Standing]] = {}
+    for one in found:
+        by_state.setdefault(one.state, []).append(one)
+    notes = {run.run: run.argv for run in store.runs("skip")}
+    if "interrupted" in by_state:
+        return _again(by_state["interrupted"], notes, folder, "it continues", "they continue")
+    if "unreadable" in by_state:
+        if not all(one.mended for one in by_state["unreadable"]):
+            return "what is said above of the records that cannot be read"
+        return _again(by_state["unreadable"], notes, folder, *("unreadable records are set aside and made anew",) * 2)
+    if "failed" in by_state:
+        return _again(by_state["failed"], notes, folder, "", "", "--rerun failed")
+    if "running" in by_state:
+        return f"`{with_folder('bench status', folder)}` again, when they are done"
+    if "not begun" in by_state:
+        return _again(by_state["not begun"], notes, folder, "it goes on", "they go on")
+    return f"`{with_folder('bench table', folder)}`"
 
 
-def _checkpoint_age(folder: Path) -> str:
-    try:
-        written = (folder / "checkpoint.pt").stat().st_mtime
-    except FileNotFoundError:
-        return "before its first checkpoint"
-    return f"last checkpoint {datetime.fromtimestamp(written, UTC).isoformat(timespec='seconds')}"
-
-
-def _next(found: Sequence[_Found], states: Counter[str], store: Store) -> str:
-    if states["interrupted"]:
-        return _continuing([one.run for one in found if one.state == "interrupted"], store)
-    if states["unreadable"]:
-        return "the same `bench run` sets unreadable records aside and runs their cells again"
-    if states["failed"]:
-        return "the same `bench run` with `--rerun failed`"
-    if states["running"] == states.total():
-        return f"`{with_out('bench status', store.folder)}` again, when they are done"
-    return f"`{with_folder('bench table', store.folder)}`"
-
-
-def _continuing(interrupted: Sequence[str | None], store: Store) -> str:
-    """Return which commands continue cells, given the invocations that ran them; None where that is unknown."""
-    commands = {run.run: shlex.join(run.argv) for run in store.runs("skip")}
-    known = dict.fromkeys(f"`{commands[run]}`" for run in interrupted if run in commands)
-    unknown = sum(run not in commands for run in interrupted)
+def _again(
+    cells: Sequence[Standing], notes: Mapping[str, Sequence[str]], folder: Path, one: str, several: str, *more: str
+) -> str:
+    """Return which commands are to be run once more for some cells, and what they do; or that this is not known."""
+    commands = {run: once_more(argv, folder, *more) for run, argv in notes.items()}
+    runs = [commands.get(cell.run) if cell.run else None for cell in cells]
+    known = dict.fromkeys(f"`{command}`" for command in runs if command is not None)
+    unknown = sum(command is None for command in runs)
     if not known:
-        return "the `bench run` that was interrupted, once more; which command that was is not on record"
-    rest = f"; of {unknown} interrupted cells the command is not on record" if unknown else ""
-    return f"{' and '.join(known)}, once more: {'it continues' if len(known) == 1 else 'they continue'}{rest}"
+        what = " ".join(["the command that made them", *(f"with {option}" for option in more), "once more"])
+        return f"{what}; which that was is not on record"
+    does = one if len(known) == 1 else several
+    rest = f"; of {unknown} cells the command is not on record" if unknown else ""
+    return f"{' and '.join(known)}{', once more: ' if does else ''}{does}{rest}"

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from bench.errors import BenchError
 from bench.execution.advice import after_run
 from bench.execution.companions import companions
+from bench.execution.console import Console
 from bench.execution.ending import require_results
 from bench.execution.messages import output, say, title
 from bench.execution.plan import Plan, Request, make_plan
@@ -43,7 +42,7 @@ def execute(request: Request, asked: Asked) -> None:
     if records:
         _print_records(records)
         where = asked.out / records[0].cell.folder if len(records) == 1 else asked.out
-        output().print(f"{where}   next: {after_run(request, records, asked.out)}")
+        say(messages, f"{where}\nnext: {after_run(request, records, asked.out)}", "")
         if asked.plot:
             _draw(records, Store(asked.out), messages)
     require_results(plan.cells, records, asked.out)

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from rich.console import Console
-
+from bench.execution.console import Console
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.settings import Cell
 

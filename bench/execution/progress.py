@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, final
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from bench.execution.console import Console
 from bench.execution.messages import say
 from bench.execution.pace import Clock, Pace, duration
 
@@ -116,7 +116,7 @@ class TerminalListener:
             f"{kind.name} {count}",
             f"{pace.rate:,.0f} steps/s" if kind.unit == "steps" and pace.rate > 0 else "",
             note,
-            f"about {duration(left)} left" if left is not None else "",
+            f"about {duration(left)} left" if left else "",
         ]
         return ", ".join(part for part in parts if part)
 

@@ -22,8 +22,6 @@ from bench.measure.stopping import FIRST, Drawn, Progress, Stopping, draw_until_
 from bench.measure.units import norm
 from bench.statistics.intervals import Interval, product
 
-"""Called with the share of a measurement that is done, in [0, 1]."""
-
 _DRAWS_PER_BATCH = 4
 
 

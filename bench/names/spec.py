@@ -3,7 +3,7 @@
 import ast
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -121,3 +121,19 @@ def parse_numbers(text: str) -> list[int]:
             raise UsageError(f"the range {part.strip()} is longer than 100 000")
         numbers.update(dict.fromkeys(range(low, high + 1)))
     return list(numbers)
+
+
+def spanned(numbers: Iterable[int]) -> str:
+    """Return whole numbers as `parse_numbers` reads them, in order.
+
+    >>> from bench.names.spec import spanned
+    >>> spanned([0, 1, 2, 3, 7, 10, 11])
+    '0-3,7,10,11'
+    """
+    spans: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    return ",".join(f"{span[0]}-{span[-1]}" if len(span) > 2 else ",".join(map(str, span)) for span in spans)

@@ -12,8 +12,7 @@ from bench.names.building import build_task
 from bench.names.commands import with_out
 from bench.names.registry import TASKS
 from bench.results.schema import Record
-from bench.results.store import Store
-from bench.results.tables import locate
+from bench.results.store import Store, locate
 from tasks.base import Task
 from tasks.latent_variables.lda import LDA
 from tasks.parts.image_vae import ImageVAE

@@ -9,8 +9,8 @@ from typing import Literal
 import click
 import pandas as pd
 from matplotlib.figure import Figure
-from rich.console import Console
 
+from bench.execution.console import Console
 from bench.execution.ending import require_results
 from bench.execution.invocation import Asked, print_dry_run, run_plan
 from bench.execution.plan import Plan, Request, make_plan

@@ -22,6 +22,7 @@ from bench.results.schema import Record, RunInfo
 from bench.settings import Cell, cell_from_identity
 
 RECORD: Final = "record.json"
+CHECKPOINT: Final = "checkpoint.pt"
 TRACEBACK: Final = "traceback.txt"
 CELL_FOLDER: Final = re.compile(r"(?P<estimator>.+)-K(?P<samples>\d+)-seed(?P<seed>\d+)-(?P<id>[0-9a-f]{16})")
 Errors = Literal["raise", "skip"]
@@ -72,7 +73,7 @@ class Store:
 
     def checkpoint_path(self, cell: Cell) -> Path:
         """Return where training leaves what it continues from."""
-        return self.folder / cell.folder / "checkpoint.pt"
+        return self.folder / cell.folder / CHECKPOINT
 
     def parameters_path(self, cell: Cell) -> Path:
         """Return where the trained parameters are, or will be."""
@@ -208,6 +209,19 @@ class Store:
             ResultsError: one cannot be read; with `errors="skip"` it is left out.
         """
         return _each(_read_run, sorted(self.folder.glob("runs/*.json")), errors)
+
+
+def locate(path: Path) -> tuple[Store, Path | None]:
+    """Return the results folder that a path is in, and the path if it is only a part of that folder."""
+    if not path.is_dir():
+        what = "is not a folder" if path.exists() else "does not exist"
+        raise ResultsError(f"{path} {what}: give the folder that `bench run --out` wrote to")
+    whole = path.absolute()
+    if CELL_FOLDER.fullmatch(whole.name):
+        return Store(whole.parent.parent), whole
+    if any(CELL_FOLDER.fullmatch(child.name) for child in path.iterdir()):
+        return Store(whole.parent), whole
+    return Store(path), None
 
 
 def read_record(path: Path) -> Record | None:

@@ -18,7 +18,7 @@ from bench.results.codec import dump
 from bench.results.columns import FINAL, GRADIENTS, IDENTITY, PREFIXES, RUNS, SETTINGS, TRAINING
 from bench.results.metrics import METRICS
 from bench.results.schema import Final, Record, RunInfo
-from bench.results.store import CELL_FOLDER, Errors, Store
+from bench.results.store import Errors, locate
 from bench.settings import Cell
 
 Row = TypeVar("Row")
@@ -112,19 +112,6 @@ def export(folder: Path | str, errors: Errors = "raise") -> list[Path]:
 def parameters_text(parameters: Mapping[str, Value]) -> str:
     """Return `name=value, ...` in the order of the names."""
     return ", ".join(f"{key}={parameters[key]}" for key in sorted(parameters))
-
-
-def locate(path: Path) -> tuple[Store, Path | None]:
-    """Return the results folder that a path is in, and the path if it is only a part of that folder."""
-    if not path.is_dir():
-        what = "is not a folder" if path.exists() else "does not exist"
-        raise ResultsError(f"{path} {what}: give the folder that `bench run --out` wrote to")
-    whole = path.absolute()
-    if CELL_FOLDER.fullmatch(whole.name):
-        return Store(whole.parent.parent), whole
-    if any(CELL_FOLDER.fullmatch(child.name) for child in path.iterdir()):
-        return Store(whole.parent), whole
-    return Store(path), None
 
 
 def _write(results: Results, folder: Path) -> list[Path]:

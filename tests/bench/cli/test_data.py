@@ -1,4 +1,5 @@
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -52,10 +53,25 @@ def test_list(folder: Path):
     assert f"cache folder: {folder}" in result.stdout
 
 
-def test_list_into_a_pipe_has_one_line_per_dataset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_list_has_one_line_per_dataset_where_there_is_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "240")
     lines = bench_data("list").stdout.splitlines()
     assert [line.split()[0] for line in lines[1 : 1 + len(DATASETS)]] == list(DATASETS)
+
+
+def test_list_for_programs(folder: Path):
+    put(folder, "mnist")
+    content = json.loads(bench_data("list", "--format", "json").stdout)
+    assert content["folder"] == str(folder)
+    assert [one["name"] for one in content["datasets"]] == list(DATASETS)
+    assert [one["name"] for one in content["datasets"] if one["in_cache"]] == ["mnist"]
+
+
+def test_verify_for_programs(folder: Path):
+    put(folder, "mnist")
+    (file,) = json.loads(bench_data("verify", "mnist", "--format", "json").stdout)["files"]
+    assert (file["dataset"], file["status"]) == ("mnist", "ok")
 
 
 def test_verify_named(folder: Path):
@@ -99,7 +115,7 @@ def test_fetch(monkeypatch: pytest.MonkeyPatch, folder: Path):
         describe(monkeypatch, "mnist", f"{server.url}/a.bin")
         result = bench_data("fetch", "mnist")
     assert result.exit_code == 0
-    assert result.stderr == ""
+    assert result.stderr == "next: `bench list`\n"
     assert f"mnist: 1 file in {folder / 'mnist'}" in result.stdout
     assert (folder / "mnist" / "a.bin").read_bytes() == CONTENT
 

@@ -1,10 +1,12 @@
 """`bench info`: every estimator says what it is, and by which command it is tried out."""
 
+import json
 import shlex
 from collections.abc import Callable
 
 import pytest
 
+import tasks
 from estimators import INDEX
 from tests.bench.cli.conftest import Outcome
 
@@ -37,4 +39,23 @@ def test_what_a_default_parameter_decides_is_shown(bench: Bench) -> None:
     ],
 )
 def test_a_task_says_what_bias_is_measured_against(bench: Bench, task: str, reference: str) -> None:
-    assert f"  reference  {reference}\n" in bench("info", task).out
+    assert f" reference {reference} training " in " ".join(bench("info", task).out.split())
+
+
+@pytest.mark.parametrize("name", [*INDEX, *tasks.INDEX])
+def test_what_is_shown_fits_the_terminal(bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = bench("info", name).out
+    # What cannot be broken: the name of a class, choices of a parameter, a command.
+    broken = [line for line in shown.splitlines()[1:] if not line.startswith(("    ", "example: "))]
+    assert max(map(len, broken)) <= 80
+    monkeypatch.setenv("COLUMNS", "200")
+    assert " ".join(bench("info", name).out.split()) == " ".join(shown.split())
+
+
+def test_json_has_what_is_shown(bench: Bench) -> None:
+    content = json.loads(bench("info", "vimco", "--format", "json").out)
+    assert (content["name"], content["kind"], content["samples"]) == ("vimco", "estimator", "K ≥ 2")
+    assert content["parameters"][0]["default"] == "geometric"
+    listed = json.loads(bench("list", "--format", "json").out)
+    assert "vimco" in [one["name"] for one in listed["estimators"]]

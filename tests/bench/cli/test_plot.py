@@ -92,7 +92,7 @@ def test_run_draws_when_asked_and_names_the_figure_that_fits(bench: Bench) -> No
     outcome = bench("run", *toy, "--estimator", "reinforce", "--plot")
     assert outcome.code == 0, outcome.err
     [folder] = Path("results/gaussian-quadratic").glob("reinforce-*")
-    assert f"next: add `--estimator reparam`, `bench plot training {folder}` or `bench table`" in outcome.out
+    assert f"next: add `--estimator reparam`, `bench plot training {folder}` or `bench table`" in outcome.err
     assert outcome.out.splitlines()[-1] == "results/figures/training.pdf"
     assert Path("results/figures/training.pdf").read_bytes().startswith(b"%PDF")
     assert bench("status").code == 0  # figures/ is not taken for a task
@@ -108,7 +108,7 @@ def test_run_draws_when_asked_and_names_the_figure_that_fits(bench: Bench) -> No
         "--samples",
         "2",
     )
-    assert "next: `bench plot variance` or `bench table`" in several.out
+    assert "next: `bench plot variance` or `bench table`" in several.err
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,19 @@
+"""What a terminal, and a log, are told of a cell that is on its way."""
+
 import io
 
-from rich.console import Console
+from bench.execution.console import Console
+from bench.execution.progress import PHASES, Said, TerminalListener, shares
 
-from bench.execution.progress import TerminalListener, shares
+
+class Clock:
+    """Goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class Sums(TerminalListener):  # pyright: ignore[reportGeneralTypeIssues]
@@ -10,11 +21,18 @@ class Sums(TerminalListener):  # pyright: ignore[reportGeneralTypeIssues]
 
     def __init__(self) -> None:
         self.output = io.StringIO()
-        super().__init__(Console(file=self.output), {"known"})
+        said = Said()
+        said.warnings.add("known")
+        super().__init__(Console(file=self.output), said)
         self.told: list[tuple[str, float, float]] = []
 
     def phase(self, name: str, done: float, total: float, note: str = "") -> None:
         self.told.append((name, done, total))
+
+
+def in_a_log(said: Said | None = None) -> tuple[TerminalListener, Clock, io.StringIO]:
+    clock, output = Clock(), io.StringIO()
+    return TerminalListener(Console(file=output, width=200), said or Said(), clock), clock, output
 
 
 def test_cells_that_run_at_once_are_shown_as_their_sum_and_warn_once() -> None:
@@ -28,3 +46,45 @@ def test_cells_that_run_at_once_are_shown_as_their_sum_and_warn_once() -> None:
         one.warn("careful")
         one.warn("known")
     assert whole.output.getvalue() == "warning: careful\n"
+
+
+def test_a_log_has_a_line_a_minute() -> None:
+    said = Said()
+    said.long.update(PHASES)
+    listener, clock, output = in_a_log(said)
+    for second in range(601):
+        clock.now = float(second)
+        listener.phase("trajectory", 100.0 * second, 60_000)
+    lines = output.getvalue().splitlines()
+    assert len(lines) == 10
+    assert lines[0] == "  trajectory 6000/60000 steps, 100 steps/s, about 9 min left"
+    assert lines[-1] == "  trajectory 60000/60000 steps, 100 steps/s"
+
+
+def test_what_is_over_soon_says_nothing() -> None:
+    listener, clock, output = in_a_log()
+    for second in range(30):
+        clock.now = float(second)
+        listener.phase("measure", second / 30, 1)
+    assert output.getvalue() == ""
+
+
+def test_a_long_phase_is_announced_once_in_an_invocation_with_the_option_that_shortens_it() -> None:
+    said, heard = Said(), []
+    for _ in range(2):
+        listener, clock, output = in_a_log(said)
+        for second in range(10):
+            clock.now = float(second)
+            listener.phase("measure", second / 50, 2)
+        heard.append(output.getvalue())
+    shorter = "`--replicates 200` or `--checkpoints 1` is shorter"
+    assert heard == [f"  measure will take about 1 min 37 s: {shorter}\n", ""]
+
+
+def test_a_terminal_has_bars_and_no_lines() -> None:
+    output = io.StringIO()
+    listener = TerminalListener(Console(file=output, force_terminal=True, width=80, color_system=None), Said())
+    with listener:
+        listener.phase("train", 1, 2)
+    assert "train" in output.getvalue()
+    assert "left" not in output.getvalue()

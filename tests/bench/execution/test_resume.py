@@ -51,17 +51,20 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]
     return folder, cache
 
 
-@pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
 def test_a_run_cut_off_in_training_ends_with_the_same_numbers(
-    uninterrupted: tuple[Path, Path], tmp_path: Path, how: signal.Signals, code: int
+    uninterrupted: tuple[Path, Path], tmp_path: Path, how: signal.Signals, code: int, word: bytes
 ) -> None:
     whole, cache = uninterrupted
     process = start(tmp_path, cache, *TRAINING)
     wait_for("*/*/checkpoint.pt", tmp_path, process)
     time.sleep(1.0)
     process.send_signal(how)
-    process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == code, "the run ended before it could be cut off"
+    assert word in err
     assert not list(tmp_path.glob("*/*/record.json"))
     finish(start(tmp_path, cache, *TRAINING))
     same(bench.load(whole), bench.load(tmp_path))

@@ -6,9 +6,9 @@ from typing import Any, NoReturn
 
 import pytest
 import torch
-from rich.console import Console
 
 from bench.execution import session
+from bench.execution.console import Console
 from bench.execution.plan import Plan
 from bench.execution.session import Asked, Session
 from bench.names.registry import TASKS

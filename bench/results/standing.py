@@ -1,0 +1,145 @@
+"""How far the cells of a results folder are: what has a record, what is running, what was cut off, what never began."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from bench.errors import ResultsError
+from bench.names.registry import ESTIMATORS, TASKS
+from bench.results.codec import CorruptRecord
+from bench.results.schema import Planned, RunInfo
+from bench.results.store import CELL_FOLDER, CHECKPOINT, RECORD, TRACEBACK, Store, is_running, read_begun, read_record
+from bench.settings import Cell
+
+State = Literal["done", "diverged", "failed", "running", "interrupted", "unreadable", "not begun"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far one cell is.
+
+    Attributes:
+        folder: of the cell.
+        state: how far it is.
+        task: without parameters that are defaults.
+        estimator: likewise.
+        samples: K.
+        seed: of its training.
+        cell: all that it is, where that is known.
+        run: the id of the invocation that ran it, or was to.
+        reason: why it has no result, in a sentence; empty where it has one.
+        log: a file that says more.
+        started: when, ISO 8601.
+        seconds: that it took.
+        mended: whether running it again sets aside what cannot be read.
+    """
+
+    folder: Path
+    state: State
+    task: str
+    estimator: str
+    samples: int
+    seed: int
+    cell: Cell | None = None
+    run: str | None = None
+    reason: str = ""
+    log: Path | None = None
+    started: str | None = None
+    seconds: float | None = None
+    mended: bool = False
+
+
+def standings(store: Store, below: Path | None = None) -> Iterator[Standing]:
+    """Give the standing of each cell of a results folder, or of a folder `below` in it.
+
+    Cells that a run was to see to, and of which there is nothing, come last.
+    """
+    planned = _planned(store)
+    found = store.cell_folders(below)
+    for folder in found:
+        yield _standing(folder, planned)
+    there = {_below_results(folder) for folder in found}
+    for name, (plan, run) in planned.items():
+        folder = store.folder / name
+        if name not in there and CELL_FOLDER.fullmatch(folder.name) and (below is None or folder.is_relative_to(below)):
+            yield Standing(folder, "not begun", plan.task, plan.estimator, *_numbers(folder), run=run.run)
+
+
+def _planned(store: Store) -> dict[str, tuple[Planned, RunInfo]]:
+    """Return by its folder below the results each cell of a run on record, with the last run of it."""
+    return {plan.folder: (plan, run) for run in store.runs("skip") for plan in run.cells}
+
+
+def _below_results(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}"
+
+
+def _numbers(folder: Path) -> tuple[int, int]:
+    name = CELL_FOLDER.fullmatch(folder.name)
+    assert name is not None
+    return int(name["samples"]), int(name["seed"])
+
+
+def _standing(folder: Path, planned: dict[str, tuple[Planned, RunInfo]]) -> Standing:
+    try:
+        record = read_record(folder / RECORD)
+    except ResultsError as error:
+        plan, run = planned.get(_below_results(folder), (None, None))
+        name = CELL_FOLDER.fullmatch(folder.name)
+        assert name is not None
+        task, estimator = (plan.task, plan.estimator) if plan else (folder.parent.name, name["estimator"])
+        return Standing(
+            folder,
+            "unreadable",
+            task,
+            estimator,
+            *_numbers(folder),
+            run=run and run.run,
+            reason=str(error),
+            mended=isinstance(error, CorruptRecord),
+        )
+    running = is_running(folder)
+    if record is not None and not running:
+        log = folder / TRACEBACK
+        return Standing(
+            folder,
+            record.status,
+            *_names(folder, record.cell),
+            *_numbers(folder),
+            cell=record.cell,
+            run=record.run,
+            reason=record.reason or "",
+            log=log if record.status == "failed" and log.exists() else None,
+            started=record.started,
+            seconds=record.seconds,
+        )
+    begun = read_begun(folder)
+    cell = record.cell if record is not None else begun and begun.cell
+    return Standing(
+        folder,
+        "running" if running else "interrupted",
+        *_names(folder, cell),
+        *_numbers(folder),
+        cell=cell,
+        run=begun and begun.run,
+        reason="" if running else _checkpoint_age(folder),
+    )
+
+
+def _names(folder: Path, cell: Cell | None) -> tuple[str, str]:
+    """Return task and estimator as people write them, or as the names of folders have them."""
+    if cell is not None:
+        return TASKS.brief(cell.task_spec), ESTIMATORS.brief(cell.estimator_spec)
+    name = CELL_FOLDER.fullmatch(folder.name)
+    assert name is not None
+    return folder.parent.name, name["estimator"]
+
+
+def _checkpoint_age(folder: Path) -> str:
+    try:
+        written = (folder / CHECKPOINT).stat().st_mtime
+    except FileNotFoundError:
+        return "before its first checkpoint"
+    return f"last checkpoint {datetime.fromtimestamp(written, UTC).isoformat(timespec='seconds')}"
