@@ -24,15 +24,15 @@ class _Kind:
 
 PHASES: Final = {
     "trajectory": _Kind("trajectory", "steps", "it is trained once for all estimators; `--at own` does without"),
-    "train": _Kind("train", "steps", "`--steps` sets how many"),
+    "train": _Kind("train", "steps", "`--steps` says how many"),
     "reference": _Kind("reference", "checkpoints", "it is measured once for all estimators"),
-    "measure": _Kind("measure", "checkpoints", "`--replicates 200` or `--checkpoints 1` is shorter"),
+    "measure": _Kind("measure", "checkpoints", "`--replicates N` and `--checkpoints N` say how many"),
     "evaluate": _Kind("evaluate", "", "fewer `--evaluation-samples` are shorter"),
 }
 """What a cell goes through: the common parameters' training, its own, reference gradients, moments, final values."""
 
 _HEARTBEAT: Final = 60.0
-_SURE: Final = 3.0
+_SURE: Final = 5.0
 _LONG: Final = 30.0
 """In seconds: between two lines of a log; of a phase before its length is told; from which it is worth telling."""
 

@@ -77,8 +77,8 @@ def test_a_long_phase_is_announced_once_in_an_invocation_with_the_option_that_sh
             clock.now = float(second)
             listener.phase("measure", second / 50, 2)
         heard.append(output.getvalue())
-    shorter = "`--replicates 200` or `--checkpoints 1` is shorter"
-    assert heard == [f"  measure will take about 1 min 37 s: {shorter}\n", ""]
+    shorter = "`--replicates N` and `--checkpoints N` say how many"
+    assert heard == [f"  measure will take about 1 min 35 s: {shorter}\n", ""]
 
 
 def test_a_terminal_has_bars_and_no_lines() -> None:
