@@ -8,6 +8,7 @@ from bench.errors import UsageError
 from bench.execution.fit import Ground, default_samples, misfit
 from bench.execution.references import require_references
 from bench.execution.returned import require_estimate
+from bench.execution.size import require_draws_in_memory, require_parameters_in_memory
 from bench.execution.soundness import require_sound
 from bench.execution.trajectory import require_reference
 from bench.machine.device import CPU, dtype_name
@@ -75,9 +76,10 @@ def make_plan(request: Request, load: Callable[[Spec, Task], Data] = load_data) 
         with seeded(CPU, "probe"):
             task = build_task(task_spec)
         rows = load(task_spec, task)
+        ground = Ground(task_spec, task, rows, _first(request.batch_size, task.defaults.batch_size))
+        require_parameters_in_memory(ground, request.dtype, request.device)
         require_sound(task, rows)
         data[str(Spec(TASKS.resolve(task_spec.name), TASKS.parameters(task_spec)))] = rows
-        ground = Ground(task_spec, task, rows, _first(request.batch_size, task.defaults.batch_size))
         require_references(ground)
         found = list(_cells(request, ground, estimators, refused))
         if any(cell.along_trajectory for cell in found):
@@ -101,6 +103,7 @@ def _cells(
             if reason is not None:
                 refused[str(spec), reason] = None
                 continue
+            require_draws_in_memory(ground, samples, request.dtype, request.device)
             require_estimate(ground, spec, samples)
             for seed in request.seeds:
                 yield _cell(request, ground.spec, ground.task, ground.data, spec, estimator, samples, seed)

@@ -264,6 +264,11 @@ class Moments:
         return self._pivot + self._sums / self.counts[:, None].to(self._sums) * self._units
 
 
+def bytes_of_moments(size: int, dtype: torch.dtype) -> int:
+    """Return the memory that moments of P = `size` coordinates take, apart from what is small beside it."""
+    return 2 * GROUPS * size * (torch.float64 if size <= _SMALL else dtype).itemsize
+
+
 def gram(rows: Tensor, unit: float = 1.0) -> Tensor:
     """Return the inner products of the rows in a unit, [G, G], in float64 on the CPU."""
     blocks = (block.double() / unit for block in rows.split(_BLOCK, dim=1))

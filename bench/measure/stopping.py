@@ -78,8 +78,7 @@ def draw_until_precise(
     while True:
         for drawn in draw_until(moments, replicator, x, chunk, look):
             yield drawn
-            if expected is not None:
-                progress(min(moments.replicates / expected, 1.0))
+            progress(min(moments.replicates / expected, 1.0) if expected is not None else 0.0)
         if look == stopping.limit or (reached := error(moments)) <= stopping.precision:
             progress(1.0)
             return
