@@ -1,5 +1,6 @@
 """The `bench` command: one verb per file, imported only when it is used."""
 
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -7,6 +8,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from bench.cli.terminal import replace_what_is_lacking
 from bench.errors import BenchError
 
 _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
@@ -79,6 +81,8 @@ def cli(debug: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line (`sys.argv`, unless given) and leave with a documented exit code."""
+    os.environ["MPLBACKEND"] = "agg"  # commands draw files, whatever a notebook has set; it may not even be installed
+    replace_what_is_lacking()
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words[:1]
     try:
