@@ -41,7 +41,7 @@ class _LazyGroup(click.Group):
     """Knows its commands by name and one line each; imports one when it is invoked."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return [*_COMMANDS]  # `list` is a module of this package, once the command was used
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:

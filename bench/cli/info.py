@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.cli import completion
 from bench.errors import UsageError, did_you_mean
 from bench.names.documentation import documentation
 from bench.names.registry import ESTIMATORS, TASKS, Registry, constructor_parameters
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.tasks_and_estimators)
 def info(name: str) -> None:
     """Show formula, paper, requirements and parameters of NAME, a task or an estimator."""
     if name in ESTIMATORS.aliases or name in ESTIMATORS.entries:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from bench.cli import completion
 from bench.cli.numbers import Numbers, Whole
 from bench.errors import ResultsError, UsageError, require
 from bench.figures import KINDS
@@ -35,8 +36,14 @@ class _Command(click.Command):
     "--style", type=click.Choice(STYLES), default="neurips", show_default=True, help="Size and fonts of a venue."
 )
 @click.option("--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Of a page's two columns.")
-@click.option("--task", "tasks", multiple=True, help="Only this task; repeatable.")
-@click.option("--estimator", "estimators", multiple=True, help="Only this estimator; repeatable.")
+@click.option("--task", "tasks", multiple=True, shell_complete=completion.tasks, help="Only this task; repeatable.")
+@click.option(
+    "--estimator",
+    "estimators",
+    multiple=True,
+    shell_complete=completion.estimators,
+    help="Only this estimator; repeatable.",
+)
 @click.option("--samples", type=Numbers(), default=(), help="Only these K, as 1,5,50.")
 @click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
 @click.option("--step", type=Whole(), help="Moments at this training step.  [default: the last measured]")

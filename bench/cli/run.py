@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from bench.cli import completion
 from bench.cli.config import with_config
 from bench.cli.numbers import Finite, Numbers, Whole
 from bench.cli.specs import SpecType
@@ -21,11 +22,16 @@ _OPTIONS = [
     click.option("--optimizer", type=click.Choice(["adam", "sgd"]), help="[default: the task's]"),
     click.option("--model-lr", type=Finite(0), help="Step size ρ of θ.  [default: the task's]"),
     click.option("--guide-lr", type=Finite(0), help="Step size η of φ.  [default: the task's]"),
-    click.option("--schedule", help="constant, robbins-monro(power=, delay=) or staged(stages=, growth=)."),
-    click.option("--model-schedule", help="The same, of ρ alone."),
-    click.option("--guide-schedule", help="The same, of η alone."),
+    click.option(
+        "--schedule",
+        shell_complete=completion.schedules,
+        help="constant, robbins-monro(power=, delay=) or staged(stages=, growth=).",
+    ),
+    click.option("--model-schedule", shell_complete=completion.schedules, help="The same, of ρ alone."),
+    click.option("--guide-schedule", shell_complete=completion.schedules, help="The same, of η alone."),
     click.option(
         "--learning",
+        shell_complete=completion.ways_of_learning,
         default="joint",
         show_default=True,
         help="joint, or em(guide_steps=5, model_steps=1): variational EM, φ and θ in turn.",
