@@ -148,18 +148,20 @@ _MODULES: Final = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # to a type checker, a name that is not imported above is an error
 
-        return version("varbench")
-    home = next((module for module, names in _HOMES.items() if name in names), None)
-    if home is None and name not in _MODULES:
-        raise AttributeError(f"module 'varbench' has no attribute '{name}'")
-    claim()
-    found = import_module(_MODULES[name]) if home is None else getattr(import_module(home), name)
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("varbench")
+        home = next((module for module, names in _HOMES.items() if name in names), None)
+        if home is None and name not in _MODULES:
+            raise AttributeError(f"module 'varbench' has no attribute '{name}'")
+        claim()
+        found = import_module(_MODULES[name]) if home is None else getattr(import_module(home), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,7 @@
 """The `bench` command: one verb per file, imported only when it is used."""
 
 import functools
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -11,6 +12,7 @@ import click
 
 from bench.cli.stopping import stopped, terminable
 from bench.cli.streams import CLOSED_PIPE, ClosedPipe, discard_stdout, told_closed_pipes, with_quiet
+from bench.cli.terminal import replace_what_is_lacking
 from bench.errors import BenchError
 
 _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
@@ -49,7 +51,7 @@ class _LazyGroup(click.Group):
     """Knows its commands by name and one line each; imports one when it is invoked."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return [*_COMMANDS]  # `list` is a module of this package, once the command was used
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return _command(cmd_name) if cmd_name in _COMMANDS else None
@@ -95,6 +97,8 @@ def cli(debug: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line (`sys.argv`, unless given) and leave with a documented exit code."""
+    os.environ["MPLBACKEND"] = "agg"  # commands draw files, whatever a notebook has set; it may not even be installed
+    replace_what_is_lacking()
     words = sys.argv[1:] if arguments is None else arguments
     try:
         with terminable():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import click
 
+from bench.cli import completion
 from bench.cli.output import FORMAT, folded, print_json
 from bench.errors import UsageError, did_you_mean
 from bench.names.documentation import documentation
@@ -36,7 +37,7 @@ class _Known(NamedTuple):
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.tasks_and_estimators)
 @FORMAT
 def info(name: str, form: Literal["text", "json"]) -> None:
     """Show formula, paper, requirements and parameters of NAME, a task or an estimator."""

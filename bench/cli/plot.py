@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from bench.cli import completion
 from bench.cli.numbers import Numbers, Whole
 from bench.errors import ResultsError, UsageError, require
 from bench.figures import KINDS
@@ -26,15 +27,23 @@ class _Command(click.Command):
 @click.argument("kind", type=click.Choice(list(KINDS)), metavar="KIND")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="File; its ending may give the format.  [default: KIND.pdf]"
+    "--out",
+    type=click.Path(path_type=Path),
+    help="File, whose ending may give the format; - is standard output.  [default: KIND.pdf]",
 )
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="[default: the ending of --out, or pdf]")
 @click.option(
     "--style", type=click.Choice(STYLES), default="neurips", show_default=True, help="Size and fonts of a venue."
 )
 @click.option("--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Of a page's two columns.")
-@click.option("--task", "tasks", multiple=True, help="Only this task; repeatable.")
-@click.option("--estimator", "estimators", multiple=True, help="Only this estimator; repeatable.")
+@click.option("--task", "tasks", multiple=True, shell_complete=completion.tasks, help="Only this task; repeatable.")
+@click.option(
+    "--estimator",
+    "estimators",
+    multiple=True,
+    shell_complete=completion.estimators,
+    help="Only this estimator; repeatable.",
+)
 @click.option("--samples", type=Numbers(), default=(), help="Only these K, as 1,5,50.")
 @click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
 @click.option("--step", type=Whole(), help="Moments at this training step.  [default: the last measured]")
@@ -64,6 +73,7 @@ def plot(
     bench plot tradeoff results --style icml --columns 1 --out tradeoff.svg --data
     bench plot training results/vae-mnist/reinforce-K1-seed0-0123456789abcdef
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
+    from bench.figures.output import is_standard_output
     from bench.figures.page import FORMATS, Page
     from bench.figures.write import write
     from bench.results.frames import distinct
@@ -79,6 +89,8 @@ def plot(
     if ending in FORMATS and ending != chosen:
         raise UsageError(f"--out {out} would hold a {chosen}: let its ending and --format agree, or leave --format out")
     file = out or Path(f"{kind}.{chosen}")
+    if data and is_standard_output(file):
+        raise UsageError("--data writes a second file beside the figure: name the first with --out")
     found = None
     if kind != "weights" or results:
         found = load(*results, errors="skip" if skip_unreadable else "raise", warn=partial(click.echo, err=True))
@@ -97,5 +109,6 @@ def plot(
             f"since {kind} alone draws its own task"
         )
     for path in write(kind, found, file, chosen, Page(style, columns), groups, data):
-        click.echo(path)
+        if not is_standard_output(path):
+            click.echo(path)
     click.echo("next: `bench table --across task --format latex` for the numbers", err=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli import completion
 from bench.cli.numbers import Whole
 from bench.names.commands import KEPT_MOMENTS, with_kept_moments
 
@@ -16,7 +17,13 @@ _SHARE = 0.25
 
 @click.command()
 @click.option("--write", is_flag=True, help="Measure in full and keep the result.")
-@click.option("--estimator", "estimators", multiple=True, help="Only this estimator; repeatable.  [default: all]")
+@click.option(
+    "--estimator",
+    "estimators",
+    multiple=True,
+    shell_complete=completion.estimators,
+    help="Only this estimator; repeatable.  [default: all]",
+)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),

@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
+from bench.cli import completion
 from bench.reproduce import RECIPES, resolve
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.recipes)
 @click.option("--list", "listed", is_flag=True, help="Name the recipes.")
 @click.option("--quick", is_flag=True, help="A shorter version; it says what is left out.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)

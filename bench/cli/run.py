@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from bench.cli import completion
+from bench.cli.config import with_config
 from bench.cli.numbers import Finite, Numbers, Whole
 from bench.cli.specs import SpecType
 from bench.errors import UsageError
@@ -19,11 +21,16 @@ _OPTIONS = [
     click.option("--optimizer", type=click.Choice(["adam", "sgd"]), help="[default: the task's]"),
     click.option("--model-lr", type=Finite(0), help="Step size ρ of θ.  [default: the task's]"),
     click.option("--guide-lr", type=Finite(0), help="Step size η of φ.  [default: the task's]"),
-    click.option("--schedule", help="constant, robbins-monro(power=, delay=) or staged(stages=, growth=)."),
-    click.option("--model-schedule", help="The same, of ρ alone."),
-    click.option("--guide-schedule", help="The same, of η alone."),
+    click.option(
+        "--schedule",
+        shell_complete=completion.schedules,
+        help="constant, robbins-monro(power=, delay=) or staged(stages=, growth=).",
+    ),
+    click.option("--model-schedule", shell_complete=completion.schedules, help="The same, of ρ alone."),
+    click.option("--guide-schedule", shell_complete=completion.schedules, help="The same, of η alone."),
     click.option(
         "--learning",
+        shell_complete=completion.ways_of_learning,
         default="joint",
         show_default=True,
         help="joint, or em(guide_steps=5, model_steps=1): variational EM, φ and θ in turn.",
@@ -89,8 +96,9 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     bench run --task vae-mnist --estimator reinforce --estimator reparam --samples 5 --seeds 0-4
     bench run --task 'gaussian-quadratic(k=2)' --estimator reinforce --no-train
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
-    if options["config"] is not None:
-        options = _with_config(ctx, options)
+    config = options.pop("config")
+    if config is not None:
+        options = with_config(ctx, options, config)
     if not options["tasks"] or not options["estimators"]:
         missing = "--task" if not options["tasks"] else "--estimator"
         raise UsageError(f"name at least one {missing}; `bench list` shows them")
@@ -100,43 +108,4 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     steps = 0 if options.pop("no_train") else options["steps"]
     names = ("out", "rerun", "dry_run", "plot", "batch_seeds", "tf32", "wait")
     asked = Asked(**{name: options.pop(name) for name in names})
-    del options["config"]
     execute(Request(**{**options, "steps": steps}), asked)
-
-
-def _with_config(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
-    """Fill in what the command line leaves open from a TOML file whose keys are the long options' names."""
-    import tomllib
-
-    from bench.errors import did_you_mean
-
-    file: Path = options["config"]
-    try:
-        content = tomllib.loads(file.read_text())
-    except OSError as error:
-        raise UsageError(f"--config {file} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"--config {file} is not TOML: {error}") from error
-    parameters = {p.opts[0].removeprefix("--"): p for p in ctx.command.params if isinstance(p, click.Option)}
-    del parameters["config"]
-    for key, value in content.items():
-        if key not in parameters:
-            raise UsageError(f"--config {file}: there is no option '{key}'{did_you_mean(key, parameters)}")
-        parameter = parameters[key]
-        assert parameter.name is not None
-        if ctx.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE:
-            continue
-        try:
-            options[parameter.name] = parameter.type_cast_value(ctx, _as_written(value, parameter))
-        except click.BadParameter as error:
-            raise UsageError(f"--config {file}: '{key}': {error.message}") from error
-    return options
-
-
-def _as_written(value: Any, parameter: click.Option) -> Any:
-    """Return a TOML value as the command line would have it: lists of numbers joined, a single name as a list."""
-    if parameter.multiple:
-        return value if isinstance(value, list) else [value]
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    return value if isinstance(value, bool) else str(value)

@@ -1,6 +1,7 @@
 """`bench samples`: what trained models of images, and of documents, do."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,9 @@ from bench.errors import BenchError, UsageError
 from bench.pictures import KINDS
 
 if TYPE_CHECKING:
-    from bench.figures.page import Format
+    from collections.abc import Iterator
+
+    from bench.figures.page import Format, Page
 
 
 class _Command(click.Command):
@@ -27,7 +30,13 @@ class _Command(click.Command):
 @click.option(
     "--kind", "kinds", type=click.Choice(list(KINDS)), multiple=True, help="Repeatable.  [default: all that fit]"
 )
-@click.option("--out", type=click.Path(path_type=Path), default=Path("samples"), show_default=True, help="Folder.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("samples"),
+    show_default=True,
+    help="Folder; - is standard output, of a single picture.",
+)
 @click.option("--format", "form", type=click.Choice(("pdf", "svg", "png")), default="pdf", show_default=True)
 @click.option(
     "--style", type=click.Choice(STYLES), default="neurips", show_default=True, help="Size and fonts of a venue."
@@ -52,24 +61,52 @@ def samples(
     bench samples
     bench samples results/vae-mnist --kind traversal --kind latent --format png
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
+    from bench.figures.output import STANDARD_OUTPUT, writing
     from bench.figures.page import Page
+
+    chosen = (results or (Path("results"),), kinds or tuple(KINDS))
+    page = Page(style, columns)
+    if out == STANDARD_OUTPUT:
+        # How many pictures there are is known once they are drawn.
+        with TemporaryDirectory() as folder:
+            content = _only_picture(list(_shown(*chosen, Path(folder), form, page, seed)))
+        with writing(out) as stream:
+            stream.write(content)
+    else:
+        for line in _shown(*chosen, out, form, page, seed):
+            click.echo(line)
+    click.echo("next: `bench plot elbo` for how they got there", err=True)
+
+
+def _only_picture(shown: list[Path | str]) -> bytes:
+    files = [one for one in shown if isinstance(one, Path)]
+    if len(files) != 1:
+        raise UsageError(
+            f"`--out -` takes one picture, and there are {len(files) or 'none'}: give one cell, and a --kind it has"
+        )
+    return files[0].read_bytes()
+
+
+def _shown(
+    results: tuple[Path, ...], kinds: tuple[str, ...], out: Path, form: "Format", page: "Page", seed: int
+) -> "Iterator[Path | str]":
+    """Draw what there is of finished runs; give files, or lines to print, and say at the end what was left out."""
     from bench.pictures.topics import topic_lines
     from bench.pictures.trained import finished
     from bench.pictures.write import pictures
     from tasks.data import DataUnavailable
     from tasks.parts.image_vae import ImageVAE
 
-    page = Page(style, columns)
     written, reasons, errors = 0, [], []
-    for run in finished(results or (Path("results"),)):
+    for run in finished(results):
         try:
             task = run.task()
             if isinstance(task, ImageVAE):
-                shown = pictures(run, task, kinds or tuple(KINDS), out, form, page, seed, reasons.append)
+                shown = pictures(run, task, kinds, out, form, page, seed, reasons.append)
             else:
                 shown = topic_lines(run, task)
             for line in shown:
-                click.echo(line)
+                yield line
                 written += 1
         except (BenchError, DataUnavailable) as error:
             # What is wrong with one run is no reason to leave out the others.
@@ -79,4 +116,3 @@ def samples(
         raise errors[0] if errors else UsageError("; ".join(dict.fromkeys(reasons)))
     for reason in dict.fromkeys(reasons):
         click.echo(f"left out: {reason}", err=True)
-    click.echo("next: `bench plot elbo` for how they got there", err=True)

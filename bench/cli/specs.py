@@ -3,7 +3,9 @@
 from typing import Any, Literal, final
 
 import click
+from click.shell_completion import CompletionItem
 
+from bench.cli import completion
 from bench.names.spec import Spec, parse_spec
 
 
@@ -22,3 +24,6 @@ class SpecType(click.ParamType):
         spec = value if isinstance(value, Spec) else parse_spec(value)
         (TASKS if self.kind == "task" else ESTIMATORS).resolve(spec.name)
         return spec
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return (completion.tasks if self.kind == "task" else completion.estimators)(ctx, param, incomplete)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 import click
 
+from bench.cli import completion
 from bench.errors import ResultsError, UsageError, require
 from bench.names.commands import with_out
 from bench.results.columns import AXES, TABLES
@@ -33,7 +34,11 @@ Form = Literal["text", "csv", "markdown", "latex"]
     help="csv gives tidy rows, the others a summary.",
 )
 @click.option(
-    "--metric", "metrics", multiple=True, help="Metric of the gradients, or of final with --across; repeatable."
+    "--metric",
+    "metrics",
+    multiple=True,
+    shell_complete=completion.metrics,
+    help="Metric of the gradients, or of final with --across; repeatable.",
 )
 @click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
 @click.option("--columns", help="Tidy rows with these columns, as task,estimator,value.")

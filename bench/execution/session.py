@@ -184,7 +184,7 @@ class Session:
             reason = said(error)
             log = self.store.traceback_path(cell)
             say(self.messages, f"{title(cell)} failed: {reason}; {log} shows the way there")
-            log.write_text(traceback.format_exc())
+            log.write_text(traceback.format_exc(), encoding="utf-8")
             seconds = time.perf_counter() - begun
             source = self.sources[cell.id]
             record = Record(

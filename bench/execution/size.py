@@ -1,12 +1,12 @@
 """Is there memory for what is asked? Asked before it is begun: a machine that swaps says nothing for hours."""
 
-from typing import Final, Literal
+from typing import Final
 
 import torch
 
 from bench.errors import UsageError
 from bench.execution.fit import Ground
-from bench.machine.device import CPU, DTYPES
+from bench.machine.device import CPU, DTYPES, Precision
 from bench.machine.memory import total_memory
 from bench.machine.streams import seeded
 from bench.measure.moments import bytes_of_moments
@@ -16,7 +16,7 @@ _COPIES: Final = 4
 """Of the draws: they and their noise, log q, and what the model makes of them."""
 
 
-def require_parameters_in_memory(ground: Ground, dtype: Literal["float32", "float64"] | None, device: str) -> None:
+def require_parameters_in_memory(ground: Ground, dtype: Precision | None, device: str) -> None:
     """Refuse a task the moments of whose gradients cannot fit into memory.
 
     Raises:
@@ -32,9 +32,7 @@ def require_parameters_in_memory(ground: Ground, dtype: Literal["float32", "floa
         )
 
 
-def require_draws_in_memory(
-    ground: Ground, samples: int, dtype: Literal["float32", "float64"] | None, device: str
-) -> None:
+def require_draws_in_memory(ground: Ground, samples: int, dtype: Precision | None, device: str) -> None:
     """Refuse a number of samples whose draws, for a single gradient, cannot fit into memory.
 
     Raises:
@@ -52,7 +50,7 @@ def require_draws_in_memory(
         )
 
 
-def _dtype(ground: Ground, asked: Literal["float32", "float64"] | None) -> torch.dtype:
+def _dtype(ground: Ground, asked: Precision | None) -> torch.dtype:
     return DTYPES[asked] if asked else ground.task.dtype
 
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bench.figures.output import writing
 from bench.figures.page import Format, Page
-from bench.results.atomic import replacing
 from bench.results.frames import records, where
 from bench.results.tables import Results
 
@@ -43,7 +43,7 @@ def save(figure: Figure, file: Path, form: Format, page: Page, provenance: dict[
     content = drawn.getvalue()
     if form == "svg":
         content = _PATH.sub(lambda path: _DECIMALS.sub(rb"\1", path[0]).replace(b" \n", b" "), content)
-    with replacing(file) as opened:
+    with writing(file) as opened:
         opened.write(content)
 
 
@@ -53,7 +53,7 @@ def save_rows(rows: pd.DataFrame, file: Path) -> None:
     Raises:
         ResultsError: the file cannot be written.
     """
-    with replacing(file) as opened:
+    with writing(file) as opened:
         opened.write(rows.to_csv(index=False).encode())
 
 

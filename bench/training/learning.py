@@ -70,7 +70,7 @@ class VariationalEM(Learning):
         return next(end for end in (last, last + self.guide_steps, last + self.cycle) if end > step)
 
 
-_WAYS: Final[dict[str, type[Learning]]] = {"joint": Joint, "em": VariationalEM}
+WAYS: Final[dict[str, type[Learning]]] = {"joint": Joint, "em": VariationalEM}
 
 
 def parse_learning(text: str) -> Learning:
@@ -79,4 +79,4 @@ def parse_learning(text: str) -> Learning:
     Raises:
         UsageError: there is no such way or parameter.
     """
-    return configured("way of learning", _WAYS, text)
+    return configured("way of learning", WAYS, text)

@@ -64,7 +64,7 @@ class Staged(Schedule):
         return 0.1
 
 
-_SCHEDULES: Final[dict[str, type[Schedule]]] = {
+SCHEDULES: Final[dict[str, type[Schedule]]] = {
     "constant": Constant,
     "robbins-monro": RobbinsMonro,
     "staged": Staged,
@@ -77,4 +77,4 @@ def parse_schedule(text: str) -> Schedule:
     Raises:
         UsageError: there is no such schedule or parameter.
     """
-    return configured("schedule", _SCHEDULES, text)
+    return configured("schedule", SCHEDULES, text)

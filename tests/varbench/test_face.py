@@ -13,7 +13,7 @@ from tests.varbench.conftest import Python
 def typed() -> dict[str, tuple[str, str]]:
     """Return where type checkers find each name: module and name in it."""
     tree = ast.parse(Path(varbench.__file__).read_text(encoding="utf-8"))
-    [block] = [node for node in tree.body if isinstance(node, ast.If)]
+    block = next(node for node in tree.body if isinstance(node, ast.If))
     return {
         alias.asname or alias.name: (node.module or "", alias.name)
         for node in block.body
