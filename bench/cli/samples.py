@@ -8,6 +8,7 @@ import click
 from bench.cli.numbers import Whole
 from bench.cli.plot import STYLES
 from bench.errors import BenchError, UsageError
+from bench.names.commands import with_folders
 from bench.pictures import KINDS
 
 if TYPE_CHECKING:
@@ -79,4 +80,4 @@ def samples(
         raise errors[0] if errors else UsageError("; ".join(dict.fromkeys(reasons)))
     for reason in dict.fromkeys(reasons):
         click.echo(f"left out: {reason}", err=True)
-    click.echo("next: `bench plot elbo` for how they got there", err=True)
+    click.echo(f"next: `{with_folders('bench plot elbo', results)}` for how they got there", err=True)
