@@ -3,10 +3,9 @@
 from types import TracebackType
 from typing import Final, Self, final
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
-
-from bench.execution.console import Console
 
 _NAMES: Final = {"train": "train", "trajectory": "reference", "measure": "measure", "evaluate": "evaluate"}
 _UNITS: Final = {"train": "steps", "trajectory": "steps", "measure": "checkpoints", "evaluate": ""}
