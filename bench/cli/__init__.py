@@ -82,7 +82,8 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="varbench", prog_name="bench")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def cli(debug: bool) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Print results and errors only; also an option of each command.")
+def cli(debug: bool, quiet: bool) -> None:
     """How biased, how noisy, how costly and how good is a Monte Carlo gradient estimator?
 
     \b

@@ -2,10 +2,12 @@
 
 import os
 import time
+from typing import Literal
 
 import click
 
 from bench.cli.numbers import Finite, Whole
+from bench.cli.output import FORMAT, print_json
 from bench.cli.specs import SpecType
 from bench.errors import UsageError
 from bench.names.spec import Spec
@@ -30,8 +32,17 @@ from bench.names.spec import Spec
     help="Seconds for the whole run, about.",
 )
 @click.option("--jobs", type=click.IntRange(1), help="Checks at a time.  [default: one per core; 1 beside a GPU]")
+@click.option("-v", "--verbose", is_flag=True, help="List what does not apply, too, with the reason.")
+@FORMAT
 def check(
-    estimators: tuple[Spec, ...], tasks: tuple[Spec, ...], seed: int, tolerance: float, budget: float, jobs: int | None
+    estimators: tuple[Spec, ...],
+    tasks: tuple[Spec, ...],
+    seed: int,
+    tolerance: float,
+    budget: float,
+    jobs: int | None,
+    verbose: bool,
+    form: Literal["text", "json"],
 ) -> None:
     """Test each ESTIMATOR (all, unless named) against the exact gradient on every task that has one and that it fits.
 
@@ -49,7 +60,7 @@ def check(
     import torch
 
     from bench.check.collect import collect
-    from bench.check.report import Layout, advice, summary
+    from bench.check.report import Layout, advice, as_json, summary
     from bench.check.run import Settings, can_fork, run_plan
 
     # A missing batching rule costs time; it is no news to the reader of a verdict.
@@ -63,13 +74,18 @@ def check(
     torch.set_num_threads(1)
     settings = Settings(seed=seed, tolerance=tolerance, budget=budget, jobs=jobs)
     plan = collect(estimators, tasks)
-    layout = Layout(plan)
-    click.echo(layout.header())
-    lines = []
-    for line in run_plan(plan, settings):
-        lines.append(line)
-        click.echo(layout.line(line))
-    click.echo("\n" + summary(lines, settings, time.perf_counter() - start))
+    if form == "json":
+        lines = list(run_plan(plan, settings))
+        print_json(as_json(lines, settings, time.perf_counter() - start))
+    else:
+        lines, layout = [], Layout(plan, verbose)
+        click.echo(layout.header())
+        for line in run_plan(plan, settings):
+            lines.append(line)
+            for text in layout.lines(line):
+                click.echo(text)
+        for text in filter(None, (layout.held_back(), summary(lines, settings, time.perf_counter() - start))):
+            click.echo(f"\n{text}")
     click.echo(f"next: {advice(lines)}", err=True)
     if any(line.negative for line in lines):
         click.get_current_context().exit(1)

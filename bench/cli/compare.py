@@ -6,6 +6,7 @@ from typing import Literal
 import click
 
 from bench.cli.numbers import Finite
+from bench.cli.output import print_json
 from bench.errors import UsageError, require
 from bench.results.metrics import PARTS
 
@@ -75,7 +76,10 @@ def compare(
     if form == "text":
         click.echo(as_text(report))
     else:
-        click.echo(as_csv(report) if form == "csv" else as_json(report), nl=form == "json")
+        if form == "csv":
+            click.echo(as_csv(report), nl=False)
+        else:
+            print_json(as_json(report))
         click.echo(report.summary(), err=True)
     click.echo(f"next: {_next(form, untimed)}", err=True)
     if report.failing:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import click
 
 from bench.cli import completion
-from bench.cli.output import FORMAT, folded, print_json
+from bench.cli.output import FORMAT, print_json
 from bench.errors import UsageError, did_you_mean
 from bench.names.documentation import documentation
 from bench.names.registry import ESTIMATORS, TASKS, Registry, constructor_parameters
 from bench.names.spec import Spec
+from bench.results.text import folded
 
 if TYPE_CHECKING:
     from estimators.base import Estimator

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from bench.cli.output import FORMAT, folded, print_json
+from bench.cli.output import FORMAT, print_json
 from bench.names.registry import ESTIMATORS, TASKS, Registry
-from bench.results.text import terminal_width
+from bench.results.text import folded, terminal_width
 
 if TYPE_CHECKING:
     from estimators.base import Estimator

@@ -1,14 +1,11 @@
-"""What commands print: JSON for programs to read, lines that fit the terminal."""
+"""What commands print: JSON for programs to read."""
 
 import json
 import math
 from collections.abc import Mapping
-from textwrap import wrap
 from typing import Any, Final
 
 import click
-
-from bench.results.text import terminal_width
 
 
 def print_json(content: Any) -> None:
@@ -36,19 +33,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return value
-
-
-def folded(line: str, indent: int) -> str:
-    """Return a line in lines no wider than the terminal, broken at spaces; all but the first begin with an indent."""
-    return "\n".join(
-        wrap(
-            line,
-            terminal_width(),
-            subsequent_indent=" " * indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    )
 
 
 FORMAT: Final = click.option(

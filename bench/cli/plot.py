@@ -9,7 +9,7 @@ from bench.cli import completion
 from bench.cli.numbers import Numbers, Whole
 from bench.errors import ResultsError, UsageError, require
 from bench.figures import KINDS
-from bench.names.commands import with_out
+from bench.names.commands import with_folders, with_out
 
 STYLES = ("neurips", "icml", "iclr", "tmlr", "jmlr", "slides")
 _FORMATS = ("pdf", "svg", "png")
@@ -111,4 +111,6 @@ def plot(
     for path in write(kind, found, file, chosen, Page(style, columns), groups, data):
         if not is_standard_output(path):
             click.echo(path)
-    click.echo("next: `bench table --across task --format latex` for the numbers", err=True)
+    if found is not None:
+        table = with_folders("bench table --across task --format latex", results)
+        click.echo(f"next: `{table}` for the numbers", err=True)

@@ -1,15 +1,18 @@
 """`bench reference`: do gradient moments on small tasks agree with those kept in the repository?"""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from bench.cli import completion
 from bench.cli.numbers import Whole
+from bench.cli.output import FORMAT, print_json
 from bench.names.commands import KEPT_MOMENTS, with_kept_moments
 
 if TYPE_CHECKING:
+    from bench.regression.check import Change
     from bench.regression.moments import Moment
 
 _SHARE = 0.25
@@ -32,7 +35,8 @@ _SHARE = 0.25
     help="Where moments.csv is.",
 )
 @click.option("--seed", type=Whole(), default=1, show_default=True, help="Of the replicates of a check.")
-def reference(write: bool, estimators: tuple[str, ...], folder: Path, seed: int) -> None:
+@FORMAT
+def reference(write: bool, estimators: tuple[str, ...], folder: Path, seed: int, form: Literal["text", "json"]) -> None:
     """Check the gradient moments of every estimator on small tasks against moments.csv, or --write that file.
 
     A check takes a quarter of the replicates. It fails, with exit code 1, if a mean or a variance has changed (a false
@@ -51,18 +55,44 @@ def reference(write: bool, estimators: tuple[str, ...], folder: Path, seed: int)
     fresh = _measure(names, 1.0 if write else _SHARE, 0 if write else seed)
     if write:
         path = write_table(folder, [moment for moment in kept if moment.estimator not in names] + fresh)
-        check = with_kept_moments("bench reference", folder)
-        click.echo(f"{path}: {len(fresh)} rows written\nnext: `{check}` checks them with other draws")
+        if form == "json":
+            print_json({"file": str(path), "rows": len(fresh)})
+        else:
+            click.echo(f"{path}: {len(fresh)} rows written")
+        click.echo(f"next: `{with_kept_moments('bench reference', folder)}` checks them with other draws", err=True)
         return
     changed, missing = changes(kept, fresh), uncovered(kept, fresh)
+    if form == "json":
+        print_json({"changed": [_as_json(one) for one in changed], "missing": missing, "rows": len(fresh)})
+    else:
+        _print(changed, missing, len(fresh), folder)
+    if changed or missing:
+        click.get_current_context().exit(1)
+
+
+def _as_json(change: "Change") -> dict[str, object]:
+    kept = change.kept
+    return {
+        "task": kept.task,
+        "estimator": kept.estimator,
+        "samples": kept.samples,
+        "group": kept.group,
+        "moment": change.moment,
+        "before": change.before,
+        "after": change.after,
+        "p_adjusted": change.p,
+    }
+
+
+def _print(changed: "Sequence[Change]", missing: Sequence[str], rows: int, folder: Path) -> None:
+    from bench.regression.table import FILE
+
     for change in changed:
         click.echo(str(change))
     for name in missing:
         add = with_kept_moments(f"bench reference --write --estimator {name}", folder)
         click.echo(f"{name}: not in {folder / FILE}; `{add}` adds it")
-    click.echo(f"{len(changed)} moments changed, {len(missing)} estimators without moments; {len(fresh)} rows measured")
-    if changed or missing:
-        click.get_current_context().exit(1)
+    click.echo(f"{len(changed)} moments changed, {len(missing)} estimators without moments; {rows} rows measured")
 
 
 def _measure(names: list[str], share: float, seed: int) -> "list[Moment]":

@@ -1,7 +1,7 @@
 """`bench run`: train, measure and evaluate estimators on tasks."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -75,6 +75,18 @@ _OPTIONS = [
     click.option("--config", type=click.Path(path_type=Path), help="Options from a TOML file; the command line wins."),
 ]
 
+_RIVALS: Final = {
+    "steps": ("no_train",),
+    "no_train": ("steps",),
+    "replicates": ("precision",),
+    "precision": ("replicates",),
+    **dict.fromkeys(
+        ("optimizer", "model_lr", "schedule", "model_schedule", "guide_schedule", "learning", "checkpoints", "at"),
+        ("no_train",),
+    ),
+}
+"""By an option, those beside which it has nothing to do."""
+
 
 def _with_options(command: Any) -> Any:
     for option in reversed(_OPTIONS):
@@ -98,14 +110,33 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     config = options.pop("config")
     if config is not None:
-        options = with_config(ctx, options, config)
+        options = _without_overruled(ctx, with_config(ctx, options, config))
     if not options["tasks"] or not options["estimators"]:
         missing = "--task" if not options["tasks"] else "--estimator"
         raise UsageError(f"name at least one {missing}; `bench list` shows them")
     from bench.execution.invocation import Asked, execute
     from bench.execution.plan import Request
 
-    steps = 0 if options.pop("no_train") else options["steps"]
+    steps = _steps(options.pop("no_train"), options["steps"])
     names = ("out", "rerun", "dry_run", "plot", "batch_seeds", "tf32", "wait")
     asked = Asked(**{name: options.pop(name) for name in names})
     execute(Request(**{**options, "steps": steps}), asked)
+
+
+def _steps(no_train: bool, steps: int | None) -> int | None:
+    if no_train and steps:
+        raise UsageError(f"--no-train trains nothing, and --steps {steps} does: give one of the two")
+    return 0 if no_train else steps
+
+
+def _without_overruled(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """Return options without those of a file to which one of the command line leaves nothing to do."""
+
+    def is_on_command_line(name: str) -> bool:
+        return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+    overruled = {
+        name for name, over in _RIVALS.items() if not is_on_command_line(name) and any(map(is_on_command_line, over))
+    }
+    # What is not on the command line has its default there.
+    return {name: ctx.params[name] if name in overruled else value for name, value in options.items()}

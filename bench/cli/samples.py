@@ -9,6 +9,7 @@ import click
 from bench.cli.numbers import Whole
 from bench.cli.plot import STYLES
 from bench.errors import BenchError, UsageError
+from bench.names.commands import with_folders
 from bench.pictures import KINDS
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def samples(
     else:
         for line in _shown(*chosen, out, form, page, seed):
             click.echo(line)
-    click.echo("next: `bench plot elbo` for how they got there", err=True)
+    click.echo(f"next: `{with_folders('bench plot elbo', results)}` for how they got there", err=True)
 
 
 def _only_picture(shown: list[Path | str]) -> bytes:

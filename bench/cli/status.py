@@ -9,14 +9,14 @@ from typing import Final, Literal
 
 import click
 
-from bench.cli.output import FORMAT, folded, print_json
+from bench.cli.output import FORMAT, print_json
 from bench.errors import CellsFailed, ResultsError
 from bench.names.commands import once_more, with_folder, with_out
 from bench.names.spec import spanned
 from bench.results.order import by_number, place
 from bench.results.standing import Standing, State, standings
 from bench.results.store import Store, locate
-from bench.results.text import terminal_width, text_table, wrapped
+from bench.results.text import folded, terminal_width, text_table, wrapped
 from bench.settings import Cell
 
 _HEADERS: Final = ("estimator", "K", "seeds", "state", "took", "started (UTC)")

@@ -43,7 +43,7 @@ def with_quiet(command: click.Command) -> click.Command:
 
     @functools.wraps(told)
     def callback(*arguments: Any, quiet: bool, **options: Any) -> Any:
-        if not quiet:
+        if not (quiet or click.get_current_context().find_root().params.get("quiet")):
             return told(*arguments, **options)
         # Errors are printed by `main`, after that.
         with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):

@@ -8,7 +8,7 @@ import click
 
 from bench.cli import completion
 from bench.errors import ResultsError, UsageError, require
-from bench.names.commands import with_out
+from bench.names.commands import with_folders, with_out
 from bench.results.columns import AXES, TABLES
 from bench.results.metrics import FINAL_VALUES, PARTS
 from bench.results.render import render
@@ -95,7 +95,7 @@ def table(
     if form == "csv" or chosen or what in ("training", "runs"):
         _print_rows(_selected(frame, metrics, groups).filter(chosen or list(frame.columns)), form)
     else:
-        _print_summary(found, what, form, metrics, groups)
+        _print_summary(found, what, form, metrics, groups, results)
 
 
 def _not_gradients(what: What, metrics: tuple[str, ...], groups: tuple[str, ...]) -> str:
@@ -124,6 +124,7 @@ def _print_summary(
     form: Literal["text", "markdown", "latex"],
     metrics: tuple[str, ...],
     groups: tuple[str, ...],
+    results: tuple[Path, ...],
 ) -> None:
     from bench.results.summary import GRADIENT_METRICS, final_blocks, gradient_blocks
 
@@ -133,9 +134,10 @@ def _print_summary(
         measured = list(found.gradients["group"].unique())
         shown = groups or [group for group in PARTS if group in measured] or measured
         blocks = gradient_blocks(found, metrics or GRADIENT_METRICS, shown)
-        _note_missing(found)
+        _note_missing(found, results)
     click.echo("\n\n".join(render(block.title, block.headers, block.lines, form) for block in blocks))
-    click.echo("next: `bench table --format csv` for every row, `--format latex` for a paper", err=True)
+    rows, paper = (with_folders(f"bench table --format {name}", results) for name in ("csv", "latex"))
+    click.echo(f"next: `{rows}` for every row, `{paper}` for a paper", err=True)
 
 
 def _print_comparison(
@@ -170,10 +172,11 @@ def _compared_groups(found: "Results", groups: tuple[str, ...], axes: tuple[str,
     return list(groups) or (together if together and "group" not in axes else there)
 
 
-def _note_missing(found: "Results") -> None:
+def _note_missing(found: "Results", results: tuple[Path, ...]) -> None:
     missing = len(set(found.final["cell"]) - set(found.gradients["cell"]))
     if missing:
-        click.echo(f"left out, without gradients: {missing} of {len(found.final)} cells; see `bench status`", err=True)
+        status = with_folders("bench status", results)
+        click.echo(f"left out, without gradients: {missing} of {len(found.final)} cells; see `{status}`", err=True)
 
 
 def _explain_empty(found: "Results", what: What, results: tuple[Path, ...]) -> NoReturn:

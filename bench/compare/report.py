@@ -1,7 +1,6 @@
 """Verdicts as aligned text, CSV rows or JSON."""
 
 import io
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -15,11 +14,12 @@ from bench.compare.verdicts import VERDICTS, Judged
 from bench.results.columns import EXPERIMENT
 from bench.results.digits import interval, number
 from bench.results.render import render
+from bench.results.text import folded
 
 _MOST_LINES: Final = 60
 _MISSING: Final = "–"
 _FACTOR: Final = 10
-_HEADERS: Final = ("verdict", "experiment", "step", "group", "metric", "BASE", "NEW", "change", "p", "detectable", "by")
+_HEADERS: Final = ("group", "metric", "BASE", "NEW", "change", "p", "detectable")
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,28 @@ class Report:
 
 
 def as_text(report: Report) -> str:
-    """Return an aligned table, the most urgent lines first, and the summary."""
+    """Return a table per verdict and experiment, the most urgent first, and the summary."""
     shown = report.judged[:_MOST_LINES]
     names = experiment_names([one.comparison.row for one in report.judged])
-    lines = [_line(one, name) for one, name in zip(shown, names, strict=False)]
+    groups: dict[str, list[Judged]] = {}
+    for one, name in zip(shown, names, strict=False):
+        groups.setdefault(_title(one, name), []).append(one)
+    tables = [_table(title, alike) for title, alike in groups.items()]
     more = len(report.judged) - len(shown)
     rest = [f"{more} more lines with --format csv"] if more else []
-    return "\n".join([render("", _HEADERS, lines, "text"), *rest, report.summary()])
+    return "\n\n".join([*tables, *rest, folded(report.summary(), 2)])
+
+
+def _title(one: Judged, name: str) -> str:
+    """Return what the comparisons of a table have in common."""
+    step = "" if one.comparison.step is None else f" · step {one.comparison.step}"
+    return f"{one.verdict}: {name}{step} · {one.comparison.difference.method}"
+
+
+def _table(title: str, alike: Sequence[Judged]) -> str:
+    # Of a change that is seen, or excluded, it is of no interest which one would have been found.
+    shown = _HEADERS if alike[0].verdict == "inconclusive" else _HEADERS[:-1]
+    return render(title, shown, [_line(one)[: len(shown)] for one in alike], "text", keys=2)
 
 
 def as_csv(report: Report) -> str:
@@ -65,21 +80,16 @@ def as_csv(report: Report) -> str:
     return buffer.getvalue()
 
 
-def as_json(report: Report) -> str:
-    """Return the summary, the comparisons and the notes; what is not finite is null."""
+def as_json(report: Report) -> dict[str, Any]:
+    """Return the summary, the comparisons and the notes."""
     counts = Counter(one.verdict for one in report.judged)
-    content = {
+    return {
         "experiments": report.experiments,
         "verdicts": {verdict: counts[verdict] for verdict in VERDICTS},
         "failing": len(report.failing),
-        "comparisons": [{key: _finite(value) for key, value in _fields(one, report).items()} for one in report.judged],
+        "comparisons": [_fields(one, report) for one in report.judged],
         "notes": list(report.notes),
     }
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _fields(one: Judged, report: Report) -> dict[str, Any]:
@@ -106,22 +116,17 @@ def _fields(one: Judged, report: Report) -> dict[str, Any]:
     }
 
 
-def _line(one: Judged, name: str) -> list[str]:
+def _line(one: Judged) -> list[str]:
     comparison = one.comparison
     percent = comparison.quantity.percent
-    change = _change(percent, one.change, one.low, one.high)
     return [
-        one.verdict,
-        name,
-        _MISSING if comparison.step is None else str(comparison.step),
         comparison.group or _MISSING,
         comparison.quantity.name,
         number(comparison.base),
         number(comparison.new),
-        change,
+        _change(percent, one.change, one.low, one.high),
         _MISSING if math.isnan(one.p) else number(one.p, 2),
         _change(percent, one.detectable, math.nan, math.nan) if one.detectable else _MISSING,
-        comparison.difference.method,
     ]
 
 

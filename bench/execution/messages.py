@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import rich.console
+
 from bench.execution.console import Console
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.settings import Cell
@@ -15,7 +17,7 @@ def output() -> Console:
     return console if console.is_terminal else Console(highlight=False, markup=False, soft_wrap=True, width=_WIDTH)
 
 
-def say(console: Console, message: str, style: str = "yellow") -> None:
+def say(console: rich.console.Console, message: str, style: str = "yellow") -> None:
     """Print a sentence as it is, in one line."""
     console.print(message, style=style, markup=False, highlight=False, soft_wrap=True)
 

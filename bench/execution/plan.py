@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from bench.errors import UsageError
 from bench.execution.fit import Ground, default_samples, misfit
@@ -23,6 +23,16 @@ from estimators.base import Estimator
 from tasks.base import Data, Task
 
 T = TypeVar("T")
+
+_OF_TRAINING: Final = (
+    "optimizer",
+    "model_lr",
+    "schedule",
+    "model_schedule",
+    "guide_schedule",
+    "checkpoints",
+)
+"""What is asked of training alone; η is also the step size at which adaptive state settles without training."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +74,11 @@ def make_plan(request: Request, load: Callable[[Spec, Task], Data] = load_data) 
     """Return the cells of a request.
 
     Raises:
-        UsageError: a name or parameter is unknown, or nothing of what was asked for fits; a task or an estimator of
-            somebody else's lacks something, or returns what it must not.
+        UsageError: a name or parameter is unknown, nothing of what was asked for fits, or something would do nothing; a
+            task or an estimator of somebody else's lacks something, or returns what it must not.
         DataUnavailable: a task's data are not there.
     """
+    _require_used(request)
     cells: dict[str, Cell] = {}
     data: dict[str, Data] = {}
     refused: dict[tuple[str, str], None] = {}
@@ -107,6 +118,21 @@ def _cells(
             require_estimate(ground, spec, samples)
             for seed in request.seeds:
                 yield _cell(request, ground.spec, ground.task, ground.data, spec, estimator, samples, seed)
+
+
+def _require_used(request: Request) -> None:
+    """Refuse what would do nothing but give an experiment that is known a second id."""
+    if request.replicates is not None and request.precision is not None:
+        raise UsageError(
+            "--replicates measures exactly so many gradients, and --precision as many as it takes: give one of the two"
+        )
+    if request.steps != 0:
+        return
+    given = [f"--{name.replace('_', '-')}" for name in _OF_TRAINING if getattr(request, name) is not None]
+    given += ["--learning"] if request.learning != "joint" else []
+    given += ["--at shared"] if request.at == "shared" else []
+    if given:
+        raise UsageError(f"without training there is nothing for {', '.join(given)} to do: leave it out, or train")
 
 
 def _cell(

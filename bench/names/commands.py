@@ -18,6 +18,11 @@ def with_folder(command: str, folder: Path) -> str:
     return command if folder == _RESULTS else f"{command} {shlex.quote(str(folder))}"
 
 
+def with_folders(command: str, folders: Sequence[Path]) -> str:
+    """Return a command that reads results, with the folders that its user gave to the command before, if any."""
+    return " ".join([command, *(shlex.quote(str(folder)) for folder in folders)])
+
+
 def with_out(command: str, folder: Path) -> str:
     """Return a command with `--out FOLDER`, unless that is the default."""
     return command if folder == _RESULTS else f"{command} --out {shlex.quote(str(folder))}"

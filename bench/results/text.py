@@ -68,6 +68,19 @@ def wrapped(text: str, width: int | None = None) -> str:
     return "\n".join(_filled([word for piece in pieces for word in _unbroken(piece, width - len(_INDENT))], width))
 
 
+def folded(line: str, indent: int) -> str:
+    """Return a line in lines no wider than the terminal, broken at spaces; all but the first begin with an indent."""
+    return "\n".join(
+        wrap(
+            line,
+            terminal_width(),
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
+
+
 def _unbroken(piece: str, width: int) -> list[str]:
     """Return a piece of a sentence whole, or its words where it does not fit into a line."""
     return [piece] if len(piece) <= width else piece.split(" ")

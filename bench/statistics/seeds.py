@@ -79,9 +79,11 @@ def combined(groups: np.ndarray, estimates: np.ndarray, squares: np.ndarray, is_
     estimates = estimates / units[groups, None]
     value, low, high = estimates.T
     # The square of a small number may be too small for a float64 where the number is not.
-    squares = np.where((squares == 0) & (value > 0), value**2, squares / units[groups] / units[groups])
+    with np.errstate(over="ignore"):
+        squares = np.where((squares == 0) & (value > 0), value**2, squares / units[groups] / units[groups])
     seeds = np.bincount(groups)
-    with np.errstate(invalid="ignore"):  # a diverged seed's infinity makes the interval NaN
+    # A diverged seed's infinity makes the interval NaN; what is nearly as large has an infinite square.
+    with np.errstate(invalid="ignore", over="ignore"):
         own = np.stack([_means(groups, column) for column in estimates.T])
         mean, half = _student(groups, value)
         lower, upper = ends(mean, half, is_positive)

@@ -1,5 +1,6 @@
 """`bench reference` as a user meets it."""
 
+import json
 from collections.abc import Callable
 
 from tests.bench.cli.conftest import Outcome
@@ -22,6 +23,11 @@ def test_write_then_check_then_find_a_change(bench: Bench) -> None:
         file.write("\n".join(changed))
     found = bench("reference", "--estimator", "enumerate", "--folder", "kept")
     assert (found.code, "variance was 1 and is 0" in found.out) == (1, True)
+    told = json.loads(bench("reference", "--estimator", "enumerate", "--folder", "kept", "--format", "json").out)
+    assert {(one["estimator"], one["moment"], one["before"]) for one in told["changed"]} == {
+        ("enumerate", "variance", 1)
+    }
+    assert told["missing"] == []
 
 
 def test_without_a_table_it_says_what_to_do(bench: Bench) -> None:
@@ -33,4 +39,4 @@ def test_what_it_suggests_names_the_folder(bench: Bench) -> None:
     missing = bench("reference", "--estimator", "reparam", "--folder", "my moments")
     assert (missing.code, "`bench reference --write --folder 'my moments'`" in missing.err) == (5, True)
     written = bench("reference", "--write", "--estimator", "gumbel-rao", "--folder", "my moments")
-    assert "next: `bench reference --folder 'my moments'`" in written.out
+    assert "next: `bench reference --folder 'my moments'`" in written.err

@@ -61,6 +61,12 @@ def test_quiet_prints_results_only(bench: Bench, line: str) -> None:
     assert "next:" not in quiet.out
 
 
+def test_quiet_may_stand_before_the_command(bench: Bench) -> None:
+    Store("results").write(record(CELL))
+    for words in (["-q", "status"], ["--debug", "--quiet", "status"]):
+        assert bench(*words).err == ""
+
+
 def test_quiet_keeps_errors(bench: Bench) -> None:
     for words in (["run", "--task", "no-such", "--estimator", "reinforce"], ["status", "nowhere"], ["list", "--no"]):
         outcome = bench(*words, "-q")

@@ -4,6 +4,8 @@ import csv
 import io
 from typing import Any
 
+import pytest
+
 from bench.compare.report import Report, as_csv, as_text
 from bench.compare.verdicts import judge
 from tests.bench.compare.cells import one_seed, variance
@@ -16,13 +18,19 @@ def report(*changes: dict[str, Any]) -> Report:
 
 def test_settings_that_differ_are_named() -> None:
     found = report({"training_steps": 50}, {"training_steps": 20}, {"training_steps": 20, "measurement_at": "shared"})
-    lines = [line.partition("guide")[0] for line in as_text(found).splitlines()]
+    told = " ".join(as_text(found).split())
     for name in ("K=1 steps=50 at=own ", "K=1 steps=20 at=own ", "K=1 steps=20 at=shared "):
-        assert sum(f"gaussian-cosine · reinforce · {name}" in line for line in lines) == 1
+        assert told.count(f"equivalent: gaussian-cosine · reinforce · {name}") == 1
     rows = list(csv.DictReader(io.StringIO(as_csv(found))))
     settings = {(row["training_steps"], row["measurement_at"]) for row in rows}
     assert settings == {("50", "own"), ("20", "own"), ("20", "shared")}
 
 
 def test_a_single_experiment_has_a_short_name() -> None:
-    assert "gaussian-cosine · reinforce · K=1  0 " in as_text(report({}))
+    assert as_text(report({})).startswith("equivalent: gaussian-cosine · reinforce · K=1 · step 0 · identical\n")
+
+
+def test_the_text_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    found = report({"training_steps": 50}, {"training_steps": 20}, {"training_steps": 20, "measurement_at": "shared"})
+    assert max(map(len, as_text(found).splitlines())) <= 80

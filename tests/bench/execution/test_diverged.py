@@ -40,9 +40,9 @@ def request(task: str, steps: int, *, checkpoints: int = 1, guide_lr: float | No
         seeds=(0, 1),
         steps=steps,
         batch_size=1,
-        optimizer="sgd",
+        optimizer="sgd" if steps else None,
         guide_lr=guide_lr,
-        checkpoints=checkpoints,
+        checkpoints=checkpoints if steps else None,
         replicates=40,
         evaluation_samples=5,
     )
