@@ -12,9 +12,10 @@ reparam    ...
 """
 
 from bench.results.pivot import comparison, pivot_blocks
-from bench.results.render import Estimate, render
+from bench.results.render import render
 from bench.results.summary import Block, final_blocks, gradient_blocks
 from bench.results.tables import Results, load
+from bench.results.words import Estimate
 from bench.statistics.seeds import mean_over_seeds
 from bench.statistics.significance import significantly_best
 

@@ -5,17 +5,11 @@ from typing import Final
 
 import pandas as pd
 
-from bench.names.registry import ESTIMATORS
 from bench.results.columns import IDENTITY, NAMED, SETTINGS
 from bench.results.frames import distinct, grouped, records, series, where
+from bench.results.order import place
 
 _SETTINGS: Final = {column.name for column in (*IDENTITY, *SETTINGS)} - {"cell", "configuration", "seed", *NAMED}
-
-
-def place(estimator: str) -> tuple[int, str]:
-    """Return what to sort estimators by: their order in the registry, then strangers by name."""
-    names = ESTIMATORS.names()
-    return (names.index(estimator) if estimator in names else len(names), estimator)
 
 
 def differing_settings(namesakes: pd.DataFrame) -> list[str]:

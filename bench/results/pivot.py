@@ -12,9 +12,9 @@ from bench.results.declared import LEGEND, declared_configurations, marked
 from bench.results.frames import distinct, grouped, records, where
 from bench.results.metrics import FINAL_VALUES, about
 from bench.results.naming import configurations
-from bench.results.render import Estimate
 from bench.results.summary import Block
 from bench.results.tables import Results
+from bench.results.words import Estimate
 from bench.statistics.quantiles import quantile
 from bench.statistics.seeds import combined_in_one
 from bench.statistics.significance import significantly_best

@@ -14,9 +14,9 @@ from bench.results.frames import grouped
 from bench.results.metrics import FINAL_VALUES, about
 from bench.results.naming import differing_settings
 from bench.results.over_seeds import Said, Summary, last_steps, summarise
-from bench.results.render import Word
 from bench.results.tables import Results
 from bench.results.verdicts import BIASES, judged
+from bench.results.words import Word
 
 GRADIENT_METRICS: Final = ("relative_bias", "variance", "snr", "cosine", "seconds", "evaluations")
 

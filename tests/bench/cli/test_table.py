@@ -14,6 +14,11 @@ from bench.results.store import Store
 from tests.bench.results.samples import RUN, cell, gradient, record
 
 
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "results")

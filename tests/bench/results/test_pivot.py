@@ -9,9 +9,9 @@ from bench import tables
 from bench.errors import ResultsError, UsageError
 from bench.results.frames import where
 from bench.results.pivot import comparison, pivot_blocks
-from bench.results.render import Estimate
 from bench.results.store import Store
 from bench.results.tables import Results, load
+from bench.results.words import Estimate
 from tests.bench.figures.grids import ESTIMATORS, make, mixed
 from tests.bench.results.samples import cell, gradient, record
 

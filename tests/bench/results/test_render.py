@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from bench.results.render import Estimate, render
+from bench.results.render import render
+from bench.results.words import Estimate
 
 HEADERS = ["estimator", "variance (nats²/param²)"]
 LINES = [["reinforce_loo & co", "[5%, 10%] | 50 #1"], ["reparam", "1"]]
