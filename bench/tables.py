@@ -12,8 +12,8 @@ reparam    ...
 """
 
 from bench.results.pivot import comparison, pivot_blocks
-from bench.results.render import render
-from bench.results.summary import Block, final_blocks, gradient_blocks
+from bench.results.render import Block, render
+from bench.results.summary import final_blocks, gradient_blocks
 from bench.results.tables import Results, load
 from bench.results.words import Estimate
 from bench.statistics.seeds import mean_over_seeds

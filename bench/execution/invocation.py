@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.text import Text
 
 from bench.errors import BenchError
 from bench.execution.advice import after_run
@@ -16,9 +17,11 @@ from bench.execution.session import Asked, Session
 from bench.execution.sources import sources_of
 from bench.figures.fitting import fitting_kind
 from bench.machine.device import allow_tf32, find_device
+from bench.results.render import render
 from bench.results.schema import Record
 from bench.results.store import Store
 from bench.results.tables import export, load
+from bench.results.text import wrapped
 
 __all__ = ["Asked", "Summary", "execute", "print_dry_run", "run_plan"]
 
@@ -90,10 +93,15 @@ def _print_records(records: Sequence[Record]) -> None:
         mine = [record for record in records if str(record.cell.task_spec) == task]
         table = gradient_table(mine)
         if table is not None:
-            console.print(table)
+            text = Text(render(table.title, table.headers, table.lines, "text", table.keys))
+            text.stylize("bold", 0, len(wrapped(table.title)))
+            console.print(text)
+            console.print()
+            for note in table.notes:
+                console.print(wrapped(note), style="dim")
             console.print()
         for line in [*bias_lines(mine), *final_lines(mine)]:
-            console.print(line)
+            console.print(wrapped(line))
 
 
 def _draw(records: Sequence[Record], store: Store, messages: Console) -> None:

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final as Constant
 
-from rich.table import Table
-
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.results.declared import declared_biased
 from bench.results.digits import interval, minus, number, percent, plus_minus
 from bench.results.metrics import ACTIVE_UNITS, FINAL_VALUES, METRICS, PARTS, group_name
 from bench.results.over_seeds import Said, Summary, summarise
+from bench.results.render import Block
 from bench.results.schema import Final, GradientRow, Record
 from bench.results.tables import parameters_text, tidy
+from bench.results.undecided import undecided
 from bench.results.verdicts import Verdict, judged
 
 _JUDGED: Constant = "relative_bias"
@@ -51,7 +51,7 @@ def label(record: Record) -> str:
     return f"{ESTIMATORS.brief(record.cell.estimator_spec)} K={record.cell.samples}"
 
 
-def gradient_table(records: Sequence[Record]) -> Table | None:
+def gradient_table(records: Sequence[Record]) -> Block | None:
     """Return bias, variance, SNR, cosine and cost per estimator and parameter group at the last measured step."""
     step = max((row.step for record in records for row in record.gradients), default=None)
     if step is None:
@@ -60,26 +60,14 @@ def gradient_table(records: Sequence[Record]) -> Table | None:
     where = {"own": f"at step {step}", "shared": f"at step {step} of the reference trajectory"}.get(
         at, "at the initial parameters"
     )
-    table = Table(
-        title=f"{TASKS.brief(records[0].cell.task_spec)}: gradient {where}",
-        caption=_caption(records, step),
-        box=None,
-        title_justify="left",
-        caption_justify="left",
-        title_style="bold",
-        caption_style="dim",
-        pad_edge=False,
-    )
-    table.add_column("", no_wrap=True)
+    headers = ["", ""]
     for metric in _COLUMNS:
-        table.add_column(METRICS[metric].title, justify="right")
-        if metric == _JUDGED:
-            table.add_column("verdict", no_wrap=True)
+        headers += [METRICS[metric].title, *(["verdict"] if metric == _JUDGED else [])]
     summary = _summary([replace(record, gradients=_at(record, step)) for record in records])
     verdicts = _verdicts(records, summary)
-    for line in comparables(records):
-        _add_lines(table, line, summary, verdicts)
-    return table
+    lines = [words for line in comparables(records) for words in _lines(line, summary, verdicts)]
+    title = f"{TASKS.brief(records[0].cell.task_spec)}: gradient {where}"
+    return Block(title, headers, lines, notes=_notes(records, step))
 
 
 def _at(record: Record, step: int) -> list[GradientRow]:
@@ -104,14 +92,15 @@ def _verdicts(records: Sequence[Record], summary: Summary) -> Verdicts:
         for record in records
         if declared_biased(record.cell.estimator, parameters_text(record.cell.estimator_parameters))
     ]
-    return judged(found, [key for key in found if key[0] in declared])
+    silent = undecided(tidy(records).gradients)
+    return judged(found, [key for key in found if key[0] in declared], silent)
 
 
 def bias_lines(records: Sequence[Record]) -> list[str]:
     """Return one line per estimator: in which parameters a bias was seen, or how large one would have had to be."""
     step = max((row.step for record in records for row in record.gradients), default=0)
     at = [replace(record, gradients=_at(record, step)) for record in records]
-    verdicts = _verdicts(at, _summary(at))
+    verdicts = _verdicts(records, _summary(at))
     lines = []
     for line in comparables(at):
         parts = [
@@ -124,12 +113,14 @@ def bias_lines(records: Sequence[Record]) -> list[str]:
     return lines
 
 
-def _add_lines(table: Table, line: Comparable, summary: Summary, verdicts: Verdicts) -> None:
+def _lines(line: Comparable, summary: Summary, verdicts: Verdicts) -> list[list[str]]:
+    """Return a line of the table per parameter group; the first one names the estimator."""
     groups = [
         group for group in _reported_groups(line.records[0]) if summary.moment(line.configuration, group, "variance")
     ]
+    lines = []
     for position, group in enumerate(groups):
-        words = []
+        words = [line.name if position == 0 else "", group_name(group)]
         for metric, form in _COLUMNS.items():
             # Of the whole gradient: once per estimator.
             repeated = METRICS[metric].whole and position
@@ -137,8 +128,8 @@ def _add_lines(table: Table, line: Comparable, summary: Summary, verdicts: Verdi
             if metric == _JUDGED:
                 verdict = verdicts.get((line.configuration, group))
                 words.append(verdict.word if verdict else "–")
-        name = line.name if position == 0 else " " * len(line.name)
-        table.add_row(f"{name}  {group_name(group)}", *words)
+        lines.append(words)
+    return lines
 
 
 def _word(said: Said | None, form: Callable[[Said], str]) -> str:
@@ -157,7 +148,8 @@ def _is_compared(row: GradientRow) -> bool:
     return METRICS[row.metric].reference == "target"
 
 
-def _caption(records: Sequence[Record], step: int) -> str:
+def _notes(records: Sequence[Record], step: int) -> list[str]:
+    """Return the sentences below the table: with what was compared, and what the intervals are."""
     rows = [row for record in records for row in _at(record, step)]
     lines = []
     compared = [row for row in rows if _is_compared(row)]
@@ -169,7 +161,7 @@ def _caption(records: Sequence[Record], step: int) -> str:
     if counts:
         lines.append(f"{_count(counts)} replicates; brackets and ± are 95% intervals, of which one in twenty misses")
         lines += ["verdicts are corrected for the number of intervals in this table"] if compared else []
-    return "\n".join(lines)
+    return lines
 
 
 def _without_reference(records: Sequence[Record], step: int) -> list[str]:

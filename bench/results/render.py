@@ -1,13 +1,47 @@
 """Tables of words and estimates as text, Markdown or LaTeX."""
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from bench.results.latex import latex_table
-from bench.results.text import text_table
+from bench.results.text import text_table, wrapped
 from bench.results.words import Word
 
 Format = Literal["text", "markdown", "latex"]
+
+BEST: Final = "{best}"
+"""Stands in a note for how a format marks the best."""
+
+_MARKS: Final[dict[Format, str]] = {"text": "*", "markdown": "bold", "latex": "bold"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A table with what it is about.
+
+    Attributes:
+        title: what all its lines have in common, apart by dots.
+        headers: of its columns.
+        lines: a word per column.
+        keys: how many columns, the first ones, name a line.
+        notes: sentences about the table, without their full stops; see `BEST`.
+    """
+
+    title: str
+    headers: list[str]
+    lines: Sequence[Sequence[Word]]
+    keys: int = 1
+    notes: Sequence[str] = ()
+
+    def notes_in(self, form: Format) -> list[str]:
+        """Return the notes in the words of a format."""
+        return [note.replace(BEST, _MARKS[form]) for note in self.notes]
+
+    def caption(self, form: Format) -> str:
+        """Return title and notes as the sentences of a caption."""
+        title = self.title.replace(" · ", ", ")
+        return " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in [title, *self.notes_in(form)])
 
 
 def render(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]], form: Format, keys: int = 1) -> str:
@@ -25,7 +59,42 @@ def render(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]], 
     """
     if form == "markdown":
         return _markdown(title, headers, lines)
-    return latex_table(title, headers, lines) if form == "latex" else text_table(title, headers, lines, keys)
+    return (
+        latex_table(headers, lines, [title] if title else [])
+        if form == "latex"
+        else text_table(title, headers, lines, keys)
+    )
+
+
+def render_blocks(blocks: Sequence[Block], form: Format) -> str:
+    """Return tables one below the other; in text and Markdown, what all of them note is said once, at the end."""
+    if form == "latex":
+        return "\n\n".join(
+            latex_table(block.headers, block.lines, [block.title, *block.notes_in(form)]) for block in blocks
+        )
+    shared = [note for note in blocks[0].notes_in(form) if all(note in block.notes_in(form) for block in blocks)]
+    parts = []
+    for block in blocks:
+        parts.append(render(block.title, block.headers, block.lines, form, block.keys))
+        parts += _notes([note for note in block.notes_in(form) if note not in shared], form)
+    return "\n\n".join([*parts, *_notes(shared, form)])
+
+
+def render_captioned(blocks: Sequence[Block], form: Format) -> str:
+    """Return tables with captions that say what a reader of a paper has to know; text has them as it is."""
+    if form == "text":
+        return render_blocks(blocks, form)
+    if form == "latex":
+        return "\n\n".join(latex_table(block.headers, block.lines, caption=block.caption(form)) for block in blocks)
+    tables = (f"{block.caption(form)}\n\n{_markdown('', block.headers, block.lines)}" for block in blocks)
+    return "\n\n".join(tables)
+
+
+def _notes(notes: Sequence[str], form: Format) -> list[str]:
+    """Return notes as a paragraph, if there are any."""
+    if not notes:
+        return []
+    return ["\n".join(map(wrapped, notes)) if form == "text" else f"{'. '.join(notes)}."]
 
 
 def _markdown(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]]) -> str:

@@ -11,6 +11,7 @@ from bench.results.words import Estimate, Word
 
 _GAP: Final = "  "
 _INDENT: Final = "  "
+_MISSING: Final = {"", "–"}
 _NARROWEST: Final = 20
 """Columns that sentences are given at least."""
 _NUMBER: Final = re.compile(r"[−-]?[\d.]+(e[−-]?\d+)?|nan|[−-]?inf|–|")
@@ -26,8 +27,9 @@ def text_table(
 ) -> str:
     """Return a table no wider than `width`, by default the terminal's: aligned columns, or blocks.
 
-    A block begins with the line's first `keys` columns; below it stand the other columns, one `name  value` each. Lines
-    that agree in their keys stand side by side where that fits; keys that are empty are those of the line above.
+    A block begins with the line's first `keys` columns; below it stand the other columns that have a value, one `name
+    value` each. Lines that agree in their keys stand side by side where that fits; keys that are empty are those of the
+    line above.
 
     >>> from bench.results.text import text_table
     >>> lines = [["reinforce-loo", "87.1 [80.2, 94.0]"], ["reparam", "4.13 [4.01, 4.25]"]]
@@ -122,7 +124,7 @@ def _is_new(above: Sequence[str], line: Sequence[str], keys: int) -> bool:
 
 def _pairs(names: Sequence[str], columns: Sequence[Sequence[str]]) -> list[str]:
     """Return a name and its values on each line, without names that have no value."""
-    rows = [(name, *values) for name, *values in zip(names, *columns, strict=True) if any(values)]
+    rows = [row for row in zip(names, *columns, strict=True) if not _MISSING.issuperset(row[1:])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         _INDENT + _GAP.join(word.ljust(widest) for word, widest in zip(row, widths, strict=True)).rstrip()
@@ -136,7 +138,7 @@ def _folded(names: Sequence[str], values: Sequence[str], width: int) -> list[str
     if width - start >= _NARROWEST:
         return _pairs(names, [["\n".join(_broken(value, width, " " * start)).lstrip() for value in values]])
     # Not even that: each value is below its name.
-    known = [(name, value) for name, value in zip(names, values, strict=True) if value]
+    known = [(name, value) for name, value in zip(names, values, strict=True) if value not in _MISSING]
     return [line for name, value in known for line in (_INDENT + name, *_broken(value, width, 2 * _INDENT))]
 
 

@@ -36,14 +36,13 @@ def _table(*arguments: str | Path) -> Result:
 def test_the_usual_table_compares_estimators(store: Store) -> None:
     result = _table(store.folder)
     lines = [re.split(r"\s{2,}", line) for line in result.stdout.splitlines()]
-    assert lines[0] == ["vae-mnist(hidden=200) · gradient, guide"]
-    headers = ["estimator", "target", "step", "seeds", "relative_bias", "verdict", "variance (nats²/param²)"]
+    assert lines[0] == ["gradient of guide φ · vae-mnist · target elbo · step 100 · 1 seed"]
+    headers = ["estimator", "K", "relative bias", "verdict", "seen from", "variance (nats²/param²)", "SNR"]
     assert lines[1][:7] == headers
-    assert lines[2][:6] == ["rebar(learned=True, temperature=0.3) K=1", "elbo", "100", "1", "–", "–"]
-    assert lines[2][6] == "2.00 [1.80, 2.20]"
-    assert lines[3][0] == "reinforce K=1"
-    assert lines[3][6:8] == ["40.0 [36.0, 44.0]", "0.500 [0.450, 0.550]"]
-    assert lines[5] == ["vae-mnist(hidden=200) · gradient, model"]
+    assert lines[2] == ["reinforce", "1", "–", "–", "–", "40.0 [36.0, 44.0]", "0.500 [0.450, 0.550]", "–", "–", "–"]
+    assert lines[3][:6] == ["rebar(learned=True, temperature=0.3)", "1", "–", "–", "–", "2.00 [1.80, 2.20]"]
+    assert lines[5] == ["gradient of model θ · vae-mnist · target elbo · step 100 · 1 seed"]
+    assert result.stdout.count("brackets are 95% intervals") == 1
     assert "next: `bench table" in result.stderr
 
 
@@ -66,11 +65,11 @@ def test_every_table_has_every_form(store: Store, what: str, form: str, mark: st
 def test_rows_and_columns_are_chosen(store: Store) -> None:
     arguments = ("--metric", "variance", "--group", "guide", "--columns", "estimator,step, value")
     result = _table(store.folder, *arguments, "--format", "csv")
-    assert result.stdout.splitlines() == ["estimator,step,value", "rebar,0,1.0", "rebar,100,2.0", "reinforce,100,40.0"]
+    assert result.stdout.splitlines() == ["estimator,step,value", "reinforce,100,40.0", "rebar,0,1.0", "rebar,100,2.0"]
     result = _table(store.folder, *arguments)
     assert [line.split() for line in result.stdout.splitlines()][:2] == [
         ["estimator", "step", "value"],
-        ["rebar", "0", "1.0"],
+        ["reinforce", "100", "40.0"],
     ]
 
 

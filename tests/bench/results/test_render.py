@@ -29,15 +29,17 @@ def test_markdown_escapes_bars() -> None:
 
 def test_latex_uses_booktabs_and_escapes() -> None:
     assert render("a title", HEADERS, LINES, "latex").splitlines() == [
-        r"% a title; needs \usepackage{booktabs}",
+        r"% a title",
+        r"% needs \usepackage{booktabs,graphicx}",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         r"\begin{tabular}{ll}",
         r"\toprule",
         r"estimator & variance (nats$^2$/param$^2$) \\",
         r"\midrule",
-        r"reinforce\_loo \& co & {[5\%, 10\%] | 50 \#1} \\",
+        r"reinforce\_loo \& co & {[5\%, 10\%] \textbar{} 50 \#1} \\",
         r"reparam & 1 \\",
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
     ]
 
 
@@ -68,12 +70,13 @@ def test_estimates_are_rounded_to_their_error(estimate: Estimate, plain: str, si
 def test_estimates_are_aligned_and_the_best_is_bold() -> None:
     lines = [["a", Estimate(-173.0, 1.26, best=True)], ["b", Estimate(-9.5, 0.1)], ["c", "–"]]
     latex = render("a title", ["estimator", "test ELBO"], lines, "latex").splitlines()
-    assert latex[:3] == [
-        r"% a title; needs \usepackage{booktabs,siunitx}",
-        r"% and \sisetup{separate-uncertainty, detect-weight, mode=text}",
-        r"\begin{tabular}{lS[table-format=-3.2(2)]}",
+    assert latex[1:3] == [
+        r"% needs \usepackage{booktabs,graphicx,siunitx}",
+        r"% and \sisetup{separate-uncertainty, detect-weight, mode=text, group-digits=false}",
     ]
-    assert latex[4] == r"estimator & {test ELBO} \\"
-    assert latex[6:9] == [r"a & \bfseries -173.0 \pm 1.3 \\", r"b & -9.50 \pm 0.10 \\", r"c & {--} \\"]
+    # The errors' first digit is before the point, and their last one two places behind it.
+    assert latex[4] == r"\begin{tabular}{lS[table-format=-3.2(3)]}"
+    assert latex[6] == r"estimator & {test ELBO} \\"
+    assert latex[8:11] == [r"a & \bfseries -173.0 \pm 1.3 \\", r"b & -9.50 \pm 0.10 \\", r"c & {--} \\"]
     assert render("", ["", "x"], lines, "markdown").splitlines()[2] == "| a | **−173.0 ± 1.3** |"
     assert render("", ["", "x"], lines, "text").splitlines()[1] == "a  −173.0 ± 1.3 *"
