@@ -98,7 +98,7 @@ def table(
         if form in ("csv", "json"):
             _print_rows(compared, form)
         else:
-            from bench.results.pivot import pivot_blocks
+            from bench.results.arranged import pivot_blocks
 
             _print_blocks(pivot_blocks(compared, *axes), form, caption)
     elif form in ("csv", "json") or chosen or what in ("training", "runs"):

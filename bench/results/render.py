@@ -26,6 +26,11 @@ class Block:
         lines: a word per column.
         keys: how many columns, the first ones, name a line.
         notes: sentences about the table, without their full stops; see `BEST`.
+
+    >>> from bench.tables import Block
+    >>> block = Block("a task · K = 1", ["estimator", "variance"], [["reinforce", "87"]], notes=["one seed"])
+    >>> block.caption("latex")
+    'A task, K = 1. One seed.'
     """
 
     title: str
@@ -67,7 +72,18 @@ def render(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]], 
 
 
 def render_blocks(blocks: Sequence[Block], form: Format) -> str:
-    """Return tables one below the other; in text and Markdown, what all of them note is said once, at the end."""
+    """Return tables one below the other; in text and Markdown, what all of them note is said once, at the end.
+
+    >>> from bench.tables import Block, render_blocks
+    >>> block = Block("a task", ["estimator", "K"], [["reinforce", "1"], ["reparam", "10"]], notes=["one seed"])
+    >>> print(render_blocks([block], "text"))
+    a task
+    estimator   K
+    reinforce   1
+    reparam    10
+    <BLANKLINE>
+    one seed
+    """
     if form == "latex":
         return "\n\n".join(
             latex_table(block.headers, block.lines, [block.title, *block.notes_in(form)]) for block in blocks

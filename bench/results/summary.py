@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.names.registry import TASKS
 from bench.results.declared import declared_configurations
-from bench.results.digits import interval, number
+from bench.results.digits import interval
 from bench.results.metrics import FINAL_VALUES, about, group_name
 from bench.results.naming import briefly, spelled
 from bench.results.order import by_number, place
@@ -16,7 +16,7 @@ from bench.results.over_seeds import Said, Summary, last_steps, summarise
 from bench.results.render import Block
 from bench.results.tables import Results
 from bench.results.undecided import NOTE, undecided
-from bench.results.verdicts import BIASES, Verdict, judged
+from bench.results.verdicts import BIASES, judged
 
 GRADIENT_METRICS: Final = ("relative_bias", "variance", "snr", "cosine", "seconds", "evaluations")
 
@@ -39,60 +39,75 @@ def gradient_blocks(results: Results, metrics: Sequence[str], groups: Sequence[s
     [['reinforce', '2'], ['reparam', '2']]
     """
     last = last_steps(results.gradients)
-    summary, names = summarise(last, results.final), spelled(results.final)
-    judge = next((name for name in BIASES if name in metrics), "")
-    silent = undecided(results.gradients) if judge else set()
-    verdicts = _verdicts(summary, results.final, silent, judge, groups)
-    headers = ["estimator", "K"]
-    for metric in metrics:
-        headers += [about(metric).head(about(metric).unit), *(_VERDICT if metric == judge else ())]
-    blocks = []
-    for (task, parameters), of_task in _grouped(_rows(last), "task", "task_parameters").items():
-        for group in groups:
-            found = {
-                configuration: rows
-                for (configuration,), rows in _grouped(of_task, "configuration").items()
-                if any(row["group"] == group for row in rows)
-            }
-            if not found:
-                continue
-            context = {key: _context(rows, metrics, group) for key, rows in found.items()}
-            shared, apart = _shared(list(context.values()))
-            lines = [
-                [
-                    names[key],
-                    str(rows[0]["samples"]),
-                    *(context[key][name] for name in apart),
-                    *_values(summary, verdicts, key, group, metrics, judge),
-                ]
-                for key, rows in _in_order(found, names)
-            ]
-            title = [f"gradient of {group_name(group)}", briefly(TASKS, task, parameters), *shared]
-            notes = _notes(bool(judge), any((key, group) in silent for key in found))
-            blocks.append(Block(" · ".join(title), [*headers[:2], *apart, *headers[2:]], lines, notes=notes))
-    return blocks
+    shown = _Shown(results, summarise(last, results.final), metrics, groups)
+    return [
+        _gradient_block(shown, of_group, group)
+        for of_task in _grouped(_rows(last), "task", "task_parameters").values()
+        for group in groups
+        if (of_group := _measured(of_task, group))
+    ]
 
 
-def _values(
-    summary: Summary,
-    verdicts: Mapping[tuple[str, str], Verdict],
-    configuration: str,
-    group: str,
-    metrics: Sequence[str],
-    judge: str,
-) -> list[str]:
-    """Return the words of a line's metrics; the verdict stands behind the bias that it is about."""
-    words = []
-    for metric in metrics:
-        words.append(_said(summary.moment(configuration, group, metric)))
-        if metric == judge:
-            verdict = verdicts.get((configuration, group))
-            words += [verdict.word, _visible(verdict)] if verdict else [_MISSING, _MISSING]
-    return words
+class _Shown:
+    """What is known of the gradients, and which metrics of it are shown."""
+
+    def __init__(self, results: Results, summary: Summary, metrics: Sequence[str], groups: Sequence[str]) -> None:
+        self.summary, self.metrics, self.names = summary, metrics, spelled(results.final)
+        self.judge = next((name for name in BIASES if name in metrics), "")
+        self.silent = undecided(results.gradients) if self.judge else set()
+        biases = {
+            (configuration, group): said
+            for (configuration, group, name), said in summary.moments.items()
+            if name == self.judge and group in groups
+        }
+        declared = declared_configurations(results.final)
+        self.verdicts = judged(biases, [key for key in biases if key[0] in declared], self.silent)
+
+    def headers(self) -> list[str]:
+        """Return a head per metric; the verdict stands behind the bias that it is about."""
+        words = []
+        for metric in self.metrics:
+            words += [about(metric).head(about(metric).unit), *(_VERDICT if metric == self.judge else ())]
+        return words
+
+    def values(self, configuration: str, group: str) -> list[str]:
+        """Return a word per head."""
+        words = []
+        for metric in self.metrics:
+            words.append(_said(self.summary.moment(configuration, group, metric)))
+            if metric == self.judge:
+                verdict = self.verdicts.get((configuration, group))
+                words += [verdict.word, verdict.seen_from] if verdict else [_MISSING, _MISSING]
+        return words
+
+    def has_no_verdict(self, configuration: str, group: str) -> bool:
+        """Return whether nothing can be said of a bias."""
+        return (configuration, group) in self.silent - self.verdicts.keys()
 
 
-def _visible(verdict: Verdict) -> str:
-    return "any" if verdict.visible == 0 else number(verdict.visible, 2)
+def _measured(of_task: Sequence[Row], group: str) -> dict[str, list[Row]]:
+    """Return the rows of each configuration that has some of a group."""
+    found = {key: rows for (key,), rows in _grouped(of_task, "configuration").items()}
+    return {key: rows for key, rows in found.items() if any(row["group"] == group for row in rows)}
+
+
+def _gradient_block(shown: _Shown, found: Mapping[str, list[Row]], group: str) -> Block:
+    context = {key: _context(rows, shown.metrics, group) for key, rows in found.items()}
+    shared, apart = _shared(list(context.values()))
+    lines = [
+        [
+            shown.names[key],
+            str(rows[0]["samples"]),
+            *(context[key][name] for name in apart),
+            *shown.values(key, group),
+        ]
+        for key, rows in _in_order(found, shown.names)
+    ]
+    first = next(iter(found.values()))[0]
+    task = briefly(TASKS, first["task"], first["task_parameters"])
+    title = " · ".join([f"gradient of {group_name(group)}", task, *shared])
+    notes = _notes(bool(shown.judge), any(shown.has_no_verdict(key, group) for key in found))
+    return Block(title, ["estimator", "K", *apart, *shown.headers()], lines, notes=notes)
 
 
 def _notes(judges: bool, silent: bool) -> list[str]:
@@ -101,23 +116,6 @@ def _notes(judges: bool, silent: bool) -> list[str]:
         notes.append("seen from: how large a bias has to be to be seen four times in five")
         notes.append("verdicts are corrected for the number of biases in these tables")
     return [*notes, NOTE] if silent else notes
-
-
-def _verdicts(
-    summary: Summary,
-    final: pd.DataFrame,
-    silent: set[tuple[str, str]],
-    metric: str,
-    groups: Sequence[str],
-) -> dict[tuple[str, str], Verdict]:
-    """Return the verdicts on all biases that are shown, by configuration and parameter group."""
-    shown = {
-        (configuration, group): said
-        for (configuration, group, name), said in summary.moments.items()
-        if name == metric and group in groups
-    }
-    declared = declared_configurations(final)
-    return judged(shown, [key for key in shown if key[0] in declared], silent)
 
 
 def final_blocks(results: Results) -> list[Block]:

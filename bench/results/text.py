@@ -104,18 +104,23 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _blocks(headers: Sequence[str], body: Sequence[Sequence[str]], keys: int, width: int) -> list[str]:
-    """Return a block for each line, or for lines that agree in their keys."""
+    """Return a block for each line, or for lines that agree in their keys, as many as fit side by side."""
     starts = [place for place, line in enumerate(body) if place == 0 or _is_new(body[place - 1], line, keys)]
     blocks = []
     for start, end in pairwise([*starts, len(body)]):
         heading = wrapped(_GAP.join(word for word in body[start][:keys] if word), width)
         columns = [line[keys:] for line in body[start:end]]
-        beside = _pairs(headers[keys:], columns)
-        if max(map(len, beside)) <= width:
-            blocks.append("\n".join([heading, *beside]))
-        else:
-            blocks += ["\n".join([heading, *_folded(headers[keys:], column, width)]) for column in columns]
+        while columns:
+            fitting = [n for n in range(1, len(columns) + 1) if _is_within(width, headers[keys:], columns[:n])]
+            n = max(fitting, default=1)
+            found = _pairs(headers[keys:], columns[:n]) if fitting else _folded(headers[keys:], columns[0], width)
+            blocks.append("\n".join([heading, *found]))
+            columns = columns[n:]
     return blocks
+
+
+def _is_within(width: int, names: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
+    return max(map(len, _pairs(names, columns)), default=0) <= width
 
 
 def _is_new(above: Sequence[str], line: Sequence[str], keys: int) -> bool:

@@ -43,13 +43,11 @@ class Verdict:
         return "biased, as declared" if self.declared else "biased"
 
     @property
-    def sentence(self) -> str:
-        """Return the verdict; where no bias was seen, with how large one would have had to be."""
-        if self.seen or self.visible == 0:
-            return self.word
-        if math.isinf(self.visible):
-            return f"{self.word} (none would have been)"
-        return f"{self.word} (one of {number(self.visible, 2)} would have been)"
+    def seen_from(self) -> str:
+        """Return how large a bias has to be to be seen four times in five."""
+        if self.visible == 0:
+            return "any"
+        return "none" if math.isinf(self.visible) else number(self.visible, 2)
 
 
 def judged(

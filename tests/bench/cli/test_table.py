@@ -1,4 +1,6 @@
 import io
+import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +13,7 @@ from bench.cli import cli
 from bench.errors import BenchError, ResultsError, UsageError
 from bench.results.columns import TABLES
 from bench.results.store import Store
+from bench.results.tables import load
 from tests.bench.results.samples import RUN, cell, gradient, record
 
 
@@ -96,6 +99,59 @@ def test_a_copied_folder_adds_no_seeds(store: Store, tmp_path: Path) -> None:
     assert _table(store.folder, copy).stdout == _table(store.folder).stdout
     Store(copy).write(record(gradients=[gradient("variance", 7.0)]))
     assert "the same cell has other numbers in " in _table(store.folder, copy).stderr
+
+
+def test_json_has_the_rows_unrounded(store: Store) -> None:
+    rows = json.loads(_table(store.folder, "--format", "json").stdout)
+    frame = load(store.folder).gradients
+    assert [list(row) for row in rows] == [list(frame.columns)] * len(frame)
+    assert [row["value"] for row in rows] == frame["value"].tolist()
+    assert rows[0]["square"] is None
+    compared = json.loads(_table(store.folder, "--across", "task", "--group", "guide", "--format", "json").stdout)
+    assert [(row["name"], row["value"], row["best"]) for row in compared] == [
+        ("reinforce", 40.0, False),
+        ("rebar", 2.0, True),
+    ]
+
+
+def test_what_is_not_finite_is_null_in_json(store: Store) -> None:
+    lost = [gradient("variance", value) for value in (math.nan, math.inf)]
+    store.write(record(cell(seed=7), gradients=lost))
+    text = _table(store.folder, "--format", "json").stdout
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    assert [row["value"] for row in json.loads(text) if row["seed"] == 7] == [None, None]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--what", "final"], ["--across", "task"], ["--across", "metric"]])
+def test_a_caption_says_seeds_intervals_k_and_target(store: Store, arguments: list[str]) -> None:
+    latex = (
+        _table(store.folder, *arguments, "--group", "guide", "--format", "latex", "--caption")
+        if ("final" not in arguments)
+        else _table(store.folder, *arguments, "--format", "latex", "--caption")
+    )
+    [caption, *_] = re.findall(r"\\caption\{(.*)\}\n", latex.stdout)
+    assert "seed" in caption
+    assert "interval" in caption or "standard error" in caption
+    assert "final" in arguments or "target elbo" in caption
+    assert "K" in caption or "estimator & K" in latex.stdout
+    assert latex.stdout.count(r"\begin{table}") == latex.stdout.count(r"\end{table}") >= 1
+    markdown = _table(store.folder, *arguments, "--format", "markdown", "--caption").stdout
+    assert "**" not in markdown.splitlines()[0]
+
+
+def test_only_what_is_for_a_paper_has_a_caption(store: Store) -> None:
+    for arguments in ([], ["--format", "csv"], ["--format", "latex", "--what", "training"]):
+        with pytest.raises(UsageError, match="--caption is for"):
+            _table(store.folder, *arguments, "--caption")
+
+
+@pytest.mark.parametrize("what", list(TABLES))
+def test_no_table_is_wider_than_the_terminal(store: Store, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = _table(store.folder, "--what", what).stdout
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_missing_values_are_blank(store: Store) -> None:

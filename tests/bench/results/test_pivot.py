@@ -7,8 +7,9 @@ from scipy import stats
 
 from bench import tables
 from bench.errors import ResultsError, UsageError
+from bench.results.arranged import pivot_blocks
 from bench.results.frames import where
-from bench.results.pivot import comparison, pivot_blocks
+from bench.results.pivot import comparison
 from bench.results.store import Store
 from bench.results.tables import Results, load
 from bench.results.words import Estimate
