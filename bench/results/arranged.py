@@ -125,12 +125,19 @@ def _notes(rows: pd.DataFrame, contested: bool) -> list[str]:
     notes = [_spread(rows)]
     biased = bool(rows["biased"].any())
     if contested and _has_errors(rows):
-        rivals = "unbiased others" if biased and _is_noise(rows) else "others"
         same = "task, target and K" if any(rows["target"]) else "task and K"
-        test = f"Welch, 5% over all {rivals} of its {same}"
+        test = f"Welch, 5% over {_rivals(rows, biased)} of its {same}"
         is_seen = bool(rows["best"].any())
         notes.append(f"{BEST}: significantly best ({test})" if is_seen else f"none is significantly best ({test})")
     return [*notes, LEGEND] if biased else notes
+
+
+def _rivals(rows: pd.DataFrame, biased: bool) -> str:
+    """Return which others the best is better than: in noise alone, the unbiased ones."""
+    of_noise = {about(name).is_noise for name in rows["metric"]}
+    if not biased or of_noise == {False}:
+        return "all others"
+    return "all unbiased others" if of_noise == {True} else "all others, in variance and SNR the unbiased ones,"
 
 
 def _has_errors(rows: pd.DataFrame) -> bool:
@@ -149,10 +156,6 @@ def _spread(rows: pd.DataFrame) -> str:
         return f"mean ± standard error over {most} seeds"
     of_one = "of the measurement where there is one" if any(rows["target"]) else "without ± where there is one"
     return f"mean ± standard error over {least} to {most} seeds{f', {of_one}' if least == 1 else ''}"
-
-
-def _is_noise(rows: pd.DataFrame) -> bool:
-    return any(about(name).is_noise for name in distinct(rows, "metric"))
 
 
 def _header(across: str, column: Any) -> str:

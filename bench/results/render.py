@@ -45,8 +45,7 @@ class Block:
 
     def caption(self, form: Format) -> str:
         """Return title and notes as the sentences of a caption."""
-        title = self.title.replace(" · ", ", ")
-        return " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in [title, *self.notes_in(form)])
+        return _sentences([self.title.replace(" · ", ", "), *self.notes_in(form)])
 
 
 def render(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]], form: Format, keys: int = 1) -> str:
@@ -110,7 +109,11 @@ def _notes(notes: Sequence[str], form: Format) -> list[str]:
     """Return notes as a paragraph, if there are any."""
     if not notes:
         return []
-    return ["\n".join(map(wrapped, notes)) if form == "text" else f"{'. '.join(notes)}."]
+    return ["\n".join(map(wrapped, notes)) if form == "text" else _sentences(notes)]
+
+
+def _sentences(texts: Sequence[str]) -> str:
+    return " ".join(f"{text[:1].upper()}{text[1:]}." for text in texts)
 
 
 def _markdown(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]]) -> str:
