@@ -58,7 +58,7 @@ def status(out: Path) -> None:
         return
     settings = _settings_apart([one.cell for one in found if one.cell is not None])
     lines = sorted(_line(one, settings) for one in found)
-    click.echo(render("", ["task", "estimator", "K", "seed", "state", ""], lines, "text"))
+    click.echo(render("", ["task", "estimator", "K", "seed", "state", ""], lines, "text", keys=4))
     states = Counter(one.state for one in found)
     click.echo(", ".join(f"{count} {state}" for state, count in states.most_common()), err=True)
     click.echo(f"next: {_next(found, states, store)}", err=True)

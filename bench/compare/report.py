@@ -53,7 +53,7 @@ def as_text(report: Report) -> str:
     lines = [_line(one, name) for one, name in zip(shown, names, strict=False)]
     more = len(report.judged) - len(shown)
     rest = [f"{more} more lines with --format csv"] if more else []
-    return "\n".join([render("", _HEADERS, lines, "text"), *rest, report.summary()])
+    return "\n".join([render("", _HEADERS, lines, "text", keys=5), *rest, report.summary()])
 
 
 def as_csv(report: Report) -> str:

@@ -139,11 +139,14 @@ def _pairs(names: Sequence[str], columns: Sequence[Sequence[str]]) -> list[str]:
 
 def _folded(names: Sequence[str], values: Sequence[str], width: int) -> list[str]:
     """Return a name and its value on each line; a value that is too long goes on below itself, broken at spaces."""
-    start = len(_INDENT) + max(map(len, names)) + len(_GAP)
-    if width - start >= _NARROWEST:
-        return _pairs(names, [["\n".join(_broken(value, width, " " * start)).lstrip() for value in values]])
-    # Not even that: each value is below its name.
     known = [(name, value) for name, value in zip(names, values, strict=True) if value not in _MISSING]
+    start = len(_INDENT) + max(len(name) for name, _ in known) + len(_GAP)
+    if width - start >= _NARROWEST:
+        indent = " " * start
+        return _pairs(
+            [name for name, _ in known], [["\n".join(_broken(value, width, indent)).lstrip() for _, value in known]]
+        )
+    # Not even that: each value is below its name.
     return [line for name, value in known for line in (_INDENT + name, *_broken(value, width, 2 * _INDENT))]
 
 

@@ -71,7 +71,9 @@ def test_as_many_as_fit_stand_side_by_side() -> None:
 
 def test_a_long_value_goes_on_below_itself() -> None:
     lines = [["a", "failed", "ValueError: a sentence that has more words than a line has room for"]]
-    assert text_table("", ["cell", "state", "detail"], lines, width=40).splitlines() == [
+    headers = ["cell", "state", "detail", "a long name without a value"]
+    lines = [[*line, ""] for line in lines]
+    assert text_table("", headers, lines, width=40).splitlines() == [
         "a",
         "  state   failed",
         "  detail  ValueError: a sentence that",
