@@ -58,7 +58,7 @@ _LATEX: Final = {
         }.items()
     },
 }
-_POWER: Final = re.compile(r"(?<![\w.])(\d[\d.]*)e([−-]?)(\d+)(?![\w.]*\w)")
+_POWER: Final = re.compile(r"(?<![\w.])(\d[\d.]*)e([−+-]?)(\d+)(?![\w.]*\w)")
 """A number with a power of ten, as `1.2e−33`."""
 
 _FITTING: Final = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
@@ -193,7 +193,7 @@ def _latex_word(word: str) -> str:
     parts = _POWER.split(word.replace("\n", " "))
     text = _escaped(parts[0])
     for number, sign, power, rest in zip(parts[1::4], parts[2::4], parts[3::4], parts[4::4], strict=True):
-        text += rf"${number}\cdot10^{{{'-' if sign else ''}{int(power)}}}${_escaped(rest)}"
+        text += rf"${number}\cdot10^{{{sign.strip('+').replace('−', '-')}{int(power)}}}${_escaped(rest)}"
     return f"{{{text}}}" if text.startswith("[") else text
 
 

@@ -14,7 +14,7 @@ _INDENT: Final = "  "
 _MISSING: Final = {"", "–"}
 _NARROWEST: Final = 20
 """Columns that sentences are given at least."""
-_NUMBER: Final = re.compile(r"[−-]?[\d.]+(e[−-]?\d+)?|nan|[−-]?inf|–|")
+_NUMBER: Final = re.compile(r"[−-]?[\d.]+(e[−+-]?\d+)?|nan|[−-]?inf|–|")
 
 
 def terminal_width() -> int:
@@ -140,7 +140,7 @@ def _pairs(names: Sequence[str], columns: Sequence[Sequence[str]]) -> list[str]:
 def _folded(names: Sequence[str], values: Sequence[str], width: int) -> list[str]:
     """Return a name and its value on each line; a value that is too long goes on below itself, broken at spaces."""
     known = [(name, value) for name, value in zip(names, values, strict=True) if value not in _MISSING]
-    start = len(_INDENT) + max(len(name) for name, _ in known) + len(_GAP)
+    start = len(_INDENT) + max((len(name) for name, _ in known), default=0) + len(_GAP)
     if width - start >= _NARROWEST:
         indent = " " * start
         return _pairs(

@@ -10,6 +10,11 @@ from bench.results.store import Begun, Store
 from tests.bench.results.samples import MEASUREMENT, RUN, TRAINING, cell, record
 
 
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "results")
@@ -41,13 +46,13 @@ def test_every_state_is_told(store: Store) -> None:
     with store.lock(cell(seed=6)):
         result = _status(store.folder)
     for expected in (
-        "vae-mnist(hidden=200)  rebar(temperature=0.3, learned=True)  1  0     done         2026-01-01",
-        "1     diverged     NaN at step 7\n",
-        "2     failed       out of memory\n",
-        "3     unreadable   ",
-        "4     interrupted  before its first checkpoint\n",
-        "5     interrupted  last checkpoint 20",
-        "6     running\n",
+        "vae-mnist(hidden=200)  rebar(temperature=0.3, learned=True)  1     0  done         2026-01-01",
+        "1  diverged     NaN at step 7\n",
+        "2  failed       out of memory\n",
+        "3  unreadable   ",
+        "4  interrupted  before its first checkpoint\n",
+        "5  interrupted  last checkpoint 20",
+        "6  running\n",
     ):
         assert expected in result.stdout
     assert "delete it" in result.stdout

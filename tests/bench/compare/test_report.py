@@ -4,9 +4,16 @@ import csv
 import io
 from typing import Any
 
+import pytest
+
 from bench.compare.report import Report, as_csv, as_text
 from bench.compare.verdicts import judge
 from tests.bench.compare.cells import one_seed, variance
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
 
 
 def report(*changes: dict[str, Any]) -> Report:
@@ -25,4 +32,4 @@ def test_settings_that_differ_are_named() -> None:
 
 
 def test_a_single_experiment_has_a_short_name() -> None:
-    assert "gaussian-cosine · reinforce · K=1  0 " in as_text(report({}))
+    assert "gaussian-cosine · reinforce · K=1     0 " in as_text(report({}))

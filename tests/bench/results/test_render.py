@@ -107,10 +107,10 @@ def test_what_a_page_is_too_narrow_for_stands_in_parts_with_the_names_of_its_lin
 def test_latex_is_ascii_and_has_no_bare_command_characters() -> None:
     """Of every metric's head and unit, and of numbers with powers of ten."""
     heads = [metric.head(metric.unit) for metric in [*METRICS.values(), *FINAL_VALUES.values()]]
-    lines = [[*heads], ["1.2e−33 [0, 2e5]"] * len(heads)]
+    lines = [[*heads], ["1.2e−33 [0, 2e5] 7.3e+03"] * len(heads)]
     latex = latex_table(heads, lines, caption="mean ± standard error · φ, θ_1 & 5% of {all} #1 ~ ^ $ \\ †")
     assert latex.isascii()
-    assert r"$1.2\cdot10^{-33}$ [0, $2\cdot10^{5}$]" in latex
+    assert r"$1.2\cdot10^{-33}$ [0, $2\cdot10^{5}$] $7.3\cdot10^{3}$" in latex
     assert latex.count("{") - latex.count(r"\{") == latex.count("}") - latex.count(r"\}")
     [caption] = re.findall(r"\\caption\{(.*)\}\n", latex)
     assert re.sub(r"\\[&%$#_{}]|\$[^$]*\$|\\text\w+\{\}", "", caption).count("$") == 0
