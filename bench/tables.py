@@ -3,17 +3,22 @@
 >>> import varbench
 >>> results = varbench.load("results")
 >>> compared = varbench.tables.comparison(results, ["variance"])
->>> for block in varbench.tables.pivot_blocks(compared, by="estimator", across="task"):
-...     print(varbench.tables.render(block.title, block.headers, block.lines, "text"))
-all · variance · ... · K = 2 · 2 evaluations per gradient · ...
+>>> blocks = varbench.tables.pivot_blocks(compared, by="estimator", across="task")
+>>> print(varbench.tables.render_blocks(blocks, "text"))
+variance (nats²/param²) · all parameters · target expectation · K = 2 ·
+  2 evaluations per gradient
 estimator  gaussian-quadratic
 reinforce  ...
 reparam    ...
+<BLANKLINE>
+mean ± standard error over 2 seeds
+...
 """
 
-from bench.results.pivot import comparison, pivot_blocks
-from bench.results.render import render
-from bench.results.summary import Block, final_blocks, gradient_blocks
+from bench.results.arranged import pivot_blocks
+from bench.results.pivot import comparison
+from bench.results.render import Block, render, render_blocks
+from bench.results.summary import final_blocks, gradient_blocks
 from bench.results.tables import Results, load
 from bench.results.words import Estimate
 from bench.statistics.seeds import mean_over_seeds
@@ -30,5 +35,6 @@ __all__ = [
     "mean_over_seeds",
     "pivot_blocks",
     "render",
+    "render_blocks",
     "significantly_best",
 ]

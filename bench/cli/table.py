@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 import click
 
 from bench.cli import completion
+from bench.cli.output import print_json
 from bench.errors import ResultsError, UsageError, require
 from bench.names.commands import with_folders, with_out
 from bench.results.columns import AXES, TABLES
 from bench.results.metrics import FINAL_VALUES, PARTS
-from bench.results.render import render
+from bench.results.render import render, render_blocks, render_captioned
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.results.render import Block
     from bench.results.tables import Results
 
 What = Literal["gradients", "final", "training", "runs"]
-Form = Literal["text", "csv", "markdown", "latex"]
+Form = Literal["text", "csv", "json", "markdown", "latex"]
 
 
 @click.command()
@@ -28,10 +30,13 @@ Form = Literal["text", "csv", "markdown", "latex"]
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "csv", "markdown", "latex"]),
+    type=click.Choice(["text", "csv", "json", "markdown", "latex"]),
     default="text",
     show_default=True,
-    help="csv gives tidy rows, the others a summary.",
+    help="csv and json give tidy rows, unrounded; the others a summary.",
+)
+@click.option(
+    "--caption", is_flag=True, help="Of latex and markdown: with a caption that says seeds, intervals, K and target."
 )
 @click.option(
     "--metric",
@@ -49,6 +54,7 @@ def table(
     results: tuple[Path, ...],
     what: What,
     form: Form,
+    caption: bool,
     metrics: tuple[str, ...],
     groups: tuple[str, ...],
     columns: str | None,
@@ -60,11 +66,13 @@ def table(
 
     The summary of the gradients is at each cell's last measured step, with 95% intervals; several seeds become their
     mean, with the interval between seeds. --by or --across makes a comparison: mean ± standard error, the best in bold
-    (a star in text) where it is significantly better than each other; csv has its rows.
+    (a star in text) where it is significantly better than each other; csv and json have its rows.
+
+    Text is as wide as the terminal, or as COLUMNS says (80 in a pipe): what needs more becomes a block per estimator.
 
     \b
     bench table
-    bench table --across task --metric variance --format latex
+    bench table --across task --metric variance --format latex --caption
     bench table --what final --across metric --format markdown
     bench table --metric variance --metric work_variance --group guide --format latex
     bench table results/vae-mnist --what training --format csv > training.csv
@@ -76,6 +84,8 @@ def table(
         raise UsageError(_not_gradients(what, metrics, groups))
     if comparing and (columns or what not in ("gradients", "final")):
         raise UsageError("--by and --across compare gradients or final values, without --columns")
+    if caption and form not in ("latex", "markdown"):
+        raise UsageError(f"--caption is for --format latex or markdown, and not for {form}")
     chosen = [column.strip() for column in columns.split(",")] if columns else None
     for column in chosen or ():
         require("column", column, [known.name for known in TABLES[what]])
@@ -88,14 +98,22 @@ def table(
             for name in names:
                 require(kind, name, list(frame[kind].unique()))
     if comparing:
-        _print_comparison(
-            found, what, form, metrics, groups, (by or "estimator", across or ("estimator" if by == "task" else "task"))
-        )
-        return
-    if form == "csv" or chosen or what in ("training", "runs"):
+        axes = by or "estimator", across or ("estimator" if by == "task" else "task")
+        compared = _compared(found, what, metrics, groups, axes)
+        if form in ("csv", "json"):
+            _print_rows(compared, form)
+        else:
+            from bench.results.arranged import pivot_blocks
+
+            _print_blocks(pivot_blocks(compared, *axes), form, caption)
+    elif form in ("csv", "json") or chosen or what in ("training", "runs"):
+        if caption:
+            raise UsageError("--caption is for summaries and comparisons, and not for tidy rows")
         _print_rows(_selected(frame, metrics, groups).filter(chosen or list(frame.columns)), form)
     else:
-        _print_summary(found, what, form, metrics, groups, results)
+        _print_blocks(_summary(found, what, metrics, groups, results), form, caption)
+        rows, paper = (with_folders(f"bench table --format {name}", results) for name in ("csv", "latex"))
+        click.echo(f"next: `{rows}` for every row, `{paper}` for a paper", err=True)
 
 
 def _not_gradients(what: What, metrics: tuple[str, ...], groups: tuple[str, ...]) -> str:
@@ -114,41 +132,35 @@ def _print_rows(frame: "pd.DataFrame", form: Form) -> None:
     if form == "csv":
         click.echo(frame.to_csv(index=False), nl=False)
         return
-    texts = frame.astype(object).where(frame.notna(), "").astype(str)
-    click.echo(render("", list(frame.columns), texts.to_numpy().tolist(), form))
+    values = frame.astype(object).where(frame.notna(), None)
+    if form == "json":
+        print_json(values.to_dict("records"))
+        return
+    texts = [["" if value is None else str(value) for value in line] for line in values.to_numpy()]
+    click.echo(render("", list(frame.columns), texts, form))
 
 
-def _print_summary(
-    found: "Results",
-    what: What,
-    form: Literal["text", "markdown", "latex"],
-    metrics: tuple[str, ...],
-    groups: tuple[str, ...],
-    results: tuple[Path, ...],
-) -> None:
+def _print_blocks(blocks: "list[Block]", form: Literal["text", "markdown", "latex"], caption: bool) -> None:
+    click.echo(render_captioned(blocks, form) if caption else render_blocks(blocks, form))
+
+
+def _summary(
+    found: "Results", what: What, metrics: tuple[str, ...], groups: tuple[str, ...], results: tuple[Path, ...]
+) -> "list[Block]":
     from bench.results.summary import GRADIENT_METRICS, final_blocks, gradient_blocks
 
     if what == "final":
-        blocks = final_blocks(found)
-    else:
-        measured = list(found.gradients["group"].unique())
-        shown = groups or [group for group in PARTS if group in measured] or measured
-        blocks = gradient_blocks(found, metrics or GRADIENT_METRICS, shown)
-        _note_missing(found, results)
-    click.echo("\n\n".join(render(block.title, block.headers, block.lines, form) for block in blocks))
-    rows, paper = (with_folders(f"bench table --format {name}", results) for name in ("csv", "latex"))
-    click.echo(f"next: `{rows}` for every row, `{paper}` for a paper", err=True)
+        return final_blocks(found)
+    measured = list(found.gradients["group"].unique())
+    shown = groups or [group for group in PARTS if group in measured] or measured
+    _note_missing(found, results)
+    return gradient_blocks(found, metrics or GRADIENT_METRICS, shown)
 
 
-def _print_comparison(
-    found: "Results",
-    what: What,
-    form: Form,
-    metrics: tuple[str, ...],
-    groups: tuple[str, ...],
-    axes: tuple[str, str],
-) -> None:
-    from bench.results.pivot import comparison, pivot_blocks
+def _compared(
+    found: "Results", what: What, metrics: tuple[str, ...], groups: tuple[str, ...], axes: tuple[str, str]
+) -> "pd.DataFrame":
+    from bench.results.pivot import comparison
 
     if what == "final":
         there = [name for name in FINAL_VALUES if len(found.final[name].dropna())]
@@ -157,12 +169,7 @@ def _print_comparison(
         usual = ["variance", "relative_bias", "snr"] if "metric" in axes else ["variance"]
     for name in metrics if what == "final" else ():
         require("metric", name, list(FINAL_VALUES))
-    compared = comparison(found, list(metrics) or usual, _compared_groups(found, groups, axes), final=what == "final")
-    if form == "csv":
-        click.echo(compared.to_csv(index=False), nl=False)
-        return
-    blocks = pivot_blocks(compared, *axes)
-    click.echo("\n\n".join(render(block.title, block.headers, block.lines, form) for block in blocks))
+    return comparison(found, list(metrics) or usual, _compared_groups(found, groups, axes), final=what == "final")
 
 
 def _compared_groups(found: "Results", groups: tuple[str, ...], axes: tuple[str, str]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from rich.text import Text
+
 from bench.errors import BenchError
 from bench.execution.advice import after_run
 from bench.execution.companions import companions
@@ -9,15 +11,18 @@ from bench.execution.console import Console
 from bench.execution.ending import require_results
 from bench.execution.messages import output, say, title
 from bench.execution.plan import Plan, Request, make_plan
+from bench.execution.reached import diverged_lines, final_table
 from bench.execution.recall import recall
-from bench.execution.report import bias_lines, final_lines, gradient_table
+from bench.execution.report import gradient_table
 from bench.execution.session import Asked, Session
 from bench.execution.sources import sources_of
 from bench.figures.fitting import fitting_kind
 from bench.machine.device import allow_tf32, find_device
+from bench.results.render import Block, render
 from bench.results.schema import Record
 from bench.results.store import Store
 from bench.results.tables import export, load
+from bench.results.text import wrapped
 
 __all__ = ["Asked", "execute", "print_dry_run", "run_plan"]
 
@@ -84,16 +89,28 @@ def print_dry_run(plan: Plan, asked: Asked) -> None:
 
 
 def _print_records(records: Sequence[Record]) -> None:
-    """Print a block per task: moments at the last step, final bounds."""
+    """Print tables per task: moments at the last step, what training reached."""
     console = output()
     for task in dict.fromkeys(str(record.cell.task_spec) for record in records):
         mine = [record for record in records if str(record.cell.task_spec) == task]
-        table = gradient_table(mine)
-        if table is not None:
-            console.print(table)
-            console.print()
-        for line in [*bias_lines(mine), *final_lines(mine)]:
-            console.print(line)
+        for table in (gradient_table(mine), final_table(mine)):
+            if table is not None:
+                _print_table(table, console)
+        for line in diverged_lines(mine):
+            console.print(f"{wrapped(line)}\n")
+
+
+def _print_table(table: Block, console: Console) -> None:
+    """Print a table, its title in bold and its notes dim where there are colours, and a line that parts it."""
+    text = Text(render(table.title, table.headers, table.lines, "text", table.keys))
+    text.stylize("bold", 0, len(wrapped(table.title)))
+    console.print(text)
+    is_folded = "\n\n" in text.plain
+    if table.notes and is_folded:
+        console.print()
+    for note in table.notes:
+        console.print(wrapped(note), style="dim")
+    console.print()
 
 
 def _draw(records: Sequence[Record], store: Store, messages: Console) -> None:

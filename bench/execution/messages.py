@@ -1,20 +1,15 @@
 """What a run says: results on stdout, what happens on stderr."""
 
-from typing import Final
-
 import rich.console
 
 from bench.execution.console import Console
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.settings import Cell
 
-_WIDTH: Final = 130
-
 
 def output() -> Console:
-    """Return what results are printed on: as wide as the terminal, or as a table needs where there is none."""
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    return console if console.is_terminal else Console(highlight=False, markup=False, soft_wrap=True, width=_WIDTH)
+    """Return what results are printed on, as they are: lines are broken before."""
+    return Console(highlight=False, markup=False, soft_wrap=True)
 
 
 def say(console: rich.console.Console, message: str, style: str = "yellow") -> None:

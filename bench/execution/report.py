@@ -1,58 +1,33 @@
-"""What a run prints at its end: the gradient's moments, the final bounds, where the results are."""
+"""What a run prints of its gradients: their moments, with verdicts on their biases."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final as Constant
 
-from rich.table import Table
-
-from bench.names.registry import ESTIMATORS, TASKS
+from bench.execution.comparable import Comparable, comparables, label, span
+from bench.names.registry import TASKS
 from bench.results.declared import declared_biased
-from bench.results.digits import interval, minus, number, percent, plus_minus
-from bench.results.metrics import ACTIVE_UNITS, FINAL_VALUES, METRICS, PARTS, group_name
+from bench.results.digits import interval, minus, number, percent
+from bench.results.metrics import METRICS, PARTS, group_name
 from bench.results.over_seeds import Said, Summary, summarise
-from bench.results.schema import Final, GradientRow, Record
+from bench.results.render import Block
+from bench.results.schema import GradientRow, Record
 from bench.results.tables import parameters_text, tidy
+from bench.results.undecided import undecided
 from bench.results.verdicts import Verdict, judged
 
 _JUDGED: Constant = "relative_bias"
 """The metric that a verdict stands beside."""
 
-_REACHED: Constant = ("objective", "train_elbo", "log_evidence", "gap", "test_elbo", "test_log_likelihood")
-
-
 Verdicts = Mapping[tuple[str, str], Verdict]
 
 
-@dataclass(frozen=True)
-class Comparable:
-    """Records that differ in the seed only: what one line of a report is about."""
+def gradient_table(records: Sequence[Record]) -> Block | None:
+    """Return bias, variance, SNR, cosine and cost per estimator and parameter group at the last measured step.
 
-    name: str
-    records: Sequence[Record]
-
-    @property
-    def configuration(self) -> str:
-        """Return what all of them are."""
-        return self.records[0].cell.configuration
-
-
-def comparables(records: Iterable[Record]) -> list[Comparable]:
-    """Group the records of one task by estimator, samples and settings, in the order in which they come."""
-    groups: dict[str, list[Record]] = {}
-    for record in records:
-        groups.setdefault(record.cell.configuration, []).append(record)
-    return [Comparable(label(members[0]), members) for members in groups.values()]
-
-
-def label(record: Record) -> str:
-    """Return the estimator with its parameters and K, as a line of a report is named."""
-    return f"{ESTIMATORS.brief(record.cell.estimator_spec)} K={record.cell.samples}"
-
-
-def gradient_table(records: Sequence[Record]) -> Table | None:
-    """Return bias, variance, SNR, cosine and cost per estimator and parameter group at the last measured step."""
+    Where there is but one group to report, K is a column of its own.
+    """
     step = max((row.step for record in records for row in record.gradients), default=None)
     if step is None:
         return None
@@ -60,26 +35,22 @@ def gradient_table(records: Sequence[Record]) -> Table | None:
     where = {"own": f"at step {step}", "shared": f"at step {step} of the reference trajectory"}.get(
         at, "at the initial parameters"
     )
-    table = Table(
-        title=f"{TASKS.brief(records[0].cell.task_spec)}: gradient {where}",
-        caption=_caption(records, step),
-        box=None,
-        title_justify="left",
-        caption_justify="left",
-        title_style="bold",
-        caption_style="dim",
-        pad_edge=False,
-    )
-    table.add_column("", no_wrap=True)
-    for metric in _COLUMNS:
-        table.add_column(METRICS[metric].title, justify="right")
-        if metric == _JUDGED:
-            table.add_column("verdict", no_wrap=True)
     summary = _summary([replace(record, gradients=_at(record, step)) for record in records])
     verdicts = _verdicts(records, summary)
-    for line in comparables(records):
-        _add_lines(table, line, summary, verdicts)
-    return table
+    lines = [words for line in comparables(records) for words in _lines(line, summary, verdicts)]
+    groups = list(dict.fromkeys(words[2] for words in lines))
+    if len(groups) == 1:
+        heads, of, lines = ["", "K"], f" of {groups[0]}", [[*words[:2], *words[3:]] for words in lines]
+    else:
+        heads, of, lines = ["", ""], "", [[_with_samples(words), *words[2:]] for words in lines]
+    for metric in _COLUMNS:
+        heads += [METRICS[metric].title, *(["verdict", "seen from"] if metric == _JUDGED else [])]
+    title = f"{TASKS.brief(records[0].cell.task_spec)}: gradient{of} {where}"
+    return Block(title, heads, lines, notes=_notes(records, step))
+
+
+def _with_samples(words: Sequence[str]) -> str:
+    return f"{words[0]} K={words[1]}" if words[0] else ""
 
 
 def _at(record: Record, step: int) -> list[GradientRow]:
@@ -104,41 +75,28 @@ def _verdicts(records: Sequence[Record], summary: Summary) -> Verdicts:
         for record in records
         if declared_biased(record.cell.estimator, parameters_text(record.cell.estimator_parameters))
     ]
-    return judged(found, [key for key in found if key[0] in declared])
+    silent = undecided(tidy(records).gradients)
+    return judged(found, [key for key in found if key[0] in declared], silent)
 
 
-def bias_lines(records: Sequence[Record]) -> list[str]:
-    """Return one line per estimator: in which parameters a bias was seen, or how large one would have had to be."""
-    step = max((row.step for record in records for row in record.gradients), default=0)
-    at = [replace(record, gradients=_at(record, step)) for record in records]
-    verdicts = _verdicts(at, _summary(at))
-    lines = []
-    for line in comparables(at):
-        parts = [
-            f"{group_name(group)} {verdict.sentence}"
-            for (configuration, group), verdict in verdicts.items()
-            if configuration == line.configuration
-        ]
-        if parts:
-            lines.append(f"{line.name}  {' · '.join(parts)}")
-    return lines
-
-
-def _add_lines(table: Table, line: Comparable, summary: Summary, verdicts: Verdicts) -> None:
+def _lines(line: Comparable, summary: Summary, verdicts: Verdicts) -> list[list[str]]:
+    """Return a line per parameter group: the estimator and its K, once; the group; the metrics."""
     groups = [
         group for group in _reported_groups(line.records[0]) if summary.moment(line.configuration, group, "variance")
     ]
+    lines = []
     for position, group in enumerate(groups):
-        words = []
+        words = ["", ""] if position else [line.estimator, str(line.samples)]
+        words.append(group_name(group))
         for metric, form in _COLUMNS.items():
             # Of the whole gradient: once per estimator.
             repeated = METRICS[metric].whole and position
             words.append("" if repeated else _word(summary.moment(line.configuration, group, metric), form))
             if metric == _JUDGED:
                 verdict = verdicts.get((line.configuration, group))
-                words.append(verdict.word if verdict else "–")
-        name = line.name if position == 0 else " " * len(line.name)
-        table.add_row(f"{name}  {group_name(group)}", *words)
+                words += [verdict.word, verdict.seen_from] if verdict else ["–", "–"]
+        lines.append(words)
+    return lines
 
 
 def _word(said: Said | None, form: Callable[[Said], str]) -> str:
@@ -157,7 +115,8 @@ def _is_compared(row: GradientRow) -> bool:
     return METRICS[row.metric].reference == "target"
 
 
-def _caption(records: Sequence[Record], step: int) -> str:
+def _notes(records: Sequence[Record], step: int) -> list[str]:
+    """Return the sentences below the table: with what was compared, and what the intervals are."""
     rows = [row for record in records for row in _at(record, step)]
     lines = []
     compared = [row for row in rows if _is_compared(row)]
@@ -167,9 +126,11 @@ def _caption(records: Sequence[Record], step: int) -> str:
     lines += _without_reference(records, step)
     counts = [row.n for row in rows]
     if counts:
-        lines.append(f"{_count(counts)} replicates; brackets and ± are 95% intervals, of which one in twenty misses")
-        lines += ["verdicts are corrected for the number of intervals in this table"] if compared else []
-    return "\n".join(lines)
+        lines.append(f"{span(counts)} replicates; brackets and ± are 95% intervals, of which one in twenty misses")
+        if compared:
+            lines.append("seen from: how large a bias has to be to be seen four times in five")
+            lines.append("verdicts are corrected for the number of intervals in this table")
+    return lines
 
 
 def _without_reference(records: Sequence[Record], step: int) -> list[str]:
@@ -179,7 +140,7 @@ def _without_reference(records: Sequence[Record], step: int) -> list[str]:
         rows = [row for record in line.records for row in _at(record, step)]
         targets = dict.fromkeys(row.target for row in rows if row.metric == "variance")
         for target in targets if not any(map(_is_compared, rows)) else ():
-            lacking.setdefault(target, []).append(line.name)
+            lacking.setdefault(target, []).append(label(line.records[0]))
     task = TASKS.brief(records[0].cell.task_spec)
     return [
         f"no reference for {', '.join(names)}: "
@@ -205,49 +166,6 @@ def _span(values: Sequence[float]) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
-def final_lines(records: Sequence[Record]) -> list[str]:
-    """Return one line per estimator with its final objective or bounds, and one per training that diverged."""
-    lines = []
-    done = [record for record in records if record.final and record.status == "done"]
-    summary = _summary([replace(record, gradients=[]) for record in done])
-    for line in comparables(records):
-        finals = [record.final for record in line.records if record.final and record.status == "done"]
-        parts = [
-            f"{FINAL_VALUES[name].title} {_final_value(summary.final(line.configuration, name))}{_of(name, finals)}"
-            for name in _REACHED
-            if finals and vars(finals[0])[name] is not None
-        ]
-        units = [final.active_units for final in finals if final.active_units is not None]
-        if units:
-            parts.append(f"{ACTIVE_UNITS.title} {_count(units)}")
-        if parts:
-            lines.append(f"{line.name}  {' · '.join(parts)}")
-        lines += [
-            f"{line.name}, seed {record.cell.seed}: diverged: {record.reason}"
-            for record in line.records
-            if record.status == "diverged"
-        ]
-    return lines
-
-
-def _of(name: str, finals: Sequence[Final]) -> str:
-    """Return which ELBO a gap is of where it is not the one beside it, which is sampled."""
-    exact = name == "gap" and all(final.gap_se == 0 and final.train_elbo_se for final in finals)
-    return " of the exact ELBO" if exact else ""
-
-
-def _final_value(said: Said | None) -> str:
-    if said is None:
-        return "nan"
-    text = plus_minus(said.value, said.high - said.value, " ±")
-    return f"{text} ({said.seeds} seeds)" if said.seeds > 1 else text
-
-
-def _count(values: Sequence[int]) -> str:
-    low, high = min(values), max(values)
-    return f"{low}" if low == high else f"{low}–{high}"
-
-
 def _with_interval(said: Said) -> str:
     return interval(said.value, said.low, said.high)
 
@@ -264,7 +182,7 @@ _COLUMNS: Constant[dict[str, Callable[[Said], str]]] = {
     "relative_bias": _with_interval,
     "variance": _with_percent,
     "snr": _with_interval,
-    "cosine": lambda said: minus(f"{said.value:.2f}"),
+    "cosine": lambda said: minus(f"{round(said.value, 2) + 0.0:.2f}"),
     "seconds": lambda said: number(said.value, 2),
     "evaluations": lambda said: number(said.value, 6) if said.low == said.high else _with_interval(said),
 }

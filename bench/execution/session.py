@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import final
 
 import torch
-from rich.console import Console
 
 from bench.errors import BenchError, CellBusy
 from bench.execution.checkpoint import continues
 from bench.execution.companions import BatchSeeds, at_the_same_step
+from bench.execution.console import Console
 from bench.execution.messages import reason_of, say, title
 from bench.execution.meter import KnownReferences
 from bench.execution.note import new_run

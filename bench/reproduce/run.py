@@ -23,7 +23,7 @@ from bench.reproduce import find
 from bench.reproduce.recipe import Ran, Recipe
 from bench.results.frames import series
 from bench.results.render import Format as TableFormat
-from bench.results.render import render
+from bench.results.render import render_blocks
 from bench.results.store import Store
 from bench.results.tables import Results, load
 
@@ -60,7 +60,7 @@ def reproduce(
     shown = recipe.rows(ran)
     click.echo(_told(recipe, ran, length))
     for block in recipe.tables(shown):
-        click.echo(f"\n{render(block.title, block.headers, block.lines, how.table)}")
+        click.echo(f"\n{render_blocks([block], how.table)}")
     click.echo(f"\n{recipe.see}\n")
     for file in _draw(name, recipe, ran, shown, how, asked.out / "figures"):
         click.echo(file)

@@ -1,5 +1,6 @@
 """Frames by rows: what pandas does, with types that say what comes back."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import pandas as pd
@@ -28,3 +29,9 @@ def records(frame: pd.DataFrame) -> list[Any]:
 def distinct(frame: pd.DataFrame, name: str) -> list[Any]:
     """Return a column's values, each once, in the order in which they come."""
     return list(dict.fromkeys(frame[name]))
+
+
+def ordered(frame: pd.DataFrame, key: Callable[[Any], Any]) -> pd.DataFrame:
+    """Return the rows sorted by what a function makes of each, as a named tuple."""
+    keys = [key(row) for row in records(frame)]
+    return frame.iloc[sorted(range(len(keys)), key=keys.__getitem__)]

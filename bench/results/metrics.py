@@ -49,6 +49,10 @@ class Metric:
         """Return what it is called in what a run prints."""
         return self.heading or self.label
 
+    def head(self, unit: str = "1") -> str:
+        """Return the head of a column of it, with a unit unless that is a plain number or said already."""
+        return self.title if unit in ("", "1") or self.title.startswith(f"{unit}/") else f"{self.title} ({unit})"
+
     def unit_of(self, row: str) -> str:
         """Return its unit, given that of a row's column `unit`."""
         return row if self.unit == "`unit`" else self.unit

@@ -5,9 +5,12 @@ from typing import Final
 
 import pandas as pd
 
+from bench.errors import UsageError
+from bench.names.registry import ESTIMATORS, Registry
+from bench.names.spec import parse_spec
 from bench.results.columns import IDENTITY, NAMED, SETTINGS
-from bench.results.frames import distinct, grouped, records, series, where
-from bench.results.order import place
+from bench.results.frames import distinct, grouped, ordered, records, series, where
+from bench.results.order import by_number, place
 
 _SETTINGS: Final = {column.name for column in (*IDENTITY, *SETTINGS)} - {"cell", "configuration", "seed", *NAMED}
 
@@ -69,11 +72,42 @@ def configurations(final: pd.DataFrame) -> pd.DataFrame:
                 for name, row in zip(names, records(of_estimator), strict=True)
             ]
             labelled = of_estimator.assign(panel=panel, task_label=name, name=names, label=labels)
-            # By name: the order in which records are read is that of the hashes in their folders' names.
-            parts.append(labelled.sort_values(["samples", "name"]).assign(variant=range(len(labelled))))
-    named = pd.concat(parts)
-    order = named["estimator"].map(place)
-    return named.assign(_order=order).sort_values(["task", "panel", "_order", "variant"]).drop(columns="_order")
+            by_name = ordered(labelled, lambda row: (row.samples, by_number(row.name)))
+            parts.append(by_name.assign(variant=range(len(labelled))))
+    return ordered(pd.concat(parts), lambda row: (row.task, by_number(row.panel), place(row.estimator), row.variant))
+
+
+def briefly(registry: Registry, name: str, parameters: str) -> str:
+    """Return a name with the parameters that do not have their default values, given as a table has them.
+
+    What is not ours is not imported to read a table, and keeps all its parameters.
+    """
+    text = _with(name, parameters)
+    if not registry.is_ours(name) or ":" in parameters:
+        return text
+    try:
+        return registry.brief(parse_spec(text))
+    except UsageError:
+        return text
+
+
+def spelled(final: pd.DataFrame) -> dict[str, str]:
+    """Return the estimator of each configuration as people write it, with the settings that tell it from namesakes."""
+    one_each = final.drop_duplicates("configuration")
+    briefs = [briefly(ESTIMATORS, row.estimator, row.estimator_parameters) for row in records(one_each)]
+    named = one_each.assign(brief=briefs)
+    settings = settings_apart(one_each, *NAMED)
+    names = {}
+    for _, of_task in grouped(named, "task", "task_parameters"):
+        spellings: dict[str, set[str]] = {}
+        for row in records(of_task):
+            spellings.setdefault(row.brief, set()).add(row.estimator_parameters)
+        for row in records(of_task):
+            # Records of another version may have other parameters, or other defaults.
+            is_clear = len(spellings[row.brief]) == 1
+            name = row.brief if is_clear else _with(row.estimator, row.estimator_parameters)
+            names[row.configuration] = ", ".join([name, *settings[row.Index]])
+    return names
 
 
 def _differing(texts: Iterable[str]) -> dict[str, str]:

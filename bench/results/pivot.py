@@ -1,29 +1,20 @@
-"""Comparisons as a paper prints them: mean ± standard error over seeds, estimators × tasks or as asked."""
+"""Comparisons of configurations: mean ± standard error over seeds, and which is significantly the best."""
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from bench.errors import ResultsError, UsageError
-from bench.results.columns import AXES
-from bench.results.declared import LEGEND, declared_configurations, marked
-from bench.results.frames import distinct, grouped, records, where
+from bench.errors import ResultsError
+from bench.results.declared import declared_configurations
+from bench.results.frames import grouped, records, where
 from bench.results.metrics import FINAL_VALUES, about
 from bench.results.naming import configurations
-from bench.results.summary import Block
 from bench.results.tables import Results
-from bench.results.words import Estimate
 from bench.statistics.quantiles import quantile
 from bench.statistics.seeds import combined_in_one
 from bench.statistics.significance import significantly_best
-
-_TITLES: Final = {"estimator": "name", "task": "task_label", "samples": "samples", "group": "group", "metric": "metric"}
-
-_OF_TASK: Final = ("expectation", "elbo")
-"""Targets that a task has of itself, one of them; whatever else an estimator aims at is a comparison of its own."""
-_AIM: Final = "aim"
 
 
 class _Value(NamedTuple):
@@ -132,98 +123,3 @@ def _mean(values: np.ndarray, errors: np.ndarray, measured: bool) -> _Value:
     with np.errstate(invalid="ignore"):  # a diverged seed's infinity makes the error NaN
         error = float(np.std(values, ddof=1)) / np.sqrt(len(values))
     return _Value(float(np.mean(values)), float(error), len(values), False)
-
-
-def pivot_blocks(table: pd.DataFrame, by: str = "estimator", across: str = "task") -> list[Block]:
-    """Return a comparison with one of `AXES` down and another across, a block for each value of what is left.
-
-    Gradients of different targets of a task are in different blocks. K and the evaluations per gradient stand beside
-    the estimator, or in the title where all agree. A block of a single estimator has none that is best: its rivals are
-    in other blocks. A dagger stands behind estimators that declare a bias.
-
-    Raises:
-        UsageError: an axis is unknown, or both are the same.
-
-    >>> import varbench
-    >>> table = varbench.tables.comparison(varbench.load("results"), ["variance", "snr"])
-    >>> [block.headers for block in varbench.tables.pivot_blocks(table, across="metric")]
-    [['estimator', 'variance (nats²/param²)', 'snr']]
-    """
-    for axis in (by, across):
-        if axis not in AXES:
-            raise UsageError(f"a table cannot be arranged by '{axis}': choose among {', '.join(AXES)}")
-    if by == across:
-        raise UsageError(f"a table needs two different axes, not {by} twice")
-    apart = [axis for axis in ("task", "estimator", "group", "metric") if axis not in (by, across)]
-    keys = [*(_TITLES[axis] for axis in apart), *([] if "metric" not in apart else ["unit"]), _AIM]
-    aims = table["target"].where(~table["target"].isin(_OF_TASK), "")
-    shown = table.assign(**{_AIM: aims, "name": marked(table, "name")})
-    return [_block(key, rows, by, across) for (*key, _), rows in grouped(shown, *keys)]
-
-
-def _block(key: Sequence[Any], rows: pd.DataFrame, by: str, across: str) -> Block:
-    columns = distinct(rows.sort_values("samples") if across == "samples" else rows, _TITLES[across])
-    # What tells two lines apart besides their name: K, unless it stands across, and the price of K.
-    beside = [] if across in ("samples", "estimator") else ["samples", "evaluations"]
-    shared = [name for name in beside if len(distinct(rows, name)) == 1]
-    told = [name for name in beside if name not in shared]
-    line_keys = [_TITLES[by], *(["samples"] if "samples" in told and by != "samples" else [])]
-    if across == "estimator" and len(distinct(rows, "samples")) > 1 and by != "samples":
-        line_keys.append("samples")
-    headers = [by if by != "samples" else "K", *("K" for _ in line_keys[1:])]
-    headers += ["evaluations"] if "evaluations" in told else []
-    contested = len(distinct(rows, "name")) > 1
-    body = []
-    for line_key, line in grouped(rows, *line_keys):
-        words = [str(word) for word in line_key]
-        if "evaluations" in told:
-            words.append(_range(line["evaluations"]))
-        cells = {
-            getattr(row, _TITLES[across]): Estimate(row.value, row.se, row.best and contested) for row in records(line)
-        }
-        body.append([*words, *(cells.get(column, "–") for column in columns)])
-    return Block(
-        _title(key, rows, shared, "evaluations" not in told, contested),
-        [*headers, *(_header(rows, across, column) for column in columns)],
-        body,
-    )
-
-
-def _title(key: Sequence[Any], rows: pd.DataFrame, shared: Sequence[str], evaluations: bool, contested: bool) -> str:
-    parts = [str(part) for part in key if part not in ("", "1")]
-    targets = [target for target in distinct(rows, "target") if target]
-    parts += [f"target {' and '.join(targets)}"] if targets else []
-    if "samples" in shared:
-        parts.append(f"K = {rows['samples'].iloc[0]}")
-    if evaluations:
-        parts.append(f"{_range(rows['evaluations'])} evaluations per gradient")
-    most, least = max(rows["seeds"]), min(rows["seeds"])
-    if most == 1:
-        parts.append("± standard error of the measurement; 1 seed")
-    else:
-        parts.append(f"mean ± standard error over {most if most == least else f'{least} to {most}'} seeds")
-    biased = bool(rows["biased"].any())
-    if contested:
-        rivals = "unbiased others" if biased and _is_noise(rows) else "others"
-        same = "task, target and K" if targets else "task and K"
-        parts.append(f"bold: significantly best (Welch, 5% over all {rivals} of its {same})")
-    parts += [LEGEND] if biased else []
-    return " · ".join(parts)
-
-
-def _is_noise(rows: pd.DataFrame) -> bool:
-    return any(about(name).is_noise for name in distinct(rows, "metric"))
-
-
-def _header(rows: pd.DataFrame, across: str, column: Any) -> str:
-    if across == "samples":
-        return f"K = {column}"
-    if across != "metric":
-        return str(column)
-    unit = str(where(rows, rows["metric"] == column)["unit"].iloc[0])
-    return str(column) if unit == "1" else f"{column} ({unit})"
-
-
-def _range(values: Any) -> str:
-    known = sorted({float(value) for value in values if np.isfinite(value)})
-    return "–".join(dict.fromkeys(f"{value:g}" for value in (known[:1] + known[-1:]))) or "–"

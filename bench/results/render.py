@@ -1,13 +1,51 @@
 """Tables of words and estimates as text, Markdown or LaTeX."""
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from bench.results.latex import latex_table
-from bench.results.text import text_table
+from bench.results.text import text_table, wrapped
 from bench.results.words import Word
 
 Format = Literal["text", "markdown", "latex"]
+
+BEST: Final = "{best}"
+"""Stands in a note for how a format marks the best."""
+
+_MARKS: Final[dict[Format, str]] = {"text": "*", "markdown": "bold", "latex": "bold"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A table with what it is about.
+
+    Attributes:
+        title: what all its lines have in common, apart by dots.
+        headers: of its columns.
+        lines: a word per column.
+        keys: how many columns, the first ones, name a line.
+        notes: sentences about the table, without their full stops; see `BEST`.
+
+    >>> from varbench.tables import Block
+    >>> block = Block("a task · K = 1", ["estimator", "variance"], [["reinforce", "87"]], notes=["one seed"])
+    >>> block.caption("latex")
+    'A task, K = 1. One seed.'
+    """
+
+    title: str
+    headers: list[str]
+    lines: Sequence[Sequence[Word]]
+    keys: int = 1
+    notes: Sequence[str] = ()
+
+    def notes_in(self, form: Format) -> list[str]:
+        """Return the notes in the words of a format."""
+        return [note.replace(BEST, _MARKS[form]) for note in self.notes]
+
+    def caption(self, form: Format) -> str:
+        """Return title and notes as the sentences of a caption."""
+        return _sentences([self.title.replace(" · ", ", "), *self.notes_in(form)])
 
 
 def render(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]], form: Format, keys: int = 1) -> str:
@@ -16,7 +54,7 @@ def render(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]], 
     As text it is no wider than the terminal: below the width that it needs each line becomes a block, which begins with
     the line's first `keys` columns; see `text_table`.
 
-    >>> from bench.tables import render
+    >>> from varbench.tables import render
     >>> print(render("", ["estimator", "variance"], [["reinforce", "87"], ["reparam", "4"]], "markdown"))
     | estimator | variance |
     | --- | --- |
@@ -25,7 +63,57 @@ def render(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]], 
     """
     if form == "markdown":
         return _markdown(title, headers, lines)
-    return latex_table(title, headers, lines) if form == "latex" else text_table(title, headers, lines, keys)
+    return (
+        latex_table(headers, lines, [title] if title else [])
+        if form == "latex"
+        else text_table(title, headers, lines, keys)
+    )
+
+
+def render_blocks(blocks: Sequence[Block], form: Format) -> str:
+    """Return tables one below the other; in text and Markdown, what all of them note is said once, at the end.
+
+    >>> from varbench.tables import Block, render_blocks
+    >>> block = Block("a task", ["estimator", "K"], [["reinforce", "1"], ["reparam", "10"]], notes=["one seed"])
+    >>> print(render_blocks([block], "text"))
+    a task
+    estimator   K
+    reinforce   1
+    reparam    10
+    <BLANKLINE>
+    one seed
+    """
+    if form == "latex":
+        return "\n\n".join(
+            latex_table(block.headers, block.lines, [block.title, *block.notes_in(form)]) for block in blocks
+        )
+    shared = [note for note in blocks[0].notes_in(form) if all(note in block.notes_in(form) for block in blocks)]
+    parts = []
+    for block in blocks:
+        parts.append(render(block.title, block.headers, block.lines, form, block.keys))
+        parts += _notes([note for note in block.notes_in(form) if note not in shared], form)
+    return "\n\n".join([*parts, *_notes(shared, form)])
+
+
+def render_captioned(blocks: Sequence[Block], form: Format) -> str:
+    """Return tables with captions that say what a reader of a paper has to know; text has them as it is."""
+    if form == "text":
+        return render_blocks(blocks, form)
+    if form == "latex":
+        return "\n\n".join(latex_table(block.headers, block.lines, caption=block.caption(form)) for block in blocks)
+    tables = (f"{block.caption(form)}\n\n{_markdown('', block.headers, block.lines)}" for block in blocks)
+    return "\n\n".join(tables)
+
+
+def _notes(notes: Sequence[str], form: Format) -> list[str]:
+    """Return notes as a paragraph, if there are any."""
+    if not notes:
+        return []
+    return ["\n".join(map(wrapped, notes)) if form == "text" else _sentences(notes)]
+
+
+def _sentences(texts: Sequence[str]) -> str:
+    return " ".join(f"{text[:1].upper()}{text[1:]}." for text in texts)
 
 
 def _markdown(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]]) -> str:

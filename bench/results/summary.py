@@ -1,87 +1,121 @@
 """Results at a glance: one line per estimator, with 95% intervals; several seeds become their mean."""
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
 
-from bench.results.columns import NAMED
+from bench.names.registry import TASKS
 from bench.results.declared import declared_configurations
 from bench.results.digits import interval
-from bench.results.frames import grouped
-from bench.results.metrics import FINAL_VALUES, about
-from bench.results.naming import differing_settings
+from bench.results.metrics import FINAL_VALUES, about, group_name
+from bench.results.naming import briefly, spelled
+from bench.results.order import by_number, place
 from bench.results.over_seeds import Said, Summary, last_steps, summarise
+from bench.results.render import Block
 from bench.results.tables import Results
+from bench.results.undecided import NOTE, undecided
 from bench.results.verdicts import BIASES, judged
-from bench.results.words import Word
 
 GRADIENT_METRICS: Final = ("relative_bias", "variance", "snr", "cosine", "seconds", "evaluations")
 
 _MISSING: Final = "–"
-_VERDICT: Final = "verdict"
+_VERDICT: Final = ("verdict", "seen from")
 
 Row = dict[Hashable, Any]
-
-
-@dataclass(frozen=True)
-class Block:
-    """A table with what it is about; the first column names the lines."""
-
-    title: str
-    headers: list[str]
-    lines: Sequence[Sequence[Word]]
 
 
 def gradient_blocks(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> list[Block]:
     """Return estimators × metrics at each cell's last measured step, one block per task and parameter group.
 
+    Target, step and number of seeds are in the title where all lines have the same.
+
     >>> import varbench
     >>> (block,) = varbench.tables.gradient_blocks(varbench.load("results"), ["snr"], ["guide"])
-    >>> [line[:4] for line in block.lines]
-    [['reinforce... K=2', 'expectation', '20', '2'], ['reparam... K=2', 'expectation', '20', '2']]
+    >>> block.title
+    'gradient of guide φ · gaussian-quadratic · target expectation · step 20 · 2 seeds'
+    >>> [line[:2] for line in block.lines]
+    [['reinforce', '2'], ['reparam', '2']]
     """
     last = last_steps(results.gradients)
-    summary, names = summarise(last, results.final), _names(results)
-    judge = next((name for name in BIASES if name in metrics), "")
-    verdicts = _verdicts(summary, results.final, judge, groups)
-    # The verdict stands behind the bias that it is about.
-    columns = [column for metric in metrics for column in (metric, *([_VERDICT] if metric == judge else []))]
-    headers = ["estimator", "target", "step", "seeds", *map(_with_unit, columns)]
-    blocks = []
-    for (task, parameters), of_task in _grouped(_rows(last), "task", "task_parameters").items():
-        for group in groups:
-            lines = [
-                [
-                    names[configuration],
-                    *_context(rows, metrics, group),
-                    *(
-                        verdicts.get((configuration, group), _MISSING)
-                        if column == _VERDICT
-                        else _said(summary.moment(configuration, group, column))
-                        for column in columns
-                    ),
-                ]
-                for (configuration,), rows in _grouped(of_task, "configuration").items()
-                if any(row["group"] == group for row in rows)
-            ]
-            if lines:
-                blocks.append(Block(f"{_spec(task, parameters)} · gradient, {group}", headers, sorted(lines)))
-    return blocks
+    shown = _Shown(results, summarise(last, results.final), metrics, groups)
+    return [
+        _gradient_block(shown, of_group, group)
+        for of_task in _grouped(_rows(last), "task", "task_parameters").values()
+        for group in groups
+        if (of_group := _measured(of_task, group))
+    ]
 
 
-def _verdicts(summary: Summary, final: pd.DataFrame, metric: str, groups: Sequence[str]) -> dict[tuple[str, str], str]:
-    """Return the verdicts on all biases that are shown, by configuration and parameter group."""
-    shown = {
-        (configuration, group): said
-        for (configuration, group, name), said in summary.moments.items()
-        if name == metric and group in groups
-    }
-    declared = declared_configurations(final)
-    found = judged(shown, [key for key in shown if key[0] in declared])
-    return {key: verdict.sentence for key, verdict in found.items()}
+class _Shown:
+    """What is known of the gradients, and which metrics of it are shown."""
+
+    def __init__(self, results: Results, summary: Summary, metrics: Sequence[str], groups: Sequence[str]) -> None:
+        self.summary, self.metrics, self.names = summary, metrics, spelled(results.final)
+        self.judge = next((name for name in BIASES if name in metrics), "")
+        self.silent = undecided(results.gradients) if self.judge else set()
+        biases = {
+            (configuration, group): said
+            for (configuration, group, name), said in summary.moments.items()
+            if name == self.judge and group in groups
+        }
+        declared = declared_configurations(results.final)
+        self.verdicts = judged(biases, [key for key in biases if key[0] in declared], self.silent)
+
+    def headers(self) -> list[str]:
+        """Return a head per metric; the verdict stands behind the bias that it is about."""
+        words = []
+        for metric in self.metrics:
+            words += [about(metric).head(about(metric).unit), *(_VERDICT if metric == self.judge else ())]
+        return words
+
+    def values(self, configuration: str, group: str) -> list[str]:
+        """Return a word per head."""
+        words = []
+        for metric in self.metrics:
+            words.append(_said(self.summary.moment(configuration, group, metric)))
+            if metric == self.judge:
+                verdict = self.verdicts.get((configuration, group))
+                words += [verdict.word, verdict.seen_from] if verdict else [_MISSING, _MISSING]
+        return words
+
+    def has_no_verdict(self, configuration: str, group: str) -> bool:
+        """Return whether nothing can be said of a bias."""
+        return (configuration, group) in self.silent - self.verdicts.keys()
+
+
+def _measured(of_task: Sequence[Row], group: str) -> dict[str, list[Row]]:
+    """Return the rows of each configuration that has some of a group."""
+    found = {key: rows for (key,), rows in _grouped(of_task, "configuration").items()}
+    return {key: rows for key, rows in found.items() if any(row["group"] == group for row in rows)}
+
+
+def _gradient_block(shown: _Shown, found: Mapping[str, list[Row]], group: str) -> Block:
+    context = {key: _context(rows, shown.metrics, group) for key, rows in found.items()}
+    shared, apart = _shared(list(context.values()))
+    lines = [
+        [
+            shown.names[key],
+            str(rows[0]["samples"]),
+            *(context[key][name] for name in apart),
+            *shown.values(key, group),
+        ]
+        for key, rows in _in_order(found, shown.names)
+    ]
+    first = next(iter(found.values()))[0]
+    task = briefly(TASKS, first["task"], first["task_parameters"])
+    title = " · ".join([f"gradient of {group_name(group)}", task, *shared])
+    notes = _notes(bool(shown.judge), any(shown.has_no_verdict(key, group) for key in found))
+    return Block(title, ["estimator", "K", *apart, *shown.headers()], lines, notes=notes)
+
+
+def _notes(judges: bool, silent: bool) -> list[str]:
+    notes = ["brackets are 95% intervals, of several seeds that of their mean"]
+    if judges:
+        notes.append("seen from: how large a bias has to be to be seen four times in five")
+        notes.append("verdicts are corrected for the number of biases in these tables")
+    return [*notes, NOTE] if silent else notes
 
 
 def final_blocks(results: Results) -> list[Block]:
@@ -90,20 +124,37 @@ def final_blocks(results: Results) -> list[Block]:
     >>> import varbench
     >>> (block,) = varbench.tables.final_blocks(varbench.load("results"))
     >>> block.headers
-    ['estimator', 'seeds', 'objective', 'seconds_per_step', 'evaluations']
+    ['estimator', 'K', 'seeds', 'objective', 'seconds per step (s)', 'evaluations per gradient']
     """
-    summary, names = summarise(results.gradients.iloc[:0], results.final), _names(results)
+    summary, names = summarise(results.gradients.iloc[:0], results.final), spelled(results.final)
     blocks = []
     for (task, parameters), of_task in _grouped(_rows(results.final), "task", "task_parameters").items():
         values = [name for name in FINAL_VALUES if any(row[name] is not None for row in of_task)]
+        found = {key: rows for (key,), rows in _grouped(of_task, "configuration").items()}
         lines = [
-            [names[configuration], _statuses(rows), *(_said(summary.final(configuration, value)) for value in values)]
-            for (configuration,), rows in _grouped(of_task, "configuration").items()
+            [
+                names[key],
+                str(rows[0]["samples"]),
+                _statuses(rows),
+                *(_said(summary.final(key, value)) for value in values),
+            ]
+            for key, rows in _in_order(found, names)
         ]
         units = dict.fromkeys(row["unit"] for row in of_task if row["unit"])
-        title = " · ".join([_spec(task, parameters), ", ".join(["final", *units])])
-        blocks.append(Block(title, ["estimator", "seeds", *values], sorted(lines)))
+        title = " · ".join(["final values", briefly(TASKS, task, parameters), *units])
+        # The unit of the target is in the title.
+        heads = [FINAL_VALUES[name].head(FINAL_VALUES[name].unit_of("")) for name in values]
+        notes = ["brackets are 95% intervals: of one seed that of the evaluation, of several that of their mean"]
+        blocks.append(Block(title, ["estimator", "K", "seeds", *heads], lines, notes=notes if values else []))
     return blocks
+
+
+def _in_order(found: Mapping[str, list[Row]], names: Mapping[str, str]) -> list[tuple[str, list[Row]]]:
+    """Return configurations with their rows: estimators as `bench list` has them, numbers as numbers."""
+    return sorted(
+        found.items(),
+        key=lambda item: (place(item[1][0]["estimator"]), by_number(names[item[0]]), item[1][0]["samples"]),
+    )
 
 
 def _rows(frame: pd.DataFrame) -> list[Row]:
@@ -119,29 +170,28 @@ def _grouped(rows: Sequence[Row], *keys: str) -> dict[tuple[Any, ...], list[Row]
     return groups
 
 
-def _names(results: Results) -> dict[str, str]:
-    """Return what to call each configuration: the estimator, its samples, and what else tells it from its namesakes."""
-    one_each = results.final.drop_duplicates("configuration")
-    names = {}
-    for (_, _, estimator, parameters, samples), namesakes in grouped(one_each, *NAMED):
-        differing = differing_settings(namesakes)
-        for row in _rows(namesakes):
-            more = "".join(f" {key}={row[key]}" for key in differing)
-            names[row["configuration"]] = f"{_spec(estimator, parameters)} K={samples}{more}"
-    return names
-
-
-def _context(rows: Sequence[Row], metrics: Sequence[str], group: str) -> list[str]:
+def _context(rows: Sequence[Row], metrics: Sequence[str], group: str) -> dict[str, str]:
     """Return the targets that a line's metrics are about, the steps that they were measured at, how many seeds."""
     shown = {(metric, about(metric).group(group)) for metric in metrics}
     in_group = [row for row in rows if row["group"] == group]
     targets = {row["metric"]: row["target"] for row in rows if (row["metric"], row["group"]) in shown}
     steps = sorted({row["step"] for row in in_group})
-    return [
-        ", ".join(dict.fromkeys(targets[metric] for metric in metrics if metric in targets)),
-        "–".join(dict.fromkeys([str(steps[0]), str(steps[-1])])),
-        str(len({row["seed"] for row in in_group})),
-    ]
+    return {
+        "target": ", ".join(dict.fromkeys(targets[metric] for metric in metrics if metric in targets)),
+        "step": "–".join(dict.fromkeys([str(steps[0]), str(steps[-1])])),
+        "seeds": str(len({row["seed"] for row in in_group})),
+    }
+
+
+def _shared(contexts: Sequence[Mapping[str, str]]) -> tuple[list[str], list[str]]:
+    """Return what all lines have in common, in words, and the names of what they differ in."""
+    apart = [name for name in contexts[0] if len({context[name] for context in contexts}) > 1]
+    words = {
+        "target": f"target {contexts[0]['target']}",
+        "step": f"step {contexts[0]['step']}",
+        "seeds": "1 seed" if contexts[0]["seeds"] == "1" else f"{contexts[0]['seeds']} seeds",
+    }
+    return [text for name, text in words.items() if name not in apart and contexts[0][name]], apart
 
 
 def _said(said: Said | None) -> str:
@@ -152,12 +202,3 @@ def _said(said: Said | None) -> str:
 
 def _statuses(rows: Sequence[Row]) -> str:
     return ", ".join(f"{count} {status}" for status, count in Counter(row["status"] for row in rows).items())
-
-
-def _with_unit(metric: str) -> str:
-    unit = about(metric).unit
-    return metric if unit == "1" else f"{metric} ({unit})"
-
-
-def _spec(name: str, parameters: str) -> str:
-    return f"{name}({parameters})" if parameters else name

@@ -17,6 +17,7 @@ from bench.results.atomic import replacing
 from bench.results.codec import dump
 from bench.results.columns import FINAL, GRADIENTS, IDENTITY, PREFIXES, RUNS, SETTINGS, TRAINING
 from bench.results.metrics import METRICS
+from bench.results.order import cell_order
 from bench.results.schema import Final, Record, RunInfo
 from bench.results.store import Errors, locate
 from bench.settings import Cell
@@ -47,7 +48,8 @@ Paths = Path | str | Iterable[Path | str]
 def load(*paths: Paths, errors: Errors = "raise", warn: Callable[[str], object] = warnings.warn) -> Results:
     """Return the tables of results folders, or of single tasks or cells in them; without any, of `results/`.
 
-    A cell is counted once, however many copies of it there are: of copies that differ, the one that started last.
+    A cell is counted once, however many copies of it there are: of copies that differ, the one that started last. Rows
+    are in the order of task, estimator (as `bench list` has them), K and seed; numbers count as numbers.
 
     Args:
         paths: one by one, or as a list.
@@ -71,7 +73,8 @@ def load(*paths: Paths, errors: Errors = "raise", warn: Callable[[str], object] 
         for folder, record in store.records_in(below, errors):
             copies.setdefault(record.cell.id, {})[folder.resolve()] = record
         runs.update((run.run, run) for run in store.runs(errors))
-    return tidy([_one(found, warn) for found in copies.values()], list(runs.values()))
+    found = [_one(of_cell, warn) for of_cell in copies.values()]
+    return tidy(sorted(found, key=lambda record: cell_order(record.cell)), list(runs.values()))
 
 
 def _each(paths: Iterable[Paths]) -> Iterator[Path]:

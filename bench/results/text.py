@@ -11,9 +11,10 @@ from bench.results.words import Estimate, Word
 
 _GAP: Final = "  "
 _INDENT: Final = "  "
+_MISSING: Final = {"", "–"}
 _NARROWEST: Final = 20
 """Columns that sentences are given at least."""
-_NUMBER: Final = re.compile(r"[−-]?[\d.]+(e[−-]?\d+)?|nan|[−-]?inf|–|")
+_NUMBER: Final = re.compile(r"[−-]?[\d.]+(e[−+-]?\d+)?|nan|[−-]?inf|–|")
 
 
 def terminal_width() -> int:
@@ -26,8 +27,9 @@ def text_table(
 ) -> str:
     """Return a table no wider than `width`, by default the terminal's: aligned columns, or blocks.
 
-    A block begins with the line's first `keys` columns; below it stand the other columns, one `name  value` each. Lines
-    that agree in their keys stand side by side where that fits; keys that are empty are those of the line above.
+    A block begins with the line's first `keys` columns; below it stand the other columns that have a value, one `name
+    value` each. Lines that agree in their keys stand side by side where that fits; keys that are empty are those of the
+    line above.
 
     >>> from bench.results.text import text_table
     >>> lines = [["reinforce-loo", "87.1 [80.2, 94.0]"], ["reparam", "4.13 [4.01, 4.25]"]]
@@ -115,18 +117,23 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _blocks(headers: Sequence[str], body: Sequence[Sequence[str]], keys: int, width: int) -> list[str]:
-    """Return a block for each line, or for lines that agree in their keys."""
+    """Return a block for each line, or for lines that agree in their keys, as many as fit side by side."""
     starts = [place for place, line in enumerate(body) if place == 0 or _is_new(body[place - 1], line, keys)]
     blocks = []
     for start, end in pairwise([*starts, len(body)]):
         heading = wrapped(_GAP.join(word for word in body[start][:keys] if word), width)
         columns = [line[keys:] for line in body[start:end]]
-        beside = _pairs(headers[keys:], columns)
-        if max(map(len, beside)) <= width:
-            blocks.append("\n".join([heading, *beside]))
-        else:
-            blocks += ["\n".join([heading, *_folded(headers[keys:], column, width)]) for column in columns]
+        while columns:
+            fitting = [n for n in range(1, len(columns) + 1) if _is_within(width, headers[keys:], columns[:n])]
+            n = max(fitting, default=1)
+            found = _pairs(headers[keys:], columns[:n]) if fitting else _folded(headers[keys:], columns[0], width)
+            blocks.append("\n".join([heading, *found]))
+            columns = columns[n:]
     return blocks
+
+
+def _is_within(width: int, names: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
+    return max(map(len, _pairs(names, columns)), default=0) <= width
 
 
 def _is_new(above: Sequence[str], line: Sequence[str], keys: int) -> bool:
@@ -135,7 +142,7 @@ def _is_new(above: Sequence[str], line: Sequence[str], keys: int) -> bool:
 
 def _pairs(names: Sequence[str], columns: Sequence[Sequence[str]]) -> list[str]:
     """Return a name and its values on each line, without names that have no value."""
-    rows = [(name, *values) for name, *values in zip(names, *columns, strict=True) if any(values)]
+    rows = [row for row in zip(names, *columns, strict=True) if not _MISSING.issuperset(row[1:])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         _INDENT + _GAP.join(word.ljust(widest) for word, widest in zip(row, widths, strict=True)).rstrip()
@@ -145,11 +152,14 @@ def _pairs(names: Sequence[str], columns: Sequence[Sequence[str]]) -> list[str]:
 
 def _folded(names: Sequence[str], values: Sequence[str], width: int) -> list[str]:
     """Return a name and its value on each line; a value that is too long goes on below itself, broken at spaces."""
-    start = len(_INDENT) + max(map(len, names)) + len(_GAP)
+    known = [(name, value) for name, value in zip(names, values, strict=True) if value not in _MISSING]
+    start = len(_INDENT) + max((len(name) for name, _ in known), default=0) + len(_GAP)
     if width - start >= _NARROWEST:
-        return _pairs(names, [["\n".join(_broken(value, width, " " * start)).lstrip() for value in values]])
+        indent = " " * start
+        return _pairs(
+            [name for name, _ in known], [["\n".join(_broken(value, width, indent)).lstrip() for _, value in known]]
+        )
     # Not even that: each value is below its name.
-    known = [(name, value) for name, value in zip(names, values, strict=True) if value]
     return [line for name, value in known for line in (_INDENT + name, *_broken(value, width, 2 * _INDENT))]
 
 

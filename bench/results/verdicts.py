@@ -43,21 +43,27 @@ class Verdict:
         return "biased, as declared" if self.declared else "biased"
 
     @property
-    def sentence(self) -> str:
-        """Return the verdict; where no bias was seen, with how large one would have had to be."""
-        if self.seen or self.visible == 0:
-            return self.word
-        if math.isinf(self.visible):
-            return f"{self.word} (none would have been)"
-        return f"{self.word} (one of {number(self.visible, 2)} would have been)"
+    def seen_from(self) -> str:
+        """Return how large a bias has to be to be seen four times in five."""
+        if self.visible == 0:
+            return "any"
+        return "none" if math.isinf(self.visible) else number(self.visible, 2)
 
 
-def judged(biases: Mapping[Key, Said], declared: Iterable[Key] = ()) -> dict[Key, Verdict]:
-    """Return the verdicts on the biases of one table, by key; those without an interval have none."""
-    p_values = {key: p_of_zero(*said) for key, said in biases.items()}
+def judged(
+    biases: Mapping[Key, Said], declared: Iterable[Key] = (), undecided: Iterable[Key] = ()
+) -> dict[Key, Verdict]:
+    """Return the verdicts on the biases of one table, by key; those without an interval have none.
+
+    Args:
+        biases: with their intervals.
+        declared: of estimators that declare a bias.
+        undecided: those that say nothing, unless they are declared.
+    """
+    declared, undecided = set(declared), set(undecided)
+    p_values = {key: p_of_zero(*said) for key, said in biases.items() if key in declared or key not in undecided}
     known = {key: p for key, p in p_values.items() if not math.isnan(p)}
     level = (1 - LEVEL) / max(len(known), 1)
-    declared = set(declared)
     return {
         key: Verdict(
             p < level, would_be_seen(biases[key].value, biases[key].high, level, biases[key].seeds), key in declared

@@ -13,6 +13,11 @@ from tests.bench.cli.conftest import Bench
 from tests.bench.results.samples import MEASUREMENT, RUN, TRAINING, cell, record
 
 
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "results")

@@ -1,4 +1,6 @@
 import io
+import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +13,7 @@ from bench.cli import cli
 from bench.errors import BenchError, ResultsError, UsageError
 from bench.results.columns import TABLES
 from bench.results.store import Store
+from bench.results.tables import load
 from tests.bench.results.samples import RUN, cell, gradient, record
 
 
@@ -36,14 +39,13 @@ def _table(*arguments: str | Path) -> Result:
 def test_the_usual_table_compares_estimators(store: Store) -> None:
     result = _table(store.folder)
     lines = [re.split(r"\s{2,}", line) for line in result.stdout.splitlines()]
-    assert lines[0] == ["vae-mnist(hidden=200) · gradient, guide"]
-    headers = ["estimator", "target", "step", "seeds", "relative_bias", "verdict", "variance (nats²/param²)"]
+    assert lines[0] == ["gradient of guide φ · vae-mnist · target elbo · step 100 · 1 seed"]
+    headers = ["estimator", "K", "relative bias", "verdict", "seen from", "variance (nats²/param²)", "SNR"]
     assert lines[1][:7] == headers
-    assert lines[2][:6] == ["rebar(learned=True, temperature=0.3) K=1", "elbo", "100", "1", "–", "–"]
-    assert lines[2][6] == "2.00 [1.80, 2.20]"
-    assert lines[3][0] == "reinforce K=1"
-    assert lines[3][6:8] == ["40.0 [36.0, 44.0]", "0.500 [0.450, 0.550]"]
-    assert lines[5] == ["vae-mnist(hidden=200) · gradient, model"]
+    assert lines[2] == ["reinforce", "1", "–", "–", "–", "40.0 [36.0, 44.0]", "0.500 [0.450, 0.550]", "–", "–", "–"]
+    assert lines[3][:6] == ["rebar(learned=True, temperature=0.3)", "1", "–", "–", "–", "2.00 [1.80, 2.20]"]
+    assert lines[5] == ["gradient of model θ · vae-mnist · target elbo · step 100 · 1 seed"]
+    assert result.stdout.count("brackets are 95% intervals") == 1
     assert "next: `bench table" in result.stderr
 
 
@@ -66,11 +68,11 @@ def test_every_table_has_every_form(store: Store, what: str, form: str, mark: st
 def test_rows_and_columns_are_chosen(store: Store) -> None:
     arguments = ("--metric", "variance", "--group", "guide", "--columns", "estimator,step, value")
     result = _table(store.folder, *arguments, "--format", "csv")
-    assert result.stdout.splitlines() == ["estimator,step,value", "rebar,0,1.0", "rebar,100,2.0", "reinforce,100,40.0"]
+    assert result.stdout.splitlines() == ["estimator,step,value", "reinforce,100,40.0", "rebar,0,1.0", "rebar,100,2.0"]
     result = _table(store.folder, *arguments)
     assert [line.split() for line in result.stdout.splitlines()][:2] == [
         ["estimator", "step", "value"],
-        ["rebar", "0", "1.0"],
+        ["reinforce", "100", "40.0"],
     ]
 
 
@@ -97,6 +99,59 @@ def test_a_copied_folder_adds_no_seeds(store: Store, tmp_path: Path) -> None:
     assert _table(store.folder, copy).stdout == _table(store.folder).stdout
     Store(copy).write(record(gradients=[gradient("variance", 7.0)]))
     assert "the same cell has other numbers in " in _table(store.folder, copy).stderr
+
+
+def test_json_has_the_rows_unrounded(store: Store) -> None:
+    rows = json.loads(_table(store.folder, "--format", "json").stdout)
+    frame = load(store.folder).gradients
+    assert [list(row) for row in rows] == [list(frame.columns)] * len(frame)
+    assert [row["value"] for row in rows] == frame["value"].tolist()
+    assert rows[0]["square"] is None
+    compared = json.loads(_table(store.folder, "--across", "task", "--group", "guide", "--format", "json").stdout)
+    assert [(row["name"], row["value"], row["best"]) for row in compared] == [
+        ("reinforce", 40.0, False),
+        ("rebar", 2.0, True),
+    ]
+
+
+def test_what_is_not_finite_is_null_in_json(store: Store) -> None:
+    lost = [gradient("variance", value) for value in (math.nan, math.inf)]
+    store.write(record(cell(seed=7), gradients=lost))
+    text = _table(store.folder, "--format", "json").stdout
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    assert [row["value"] for row in json.loads(text) if row["seed"] == 7] == [None, None]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--what", "final"], ["--across", "task"], ["--across", "metric"]])
+def test_a_caption_says_seeds_intervals_k_and_target(store: Store, arguments: list[str]) -> None:
+    latex = (
+        _table(store.folder, *arguments, "--group", "guide", "--format", "latex", "--caption")
+        if ("final" not in arguments)
+        else _table(store.folder, *arguments, "--format", "latex", "--caption")
+    )
+    [caption, *_] = re.findall(r"\\caption\{(.*)\}\n", latex.stdout)
+    assert "seed" in caption
+    assert "interval" in caption or "standard error" in caption
+    assert "final" in arguments or "target elbo" in caption
+    assert "K" in caption or "estimator & K" in latex.stdout
+    assert latex.stdout.count(r"\begin{table}") == latex.stdout.count(r"\end{table}") >= 1
+    markdown = _table(store.folder, *arguments, "--format", "markdown", "--caption").stdout
+    assert "**" not in markdown.splitlines()[0]
+
+
+def test_only_what_is_for_a_paper_has_a_caption(store: Store) -> None:
+    for arguments in ([], ["--format", "csv"], ["--format", "latex", "--what", "training"]):
+        with pytest.raises(UsageError, match="--caption is for"):
+            _table(store.folder, *arguments, "--caption")
+
+
+@pytest.mark.parametrize("what", list(TABLES))
+def test_no_table_is_wider_than_the_terminal(store: Store, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = _table(store.folder, "--what", what).stdout
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_missing_values_are_blank(store: Store) -> None:

@@ -11,6 +11,11 @@ from bench.compare.verdicts import judge
 from tests.bench.compare.cells import one_seed, variance
 
 
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+
+
 def report(*changes: dict[str, Any]) -> Report:
     judged = judge([one_seed(variance(1.0, **change), variance(1.0, **change)) for change in changes])
     return Report(judged, [], len(changes), [])

@@ -43,7 +43,7 @@ def test_tables_and_figure_are_made_of_the_records(name: str, tmp_path: Path, mo
         assert block.lines
         assert all(len(line) == len(block.headers) for line in block.lines)
         assert not any("nan" in str(word) for line in block.lines for word in line)
-        assert render(block.title, block.headers, block.lines, "latex").endswith(r"\end{tabular}")
+        assert render(block.title, block.headers, block.lines, "latex").endswith(r"\end{tabular}}")
     page = Page()
     with page.settings():
         figure = recipe.draw(shown, page)

@@ -13,6 +13,8 @@ from bench.results.tables import load
 from bench.statistics.seeds import ends, half_width, mean_over_seeds
 from tests.bench.results.samples import TRAINING, cell, gradient, record
 
+NAME = "rebar(learned=True, temperature=0.3)"
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
@@ -23,13 +25,13 @@ def test_a_line_has_the_last_step_with_its_interval(store: Store) -> None:
     store.write(record())
     blocks = gradient_blocks(load(store.folder), ["variance", "evaluations", "bias"], ["guide", "model", "absent"])
     assert [block.title for block in blocks] == [
-        "vae-mnist(hidden=200) · gradient, guide",
-        "vae-mnist(hidden=200) · gradient, model",
+        "gradient of guide φ · vae-mnist · target elbo · step 100 · 1 seed",
+        "gradient of model θ · vae-mnist · target elbo · step 100 · 1 seed",
     ]
-    assert blocks[0].headers[4:] == ["variance (nats²/param²)", "evaluations", "bias (nats/param)", "verdict"]
-    name = "rebar(learned=True, temperature=0.3) K=1"
-    assert blocks[0].lines == [[name, "elbo", "100", "1", "2.00 [1.80, 2.20]", "1", "–", "–"]]
-    assert blocks[1].lines[0][4] == "3.00 [2.70, 3.30]"
+    heads = ["variance (nats²/param²)", "evaluations", "bias (nats/param)", "verdict", "seen from"]
+    assert blocks[0].headers == ["estimator", "K", *heads]
+    assert blocks[0].lines == [[NAME, "1", "2.00 [1.80, 2.20]", "1", "–", "–", "–"]]
+    assert blocks[1].lines[0][2] == "3.00 [2.70, 3.30]"
 
 
 def test_seeds_become_their_mean_with_students_interval(store: Store) -> None:
@@ -45,7 +47,8 @@ def test_seeds_become_their_mean_with_students_interval(store: Store) -> None:
     assert mean_over_seeds(values, True) == pytest.approx((mean, mean / factor, mean * factor))
     [block] = gradient_blocks(load(store.folder), ["cosine", "variance"], ["guide"])
     assert [low, high, mean / factor, mean * factor] == pytest.approx([0.06, 0.69, 0.16, 0.86], abs=0.005)
-    assert block.lines[0][3:] == ["3", "0.38 [0.06, 0.69]", "0.38 [0.16, 0.86]"]
+    assert block.title.endswith(" · 3 seeds")
+    assert block.lines[0][2:] == ["0.38 [0.06, 0.69]", "0.38 [0.16, 0.86]"]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,7 @@ def test_an_interval_between_seeds_ends_where_the_metric_does(
     for seed, value in enumerate(values):
         store.write(record(cell(seed=seed), gradients=[gradient(metric, value)]))
     [block] = gradient_blocks(load(store.folder), [metric], ["guide"])
-    assert block.lines[0][4] == shown
+    assert block.lines[0][2] == shown
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
@@ -95,16 +98,46 @@ def test_an_infinite_seed_is_seen_in_the_mean() -> None:
 
 
 def test_cells_that_differ_in_a_setting_are_told_apart(store: Store) -> None:
-    plain = "rebar(learned=True, temperature=0.3) K=1"
     store.write(record())
     store.write(record(cell(training=replace(TRAINING, guide_lr=0.1))))
     store.write(record(cell(samples=5)))
     [block, _] = gradient_blocks(load(store.folder), ["variance"], ["guide", "model"])
-    assert [line[0] for line in block.lines] == [
-        f"{plain} training_guide_lr=0.01",
-        f"{plain} training_guide_lr=0.1",
-        plain.replace("K=1", "K=5"),
+    assert [line[:2] for line in block.lines] == [
+        [NAME, "5"],
+        [f"{NAME}, guide_lr=0.01", "1"],
+        [f"{NAME}, guide_lr=0.1", "1"],
     ]
+
+
+def test_numbers_are_in_the_order_of_numbers(store: Store) -> None:
+    """Folders, and cells in them, come by the letters of their names: 10 before 2."""
+    for samples in (10, 2, 1):
+        for seed in range(12):
+            store.write(record(cell(estimator="iwae", estimator_parameters={}, samples=samples, seed=seed)))
+    for hidden in (1000, 30):
+        store.write(record(cell(task_parameters={"hidden": hidden}, estimator="reinforce", estimator_parameters={})))
+    results = load(store.folder)
+    keys = results.final[["task_parameters", "samples", "seed"]].drop_duplicates()
+    assert keys.to_numpy().tolist() == [
+        ["hidden=30", 1, 0],
+        *(["hidden=200", samples, seed] for samples in (1, 2, 10) for seed in range(12)),
+        ["hidden=1000", 1, 0],
+    ]
+    assert results.training["seed"].tolist() == results.final["seed"].tolist()
+    blocks = gradient_blocks(results, ["variance"], ["guide"])
+    assert [[line[1] for line in block.lines] for block in blocks] == [["1"], ["1", "2", "10"], ["1"]]
+    [final] = [block for block in final_blocks(results) if len(block.lines) > 1]
+    assert [line[1] for line in final.lines] == ["1", "2", "10"]
+
+
+def test_what_lines_differ_in_has_a_column(store: Store) -> None:
+    store.write(record())
+    other = cell(estimator="reinforce", estimator_parameters={}, seed=1)
+    store.write(record(other, gradients=[gradient("variance", 1.0, step=50, target="iwae")]))
+    [block] = gradient_blocks(load(store.folder), ["variance"], ["guide"])
+    assert block.title == "gradient of guide φ · vae-mnist · 1 seed"
+    assert block.headers[:4] == ["estimator", "K", "target", "step"]
+    assert [line[:4] for line in block.lines] == [["reinforce", "1", "iwae", "50"], [NAME, "1", "elbo", "100"]]
 
 
 def test_final_values_have_the_unit_and_count_what_became_of_the_seeds(store: Store) -> None:
@@ -113,11 +146,11 @@ def test_final_values_have_the_unit_and_count_what_became_of_the_seeds(store: St
     store.write(record(cell(seed=2), status="diverged", final=Final("nats per datapoint", 7, diverged_at=7)))
     store.write(record(cell(samples=5), final=None))
     [block] = final_blocks(load(store.folder))
-    assert block.title == "vae-mnist(hidden=200) · final, nats per datapoint"
-    assert block.headers == ["estimator", "seeds", "test_elbo", "seconds_per_step"]
+    assert block.title == "final values · vae-mnist · nats per datapoint"
+    assert block.headers == ["estimator", "K", "seeds", "test ELBO", "seconds per step (s)"]
     assert mean_over_seeds([-181.0, -183.0])[1:] == pytest.approx((-195, -169), abs=0.5)
-    assert block.lines[0][1:] == ["2 done, 1 diverged", "−182 [−195, −169]", "0.03"]
-    assert block.lines[1][1:] == ["1 done", "–", "–"]
+    assert block.lines[0][2:] == ["2 done, 1 diverged", "−182 [−195, −169]", "0.03"]
+    assert block.lines[1][2:] == ["1 done", "–", "–"]
 
 
 def test_a_bias_over_seeds_is_the_root_of_the_mean_square(store: Store) -> None:
@@ -128,4 +161,4 @@ def test_a_bias_over_seeds_is_the_root_of_the_mean_square(store: Store) -> None:
         store.write(record(cell(seed=seed), gradients=[row]))
     [block] = gradient_blocks(load(store.folder), ["bias"], ["guide"])
     assert math.sqrt(1 + half_width(math.sqrt(7), 3)) == pytest.approx(2.75, abs=0.005)
-    assert block.lines[0][4] == "1.0 [0, 2.8]"
+    assert block.lines[0][2] == "1.0 [0, 2.8]"

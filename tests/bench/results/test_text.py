@@ -57,18 +57,23 @@ def test_lines_of_one_estimator_stand_side_by_side_in_its_block() -> None:
     assert lines[7:9] == ["", "reparam K=10"]
 
 
-def test_where_two_do_not_fit_each_has_its_block() -> None:
+def test_as_many_as_fit_stand_side_by_side() -> None:
     blocks = text_table("", HEADERS, LINES, width=60).split("\n\n")
     assert [block.splitlines()[:2] for block in blocks] == [
         ["reinforce K=1", "  group                    guide φ"],
         ["reinforce K=1", "  group                    model θ"],
         ["reparam K=10", "  group                    guide φ"],
     ]
+    lines = [["an estimator with a long name", str(samples), f"{samples}.0 ± 0.1"] for samples in (1, 2, 10, 50, 100)]
+    blocks = text_table("", ["estimator", "K", "variance (nats²/param²)"], lines, width=55).split("\n\n")
+    assert [block.splitlines()[1].split() for block in blocks] == [["K", "1", "2"], ["K", "10", "50"], ["K", "100"]]
 
 
 def test_a_long_value_goes_on_below_itself() -> None:
     lines = [["a", "failed", "ValueError: a sentence that has more words than a line has room for"]]
-    assert text_table("", ["cell", "state", "detail"], lines, width=40).splitlines() == [
+    headers = ["cell", "state", "detail", "a long name without a value"]
+    lines = [[*line, ""] for line in lines]
+    assert text_table("", headers, lines, width=40).splitlines() == [
         "a",
         "  state   failed",
         "  detail  ValueError: a sentence that",

@@ -8,9 +8,11 @@ from scipy import stats
 from bench.measure.norms import squared_norm
 from bench.results.declared import declared_biased
 from bench.results.over_seeds import Said
+from bench.results.schema import GradientRow
 from bench.results.store import Store
 from bench.results.summary import gradient_blocks
 from bench.results.tables import load
+from bench.results.undecided import NOTE
 from bench.results.verdicts import judged
 from bench.statistics.quantiles import GROUPS
 from tests.bench.results.samples import cell, gradient, record
@@ -44,9 +46,9 @@ def test_a_table_of_fifty_unbiased_rows_says_so(tmp_path: Path) -> None:
         row = gradient("relative_bias", said.value, ci_low=said.low, ci_high=said.high)
         store.write(record(cell(estimator="reinforce", estimator_parameters={}, samples=samples), gradients=[row]))
     [block] = gradient_blocks(load(tmp_path), ["relative_bias"], ["guide"])
-    verdicts = [str(line[-1]) for line in block.lines]
-    assert len(verdicts) == ROWS
-    assert all(verdict.startswith("no bias seen (one of ") for verdict in verdicts)
+    verdicts = [line[-2] for line in block.lines]
+    assert verdicts == ["no bias seen"] * ROWS
+    assert all(float(str(line[-1])) > 0 for line in block.lines)
 
 
 def test_among_fifty_a_bias_is_seen() -> None:
@@ -57,8 +59,9 @@ def test_among_fifty_a_bias_is_seen() -> None:
 
 def test_a_verdict_says_what_could_have_been_seen() -> None:
     verdict = judged({"one": Said(0.0, 0.0, 0.1, 1)})["one"]
-    assert verdict.sentence == "no bias seen (one of 0.12 would have been)"
-    assert judged({"exact": Said(0.0, 0.0, 0.0, 1)})["exact"].sentence == "no bias seen"
+    assert (verdict.word, verdict.seen_from) == ("no bias seen", "0.12")
+    assert judged({"exact": Said(0.0, 0.0, 0.0, 1)})["exact"].seen_from == "any"
+    assert judged({"event": Said(1.0, 0.0, float("inf"), 1)})["event"].seen_from == "none"
     assert judged({"lost": Said(float("inf"), float("nan"), float("nan"), 2)}) == {}
 
 
@@ -82,3 +85,47 @@ def test_a_strangers_class_is_not_imported_to_read_a_table(tmp_path: Path, monke
     assert declared_biased("stranger:Own") is False
     assert declared_biased("linear-cv", "base=stranger:Own") is False
     assert "stranger" not in sys.modules
+
+
+BEFORE = [
+    gradient("bias", 0.1, step=0),
+    gradient("relative_bias", 0.1, step=0),
+    gradient("variance", 2.0, step=0),
+    gradient("relative_bias", 1.0, se=0.0, ci_low=1.0, ci_high=1.0),
+    gradient("variance", 0.0, se=0.0, ci_low=0.0, ci_high=0.0),
+]
+"""An unbiased estimator of which all replicates are equal at the last step, as it was once recorded."""
+
+
+def _bias(value: float) -> GradientRow:
+    return gradient("bias", value, se=0.0, ci_low=value, ci_high=value)
+
+
+def _verdict(folder: Path, rows: list[GradientRow], estimator: str = "reinforce", dtype: str = "float64") -> str:
+    of = cell(estimator=estimator, estimator_parameters={}, dtype=dtype)
+    Store(folder).write(record(of, gradients=rows))
+    [block] = gradient_blocks(load(folder), ["relative_bias"], ["guide"])
+    [line] = block.lines
+    assert (NOTE in block.notes) is (line[-2] == "–")
+    return str(line[-2])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_gradient_below_rounding_is_not_called_biased(dtype: str, tmp_path: Path) -> None:
+    """Zero against 8e−17: the relative bias is 1, and has no error."""
+    assert _verdict(tmp_path, [*BEFORE[3:], _bias(8e-17)], dtype=dtype) == "–"
+
+
+def test_what_is_rounding_in_one_type_is_none_in_the_other(tmp_path: Path) -> None:
+    assert _verdict(tmp_path / "32", [*BEFORE[3:], _bias(1e-7)], dtype="float32") == "–"
+    assert _verdict(tmp_path / "64", [*BEFORE[3:], _bias(1e-7)]) == "biased"
+
+
+def test_an_event_that_no_replicate_saw_is_no_bias(tmp_path: Path) -> None:
+    """At the first step the estimator varied."""
+    assert _verdict(tmp_path, [*BEFORE, _bias(0.5)]) == "–"
+
+
+def test_an_estimator_that_never_varies_and_is_wrong_is_biased(tmp_path: Path) -> None:
+    assert _verdict(tmp_path / "a", [*BEFORE[3:], _bias(0.5)]) == "biased"
+    assert _verdict(tmp_path / "b", [*BEFORE, _bias(0.5)], "straight-through") == "biased, as declared"
