@@ -80,7 +80,7 @@ def plot(
         raise UsageError(f"--out {out} would hold a {chosen}: let its ending and --format agree, or leave --format out")
     file = out or Path(f"{kind}.{chosen}")
     found = None
-    if kind != "weights" or results:
+    if KINDS[kind].task is None or results:
         found = load(*results, errors="skip" if skip_unreadable else "raise", warn=partial(click.echo, err=True))
         if found.final.empty:
             where, first = ", ".join(map(str, results)) or "results", (*results, Path("results"))[0]

@@ -1,4 +1,4 @@
-"""`bench samples`: what trained models of images, and of documents, do."""
+"""`bench samples`: what trained models do: of images, clusters, tracks, topics."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,32 +45,32 @@ def samples(
 ) -> None:
     """Show what trained models in RESULTS do: results folders, or tasks or cells in them; by default results.
 
-    Each finished run of a model of images gets a file per kind, OUT/TASK/CELL/KIND. What is drawn are means of pixels
-    given latents. Of a run of lda, the most probable words of each topic are printed.
+    Each finished run of a model of images, of gaussian-mixture, hmm or lda gets a file per kind, OUT/TASK/CELL/KIND. Of
+    images, what is drawn are means of pixels given latents. Of lda, the most probable words of each topic are printed,
+    too.
 
     \b
     bench samples
     bench samples results/vae-mnist --kind traversal --kind latent --format png
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     from bench.figures.page import Page
+    from bench.pictures.subjects import kinds_of
     from bench.pictures.topics import topic_lines
     from bench.pictures.trained import finished
     from bench.pictures.write import pictures
     from tasks.data import DataUnavailable
-    from tasks.parts.image_vae import ImageVAE
+    from tasks.latent_variables.lda import LDA
 
     page = Page(style, columns)
     written, reasons, errors = 0, [], []
     for run in finished(results or (Path("results"),)):
         try:
             task = run.task()
-            if isinstance(task, ImageVAE):
-                shown = pictures(run, task, kinds or tuple(KINDS), out, form, page, seed, reasons.append)
-            else:
-                shown = topic_lines(run, task)
-            for line in shown:
+            for line in pictures(run, task, kinds or kinds_of(task), out, form, page, seed, reasons.append):
                 click.echo(line)
                 written += 1
+            if isinstance(task, LDA) and (not kinds or "topics" in kinds):
+                click.echo("\n".join(topic_lines(run, task)))
         except (BenchError, DataUnavailable) as error:
             # What is wrong with one run is no reason to leave out the others.
             errors.append(error)
