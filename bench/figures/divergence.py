@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from bench.figures.palette import Looks
-from bench.results.frames import grouped, records, where
+from bench.results.frames import grouped, records, series, where
 from bench.results.tables import Results
 
 _BEYOND: Final = 1e4
@@ -32,7 +32,7 @@ def divergences(results: Results) -> pd.DataFrame:
         if np.any(beyond) and np.isfinite(objective[0]):
             step = int(training["step"].to_numpy()[np.argmax(beyond)])
         elif cell in ended:
-            step = int(training["step"].max() if pd.isna(ended[cell]) else ended[cell])
+            step = int(np.max(training["step"].to_numpy()) if pd.isna(ended[cell]) else ended[cell])
         else:
             continue
         first = training.iloc[0]
@@ -43,7 +43,7 @@ def divergences(results: Results) -> pd.DataFrame:
 
 def before(frame: pd.DataFrame, lost: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a table, by cell and step, before the cell diverged."""
-    steps = frame["cell"].map(dict(zip(lost["cell"], lost["step"], strict=True))).astype(float)
+    steps = series(frame, "cell").map(dict(zip(lost["cell"], lost["step"], strict=True))).astype(float)
     return where(frame, ~(frame["step"] >= steps))
 
 

@@ -92,7 +92,7 @@ def _described(found: pd.DataFrame, results: Results) -> pd.DataFrame:
     target = dict(measured[["configuration", "target"]].itertuples(index=False))
     # With β, the objective is not a bound on log p(x).
     plain = where(final, final["objective"].isna())
-    evidence = plain.groupby("configuration")["log_evidence"].mean()
+    evidence = {name: np.mean(of["log_evidence"]) for (name,), of in grouped(plain, "configuration")}
     key = series(found, "configuration")
     relaxed = key.map(of) == "relaxed"
     found = declared(found, results).assign(
@@ -103,7 +103,8 @@ def _described(found: pd.DataFrame, results: Results) -> pd.DataFrame:
         log_evidence=key.map(evidence).mask(relaxed),
     )
     found = faceted(found)
-    several = found.groupby("task")["aim"].transform("nunique") > 1
+    aims = {task: len(distinct(of, "aim")) for (task,), of in grouped(found, "task")}
+    several = np.array([aims[task] > 1 for task in found["task"]])
     named = (several & ~found["aim"].isin(_ELBOS)) | (found["aim"] == "relaxed objective")
     return found.assign(label=found["label"] + np.where(named, " (" + found["aim"] + ")", ""))
 
@@ -129,8 +130,8 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
 
 def smoothing(shown: pd.DataFrame) -> str:
     """Return over how many steps a point is the mean."""
-    windows = shown["window"].dropna()
-    low, high = round(windows.min()), round(windows.max())
+    windows = shown["window"].dropna().to_numpy(float)
+    low, high = round(float(np.min(windows))), round(float(np.max(windows)))
     if high <= 1:
         return "every step"
     return f"means over {low} steps" if low == high else f"means over {low} to {high} steps"
@@ -163,8 +164,9 @@ def draw_evidence(place: Axes, known: pd.DataFrame, looks: Looks) -> None:
         place.axhline(row.log_evidence, color=colour, linestyle=":", linewidth=0.8, zorder=1, label="_log p(x)")
     if len(levels):
         low, high = place.get_ylim()
-        top = max(high, float(levels["log_evidence"].max()))
-        place.set_ylim(min(low, float(levels["log_evidence"].min())), top + 0.05 * (top - low) * (top > high))
+        values = levels["log_evidence"].to_numpy(float)
+        top = max(high, float(np.max(values)))
+        place.set_ylim(min(low, float(np.min(values))), top + 0.05 * (top - low) * (top > high))
 
 
 def evidence_handle() -> Line2D:
@@ -202,7 +204,8 @@ def _scale(place: Axes, known: pd.DataFrame, x: str) -> None:
         place.xaxis.set_major_locator(ticks(4))
     place.yaxis.set_major_locator(ticks(5))
     later = where(known, known["stretch"] > 0.2 * known["stretch"].max())
-    reach = pd.concat([later["value"], later["ci_low"], later["ci_high"]]).dropna()
-    if len(reach) > 1 and reach.max() > reach.min():
-        margin = 0.08 * (reach.max() - reach.min())
-        place.set_ylim(reach.min() - margin, reach.max() + margin)
+    reach = later[["value", "ci_low", "ci_high"]].to_numpy(float)
+    low, high = (float(end(reach)) if np.isfinite(reach).any() else 0.0 for end in (np.nanmin, np.nanmax))
+    if high > low:
+        margin = 0.08 * (high - low)
+        place.set_ylim(low - margin, high + margin)

@@ -1,8 +1,9 @@
 """`em`: log p(x) = ELBO + KL before and after E and M steps, as in Bishop (2006), figures 9.11 to 9.14."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
@@ -86,7 +87,7 @@ def _ascend(task: Task, x: Tensor, moved: nn.Module, steps: int) -> None:
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return a column per stage: the ELBO, on top of it the KL, and log p(x) as the line where both end."""
     figure, [place] = grid(page, 1, 1, ["log p(x)", "KL(q ‖ p(z|x))", "ELBO"], height=min(0.55 * page.width, 2.6))
-    low, high = shown["elbo"].min(), shown["log_evidence"].max()
+    low, high = float(np.min(shown["elbo"])), float(np.max(shown["log_evidence"]))
     bottom = low - 0.25 * (high - low)
     for row in records(shown):
         _draw_stage(place, row, bottom)
@@ -107,6 +108,6 @@ def _draw_stage(place: Axes, row: object, bottom: float) -> None:
     place.bar(at, elbo - bottom, 0.62, bottom, color=_ELBO, alpha=0.75, linewidth=0)
     place.bar(at, kl, 0.62, elbo, color=_KL, alpha=0.75, linewidth=0)
     place.plot([at - 0.4, at + 0.4], [evidence, evidence], color=_INK, linewidth=1.4)
-    write = {"ha": "center", "fontsize": "small"}
-    place.annotate(number(evidence), (at, evidence), (0, 2), textcoords="offset points", va="bottom", **write)
-    place.annotate(number(elbo), (at, elbo), (0, -3), textcoords="offset points", va="top", color="white", **write)
+    write: dict[str, Any] = {"ha": "center", "fontsize": "small", "textcoords": "offset points"}
+    place.annotate(number(evidence), (at, evidence), (0, 2), va="bottom", **write)
+    place.annotate(number(elbo), (at, elbo), (0, -3), va="top", color="white", **write)

@@ -119,7 +119,8 @@ def faceted(shown: pd.DataFrame) -> pd.DataFrame:
     if not any(crowded):
         return shown
     order = distinct(shown, "panel")
-    several = shown.groupby("panel")["samples"].transform("nunique") > 1
+    counts = {panel: len(distinct(rows, "samples")) for (panel,), rows in grouped(shown, "panel")}
+    several = np.array([counts[panel] > 1 for panel in shown["panel"]])
     suffix = ", K = " + shown["samples"].astype(str)
     found = by_name(shown).assign(facet=shown["samples"], _order=shown["panel"].map(order.index))
     found["panel"] += np.where(several, suffix, "")

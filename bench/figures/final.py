@@ -77,7 +77,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         of_task = where(shown, shown["panel"] == task)
         for place, metric in zip(axes, its_metrics, strict=True):
             panel = where(of_task, of_task["metric"] == metric)
-            _scale(place, pd.concat([panel["value"], panel["ci_low"], panel["ci_high"]]).astype(float))
+            _scale(place, np.ravel(panel[["value", "ci_low", "ci_high"]].to_numpy(float)))
             known = where(panel, panel["seed"].isna() | ((panel["cells"] > 1) & np.isfinite(panel["value"])))
             names = {name: f"{name}{lost.get((task, name), '')}" for name in lines[task].names}
             draw_dots(place, known, lines[task], looks_of(shown, page), sizes_of(shown, page), names)
@@ -86,7 +86,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     return figure
 
 
-def _scale(place: Axes, values: pd.Series) -> None:
+def _scale(place: Axes, values: np.ndarray) -> None:
     place.xaxis.set_major_locator(ticks(4))
     values = values[np.isfinite(values)]
     if len(values) and values.max() > values.min():
@@ -97,5 +97,5 @@ def _scale(place: Axes, values: pd.Series) -> None:
 def _lost(shown: pd.DataFrame) -> Mapping[tuple[str, str], str]:
     """Return by task and label how many of the seeds did not end, where any did not."""
     each = shown.drop_duplicates("configuration")
-    sums = each.groupby(["panel", "label"])[["done", "cells"]].sum()
-    return {key: f" ({cells - done} of {cells} lost)" for key, done, cells in sums.itertuples() if cells > done}
+    sums = {key: (sum(rows["done"]), sum(rows["cells"])) for key, rows in grouped(each, "panel", "label")}
+    return {key: f" ({cells - done} of {cells} lost)" for key, (done, cells) in sums.items() if cells > done}

@@ -108,8 +108,8 @@ class Sized(NamedTuple):
 
     def of(self, style: Look) -> Look:
         """Return a look at this K."""
-        rgb = [part + self.lightness * (1 - part) for part in to_rgb(style.colour)]
-        return style._replace(size=self.size, colour=to_hex(rgb))
+        red, green, blue = (part + self.lightness * (1 - part) for part in to_rgb(style.colour))
+        return style._replace(size=self.size, colour=to_hex((red, green, blue)))
 
 
 def sizes(samples: Iterable[int]) -> dict[int, Sized]:

@@ -34,7 +34,7 @@ def spanned(found: pd.DataFrame, single: pd.DataFrame, by: Sequence[str]) -> pd.
     )
     span = ends.groupby(keys, as_index=False, dropna=False).agg(least=("least", "min"), greatest=("greatest", "max"))
     table = found.merge(span, on=keys, how="left").set_index(found.index)
-    few = is_few(table["seeds"]) & ~(table["metric"].isin(BIASES) if "metric" in table else False)
+    few = is_few(series(table, "seeds")) & ~(table["metric"].isin(BIASES) if "metric" in table else False)
     low, high = table[["least", "value"]].min(axis=1), table[["greatest", "value"]].max(axis=1)
     return found.assign(ci_low=found["ci_low"].mask(few, low), ci_high=found["ci_high"].mask(few, high))
 
@@ -46,7 +46,7 @@ def is_few(seeds: pd.Series) -> pd.Series:
 
 def with_few_seeds(found: pd.DataFrame, single: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Return rows as `spanned` does, and below them one per seed, whose `seed` is not missing, where these are few."""
-    few = where(found, is_few(found["seeds"])).drop(columns=["value", "ci_low", "ci_high"])
+    few = where(found, is_few(series(found, "seeds"))).drop(columns=["value", "ci_low", "ci_high"])
     one_by_one = few.merge(single[["configuration", *by, "seed", "value"]], on=["configuration", *by])
     whole = spanned(found, single, by).assign(seed=pd.Series(pd.NA, index=found.index, dtype="Int64"))
     if one_by_one.empty:
@@ -72,7 +72,7 @@ def draw_course(axes: Axes, line: pd.DataFrame, x: str, look: Look, among: int =
     for _, seed in grouped(where(line, line["seed"].notna()), "seed"):
         point = {"marker": "o", "markersize": 2} if len(seed) == 1 else {}
         axes.plot(seed[x], seed["value"], color=look.colour, linewidth=width, alpha=alpha, label="_seed", **point)
-    few = is_few(whole["seeds"])
+    few = is_few(series(whole, "seeds"))
     banded = whole.assign(ci_low=whole["ci_low"].mask(few), ci_high=whole["ci_high"].mask(few))
     draw_line(axes, banded, x, look, among, marked)
 

@@ -51,9 +51,9 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
         parts.append(_norms(kept))
     if results.final.filter(list(final.METRICS)).notna().to_numpy().any():
         ends = final.rows(results)
-        steps = results.final.groupby("configuration")["steps"].max()
+        steps = {name: max(of["steps"]) for (name,), of in grouped(results.final, "configuration")}
         ends = where(ends, ends["seed"].isna()).assign(group="", at_end=True)
-        parts.append(ends.assign(step=ends["configuration"].map(steps)))
+        parts.append(ends.assign(step=series(ends, "configuration").map(steps)))
     if not parts:
         raise UsageError("no run has trained or measured anything in these results; `bench status` says how they ended")
     found = pd.concat(parts, ignore_index=True).astype({"step": float, "value": float})
@@ -74,7 +74,7 @@ def _norms(results: Results) -> pd.DataFrame:
                 step=("step", "max"), value=(column, "mean")
             )
             mean = mean.assign(ci_low=np.nan, ci_high=np.nan)
-            ends = mean.groupby(["configuration", "stretch"], as_index=False)["step"].max()
+            ends = mean.groupby(["configuration", "stretch"], as_index=False).agg(step=("step", "max"))
             found = with_few_seeds(over_seeds(mean, ["stretch"], results), mean, ["stretch"])
             found["ci_low"] = found["ci_low"].clip(lower=0)
             found = found.merge(ends, on=["configuration", "stretch"])

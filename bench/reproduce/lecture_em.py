@@ -97,7 +97,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
             place.axhline(level, color=_LOOKS[way].colour, linestyle=":", linewidth=0.8, label="_log p(x)")
     late = where(course, course["step"] > 0.4 * course["step"].max())
     reach = pd.concat([late[name] for name in ("value", "ci_low", "ci_high", "log_evidence")])
-    end.set_xlim(float(late["step"].min()), float(late["step"].max()))
+    end.set_xlim(min(late["step"]), max(late["step"]))
     end.set_ylim(np.nanmin(reach), np.nanmax(reach))
     whole.set(xlabel="training step", ylabel="ELBO\n(nats per datapoint)", title="all of training")
     end.set(xlabel="training step", ylabel="", title="the later part")
