@@ -50,9 +50,8 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
         parts.append(course.assign(metric="objective", group=""))
         parts.append(_norms(kept))
     if results.final.filter(list(final.METRICS)).notna().to_numpy().any():
-        ends = final.rows(results)
+        ends = final.means(results).assign(group="", at_end=True)
         steps = {name: max(of["steps"]) for (name,), of in grouped(results.final, "configuration")}
-        ends = where(ends, ends["seed"].isna()).assign(group="", at_end=True)
         parts.append(ends.assign(step=series(ends, "configuration").map(steps)))
     if not parts:
         raise UsageError("no run has trained or measured anything in these results; `bench status` says how they ended")
