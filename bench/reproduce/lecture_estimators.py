@@ -46,7 +46,7 @@ def tables(shown: pd.DataFrame) -> list[Block]:
                 ),
             ]
         )
-        ended = where(shown, (shown["label"] == label) & shown["seed"].isna())
+        ended = where(shown, shown["label"] == label)
         bounds_lines.append(
             [
                 label,
