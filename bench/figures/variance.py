@@ -1,12 +1,14 @@
 """`variance`: the trace of the gradient's covariance against training step, per estimator and parameter group."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.figures.axes import ends, is_leftmost, legend_below, look_nested, say_nothing, set_scale, step_scale, y_scale
+from bench.figures.divergence import before, divergence_handles, divergences, draw_divergences
 from bench.figures.dots import Lines, draw_dots
 from bench.figures.estimates import by_name, declared, faceted, moments, shown_groups
 from bench.figures.grid import task_panels
@@ -15,22 +17,36 @@ from bench.figures.legend import dagger_note, handles, looks_of, sample_handles,
 from bench.figures.page import Page
 from bench.figures.seeds import MEASURED, bars_note, draw_course, lines_note, means, with_few_seeds
 from bench.results.frames import distinct, grouped, series, where
+from bench.results.naming import configurations
 from bench.results.tables import Results
 
 
 def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     """Return one row per task × configuration × group × step, and one per seed where there are two or three.
 
-    Where many lines are of several K, each K has a panel.
+    Where many lines are of several K, each K has a panel. Of a training that diverged there are rows until it did, and
+    one with `diverged` for where.
     """
     wanted = shown_groups(results.gradients, groups)
-    found = moments(results, ["variance"], wanted)
-    found = with_few_seeds(found, results.gradients, MEASURED)
+    lost = divergences(results)
+    kept = before(results.gradients, lost)
+    found = moments(replace(results, gradients=kept), ["variance"], wanted)
+    found = with_few_seeds(found, kept, MEASURED)
+    found = pd.concat([found.assign(diverged=False), *_marks(lost, found, wanted, results)], ignore_index=True)
     found = where(found, found["group"].isin(wanted)).sort_values(
         "group", key=lambda column: column.map(wanted.index), kind="stable"
     )
     found = declared(found, results)
     return found if len(distinct(found, "step")) == 1 else faceted(found)
+
+
+def _marks(lost: pd.DataFrame, found: pd.DataFrame, groups: Sequence[str], results: Results) -> list[pd.DataFrame]:
+    """Return rows for where trainings diverged, in a figure along training."""
+    if lost.empty or len(distinct(found, "step")) == 1:
+        return []
+    marks = configurations(results.final).merge(lost.drop(columns="cell"), on="configuration").astype({"seed": "Int64"})
+    there = {group: distinct(where(found, found["group"] == group), "panel") for group in groups}
+    return [where(marks, marks["panel"].isin(there[group])).assign(group=group, diverged=True) for group in groups]
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
@@ -52,9 +68,10 @@ def _lines(shown: pd.DataFrame, page: Page) -> Figure:
         nested = look_nested([means(line) for line in lines], styles, "step")
         for line, style in zip(lines, nested, strict=True):
             draw_course(place, line, "step", style, len(lines))
+        draw_divergences(place, panel, "step", looks)
         place.set_xlabel("training step")
         place.set_ylabel(metric_axis("variance") if is_leftmost(place) else "")
-    legend_below(figure, handles(shown, page), page, note)
+    legend_below(figure, [*handles(shown, page), *divergence_handles(shown)], page, note)
     return figure
 
 

@@ -140,6 +140,12 @@ def test_divergence_is_marked_where_it_was_and_does_not_set_the_axis(exploded: R
     assert "diverged" in _labels(figures.figure("elbo", exploded))
 
 
+def test_moments_of_a_run_that_diverged_do_not_set_the_axis(exploded: Results) -> None:
+    [axes] = figures.figure("variance", exploded).axes
+    assert axes.get_ylim()[1] < 1e3
+    assert [mark.get_xdata()[0] for mark in _labelled(axes, "_diverged")] == [40]
+
+
 def test_a_run_that_diverged_is_drawn_until_it_did(exploded: Results) -> None:
     lost = select(exploded, estimators=["reinforce"])
     figure = figures.figure("training", lost)
