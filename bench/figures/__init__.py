@@ -36,20 +36,20 @@ class Kind(NamedTuple):
 
     summary: str
     by_group: bool
-    parts: tuple[str, ...]
+    parts: tuple[str, ...] = ("panel",)
     task: str | None = None
 
 
 KINDS: Final[dict[str, Kind]] = {
-    "variance": Kind("gradient variance against training step", True, ("panel",)),
-    "elbo": Kind("objective against training step, seconds and evaluations", False, ("panel",)),
+    "variance": Kind("gradient variance against training step", True),
+    "elbo": Kind("objective against training step, seconds and evaluations", False),
     "final": Kind("final ELBO and log-likelihood with intervals over seeds", False, ("panel", "metric")),
-    "tradeoff": Kind("squared bias against variance, with lines of equal MSE", True, ("panel",)),
-    "frontier": Kind("variance against cost, with the Pareto front", True, ("panel",)),
+    "tradeoff": Kind("squared bias against variance, with lines of equal MSE", True),
+    "frontier": Kind("variance against cost, with the Pareto front", True),
     "scaling": Kind("bias, variance and SNR against K, with fitted slopes", True, ("panel", "metric")),
     "matrix": Kind("estimators × tasks: variance at equal time, relative to the best", True, ("group", "panel")),
     "training": Kind("everything about one run, a page for each", True, ("configuration",)),
-    "evidence": Kind("log p(x) and ELBO against a parameter of the task, as a degree", False, ("panel",)),
+    "evidence": Kind("log p(x) and ELBO against a parameter of the task, as a degree", False),
     "weights": Kind("importance weights against log weights, on lecture-weights", False, (), "lecture-weights"),
     "em": Kind("log p(x) = ELBO + KL before and after E and M steps, on ppca", False, (), "ppca"),
 }
