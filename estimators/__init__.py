@@ -103,7 +103,7 @@ INDEX: Final[dict[str, tuple[str, str]]] = {
 }
 
 SEATS: Final[dict[str, int]] = {name: seat for members in _FAMILIES.values() for name, (_, _, seat) in members.items()}
-"""A number of each estimator's own, which fixes its colour in figures: a new one takes the next that is free."""
+"""A number of each estimator's own, of which its colour in figures comes: a new one takes the next that is free."""
 
 ALIASES: Final[dict[str, str]] = {
     "score-function": "reinforce",

@@ -92,7 +92,7 @@ def plot(
     if data and is_standard_output(file):
         raise UsageError("--data writes a second file beside the figure: name the first with --out")
     found = None
-    if kind != "weights" or results:
+    if KINDS[kind].task is None or results:
         found = load(*results, errors="skip" if skip_unreadable else "raise", warn=partial(click.echo, err=True))
         if found.final.empty:
             where, first = ", ".join(map(str, results)) or "results", (*results, Path("results"))[0]

@@ -1,4 +1,4 @@
-"""`bench samples`: what trained models of images, and of documents, do."""
+"""`bench samples`: what trained models do: of images, clusters, tracks, topics."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,8 +55,9 @@ def samples(
 ) -> None:
     """Show what trained models in RESULTS do: results folders, or tasks or cells in them; by default results.
 
-    Each finished run of a model of images gets a file per kind, OUT/TASK/CELL/KIND. What is drawn are means of pixels
-    given latents. Of a run of lda, the most probable words of each topic are printed.
+    Each finished run of a model of images, of gaussian-mixture, hmm or lda gets a file per kind, OUT/TASK/CELL/KIND. Of
+    images, what is drawn are means of pixels given latents. Of lda, the most probable words of each topic are printed,
+    too.
 
     \b
     bench samples
@@ -65,7 +66,7 @@ def samples(
     from bench.figures.output import STANDARD_OUTPUT, writing
     from bench.figures.page import Page
 
-    chosen = (results or (Path("results"),), kinds or tuple(KINDS))
+    chosen = (results or (Path("results"),), kinds)
     page = Page(style, columns)
     if out == STANDARD_OUTPUT:
         # How many pictures there are is known once they are drawn.
@@ -92,23 +93,22 @@ def _shown(
     results: tuple[Path, ...], kinds: tuple[str, ...], out: Path, form: "Format", page: "Page", seed: int
 ) -> "Iterator[Path | str]":
     """Draw what there is of finished runs; give files, or lines to print, and say at the end what was left out."""
+    from bench.pictures.subjects import kinds_of
     from bench.pictures.topics import topic_lines
     from bench.pictures.trained import finished
     from bench.pictures.write import pictures
     from tasks.data import DataUnavailable
-    from tasks.parts.image_vae import ImageVAE
+    from tasks.latent_variables.lda import LDA
 
     written, reasons, errors = 0, [], []
     for run in finished(results):
         try:
             task = run.task()
-            if isinstance(task, ImageVAE):
-                shown = pictures(run, task, kinds, out, form, page, seed, reasons.append)
-            else:
-                shown = topic_lines(run, task)
-            for line in shown:
+            for line in pictures(run, task, kinds or kinds_of(task), out, form, page, seed, reasons.append):
                 yield line
                 written += 1
+            if isinstance(task, LDA) and (not kinds or "topics" in kinds):
+                yield from topic_lines(run, task)
         except (BenchError, DataUnavailable) as error:
             # What is wrong with one run is no reason to leave out the others.
             errors.append(error)

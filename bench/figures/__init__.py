@@ -6,6 +6,8 @@ A kind is a module of this package with two functions: `rows(results, groups)` r
 >>> import varbench
 >>> results = varbench.load("results")
 >>> varbench.figures.figure("variance", results, style="icml", columns=1).savefig("variance.pdf")
+
+What does not fit on one page `pages` lays out over several.
 """
 
 from collections.abc import Sequence
@@ -23,22 +25,33 @@ if TYPE_CHECKING:
 
 
 class Kind(NamedTuple):
-    """What a kind of figure shows; whether it has panels per parameter group."""
+    """What a kind of figure shows.
+
+    Attributes:
+        summary: in a few words.
+        by_group: whether it is about parameter groups.
+        parts: columns of its rows, by which it is laid out over pages; by the later ones where it has to be.
+        task: the one that it draws without any results.
+    """
 
     summary: str
     by_group: bool
+    parts: tuple[str, ...] = ("panel",)
+    task: str | None = None
 
 
 KINDS: Final[dict[str, Kind]] = {
     "variance": Kind("gradient variance against training step", True),
     "elbo": Kind("objective against training step, seconds and evaluations", False),
-    "final": Kind("final ELBO and log-likelihood with intervals over seeds", False),
+    "final": Kind("final ELBO and log-likelihood with intervals over seeds", False, ("panel", "metric")),
     "tradeoff": Kind("squared bias against variance, with lines of equal MSE", True),
     "frontier": Kind("variance against cost, with the Pareto front", True),
-    "scaling": Kind("bias, variance and SNR against K, with fitted slopes", True),
-    "weights": Kind("importance weights against log weights, on lecture-weights", False),
-    "matrix": Kind("estimators × tasks: variance at equal time, relative to the best", True),
-    "training": Kind("everything about one run", True),
+    "scaling": Kind("bias, variance and SNR against K, with fitted slopes", True, ("panel", "metric")),
+    "matrix": Kind("estimators × tasks: variance at equal time, relative to the best", True, ("group", "panel")),
+    "training": Kind("everything about one run, a page for each", True, ("configuration",)),
+    "evidence": Kind("log p(x) and ELBO against a parameter of the task, as a degree", False),
+    "weights": Kind("importance weights against log weights, on lecture-weights", False, (), "lecture-weights"),
+    "em": Kind("log p(x) = ELBO + KL before and after E and M steps, on ppca", False, (), "ppca"),
 }
 
 
@@ -66,7 +79,7 @@ def draw(kind: str, shown: "pd.DataFrame", page: "Page") -> "Figure":
     >>> varbench.figures.draw("variance", shown, Page("icml", 1)).savefig("variance.pdf")
 
     Raises:
-        UsageError: there is no such kind, or the figure would not fit on the page.
+        UsageError: there is no such kind, or the figure does not fit on one page; see `pages`.
     """
     from bench.figures.grid import wrap_texts
 
@@ -78,6 +91,23 @@ def draw(kind: str, shown: "pd.DataFrame", page: "Page") -> "Figure":
             axes.xaxis.label.set_linespacing(1.0)
             axes.yaxis.label.set_linespacing(1.0)
         return drawn
+
+
+def pages(kind: str, shown: "pd.DataFrame", page: "Page") -> "list[Figure]":
+    """Return the figure of rows that `rows` returned, laid out over as many pages as it takes.
+
+    >>> import varbench
+    >>> from bench.figures.page import Page
+    >>> shown = varbench.figures.rows("training", varbench.load("results"))
+    >>> for number, drawn in enumerate(varbench.figures.pages("training", shown, Page()), start=1):
+    ...     drawn.savefig(f"training-{number}.pdf")
+
+    Raises:
+        UsageError: there is no such kind.
+    """
+    from bench.figures.paging import laid_out
+
+    return [drawn for _, drawn in laid_out(kind, shown, page)]
 
 
 def figure(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import Any, Final, Literal, cast
 
 import numpy as np
@@ -14,9 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from bench.figures.page import Page
-from bench.figures.palette import Look, Looks, marker_sizes
+from bench.figures.palette import Look
 from bench.figures.ticks import LogNumbers, LogTicks, ticks
-from bench.results.frames import grouped, series, where
+from bench.results.frames import series, where
 
 _ALL: Final = slice(None)
 _HIDDEN: Final = 0.05
@@ -249,23 +250,23 @@ def legend_grid(labels: Sequence[str], page: Page) -> tuple[int, int]:
     return math.ceil(len(labels) / max(lines, 1)), lines
 
 
-def legend_below(figure: Figure, handles: Sequence[Artist], page: Page) -> None:
-    """Put one legend for all panels below them, where it covers nothing."""
-    if handles:
+def note_lines(note: str, page: Page) -> list[str]:
+    """Return the lines of a note on a page."""
+    return wrap(note, page.characters)
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist], page: Page, note: str = "") -> None:
+    """Put one legend for all panels below them, where it covers nothing, under a note on what they show."""
+    if handles or note:
         columns, _ = legend_grid([str(entry.get_label()) for entry in handles], page)
-        figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
-
-
-def handles(shown: pd.DataFrame, line: bool = True, value: str = "value") -> list[Line2D]:
-    """Return a legend's entries: one per label of the rows, in their order, with why a label has nothing to show."""
-    entries, sizes, looks = [], marker_sizes(shown["samples"]), Looks(shown["estimator"])
-    for (label,), rows in grouped(shown, "label"):
-        values = rows[value].to_numpy(float)
-        why = "" if np.any(np.isfinite(values) & (values != 0)) else " (0)" if np.any(values == 0) else " (not finite)"
-        first = rows.iloc[0]
-        style = looks(first["estimator"], first["variant"])._replace(size=sizes[first["samples"]])
-        entries.append(handle(style, f"{label}{why}", line))
-    return entries
+        legend = figure.legend(
+            handles=list(handles),
+            loc="outside lower center",
+            ncols=columns,
+            title="\n".join(note_lines(note, page)) or None,
+            title_fontsize=page.small,
+        )
+        legend.get_title().set_multialignment("center")
 
 
 def is_leftmost(axes: Axes) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from bench.errors import ResultsError
@@ -14,7 +15,9 @@ from bench.results.over_seeds import Said, combine
 from bench.results.tables import Results
 from bench.results.verdicts import judged
 
-_NAMES: Final = ("panel", "label", "variant", "task_label")
+_NAMES: Final = ("panel", "label", "name", "variant", "task_label")
+_MOST_LINES: Final = 6
+"""In a panel, from which on each K has a panel of its own."""
 _OF_ANY_SAMPLES: Final = ("expectation", "elbo", "evidence")
 
 
@@ -79,8 +82,7 @@ def comparable(estimates: pd.DataFrame, results: Results) -> pd.DataFrame:
     gradients = results.gradients
     measured = where(gradients, gradients["metric"] == "variance")
     target = dict(zip(measured["configuration"], measured["target"], strict=True))
-    biased = estimates["configuration"].isin(declared_configurations(results.final))
-    found = estimates.assign(biased=biased, aim=[target[one] for one in estimates["configuration"]])
+    found = declared(estimates, results).assign(aim=[target[one] for one in estimates["configuration"]])
     parts = []
     for _, of_task in grouped(found, "task_label"):
         if len(distinct(of_task, "samples")) > 1:
@@ -91,7 +93,38 @@ def comparable(estimates: pd.DataFrame, results: Results) -> pd.DataFrame:
         suffix = " · " + of_task["aim"] if len(distinct(of_task, "aim")) > 1 else ""
         parts.append(of_task.assign(panel=of_task["panel"] + suffix, task_label=of_task["task_label"] + suffix))
     named = pd.concat(parts).loc[found.index] if parts else found
-    return named.drop(columns="aim").assign(label=marked(named, "label"))
+    return named.drop(columns="aim")
+
+
+def declared(estimates: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """Return estimates of which those are `biased`, and have a dagger, whose estimators declare a bias."""
+    biased = estimates["configuration"].isin(declared_configurations(results.final))
+    found = estimates.assign(biased=biased)
+    return found.assign(label=marked(found, "label"), name=marked(found, "name"))
+
+
+def by_name(shown: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with labels and variants that are the same for all K of an estimator with its parameters."""
+    names = {estimator: distinct(rows, "name") for (estimator,), rows in grouped(shown, "estimator")}
+    places = [names[estimator].index(name) for estimator, name in zip(shown["estimator"], shown["name"], strict=True)]
+    return shown.assign(label=shown["name"], variant=places)
+
+
+def faceted(shown: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with a panel for each K, named in `facet`, where a panel would have many lines of several K."""
+    crowded = [
+        len(distinct(rows, "label")) > _MOST_LINES and len(distinct(rows, "samples")) > 1
+        for _, rows in grouped(shown, "panel")
+    ]
+    if not any(crowded):
+        return shown
+    order = distinct(shown, "panel")
+    counts = {panel: len(distinct(rows, "samples")) for (panel,), rows in grouped(shown, "panel")}
+    several = np.array([counts[panel] > 1 for panel in shown["panel"]])
+    suffix = ", K = " + shown["samples"].astype(str)
+    found = by_name(shown).assign(facet=shown["samples"], _order=shown["panel"].map(order.index))
+    found["panel"] += np.where(several, suffix, "")
+    return found.sort_values(["_order", "facet"], kind="stable").drop(columns="_order")
 
 
 def bias_seen(estimates: pd.DataFrame) -> pd.Series:

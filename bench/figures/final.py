@@ -1,23 +1,24 @@
 """`final`: what training ended with, a dot per seed and the mean with its interval."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.errors import ResultsError
-from bench.figures.axes import is_leftmost
-from bench.figures.estimates import over_seeds
-from bench.figures.grid import grid
+from bench.figures.axes import legend_below
+from bench.figures.dots import Lines, draw_dots
+from bench.figures.estimates import by_name, declared, over_seeds
+from bench.figures.grid import blocks_grid
 from bench.figures.labels import metric_axis
+from bench.figures.legend import dagger_note, looks_of, sample_handles, sizes_of
 from bench.figures.page import Page
-from bench.figures.palette import Looks
+from bench.figures.seeds import bars_note, spanned
 from bench.figures.ticks import ticks
-from bench.results.frames import distinct, records, where
+from bench.results.frames import distinct, grouped, where
 from bench.results.over_seeds import final_values
 from bench.results.tables import Results
 
@@ -32,90 +33,69 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     Raises:
         ResultsError: no training ended.
     """
-    final = results.final
-    values = final_values(final, METRICS)
-    if values.empty:
-        raise ResultsError("no training has ended in these results; `bench status` says how the cells ended")
-    means = over_seeds(values, ["metric", "unit"], results)
-    single = means.drop(columns=["value", "ci_low", "ci_high", "seeds"]).merge(
+    final, values = results.final, final_values(results.final, METRICS)
+    # What evaluation adds is the same for all seeds: the data that it is an average over.
+    single = values.assign(ci_low=values["value"], ci_high=values["value"])
+    ended = spanned(means(results), single, ["metric", "unit"])
+    single = ended.drop(columns=["value", "ci_low", "ci_high"]).merge(
         values[["configuration", "metric", "seed", "value"]], on=["configuration", "metric"]
     )
     counts = final.groupby("configuration", as_index=False).agg(
         done=("status", lambda status: int((status == "done").sum())), cells=("status", "size")
     )
-    found = pd.concat([means.assign(seed=pd.NA), single], ignore_index=True).merge(counts, on="configuration")
-    return found.astype({"seed": "Int64"})
+    found = pd.concat([ended.assign(seed=pd.NA), single], ignore_index=True).merge(counts, on="configuration")
+    return declared(found.astype({"seed": "Int64"}), results)
+
+
+def means(results: Results) -> pd.DataFrame:
+    """Return one row per task × metric × configuration, with Student's interval over seeds.
+
+    Raises:
+        ResultsError: no training ended.
+    """
+    values = final_values(results.final, METRICS)
+    if values.empty:
+        raise ResultsError("no training has ended in these results; `bench status` says how the cells ended")
+    return over_seeds(values, ["metric", "unit"], results)
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
-    """Return a panel per task and metric, a line of it per configuration."""
-    panels = list(dict.fromkeys(zip(shown["panel"], shown["metric"], strict=True)))
-    panels.sort(key=lambda panel: (distinct(shown, "panel").index(panel[0]), METRICS.index(panel[1])))
-    tasks = list(dict.fromkeys(task for task, _ in panels))
-    beside = max(sum(task == panel[0] for panel in panels) for task in tasks)
-    beside = beside if all(sum(task == panel[0] for panel in panels) == beside for task in tasks) else 1
-    most = max(shown.loc[shown["panel"] == task, "label"].nunique() for task in tasks)
-    height = 0.75 + (page.small / 72 * 1.8) * most
-    figure, axes = grid(page, len(panels), beside, height=height)
-    looks = Looks(shown["estimator"])
-    for place, (task, metric) in zip(axes, panels, strict=True):
-        panel = where(shown, (shown["panel"] == task) & (shown["metric"] == metric))
-        _draw_panel(place, panel, metric, where(shown, shown["panel"] == task), looks)
-        first = metric == next(of_metric for of_task, of_metric in panels if of_task == task)
-        place.set_title(task if first else "", loc="left")
+    """Return a row of panels per task, a panel of it per metric, and a line of that per estimator."""
+    shown = by_name(shown)
+    lost = _lost(shown)
+    counts = sample_handles(shown, page)
+    metrics = {task: sorted(distinct(rows, "metric"), key=METRICS.index) for (task,), rows in grouped(shown, "panel")}
+    lines = {task: Lines(rows) for (task,), rows in grouped(shown, "panel")}
+    height = max(of.height(page) for of in lines.values())
+    seeds = ["small dots: seeds"] if np.any(shown["cells"] > 1) else []
+    note = "; ".join([*dagger_note(shown), *seeds, *bars_note(shown, "the evaluation's", "their span")])
+    figure, places = blocks_grid(
+        page, list(map(len, metrics.values())), [str(entry.get_label()) for entry in counts], height, note=note
+    )
+    for axes, (task, its_metrics) in zip(places, metrics.items(), strict=True):
+        axes[0].set_title(task, loc="left")
+        of_task = where(shown, shown["panel"] == task)
+        for place, metric in zip(axes, its_metrics, strict=True):
+            panel = where(of_task, of_task["metric"] == metric)
+            _scale(place, np.ravel(panel[["value", "ci_low", "ci_high"]].to_numpy(float)))
+            known = where(panel, panel["seed"].isna() | ((panel["cells"] > 1) & np.isfinite(panel["value"])))
+            names = {name: f"{name}{lost.get((task, name), '')}" for name in lines[task].names}
+            draw_dots(place, known, lines[task], looks_of(shown, page), sizes_of(shown, page), names)
+            place.set_xlabel(metric_axis(metric, str(panel["unit"].iloc[0])))
+    legend_below(figure, counts, page, note)
     return figure
 
 
-def _draw_panel(place: Axes, panel: pd.DataFrame, metric: str, of_task: pd.DataFrame, looks: Looks) -> None:
-    lines = of_task.drop_duplicates("label").reset_index(drop=True)
-    position = dict(zip(lines["label"], lines.index, strict=True))
-    ends = where(panel, panel["seed"].isna())
-    known = np.isfinite(ends["value"].astype(float))
-    means = where(ends, known)
-    seeds = where(panel, panel["seed"].notna() & (panel["cells"] > 1) & np.isfinite(panel["value"].astype(float)))
-    if not seeds.empty:
-        sns.scatterplot(
-            x=seeds["value"],
-            y=np.array([position[label] for label in seeds["label"]]) + 0.28,
-            ax=place,
-            color="0.55",
-            s=5,
-            linewidth=0,
-            legend=False,
-        )
-    for row in records(means):
-        style = looks(row.estimator, row.variant)
-        half = np.nan_to_num([[row.value - row.ci_low], [row.ci_high - row.value]])
-        place.errorbar(
-            row.value,
-            position[row.label],
-            xerr=half,
-            color=style.colour,
-            elinewidth=1.0,
-            linestyle="none",
-            **style.markers,
-        )
-    for row in records(where(ends, ~known)):
-        place.text(
-            0.5,
-            position[row.label],
-            "not finite",
-            transform=place.get_yaxis_transform(),
-            ha="center",
-            va="center",
-            color="0.4",
-            fontsize="small",
-        )
-    first = is_leftmost(place)
-    place.set_yticks(lines.index, [_label(row) for row in records(lines)] if first else [""] * len(lines))
-    place.set_ylim(len(lines) - 0.4, -0.6)
-    place.tick_params(axis="y", length=0)
+def _scale(place: Axes, values: np.ndarray) -> None:
     place.xaxis.set_major_locator(ticks(4))
-    place.grid(axis="y", linewidth=0.3, color="0.88")
-    place.set_axisbelow(True)
-    place.set(xlabel=metric_axis(metric, str(panel["unit"].iloc[0])), ylabel="")
+    values = values[np.isfinite(values)]
+    if len(values) and values.max() > values.min():
+        margin = 0.06 * (values.max() - values.min())
+        place.set_xlim(values.min() - margin, values.max() + margin)
 
 
-def _label(row: object) -> str:
-    lost = row.cells - row.done  # pyright: ignore[reportAttributeAccessIssue]
-    return f"{row.label} ({lost} of {row.cells} lost)" if lost else row.label  # pyright: ignore[reportAttributeAccessIssue]
+def _lost(shown: pd.DataFrame) -> Mapping[tuple[str, str], str]:
+    """Return by task and label how many of the seeds did not end, where any did not."""
+    each = shown.drop_duplicates("configuration")
+    sums = {key: (sum(rows["done"]), sum(rows["cells"])) for key, rows in grouped(each, "panel", "label")}
+    return {key: f" ({cells - done} of {cells} lost)" for key, (done, cells) in sums.items() if cells > done}

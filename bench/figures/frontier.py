@@ -12,7 +12,6 @@ from matplotlib.lines import Line2D
 from bench.figures.axes import (
     draw_interval,
     ends,
-    handles,
     integer_scale,
     is_leftmost,
     legend_below,
@@ -22,13 +21,14 @@ from bench.figures.axes import (
     unclip_markers,
     y_scale,
 )
-from bench.figures.estimates import comparable, last_moments, shown_groups, wide
-from bench.figures.grid import grid, task_groups
+from bench.figures.estimates import by_name, comparable, last_moments, shown_groups, wide
+from bench.figures.grid import blocks_grid, task_groups
 from bench.figures.labels import metric_axis, panel_title
+from bench.figures.legend import dagger_note, handles, looks_of, sample_handles, sizes_of
 from bench.figures.page import Page
-from bench.figures.palette import Looks, marker_sizes
-from bench.results.declared import LEGEND
-from bench.results.frames import distinct, grouped, records, series, where
+from bench.figures.palette import Looks, Sized
+from bench.figures.seeds import MEASURED, bars_note, spanned
+from bench.results.frames import grouped, records, series, where
 from bench.results.metrics import METRICS
 from bench.results.tables import Results
 
@@ -44,7 +44,8 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     declare a bias (`biased`) are not, and keep nothing from it.
     """
     wanted = shown_groups(results.gradients, groups)
-    table = wide(last_moments(results, ["variance", *_COSTS], wanted), ["variance", *_COSTS], wanted)
+    measured = spanned(last_moments(results, ["variance", *_COSTS], wanted), results.gradients, MEASURED)
+    table = wide(measured, ["variance", *_COSTS], wanted)
     table = comparable(table, results)
     for cost in _COSTS:
         table[f"front_{cost}"] = False
@@ -76,26 +77,26 @@ def pareto(cost: np.ndarray, value: np.ndarray) -> list[bool]:
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
-    """Return two panels per task and group, a point per configuration; bigger markers have more samples."""
-    groups = task_groups(shown)
+    """Return two panels per task and group, a point per configuration; bigger, darker markers have more samples."""
+    groups, named = task_groups(shown), by_name(shown)
     front = Line2D(
         [], [], color="0.6", marker="o", markersize=7, markerfacecolor="none", linewidth=0.8, label="Pareto front"
     )
-    entries = [*handles(shown, line=False), front]
-    if np.any(shown["biased"]):
-        entries.append(Line2D([], [], linestyle="none", label=LEGEND))
-    sizes, looks = marker_sizes(shown["samples"]), Looks(shown["estimator"])
-    panels = [(task, group, cost) for task in groups for group in groups[task] for cost in _COSTS]
-    figure, axes = grid(page, len(panels), len(_COSTS), distinct(shown, "label"))
-    for place, (task, group, cost) in zip(axes, panels, strict=True):
-        panel = where(shown, (shown["panel"] == task) & (shown["group"] == group))
-        known = where(panel, np.isfinite(panel[cost]) & np.isfinite(panel["value"]))
-        _draw_panel(place, known, cost, sizes, looks)
-        place.set_xlabel(metric_axis(cost, _label_unit(place, known, cost), space=" "))
-        first = is_leftmost(place)
-        place.set_ylabel(metric_axis("variance") if first else "")
-        place.set_title(panel_title(task, group, groups[task]) if cost == _COSTS[0] else "", loc="left")
-    legend_below(figure, entries, page)
+    entries = [*handles(named, page, line=False), *sample_handles(shown, page), front]
+    note = "; ".join([*dagger_note(shown), *bars_note(shown)])
+    sizes, looks = sizes_of(shown, page), looks_of(shown, page)
+    blocks = [(task, group) for task in groups for group in groups[task]]
+    labels = [str(entry.get_label()) for entry in entries]
+    figure, places = blocks_grid(page, [len(_COSTS)] * len(blocks), labels, note=note)
+    for axes, (task, group) in zip(places, blocks, strict=True):
+        panel = where(named, (named["panel"] == task) & (named["group"] == group))
+        axes[0].set_title(panel_title(task, group, groups[task]), loc="left")
+        for place, cost in zip(axes, _COSTS, strict=True):
+            known = where(panel, np.isfinite(panel[cost]) & np.isfinite(panel["value"]))
+            _draw_panel(place, known, cost, sizes, looks)
+            place.set_xlabel(metric_axis(cost, _label_unit(place, known, cost), space=" "))
+            place.set_ylabel(metric_axis("variance") if is_leftmost(place) else "")
+    legend_below(figure, entries, page, note)
     return figure
 
 
@@ -106,7 +107,7 @@ def _label_unit(place: Axes, known: pd.DataFrame, cost: str) -> str:
     return METRICS[cost].unit
 
 
-def _draw_panel(place: Axes, known: pd.DataFrame, cost: str, sizes: Mapping[int, float], looks: Looks) -> None:
+def _draw_panel(place: Axes, known: pd.DataFrame, cost: str, sizes: Mapping[int, Sized], looks: Looks) -> None:
     if known.empty:
         say_nothing(place, "no finite variance")
         return
@@ -123,7 +124,7 @@ def _draw_panel(place: Axes, known: pd.DataFrame, cost: str, sizes: Mapping[int,
         known = known.assign(**{name: known[name].where(noisy, least) for name in columns})
     # The smaller above the bigger, which it would not hide.
     for row in records(known.sort_values("samples", ascending=False, kind="stable")):
-        style = looks(row.estimator, row.variant)._replace(size=sizes[row.samples])
+        style = sizes[row.samples].of(looks(row.estimator, row.variant))
         draw_interval(place, where(known, [row.Index]), cost, style)
     unclip_markers(place)
     front = where(known, known[f"front_{cost}"].astype(bool)).sort_values([cost, "value"])

@@ -24,6 +24,10 @@ _MODERN: Final = ("CMU Serif", "Latin Modern Roman", "STIXGeneral")
 _SANS: Final = ("Roboto Condensed", "Helvetica", "Arial", "TeX Gyre Heros", "Nimbus Sans", "DejaVu Sans")
 
 
+class Crowded(UsageError):
+    """A figure does not fit on a page; `bench.figures.pages` lays it out over several."""
+
+
 class _Venue(NamedTuple):
     """`size(part)` gives tueplots' settings for a part of the text width."""
 
@@ -57,10 +61,20 @@ class Page:
     """Where a figure is to stand: a venue, and one of a page's two columns or both.
 
     In a venue with a single column, `columns=1` is half of its width, for two figures side by side.
+
+    Attributes:
+        style: the venue.
+        columns: how many of the two.
+        height: inches that a figure may have, by default those of the venue's text.
+        estimators: all that are shown on the pages of one figure, on each of which they look the same.
+        samples: all K that are.
     """
 
     style: str = "neurips"
     columns: int = 2
+    height: float | None = None
+    estimators: tuple[str, ...] = ()
+    samples: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.style not in _VENUES:
@@ -147,19 +161,16 @@ class Page:
             height: of one row of panels in inches; by default in golden proportion, axis labels included.
 
         Raises:
-            UsageError: the page is not tall enough.
+            Crowded: the page is not tall enough.
         """
         legend = legend_lines * 1.35 * self.small / _INCH
-        most = _VENUES[self.style].text_height
+        most = _VENUES[self.style].text_height if self.height is None else self.height
         usual = min(_GOLDEN * self.width / columns, 2.2) + 0.35
         # Many rows of panels are lower, to stay on the page.
         panel = height if height is not None else max(_LOWEST, min(usual, (most - legend) / rows))
         total = rows * panel + legend
         if total > most:
-            raise UsageError(
-                "so many panels or lines do not fit on a page: "
-                "choose some with --task, --estimator, --samples or --group, or take both --columns"
-            )
+            raise Crowded("so many panels or lines do not fit on one page: `bench.figures.pages` takes several")
         figure = Figure(figsize=(self.width, total), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.04)  # pyright: ignore
         return figure

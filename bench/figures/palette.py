@@ -1,14 +1,16 @@
-"""The colour and marker of an estimator: the same in every figure, by its seat."""
+"""The colour and marker of an estimator: no two the same within a figure, and its seat's own wherever that is free."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
+from matplotlib.colors import to_hex, to_rgb
+
 from estimators import SEATS
 
 # Some of the colours of Okabe & Ito and of Tol, far apart for dichromats too; neighbours in the registry, which are
-# relatives, differ in lightness too. There are as many estimators as colours several times over: the marker tells apart
-# those that share one, since ten and nine have no common divisor.
+# relatives, differ in lightness too.
 COLOURS: Final = (
     "#E69F00",
     "#117733",
@@ -22,12 +24,12 @@ COLOURS: Final = (
     "#44AA99",
 )
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-_DISTINCT: Final = len(COLOURS) * len(MARKERS)
-"""Places after which colour and marker are the same again."""
 LINES: Final[tuple[str | tuple[float, tuple[float, ...]], ...]] = ("-", (0, (4, 1.2)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 _FILLINGS: Final = ((True, "full"), (False, "full"), (True, "left"), (True, "bottom"))
 _OPACITY: Final = 0.5
 _SIZE: Final = 3.5
+_LIGHTEST: Final = 0.5
+"""How much of the way to white the fewest samples go."""
 
 _GROUP_COLOURS: Final = {"all": "#1A1A1A", "guide": "#004488", "model": "#D55E00"}
 
@@ -37,7 +39,7 @@ class Look(NamedTuple):
 
     Attributes:
         filled: whether markers are, or white.
-        size: of markers that stand alone, in points; see `marker_sizes`.
+        size: of markers that stand alone, in points; see `sizes`.
         part: of a marker that is filled, as matplotlib calls it.
     """
 
@@ -61,30 +63,36 @@ class Look(NamedTuple):
 
 
 class Looks:
-    """The looks of the estimators of one figure: by their seats, and no two of them the same."""
+    """The looks of the estimators of one figure.
+
+    Ten have a colour each and nine a marker each: that of their seat, or the next that is free where an estimator
+    before them in the registry has taken it. Of more, those that share a colour differ in their marker.
+    """
 
     def __init__(self, estimators: Iterable[str]) -> None:
-        self._places: dict[str, int] = {}
-        taken: set[int] = set()
+        self._places: dict[str, tuple[int, int]] = {}
+        colours, markers, pairs = Counter[int](), Counter[int](), Counter[tuple[int, int]]()
         for name in sorted(set(estimators), key=lambda name: (name not in SEATS, SEATS.get(name, 0), name)):
             # Somebody else's estimator has no seat, but a name that stays; whoever comes later gives way.
-            place = SEATS[name] if name in SEATS else crc32(name.encode())
-            while place % _DISTINCT in taken and len(taken) < _DISTINCT:
-                place += 1
-            taken.add(place % _DISTINCT)
-            self._places[name] = place
+            seat = SEATS[name] if name in SEATS else crc32(name.encode())
+            colour = _least(colours, seat, len(COLOURS))
+            free = Counter({place: count + len(pairs) * pairs[colour, place] for place, count in markers.items()})
+            marker = _least(free, seat, len(MARKERS))
+            colours[colour] += 1
+            markers[marker] += 1
+            pairs[colour, marker] += 1
+            self._places[name] = (colour, marker)
 
     def __call__(self, estimator: str, variant: int = 0) -> Look:
         """Return the look of the `variant`-th configuration of an estimator, counted from 0."""
-        place = self._places[estimator]
+        colour, marker = self._places[estimator]
         filled, part = _FILLINGS[variant % len(_FILLINGS)]
-        return Look(
-            COLOURS[place % len(COLOURS)],
-            MARKERS[place % len(MARKERS)],
-            LINES[variant % len(LINES)],
-            filled,
-            part=part,
-        )
+        return Look(COLOURS[colour], MARKERS[marker], LINES[variant % len(LINES)], filled, part=part)
+
+
+def _least(taken: Counter[int], first: int, count: int) -> int:
+    """Return which of `count` places has been taken least often: the first such from a place on, round the circle."""
+    return min(range(count), key=lambda place: (taken[place], (place - first) % count))
 
 
 def look(estimator: str, variant: int = 0) -> Look:
@@ -92,9 +100,26 @@ def look(estimator: str, variant: int = 0) -> Look:
     return Looks([estimator])(estimator, variant)
 
 
-def marker_sizes(samples: Iterable[int]) -> dict[int, float]:
-    """Return the size in points of the markers of each K in a figure: the more samples, the bigger."""
-    return {count: _SIZE + min(place, 5) for place, count in enumerate(sorted(set(samples)))}
+class Sized(NamedTuple):
+    """How the markers of one K differ from those of another: the more samples, the bigger and the darker."""
+
+    size: float
+    lightness: float
+
+    def of(self, style: Look) -> Look:
+        """Return a look at this K."""
+        red, green, blue = (part + self.lightness * (1 - part) for part in to_rgb(style.colour))
+        return style._replace(size=self.size, colour=to_hex((red, green, blue)))
+
+
+def sizes(samples: Iterable[int]) -> dict[int, Sized]:
+    """Return size and shade of the markers of each K in a figure."""
+    counts = sorted(set(samples))
+    last = max(len(counts) - 1, 1)
+    return {
+        count: Sized(_SIZE + min(place, 5), _LIGHTEST * (len(counts) - 1 - place) / last)
+        for place, count in enumerate(counts)
+    }
 
 
 def group_look(group: str) -> Look:

@@ -16,7 +16,6 @@ from bench.figures.axes import (
     draw_arrow,
     draw_interval,
     handle,
-    handles,
     legend_below,
     look_nested,
     room_below,
@@ -24,12 +23,15 @@ from bench.figures.axes import (
     set_scale,
     unclip_markers,
 )
-from bench.figures.estimates import bias_seen, last_moments, shown_groups
-from bench.figures.grid import fitting, grid, task_groups
+from bench.figures.estimates import bias_seen, declared, last_moments, shown_groups
+from bench.figures.grid import blocks_grid, task_groups
 from bench.figures.labels import metric_axis, panel_title
+from bench.figures.legend import dagger_note, handles, looks_of
 from bench.figures.page import Page
 from bench.figures.palette import Looks
-from bench.figures.slopes import Slope, fit
+from bench.figures.seeds import MEASURED, bars_note, spanned
+from bench.figures.slopes import FEWEST, Slope, fit
+from bench.results.digits import interval
 from bench.results.frames import distinct, grouped, records, where
 from bench.results.tables import Results
 from bench.results.verdicts import BIASES
@@ -49,7 +51,7 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
         UsageError: every estimator has but one K.
     """
     wanted = shown_groups(results.gradients, groups)
-    found = last_moments(results, _METRICS, wanted)
+    found = spanned(last_moments(results, _METRICS, wanted), results.gradients, MEASURED)
     found = where(found, found["group"].isin(wanted))
     evidence = distinct(where(found, found["metric"] == "bias_evidence"), "task")
     found = where(found, (found["metric"] != "bias") | ~found["task"].isin(evidence))
@@ -61,7 +63,7 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     # A line is an estimator with its parameters, whatever its K.
     names = {key: distinct(line, "name") for key, line in grouped(found, "panel", "estimator")}
     variants = [names[row.panel, row.estimator].index(row.name) for row in records(found)]
-    found = found.assign(label=found["name"], variant=variants)
+    found = declared(found.assign(label=found["name"], variant=variants), results)
     keys = ("panel", "group", "metric", "label")
     slopes = [(*key, *(_fitted(line) or [np.nan] * 4)) for key, line in grouped(found, *keys)]
     fitted = pd.DataFrame(slopes, columns=[*keys, "slope", "slope_low", "slope_high", "at_one"])
@@ -74,39 +76,41 @@ def _fitted(line: pd.DataFrame) -> Slope | None:
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
-    """Return a panel per task, group and metric, with the slopes below each."""
+    """Return a row of panels per task and group, a panel per metric, with the slopes below each."""
     groups = task_groups(shown)
     metrics = [metric for metric in _METRICS if metric in distinct(shown, "metric")]
-    panels = [(task, group, metric) for task in groups for group in groups[task] for metric in metrics]
-    panels = [panel for panel in panels if _select(shown, *panel).shape[0]]
-    across = max(sum(panel[:2] == other[:2] for other in panels) for panel in panels)
-    if across > fitting(page):
-        # On a narrow page a column is a group, and a row a metric.
-        panels.sort(key=lambda panel: (list(groups).index(panel[0]), metrics.index(panel[2])))
-        across = max(map(len, groups.values()))
-    labels, looks = distinct(shown, "label"), Looks(shown["estimator"])
-    slopes = len(labels) + 1 if np.any(shown["slope"].notna()) else 0
-    figure, axes = grid(page, len(panels), across, labels, _HEIGHT, extra_lines=slopes)
-    for place, (task, group, metric) in zip(axes, panels, strict=True):
-        panel = _select(shown, task, group, metric)
-        _draw_panel(place, panel, page, looks)
-        place.set_ylabel(metric_axis(metric))
-        place.set_xlabel("samples K")
-        first = metric == _first(panels, task, group)
-        place.set_title(panel_title(task, group, groups[task]) if first else "", loc="left")
-    entries = handles(shown.sort_values("variant", kind="stable"))
+    blocks = [
+        [(task, group, metric) for metric in metrics if len(_select(shown, task, group, metric))]
+        for task in groups
+        for group in groups[task]
+    ]
+    looks, labels = looks_of(shown, page), distinct(shown, "label")
+    slopes = shown.loc[shown["slope"].notna()].groupby(["panel", "group", "metric"])["label"].nunique()
+    note = "; ".join([*dagger_note(shown), *_missing_slopes(shown), *bars_note(shown)])
+    lines = int(slopes.max()) + 1 if len(slopes) else 0
+    figure, places = blocks_grid(page, list(map(len, blocks)), labels, _HEIGHT, lines, note)
+    for axes, panels in zip(places, blocks, strict=True):
+        for place, (task, group, metric) in zip(axes, panels, strict=True):
+            _draw_panel(place, _select(shown, task, group, metric), page, looks)
+            place.set_ylabel(metric_axis(metric))
+            place.set_xlabel("samples K")
+            place.set_title(panel_title(task, group, groups[task]) if place is axes[0] else "", loc="left")
+    entries = handles(shown.sort_values("variant", kind="stable"), page)
     if np.any(~shown["seen"] & (shown["ci_high"] > 0)):
         entries.append(bound_handle())
-    legend_below(figure, entries, page)
+    legend_below(figure, entries, page, note)
     return figure
+
+
+def _missing_slopes(shown: pd.DataFrame) -> list[str]:
+    """Return why lines have no slope, where some have none."""
+    if not np.any(shown["slope"].isna()):
+        return []
+    return [f"no slope with fewer than {FEWEST} K away from zero"]
 
 
 def _select(shown: pd.DataFrame, task: str, group: str, metric: str) -> pd.DataFrame:
     return where(shown, (shown["panel"] == task) & (shown["group"] == group) & (shown["metric"] == metric))
-
-
-def _first(panels: Sequence[tuple[str, str, str]], task: str, group: str) -> str:
-    return next(metric for *place, metric in panels if place == [task, group])
 
 
 def _draw_panel(place: Axes, panel: pd.DataFrame, page: Page, looks: Looks) -> None:
@@ -138,12 +142,9 @@ def _draw_panel(place: Axes, panel: pd.DataFrame, page: Page, looks: Looks) -> N
             place.plot(
                 ends, slope["at_one"] * ends ** slope["slope"], color=style.colour, linestyle=style.line, linewidth=0.8
             )
-            text = f"{slope['slope']:.2f} [{slope['slope_low']:.2f}, {slope['slope_high']:.2f}]".replace("-", "−")
-        else:
-            text = "no slope"
-        entries.append(handle(style, text))
+            entries.append(handle(style, interval(slope["slope"], slope["slope_low"], slope["slope_high"])))
     unclip_markers(place)
-    if not np.any(known["slope"].notna()):
+    if not entries:
         return
     # Below the tick labels and the axis label.
     down = ScaledTranslation(0, -(2.2 * page.small + 6) / 72, place.figure.dpi_scale_trans)

@@ -1,12 +1,15 @@
 """Power laws: value ∝ K^slope, by weighted least squares on logarithms."""
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.statistics.quantiles import NORMAL, quantile
+
+FEWEST: Final = 4
+"""Points that a slope needs: with three, Student's interval on one degree of freedom is 12.7 standard errors wide."""
 
 
 class Slope(NamedTuple):
@@ -19,7 +22,7 @@ class Slope(NamedTuple):
 
 
 def fit(samples: ArrayLike, values: ArrayLike, lows: ArrayLike, highs: ArrayLike) -> Slope | None:
-    """Return the slope of log value against log K; None with fewer than three points that differ from zero.
+    """Return the slope of log value against log K; None with fewer than `FEWEST` points that differ from zero.
 
     Points whose interval reaches zero have no logarithm to speak of, and are left out. Each point weighs by its
     interval, whose log-width is 2 × 1.96 standard errors; where the points scatter more than that, the interval of the
@@ -27,7 +30,7 @@ def fit(samples: ArrayLike, values: ArrayLike, lows: ArrayLike, highs: ArrayLike
     """
     table = np.array([samples, values, lows, highs], dtype=float)
     table = table[:, np.isfinite(table).all(0) & (table[2] > 0)]
-    if table.shape[1] < 3 or len(np.unique(table[0])) < 3:
+    if len(np.unique(table[0])) < FEWEST:
         return None
     x, y = np.log(table[0]), np.log(table[1])
     error = (np.log(table[3]) - np.log(table[2])) / (2 * NORMAL)

@@ -14,7 +14,6 @@ from bench.figures.axes import (
     draw_arrow,
     draw_interval,
     ends,
-    handles,
     is_leftmost,
     legend_below,
     room_below,
@@ -22,11 +21,12 @@ from bench.figures.axes import (
     set_scale,
     unclip_markers,
 )
-from bench.figures.estimates import bias_seen, last_moments, require_rows, shown_groups, wide
+from bench.figures.estimates import bias_seen, by_name, declared, last_moments, require_rows, shown_groups, wide
 from bench.figures.grid import task_panels
 from bench.figures.labels import metric_axis
+from bench.figures.legend import dagger_note, handles, looks_of, sample_handles, sizes_of
 from bench.figures.page import Page
-from bench.figures.palette import Looks, marker_sizes
+from bench.figures.seeds import MEASURED, bars_note, spanned
 from bench.results.frames import grouped, where
 from bench.results.metrics import METRICS
 from bench.results.tables import Results
@@ -39,9 +39,9 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     of rows, the upper end of the interval is an upper bound.
     """
     wanted = shown_groups(results.gradients, groups)
-    found = last_moments(results, ["bias", "variance"], wanted)
+    found = spanned(last_moments(results, ["bias", "variance"], wanted), results.gradients, MEASURED)
     require_rows(where(found, found["metric"] == "bias"), "bias, for want of a reference gradient,")
-    table = wide(found, ["bias", "variance"], wanted)
+    table = declared(wide(found, ["bias", "variance"], wanted), results)
     squares = ["bias", "bias_low", "bias_high"]
     biases = dict(zip(squares, ["value", "ci_low", "ci_high"], strict=True))
     table["seen"] = bias_seen(table.rename(columns=biases))
@@ -50,9 +50,13 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return a panel per task and group, a point per configuration; arrows point down from upper bounds."""
-    sizes, looks = marker_sizes(shown["samples"]), Looks(shown["estimator"])
-    figure, panels = task_panels(page, shown, further=["equal MSE", "upper bound"])
-    for place, panel in panels:
+    sizes, looks, named = sizes_of(shown, page), looks_of(shown, page), by_name(shown)
+    equal = Line2D([], [], color="0.75", linewidth=0.5, label="equal MSE")
+    bound = [bound_handle()] if not np.all(shown["seen"]) else []
+    entries = [*handles(named, page, False, "variance"), *sample_handles(shown, page), equal, *bound]
+    note = "; ".join([*dagger_note(shown), *bars_note(shown)])
+    figure, panels = task_panels(page, named, [str(entry.get_label()) for entry in entries], note=note)
+    for place, panel, _ in panels:
         known = where(panel, (panel["variance"] > 0) & (panel["ci_high"] > 0) & np.isfinite(panel["ci_high"]))
         if known.empty:
             say_nothing(place, "no positive finite variance")
@@ -67,15 +71,13 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         known = known.assign(value=known["value"].where(seen, known["ci_high"]))
         known["ci_low"] = known["ci_low"].where(seen, known["value"])
         for (estimator, variant, samples), points in grouped(known, "estimator", "variant", "samples"):
-            style = looks(estimator, variant)._replace(size=sizes[samples])
+            style = sizes[samples].of(looks(estimator, variant))
             draw_interval(place, points, "variance", style)
             draw_arrow(place, where(points, ~seen.loc[points.index]), "variance", style)
         unclip_markers(place)
         place.set_xlabel(metric_axis("variance", space=" "))
         place.set_ylabel(metric_axis("squared bias", METRICS["mse"].unit) if is_leftmost(place) else "")
-    equal = Line2D([], [], color="0.75", linewidth=0.5, label="equal MSE")
-    bound = [bound_handle()] if not np.all(shown["seen"]) else []
-    legend_below(figure, [*handles(shown, line=False, value="variance"), equal, *bound], page)
+    legend_below(figure, entries, page, note)
     return figure
 
 

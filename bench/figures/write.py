@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.figures import draw, rows
+from bench.figures import rows
 from bench.figures.page import Format, Page
+from bench.figures.paging import laid_out
 from bench.figures.save import provenance, save, save_rows
 from bench.results.tables import Results
 
@@ -20,14 +21,18 @@ def write(
 ) -> list[Path]:
     """Draw a kind of figure into a file, and its rows into a CSV file beside it; return what was written.
 
+    What takes several pages goes into as many files: of `figure.pdf`, `figure-1.pdf`, `figure-2.pdf` and so on.
+
     Raises:
-        UsageError, ResultsError: see `bench.figures.rows` and `bench.figures.draw`; or a file cannot be written.
+        UsageError, ResultsError: see `bench.figures.rows`; or a file cannot be written.
     """
     shown = rows(kind, results, groups)
-    figure = draw(kind, shown, page)
-    save(figure, file, form, page, provenance(kind, results, shown, page))
+    drawn = laid_out(kind, shown, page)
+    files = [file] if len(drawn) == 1 else [file.with_stem(f"{file.stem}-{number + 1}") for number in range(len(drawn))]
+    for path, (on_page, figure) in zip(files, drawn, strict=True):
+        save(figure, path, form, page, provenance(kind, results, on_page, page))
     if not data:
-        return [file]
+        return files
     table = file.with_suffix(".csv")
     save_rows(shown, table)
-    return [file, table]
+    return [*files, table]

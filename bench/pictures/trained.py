@@ -11,11 +11,10 @@ from bench.errors import BenchError, ResultsError
 from bench.names.building import build_task
 from bench.names.commands import with_out
 from bench.names.registry import TASKS
+from bench.pictures.subjects import SHOWN
 from bench.results.schema import Record
 from bench.results.store import Store, locate
 from tasks.base import Task
-from tasks.latent_variables.lda import LDA
-from tasks.parts.image_vae import ImageVAE
 
 
 class Trained(NamedTuple):
@@ -47,7 +46,7 @@ class Trained(NamedTuple):
 
 
 def finished(paths: Sequence[Path]) -> list[Trained]:
-    """Return the finished, trained runs of images or of topics in results folders, or in single tasks or cells of them.
+    """Return the finished runs in results folders, or in single tasks or cells of them, of which there are pictures.
 
     Raises:
         ResultsError: there are none, or something cannot be read.
@@ -56,7 +55,10 @@ def finished(paths: Sequence[Path]) -> list[Trained]:
     if not found:
         where = ", ".join(map(str, paths))
         command = with_out("bench run --task vae-mnist --estimator reparam", paths[0])
-        raise ResultsError(f"there is no finished run of a model of images or topics in {where}: `{command}` makes one")
+        raise ResultsError(
+            f"there is no finished run of a model of images, clusters, tracks or topics in {where}: `{command}` "
+            "makes one"
+        )
     return found
 
 
@@ -70,6 +72,6 @@ def _finished(paths: Sequence[Path]) -> Iterator[Trained]:
 
 def _can_be_shown(record: Record) -> bool:
     try:
-        return issubclass(TASKS.load(record.cell.task), (ImageVAE, LDA))
+        return issubclass(TASKS.load(record.cell.task), SHOWN)
     except BenchError:
         return False  # a plug-in that is no longer installed

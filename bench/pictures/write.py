@@ -11,14 +11,14 @@ from bench.figures.page import Format, Page
 from bench.figures.save import save
 from bench.machine.streams import seeded
 from bench.pictures import Misfit, draw
-from bench.pictures.images import image_data
+from bench.pictures.subjects import data_of
 from bench.pictures.trained import Trained
-from tasks.parts.image_vae import ImageVAE
+from tasks.base import Task
 
 
 def pictures(
     run: Trained,
-    task: ImageVAE,
+    task: Task,
     kinds: Sequence[str],
     out: Path,
     form: Format,
@@ -36,7 +36,7 @@ def pictures(
     cpu = torch.device("cpu")
     # Dynamic binarization draws; a test set is binarized once, and this is for what a task of one's own may do.
     with seeded(cpu, seed, "samples"):
-        data = image_data(task)
+        data = data_of(task)
     for kind in kinds:
         try:
             with seeded(cpu, seed, "samples", kind):

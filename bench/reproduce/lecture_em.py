@@ -8,14 +8,15 @@ from matplotlib.figure import Figure
 
 from bench.execution.plan import Request
 from bench.figures import elbo
-from bench.figures.axes import draw_line, handle, legend_below
+from bench.figures.axes import handle, legend_below
 from bench.figures.estimates import over_seeds
 from bench.figures.grid import grid
 from bench.figures.page import Page
 from bench.figures.palette import COLOURS, LINES, MARKERS, Look
+from bench.figures.seeds import draw_course, lines_note
 from bench.reproduce.estimates import value_words
 from bench.reproduce.recipe import Ran, Recipe, specs
-from bench.results.frames import distinct, grouped, records, series, where
+from bench.results.frames import grouped, records, where
 from bench.results.summary import Block
 
 _WAYS: Final = ("joint", "em(guide_steps=5, model_steps=1)", "em(guide_steps=50, model_steps=50)")
@@ -83,19 +84,24 @@ def tables(shown: pd.DataFrame) -> list[Block]:
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
-    """Return the ELBO against the training step, and its last stretch in close-up, by way of learning."""
-    course = where(shown, shown["metric"] == "objective")
-    figure, (whole, end) = grid(page, 2, 2, distinct(course, "way"))
+    """Return the ELBO against the training step under log p(x), and its last stretch close up, by way of learning."""
+    course = where(shown, (shown["metric"] == "objective") & ~shown["diverged"].isin([True]))
+    note = "; ".join([elbo.smoothing(course), *lines_note(course, of_one="")])
+    entries = [*(handle(_LOOKS[way], way) for way in _WAYS), elbo.evidence_handle()]
+    labels = [str(entry.get_label()) for entry in entries]
+    figure, (whole, end) = grid(page, 2, 2, labels, note=note)
     for (way,), line in grouped(course, "way"):
-        draw_line(whole, line, "step", _LOOKS[way], marked=slice(0, 0))
-        draw_line(end, line, "step", _LOOKS[way], marked=slice(0, 0))
+        for place in (whole, end):
+            draw_course(place, line, "step", _LOOKS[way], marked=slice(0, 0))
+            level = line["log_evidence"].iloc[0]
+            place.axhline(level, color=_LOOKS[way].colour, linestyle=":", linewidth=0.8, label="_log p(x)")
     late = where(course, course["step"] > 0.4 * course["step"].max())
-    for limits, columns in ((end.set_xlim, ["step", "step"]), (end.set_ylim, ["ci_low", "ci_high"])):
-        low, high = (series(late, column).to_numpy(float) for column in columns)
-        limits(np.nanmin(low), np.nanmax(high))
+    reach = pd.concat([late[name] for name in ("value", "ci_low", "ci_high", "log_evidence")])
+    end.set_xlim(min(late["step"]), max(late["step"]))
+    end.set_ylim(np.nanmin(reach), np.nanmax(reach))
     whole.set(xlabel="training step", ylabel="ELBO\n(nats per datapoint)", title="all of training")
     end.set(xlabel="training step", ylabel="", title="the later part")
-    legend_below(figure, [handle(_LOOKS[way], way) for way in _WAYS], page)
+    legend_below(figure, entries, page, note)
     return figure
 
 

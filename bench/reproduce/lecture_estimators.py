@@ -8,12 +8,13 @@ from matplotlib.figure import Figure
 
 from bench.execution.plan import Request
 from bench.figures import final
-from bench.figures.axes import draw_interval, draw_line, handles, legend_below, step_scale, ticks, y_scale
+from bench.figures.axes import draw_interval, draw_line, legend_below, step_scale, ticks, y_scale
 from bench.figures.estimates import moments
 from bench.figures.grid import grid
 from bench.figures.labels import metric_axis
+from bench.figures.legend import handles, looks_of
 from bench.figures.page import Page
-from bench.figures.palette import look
+from bench.figures.palette import Looks
 from bench.reproduce.estimates import value_words
 from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.results.frames import distinct, grouped, records, series, where
@@ -26,8 +27,7 @@ _GROUPS: Final = ("guide", "model")
 def rows(ran: Ran) -> pd.DataFrame:
     """Return moments along the reference trajectory, and the final bounds, by estimator."""
     found = moments(ran.results, ["variance", "snr"], _GROUPS)
-    bounds = final.rows(ran.results)
-    return pd.concat([where(found, found["group"] != "all"), where(bounds, bounds["seed"].isna())], ignore_index=True)
+    return pd.concat([where(found, found["group"] != "all"), final.means(ran.results)], ignore_index=True)
 
 
 def tables(shown: pd.DataFrame) -> list[Block]:
@@ -46,7 +46,7 @@ def tables(shown: pd.DataFrame) -> list[Block]:
                 ),
             ]
         )
-        ended = where(shown, (shown["label"] == label) & shown["seed"].isna())
+        ended = where(shown, shown["label"] == label)
         bounds_lines.append(
             [
                 label,
@@ -70,23 +70,24 @@ def tables(shown: pd.DataFrame) -> list[Block]:
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
     """Return φ's variance and SNR along training, and the final test ELBO."""
+    looks = looks_of(shown, page)
     figure, (spread, ratio, bound) = grid(page, 3, 3, distinct(shown, "label"))
     for place, metric in ((spread, "variance"), (ratio, "snr")):
         panel = where(shown, (shown["metric"] == metric) & (shown["group"] == "guide"))
         for (estimator, variant), line in grouped(panel, "estimator", "variant"):
-            draw_line(place, line, "step", look(estimator, variant))
+            draw_line(place, line, "step", looks(estimator, variant))
         step_scale(place, series(panel, "step"))
         y_scale(place, panel, log=True)
         place.set(xlabel="training step", ylabel=metric_axis(metric), title="guide φ")
-    draw_final(bound, where(shown, shown["metric"] == "test_elbo"))
-    legend_below(figure, handles(shown), page)
+    draw_final(bound, where(shown, shown["metric"] == "test_elbo"), looks)
+    legend_below(figure, handles(shown, page), page)
     return figure
 
 
-def draw_final(place: Axes, ended: pd.DataFrame) -> None:
+def draw_final(place: Axes, ended: pd.DataFrame, looks: Looks) -> None:
     """Draw a final value with its interval per configuration, from left to right in their order."""
     for number, row in enumerate(records(ended)):
-        draw_interval(place, where(ended, [row.Index]).assign(place=number), "place", look(row.estimator, row.variant))
+        draw_interval(place, where(ended, [row.Index]).assign(place=number), "place", looks(row.estimator, row.variant))
     place.set_xlim(-0.6, len(ended) - 0.4)
     place.set_xticks([])
     place.yaxis.set_major_locator(ticks(5))

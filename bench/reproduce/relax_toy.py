@@ -27,8 +27,8 @@ def rows(ran: Ran) -> pd.DataFrame:
     The metric `way` is the share of the way from the cost at the start to the least one, in per cent.
     """
     spread = moments(ran.results, ["variance"], [_GROUP])
-    cost = final.rows(ran.results)
-    cost = where(cost, cost["seed"].isna() & (cost["metric"] == "objective")).assign(metric="way")
+    cost = final.means(ran.results)
+    cost = where(cost, cost["metric"] == "objective").assign(metric="way")
     t = parameter(cost, "t")
     ends = {"value": "value", "ci_low": "ci_high", "ci_high": "ci_low"}
     ways = {column: 100 * (start_cost(t) - cost[other]) / (start_cost(t) - t**2) for column, other in ends.items()}

@@ -13,7 +13,7 @@ from bench.figures.page import Page
 from bench.figures.write import write
 from bench.results.select import select
 from bench.results.tables import Results, load
-from tests.bench.figures.grids import make
+from tests.bench.figures.grids import make, of_degrees
 
 ESTIMATORS = (
     "reinforce",
@@ -51,6 +51,7 @@ def test_figure(benchmark: BenchmarkFixture, kind: str, folder: Path, tmp_path: 
     results = load(folder)
     if kind == "training":
         results = select(results, [TASKS[0]], [ESTIMATORS[0]], SAMPLES[:1])
-    shown: Results | None = None if kind == "weights" else results
-    file = tmp_path / "figure.pdf"
-    assert benchmark(write, kind, shown, file, "pdf", Page()) == [file]
+    if kind == "evidence":
+        results = of_degrees(results)
+    shown: Results | None = None if figures.KINDS[kind].task else results
+    assert benchmark(write, kind, shown, tmp_path / "figure.pdf", "pdf", Page())

@@ -57,7 +57,6 @@ def test_weights_need_no_results(bench: Bench) -> None:
         (["variance", "--group", "phi"], 2, "there is no group 'phi'; there are all, guide, model"),
         (["weights", "--task", "vae-mnist"], 2, "choose among results"),
         (["weights", "--step", "0"], 2, "choose among results"),
-        (["training"], 2, "training is about one run, and there are 6"),
         (["weights", "results"], 5, "there is no cell of lecture-weights"),
         (["variance", "nowhere"], 5, "nowhere does not exist"),
         (["variance", "empty"], 5, "there are no finished cells in empty"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench.pictures import KINDS
+from bench.pictures import IMAGES, KINDS
 from tests.bench.cli.conftest import Outcome
 from tests.bench.pictures.trained import finish
 
@@ -20,7 +20,7 @@ def test_every_kind_is_drawn_by_default(bench: Bench) -> None:
     cell = finish(Path("results"), VAE)
     outcome = bench("samples", "--format", "png", "--columns", "1")
     assert outcome.code == 0, outcome.err
-    expected = [f"samples/vae-mnist/{cell.name}/{kind}.png" for kind in KINDS]
+    expected = [f"samples/vae-mnist/{cell.name}/{kind}.png" for kind in IMAGES]
     assert outcome.out.splitlines() == expected
     assert "next:" in outcome.err
     with Image.open(expected[0]) as picture:
@@ -69,7 +69,7 @@ def test_without_a_finished_run_it_says_how_to_get_one(bench: Bench) -> None:
     finish(Path("results"), VAE, status="failed", reason="broken", final=None)
     outcome = bench("samples")
     assert outcome.code == 5
-    reason = "there is no finished run of a model of images or topics in results"
+    reason = "there is no finished run of a model of images, clusters, tracks or topics in results"
     assert f"{reason}: `bench run --task vae-mnist" in outcome.err
     assert bench("samples", "nowhere").code == 5
 
@@ -107,7 +107,8 @@ def test_topics_are_printed_as_words(bench: Bench) -> None:
     cell = finish(Path("results"), "lda(topics=3, side=2, length=5, n=8)")
     outcome = bench("samples")
     assert outcome.code == 0, outcome.err
-    name, *topics = outcome.out.splitlines()
+    drawn, name, *topics = outcome.out.splitlines()
+    assert drawn == f"samples/lda/{cell.name}/topics.pdf"
     assert name.endswith(cell.name)
     assert len(topics) == 3
     for number, topic in enumerate(topics, start=1):

@@ -60,6 +60,16 @@ def make(
     return load(folder)
 
 
+def of_degrees(results: Results) -> Results:
+    """Return results in which each K stands for one of a polynomial's degrees; 4 has the most evidence."""
+    degrees = []
+    for table in (results.gradients, results.training, results.final):
+        named = table.assign(task_parameters=[f"degree={count}" for count in table["samples"]])
+        degrees.append(named.assign(task="polynomial-regression", samples=1))
+    evidence = [-10.0 - abs(count - 4) for count in results.final["samples"]]
+    return Results(degrees[0], degrees[1], degrees[2].assign(log_evidence=evidence), results.runs)
+
+
 def mixed(folder: Path) -> Results:
     """Return variances, ± 5%: two estimators of the ELBO, a biased one with the least, and two K of another target."""
     store = Store(folder)

@@ -56,7 +56,7 @@ def _results(folder: Path, variances: dict[str, float]):
 
 def test_what_is_zero_or_not_finite_is_named_in_the_legend(tmp_path: Path) -> None:
     results = _results(tmp_path, {"reinforce": 4.0, "reparam": 0.0, "stl": math.inf})
-    for kind in ("variance", "frontier", "tradeoff"):
+    for kind in ("frontier", "tradeoff"):
         [legend] = figures.figure(kind, results).legends
         labels = [text.get_text() for text in legend.get_texts()][:3]
         assert labels == ["reinforce", "reparam (0)", "stl (not finite)"]

@@ -19,7 +19,7 @@ from bench.figures.write import write
 from bench.results.select import select
 from bench.results.store import Store
 from bench.results.tables import Results, load
-from tests.bench.figures.grids import make
+from tests.bench.figures.grids import make, of_degrees
 from tests.bench.results.samples import cell, gradient, record
 
 MOMENTS = ("variance", "tradeoff", "frontier", "scaling", "matrix")
@@ -31,18 +31,20 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def _of(kind: str, results: Results) -> Results:
+    if kind == "evidence":
+        return of_degrees(results)
     return select(results, estimators=["reparam"], samples=[2]) if kind == "training" else results
 
 
 @pytest.mark.parametrize("kind", figures.KINDS)
 def test_each_kind_is_drawn_and_names_its_axes(kind: str, results: Results, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        figure = figures.figure(kind, _of(kind, results) if kind != "weights" else None)
+        figure = figures.figure(kind, _of(kind, results) if figures.KINDS[kind].task is None else None)
         figure.draw_without_rendering()
     assert not caplog.records  # matplotlib logs fonts that it does not find
     shown = [axes for axes in figure.axes if axes.has_data() and axes.get_label() != "<colorbar>"]
     assert shown
-    if kind not in ("matrix", "final"):
+    if kind not in ("matrix", "final", "em"):
         assert all(axes.get_xlabel() for axes in shown)
     assert all(axes.get_ylabel() for axes in shown[:1] if kind not in ("matrix", "final"))
 
@@ -134,10 +136,10 @@ def test_what_does_not_exist_or_fit_is_refused(results: Results, tmp_path: Path)
         Page("nips")
     with pytest.raises(BenchError, match="no gradient of the group 'phi' was measured; there are all, guide, model"):
         figures.rows("variance", results, ["phi"])
-    with pytest.raises(BenchError, match="training is about one run, and there are 12"):
-        figures.rows("training", results)
+    with pytest.raises(BenchError, match="each run has a page"):
+        figures.figure("training", results)
     with pytest.raises(BenchError, match="every estimator here has one"):
         figures.rows("scaling", select(results, samples=[2]))
     many = make(tmp_path, samples=(1,), seeds=(0,), tasks=[f"task-{number:02}" for number in range(12)])
-    with pytest.raises(BenchError, match="do not fit on a page: choose some with --task"):
+    with pytest.raises(BenchError, match="do not fit on one page"):
         figures.figure("frontier", many)

@@ -1,12 +1,11 @@
 import itertools
-from zlib import crc32
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
 from bench.figures import palette
-from bench.figures.palette import COLOURS, MARKERS, Looks, look, marker_sizes
+from bench.figures.palette import COLOURS, MARKERS, Looks, look, sizes
 from bench.names.registry import ESTIMATORS
 from estimators import SEATS
 
@@ -37,8 +36,8 @@ def test_relatives_are_told_apart_by_dichromats_too(vision: str) -> None:
 
 
 def test_no_two_estimators_have_the_same_colour_and_marker() -> None:
-    looks = {(look(name).colour, look(name).marker) for name in ESTIMATORS.names()}
-    assert len(looks) == len(ESTIMATORS.names())
+    looks = Looks(ESTIMATORS.names())
+    assert len({looks(name)[:2] for name in ESTIMATORS.names()}) == len(ESTIMATORS.names())
 
 
 def test_no_colour_is_lost_on_white_paper() -> None:
@@ -56,8 +55,13 @@ def test_configurations_of_an_estimator_differ_in_line_and_filling() -> None:
     assert len(fillings) == 4
 
 
-def test_more_samples_have_bigger_markers_and_nothing_else_has() -> None:
-    assert marker_sizes([8, 1, 1, 2]) == {1: 3.5, 2: 4.5, 8: 5.5}
+def test_more_samples_have_bigger_and_darker_markers_and_nothing_else_has() -> None:
+    assert {count: of.size for count, of in sizes([8, 1, 1, 2]).items()} == {1: 3.5, 2: 4.5, 8: 5.5}
+    shades = [
+        _lab(np.array([to_rgb(of.of(look("reinforce")).colour)]), np.eye(3))[0, 0] for of in sizes([1, 2, 8]).values()
+    ]
+    assert shades[0] > shades[1] > shades[2]
+    assert sizes([4])[4].of(look("reinforce")).colour == look("reinforce").colour.lower()
     assert {look("reinforce", variant).size for variant in range(6)} == {3.5}
 
 
@@ -65,20 +69,27 @@ def test_a_stranger_has_a_look_that_stays() -> None:
     assert look("mine:Mine") == look("mine:Mine")
 
 
-def test_strangers_whose_names_have_the_same_look_are_told_apart() -> None:
-    """The second by name takes the next look that is free; one with a seat keeps its own."""
-    count = len(COLOURS) * len(MARKERS)
-    names = [f"mine:Estimator{number}" for number in range(2000)]
-    of_seat = {seat: [n for n in names if crc32(n.encode()) % count == seat] for seat in (3, 4)}
-    first, second = sorted(of_seat[3])[:2]
-    (next_door, *_) = of_seat[4]
-    assert look(first)[:2] == look(second)[:2] == look("reinforce")[:2]
-    looks = Looks([second, first])
-    assert looks(first) == look(first)
-    assert looks(second)[:2] == look(next_door)[:2]
-    together = Looks([second, next_door, "reinforce", first])
+@pytest.mark.parametrize("count", [2, 6, 10])
+def test_up_to_ten_estimators_of_a_figure_have_a_colour_each(count: int) -> None:
+    """`reinforce` and `vimco` once shared an orange; no such pair is left, whichever ten are drawn."""
+    names, generator = list(SEATS), np.random.default_rng(0)
+    for _ in range(200):
+        chosen = [str(name) for name in generator.choice(names, count, replace=False)]
+        looks = Looks(chosen)
+        assert len({looks(name).colour for name in chosen}) == count
+        assert len({looks(name).marker for name in chosen}) == min(count, len(MARKERS))
+
+
+def test_the_first_in_the_registry_keeps_its_seat_and_the_next_gives_way() -> None:
+    together = Looks(["vimco", "reinforce"])
+    assert look("reinforce").colour == look("vimco").colour
     assert together("reinforce") == look("reinforce")
-    assert len({together(name)[:2] for name in (second, next_door, "reinforce", first)}) == 4
+    assert together("vimco").colour == COLOURS[(SEATS["vimco"] + 1) % len(COLOURS)]
+
+
+def test_of_more_than_ten_those_of_a_colour_differ_in_their_marker() -> None:
+    looks = Looks(SEATS)
+    assert len({looks(name)[:2] for name in SEATS}) == len(SEATS)
 
 
 def test_more_estimators_than_looks_are_drawn() -> None:
@@ -92,8 +103,7 @@ def test_a_new_estimator_in_the_middle_moves_no_colour(monkeypatch: pytest.Monke
     names = list(SEATS)
     inserted = [*names[:5], "new", *names[5:]]
     monkeypatch.setattr(palette, "SEATS", {name: SEATS.get(name, max(SEATS.values()) + 1) for name in inserted})
-    looks = Looks(inserted)
-    assert {name: looks(name) for name in SEATS} == before
+    assert {name: look(name) for name in SEATS} == before
 
 
 def test_seats_are_taken_once() -> None:

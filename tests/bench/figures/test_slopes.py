@@ -31,11 +31,11 @@ def test_the_interval_covers_the_slope(claimed: float, low: float, high: float) 
     assert low < covered / 1000 <= high
 
 
-def test_points_that_reach_zero_are_left_out_and_two_are_too_few() -> None:
+def test_points_that_reach_zero_are_left_out_and_three_are_too_few() -> None:
     values = 1 / K
-    lows = np.where(K > 4, 0.0, values * 0.9)
-    found = fit(K, np.where(K > 4, 50.0, values), lows, values * 1.1)
+    lows = np.where(K > 8, 0.0, values * 0.9)
+    found = fit(K, np.where(K > 8, 50.0, values), lows, values * 1.1)
     assert found is not None
     assert found.slope == pytest.approx(-1)
-    assert fit(K, values, np.where(K > 2, 0.0, values * 0.9), values * 1.1) is None
-    assert fit([2, 2, 2], [1, 1, 1], [0.9] * 3, [1.1] * 3) is None
+    assert fit(K, values, np.where(K > 4, 0.0, values * 0.9), values * 1.1) is None
+    assert fit([2, 2, 2, 2], [1] * 4, [0.9] * 4, [1.1] * 4) is None

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from bench.errors import UsageError
 from bench.figures.page import Page
-from bench.pictures import KINDS, Misfit, draw
+from bench.pictures import IMAGES, Misfit, draw
 from bench.pictures.codes import codes_of, images_at
 from bench.pictures.images import ImageData, image_data
 from bench.pictures.interpolation import pairs
@@ -52,7 +52,7 @@ def test_montage_puts_images_in_rows_and_columns():
 
 
 @pytest.mark.parametrize("spec", [GAUSSIAN, TWO_LAYERS])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", IMAGES)
 @pytest.mark.parametrize("page", [Page("neurips", 2), Page("icml", 1)])
 def test_every_kind_fits_gaussian_latents(kind: str, spec: str, page: Page):
     figure = draw(kind, build(spec), images(), page)
@@ -62,7 +62,7 @@ def test_every_kind_fits_gaussian_latents(kind: str, spec: str, page: Page):
 @pytest.mark.parametrize("spec", OTHERS)
 def test_a_kind_that_does_not_fit_says_why(spec: str):
     task = build(spec)
-    for kind in KINDS:
+    for kind in IMAGES:
         if kind in OTHERS[spec]:
             with pytest.raises(Misfit, match=rf"{kind} needs a (continuous latent|Gaussian prior)"):
                 draw(kind, task, images(), Page())
