@@ -39,3 +39,11 @@ def test_a_task_without_fault_has_none_and_a_broken_estimator_is_broken_there() 
     broken = _verdicts(Raises, "nothing")
     assert "violated" in broken
     assert "task at fault" not in broken
+
+
+def test_an_estimator_that_returns_something_else_is_told_what_to_return() -> None:
+    plan = collect(["tests.bench.execution.returns:Returns(what=tuple)"], ["gaussian-quadratic"])
+    lines = list(run_plan(plan, Settings(budget=4.0)))
+    assert {line.verdict for line in lines} == {"violated"}
+    must = "returned a tuple of 2; it must `return varbench.Estimate(objective, surrogate)`, two tensors [B] = [1]"
+    assert all(must in line.detail for line in lines)
