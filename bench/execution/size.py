@@ -6,8 +6,8 @@ import torch
 
 from bench.errors import UsageError
 from bench.execution.fit import Ground
+from bench.machine.capacity import total_memory
 from bench.machine.device import CPU, DTYPES, Precision
-from bench.machine.memory import total_memory
 from bench.machine.streams import seeded
 from bench.measure.moments import bytes_of_moments
 from estimators.draw import probe

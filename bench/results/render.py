@@ -27,8 +27,8 @@ class Block:
         keys: how many columns, the first ones, name a line.
         notes: sentences about the table, without their full stops; see `BEST`.
 
-    >>> from varbench.tables import Block
-    >>> block = Block("a task · K = 1", ["estimator", "variance"], [["reinforce", "87"]], notes=["one seed"])
+    >>> from varbench import tables
+    >>> block = tables.Block("a task · K = 1", ["estimator", "variance"], [["reinforce", "87"]], notes=["one seed"])
     >>> block.caption("latex")
     'A task, K = 1. One seed.'
     """
@@ -54,8 +54,8 @@ def render(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]], 
     As text it is no wider than the terminal: below the width that it needs each line becomes a block, which begins with
     the line's first `keys` columns; see `text_table`.
 
-    >>> from varbench.tables import render
-    >>> print(render("", ["estimator", "variance"], [["reinforce", "87"], ["reparam", "4"]], "markdown"))
+    >>> from varbench import tables
+    >>> print(tables.render("", ["estimator", "variance"], [["reinforce", "87"], ["reparam", "4"]], "markdown"))
     | estimator | variance |
     | --- | --- |
     | reinforce | 87 |
@@ -73,9 +73,9 @@ def render(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]], 
 def render_blocks(blocks: Sequence[Block], form: Format) -> str:
     """Return tables one below the other; in text and Markdown, what all of them note is said once, at the end.
 
-    >>> from varbench.tables import Block, render_blocks
-    >>> block = Block("a task", ["estimator", "K"], [["reinforce", "1"], ["reparam", "10"]], notes=["one seed"])
-    >>> print(render_blocks([block], "text"))
+    >>> from varbench import tables
+    >>> block = tables.Block("a task", ["estimator", "K"], [["reinforce", "1"], ["reparam", "10"]], notes=["one seed"])
+    >>> print(tables.render_blocks([block], "text"))
     a task
     estimator   K
     reinforce   1

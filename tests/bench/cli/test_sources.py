@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import bench as varbench
+from bench.results.schema import SCHEMA_VERSION
 from bench.results.store import Store
 from tests.bench.cli.conftest import Outcome
 
@@ -90,7 +91,11 @@ def test_a_record_that_does_not_say_is_a_hit_and_says_so(bench: Bench) -> None:
     for path in Path("results").rglob("record.json"):
         text = path.read_text()
         lines = [line for line in text.splitlines() if "_source" not in line]
-        path.write_text("\n".join(lines).replace('"schema_version": 4', '"schema_version": 3').replace("],\n}", "]\n}"))
+        path.write_text(
+            "\n".join(lines)
+            .replace(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 3')
+            .replace("],\n}", "]\n}")
+        )
     assert {record.task_source for record in Store("results").records()} == {None}
     assert bench(*RUN).err.count("whether mine:Toy has changed since is not on record") == 2
     assert "2 of 2 cells would run" in bench(*RUN, "--rerun", "stale", "--dry-run").out

@@ -123,6 +123,7 @@ def test_settings_that_differ_are_named(store: Store, monkeypatch: pytest.Monkey
     store.write(record(cell(measurement=replace(MEASUREMENT, at="shared", replicates=400))))
     store.begin(Begun(cell(training=replace(TRAINING, schedule="robbins-monro")), RUN.run))
     store.write(record(cell(estimator="reinforce")))
+    monkeypatch.setenv("COLUMNS", "80")
     assert max(map(len, _status(store.folder).stdout.splitlines())) <= 80
     monkeypatch.setenv("COLUMNS", "120")
     printed = _status(store.folder).stdout

@@ -64,6 +64,6 @@ def test_a_task_that_lacks_a_reference_is_told_so_before_anything_is_trained(ben
     assert outcome.code == 2
     assert 'write references = {"expectation": "reinforce"} in its class' in outcome.err
     assert not Path("results").exists()
-    few = ("--replicates", "40", "--checkpoints", "1")
-    assert bench(*several, *few, "--steps", "5", "--at", "own").code == 0
+    few = ("--replicates", "40")
+    assert bench(*several, *few, "--steps", "5", "--checkpoints", "1", "--at", "own").code == 0
     assert bench(*several, *few, "--no-train").code == 0

@@ -52,7 +52,12 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]
 
 
 @pytest.mark.parametrize(
-    ("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+    ("how", "code", "word"),
+    [
+        (signal.SIGKILL, -signal.SIGKILL, b""),
+        (signal.SIGINT, 130, b"interrupted;"),
+        (signal.SIGTERM, 143, b"terminated;"),
+    ],
 )
 def test_a_run_cut_off_in_training_ends_with_the_same_numbers(
     uninterrupted: tuple[Path, Path], tmp_path: Path, how: signal.Signals, code: int, word: bytes

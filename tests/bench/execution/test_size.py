@@ -6,7 +6,7 @@ import torch
 from bench.errors import UsageError
 from bench.execution import size
 from bench.execution.plan import Request, make_plan
-from bench.machine.memory import total_memory
+from bench.machine.capacity import total_memory
 from bench.names.spec import parse_spec
 
 
