@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from bench.measure.replicates import ordered_parameters
-from bench.names.estimates import wrong_estimate
+from bench.names.estimates import as_estimate
 from estimators.base import Estimate, Estimator
 from tasks.base import Task
 
@@ -24,10 +24,7 @@ class _Estimation(nn.Module):
         self.task, self.estimator, self.samples = task, estimator, samples
 
     def forward(self, x: Tensor) -> Estimate:
-        found = self.estimator(self.task, x, self.samples)
-        if wrong := wrong_estimate(found, self.samples, len(x)):
-            raise TypeError(f"`estimate` returned {wrong}")
-        return found
+        return as_estimate(self.estimator(self.task, x, self.samples), self.samples, len(x))
 
 
 @final

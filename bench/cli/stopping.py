@@ -1,5 +1,6 @@
 """How a command is stopped from outside: Ctrl-C, or SIGTERM, with which clusters and containers end what they run."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -17,11 +18,19 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Raise `Terminated` in the block when SIGTERM arrives."""
+    """Raise `Terminated` in the block when SIGTERM arrives; a process that is forked in it just ends, as always."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _raise)
+    own = os.getpid()
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if os.getpid() == own:
+            raise Terminated
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
@@ -43,7 +52,3 @@ def stopped(by: BaseException, command: str) -> tuple[str, int]:
         f"{word}; finished cells are kept, and the same command goes on where this one was, at its last checkpoint",
         code,
     )
-
-
-def _raise(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated

@@ -21,8 +21,10 @@ class Slope(NamedTuple):
     at_one: float
 
 
-def fit(samples: ArrayLike, values: ArrayLike, lows: ArrayLike, highs: ArrayLike) -> Slope | None:
-    """Return the slope of log value against log K; None with fewer than `FEWEST` points that differ from zero.
+def fit(
+    samples: ArrayLike, values: ArrayLike, lows: ArrayLike, highs: ArrayLike, *, fewest: int = FEWEST
+) -> Slope | None:
+    """Return the slope of log value against log K; None with fewer than `fewest` points that differ from zero.
 
     Points whose interval reaches zero have no logarithm to speak of, and are left out. Each point weighs by its
     interval, whose log-width is 2 × 1.96 standard errors; where the points scatter more than that, the interval of the
@@ -30,7 +32,7 @@ def fit(samples: ArrayLike, values: ArrayLike, lows: ArrayLike, highs: ArrayLike
     """
     table = np.array([samples, values, lows, highs], dtype=float)
     table = table[:, np.isfinite(table).all(0) & (table[2] > 0)]
-    if len(np.unique(table[0])) < FEWEST:
+    if len(np.unique(table[0])) < fewest:
         return None
     x, y = np.log(table[0]), np.log(table[1])
     error = (np.log(table[3]) - np.log(table[2])) / (2 * NORMAL)

@@ -5,6 +5,7 @@ import copy
 import torch
 from torch import Tensor
 
+from bench.names.estimates import as_estimate
 from estimators.base import Estimator
 from tasks.base import Task
 
@@ -28,7 +29,7 @@ def settled(
     learned = [parameter for parameter in estimator.parameters() if parameter.requires_grad]
     optimizer = torch.optim.Adam(learned, lr=step_size) if learned and step_size is not None else None
     for _ in range(steps):
-        estimate = estimator.estimate(task, x, samples)
+        estimate = as_estimate(estimator.estimate(task, x, samples), samples, len(x))
         if optimizer is not None and estimate.auxiliary is not None:
             gradients = torch.autograd.grad(estimate.auxiliary, learned, allow_unused=True)
             for parameter, gradient in zip(learned, gradients, strict=True):

@@ -4,7 +4,20 @@ from typing import Any, Final
 
 from torch import Tensor
 
+from estimators.base import Estimate
+
 _EXAMPLE: Final = "return varbench.Estimate(objective, surrogate)"
+
+
+def as_estimate(found: Any, samples: int, batch: int) -> Estimate:
+    """Return what `estimate` returned for K samples of B observations, where it is what it must be.
+
+    Raises:
+        TypeError: with what is wrong, and what is right.
+    """
+    if wrong := wrong_estimate(found, samples, batch):
+        raise TypeError(f"`estimate` returned {wrong}")
+    return found
 
 
 def wrong_estimate(found: Any, samples: int, batch: int) -> str | None:

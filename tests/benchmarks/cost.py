@@ -101,7 +101,7 @@ def _draw_panel(place: Axes, panel: pd.DataFrame) -> None:
         style = look(estimator)
         draw_interval(place, line, "size", style)
         large = larger(line)
-        found = fit(*(large[column].to_numpy(float) for column in ("size", "value", "ci_low", "ci_high")))
+        found = fit(*(large[column].to_numpy(float) for column in ("size", "value", "ci_low", "ci_high")), fewest=3)
         text = "no slope"
         if found is not None:
             sizes = large["size"].to_numpy(float)

@@ -188,6 +188,6 @@ def test_a_cell_is_trained_measured_and_evaluated_with_it(
     expected = {"medium"} if pays else {"highest"}
     for record, listener in zip(records, listeners, strict=True):
         assert record.status == "done"
-        assert listener.seen == dict.fromkeys(["train", "measure", "evaluate"], expected)
+        assert listener.seen == dict.fromkeys(["train", "reference", "measure", "evaluate"], expected)
         assert ("oneDNN multiplied float32 matrices" in record.notes) is pays
     assert torch.get_float32_matmul_precision() == "highest"
