@@ -70,10 +70,7 @@ def _all_suggested(told: Any, first: Outcome, folder: str) -> Iterator[tuple[str
                 yield more, told(more)
 
 
-DRAWN_FAR_OUT = pytest.mark.xfail(reason="bench plot training draws a diverged run to where it got", strict=False)
-
-
-@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[DRAWN_FAR_OUT] * ("diverg" in kind)) for kind in KINDS])
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_suggested_works(told: Any, kind: str) -> None:
     first = told(KINDS[kind])
     fails = "failure" in kind
