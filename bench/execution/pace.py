@@ -1,29 +1,27 @@
 """How fast something goes, and how long the rest of it will take."""
 
-import time
-from collections.abc import Callable
 from typing import final
-
-Clock = Callable[[], float]
 
 
 @final
 class Pace:
-    """The pace of one phase: of so many parts, how many are done, since when.
+    """The pace of one phase: how many of its parts are done, and how long it has been at work on them.
+
+    Attributes:
+        done: parts.
+        seconds: without those that other phases took in between.
 
     Args:
         done: parts that were done before, by an interrupted run.
-        clock: seconds, from anywhere.
     """
 
-    def __init__(self, done: float, clock: Clock = time.monotonic) -> None:
-        self._clock, self._before, self.done = clock, done, done
-        self.begun = clock()
+    def __init__(self, done: float) -> None:
+        self._before, self.done, self.seconds = done, done, 0.0
 
-    @property
-    def seconds(self) -> float:
-        """How long the phase has lasted."""
-        return self._clock() - self.begun
+    def reach(self, done: float, seconds: float) -> None:
+        """Note that `seconds` of work have led to so many parts."""
+        self.done = done
+        self.seconds += seconds
 
     @property
     def rate(self) -> float:

@@ -1,16 +1,17 @@
 """Live progress on stderr: one bar per phase of the cell that runs; in a log, a line now and then."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, final
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from bench.execution.console import Console
 from bench.execution.messages import say
-from bench.execution.pace import Clock, Pace, duration
+from bench.execution.pace import Pace, duration
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,18 @@ class _Count(ProgressColumn):
     def render(self, task: Task) -> Text:
         unit = PHASES[task.fields["phase"]].unit
         if unit == "steps":
-            rate = f"   {task.speed:,.0f} steps/s" if task.speed else ""
-            return Text(f"{int(task.completed)}/{int(task.total or 0)}{rate}")
+            rate = task.fields["pace"].rate
+            return Text(f"{int(task.completed)}/{int(task.total or 0)}" + (f"   {rate:,.0f} steps/s" if rate else ""))
         return Text(f"{int(task.completed)}/{int(task.total or 0)} {unit}" if unit else f"{task.percentage:.0f}%")
+
+
+class _Left(ProgressColumn):
+    """How long the rest of a phase will take; at its end, how long all of it took."""
+
+    def render(self, task: Task) -> Text:
+        pace: Pace = task.fields["pace"]
+        seconds = pace.seconds if task.finished else pace.left(task.total or 0)
+        return Text(duration(seconds) if seconds is not None else "", style="dim" if task.finished else "cyan")
 
 
 @final
@@ -67,30 +77,33 @@ class TerminalListener:
         clock: seconds, from anywhere.
     """
 
-    def __init__(self, console: Console, said: Said, clock: Clock = time.monotonic) -> None:
+    def __init__(self, console: Console, said: Said, clock: Callable[[], float] = time.monotonic) -> None:
         self.console, self._said, self._clock = console, said, clock
         self._bars: dict[str, int] = {}
         self._paces: dict[str, Pace] = {}
-        self._beat = clock()
+        self._beat = self._told = clock()
         self._progress = Progress(
             TextColumn("  {task.description:<10}"),
             BarColumn(bar_width=16),
             _Count(),
             TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            _Left(),
             console=console,
             disable=not console.is_terminal,
         )
 
     def phase(self, name: str, done: float, total: float, note: str = "") -> None:
+        now = self._clock()
         if name not in self._bars:
-            self._bars[name] = self._progress.add_task(PHASES[name].name, total=total, phase=name, note="")
-            self._paces[name] = Pace(done, self._clock)
+            pace = self._paces[name] = Pace(done)
+            self._bars[name] = self._progress.add_task(PHASES[name].name, total=total, phase=name, note="", pace=pace)
+        else:
+            self._paces[name].reach(done, now - self._told)
+        self._told = now
         self._progress.update(self._progress.task_ids[self._bars[name]], completed=done, total=total, note=note)
-        self._paces[name].done = done
         self._tell_length(name, total)
-        if not self.console.is_terminal and self._clock() - self._beat >= _HEARTBEAT:
-            self._beat = self._clock()
+        if not self.console.is_terminal and now - self._beat >= _HEARTBEAT:
+            self._beat = now
             say(self.console, f"  {self._line(name, total, note)}", "dim")
 
     def warn(self, message: str) -> None:

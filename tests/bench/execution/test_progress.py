@@ -61,6 +61,19 @@ def test_a_log_has_a_line_a_minute() -> None:
     assert lines[-1] == "  trajectory 60000/60000 steps, 100 steps/s"
 
 
+def test_a_phase_s_pace_is_without_the_time_that_others_take_in_between() -> None:
+    said = Said()
+    said.long.update(PHASES)
+    listener, clock, output = in_a_log(said)
+    for second in range(200):
+        clock.now = float(second)
+        if second < 10 or second >= 100:
+            listener.phase("train", 10.0 * (second if second < 10 else second - 90), 2000)
+        else:
+            listener.phase("measure", (second - 10) / 90, 2)
+    assert output.getvalue().splitlines()[-1].startswith("  train 900/2000 steps, 10 steps/s")
+
+
 def test_what_is_over_soon_says_nothing() -> None:
     listener, clock, output = in_a_log()
     for second in range(30):
