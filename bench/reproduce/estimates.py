@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from bench.figures.estimates import last_moments
-from bench.figures.labels import number
 from bench.figures.slopes import Slope, fit
 from bench.names.spec import parse_spec
 from bench.reproduce.recipe import Ran
+from bench.results import digits
 from bench.results.frames import grouped, records, series, where
 from bench.results.metrics import about
 
@@ -69,7 +69,12 @@ def words(row: object) -> str:
     value, low, high = (getattr(row, name) for name in ("value", "ci_low", "ci_high"))
     if not np.isfinite(value):
         return "–"
-    return number(value) if low == high or not np.isfinite(low) else f"{number(value)} [{number(low)}, {number(high)}]"
+    return number(value) if low == high or not np.isfinite(low) else digits.interval(value, low, high)
+
+
+def number(value: float) -> str:
+    """Return a number without an interval, as a law has it: with three significant digits."""
+    return digits.number(value, 3)
 
 
 def value_words(rows: pd.DataFrame, **chosen: object) -> str:

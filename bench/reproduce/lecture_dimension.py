@@ -18,10 +18,9 @@ from bench.execution.plan import Request
 from bench.figures import weights
 from bench.figures.axes import bound_handle, draw_seen, handle, legend_below, set_scale
 from bench.figures.grid import grid
-from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import look
-from bench.reproduce.estimates import estimates, mapped, parameter, value_words
+from bench.reproduce.estimates import estimates, mapped, number, parameter, value_words
 from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.reproduce.theory import initial_task
 from bench.results.frames import distinct, grouped, records, where

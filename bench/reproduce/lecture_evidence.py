@@ -18,11 +18,10 @@ from matplotlib.lines import Line2D
 from bench.execution.plan import Request
 from bench.figures.axes import bound_handle, draw_seen, handle, legend_below, set_scale
 from bench.figures.grid import grid
-from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import Look, look
 from bench.names.spec import Spec, parse_spec
-from bench.reproduce.estimates import estimates, mapped, slope_lines, value_words
+from bench.reproduce.estimates import estimates, mapped, number, slope_lines, value_words
 from bench.reproduce.recipe import Ran, Recipe
 from bench.reproduce.theory import initial_task
 from bench.results.frames import grouped, records, where

@@ -13,7 +13,6 @@ from bench.execution.plan import Request
 from bench.figures.axes import draw_interval, draw_seen, handle, legend_below, set_scale
 from bench.figures.estimates import over_seeds
 from bench.figures.grid import grid
-from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import COLOURS, MARKERS, Look
 from bench.machine.streams import seeded
@@ -22,7 +21,7 @@ from bench.measure.moments import Moments
 from bench.measure.reference import Reference
 from bench.measure.replicates import LOOP, Replicator
 from bench.names.spec import parse_spec
-from bench.reproduce.estimates import estimates, slope_lines, value_words, words
+from bench.reproduce.estimates import estimates, number, slope_lines, value_words, words
 from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.reproduce.theory import initial_task
 from bench.results.frames import distinct, grouped, records, where

@@ -10,10 +10,9 @@ from matplotlib.lines import Line2D
 from bench.execution.plan import Request
 from bench.figures.axes import draw_interval, handle, legend_below, set_scale
 from bench.figures.grid import grid
-from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import look
-from bench.reproduce.estimates import estimates, parameter, words
+from bench.reproduce.estimates import estimates, number, parameter, words
 from bench.reproduce.gaussian_costs import COSTS, exact_variance
 from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.results.frames import distinct, grouped, records, where

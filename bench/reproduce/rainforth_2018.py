@@ -11,10 +11,9 @@ from matplotlib.lines import Line2D
 from bench.execution.plan import Request
 from bench.figures.axes import draw_interval, handle, legend_below, set_scale
 from bench.figures.grid import grid
-from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import look
-from bench.reproduce.estimates import estimates, fitted, mapped, parameter, slope_words, value_words
+from bench.reproduce.estimates import estimates, fitted, mapped, number, parameter, slope_words, value_words
 from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.results.frames import distinct, grouped, series, where
 from bench.results.metrics import group_name

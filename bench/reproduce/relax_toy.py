@@ -10,10 +10,9 @@ from bench.figures import final
 from bench.figures.axes import draw_line, handle, legend_below, step_scale, y_scale
 from bench.figures.estimates import moments
 from bench.figures.grid import grid
-from bench.figures.labels import number
 from bench.figures.page import Page
 from bench.figures.palette import look
-from bench.reproduce.estimates import parameter, value_words
+from bench.reproduce.estimates import number, parameter, value_words
 from bench.reproduce.recipe import Ran, Recipe, specs
 from bench.results.frames import distinct, grouped, series, where
 from bench.results.summary import Block

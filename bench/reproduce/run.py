@@ -26,6 +26,7 @@ from bench.results.render import Format as TableFormat
 from bench.results.render import render_blocks
 from bench.results.store import Store
 from bench.results.tables import Results, load
+from bench.results.text import wrapped
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,11 @@ def reproduce(
     store = Store(asked.out)
     ran = Ran(plan.cells, load(*(store.record_path(record.cell).parent for record in records)))
     shown = recipe.rows(ran)
-    click.echo(_told(recipe, ran, length))
+    for line in _told(recipe, ran, length):
+        click.echo(wrapped(line))
     for block in recipe.tables(shown):
         click.echo(f"\n{render_blocks([block], how.table)}")
-    click.echo(f"\n{recipe.see}\n")
+    click.echo(f"\n{wrapped(recipe.see)}\n")
     for file in _draw(name, recipe, ran, shown, how, asked.out / "figures"):
         click.echo(file)
     table = with_folder("bench table", asked.out)
@@ -80,12 +82,12 @@ def plan_of(requests: Sequence[Request], device: Literal["cpu", "cuda"]) -> Plan
     return Plan(list(cells.values()), data, [reason for plan in plans for reason in plan.refused])
 
 
-def _told(recipe: Recipe, ran: Ran, length: Literal["full", "quick"]) -> str:
-    """Return what was run: the heading of the tables."""
+def _told(recipe: Recipe, ran: Ran, length: Literal["full", "quick"]) -> list[str]:
+    """Return what was run, in sentences: the heading of the tables."""
     lines = [f"{recipe.title} ({recipe.source})", *recipe.settings, _sizes(ran)]
     if length == "quick":
         lines.append(f"Shortened by --quick: {recipe.shortened}")
-    return "\n".join(lines)
+    return lines
 
 
 def _sizes(ran: Ran) -> str:

@@ -121,7 +121,7 @@ def _blocks(headers: Sequence[str], body: Sequence[Sequence[str]], keys: int, wi
     starts = [place for place, line in enumerate(body) if place == 0 or _is_new(body[place - 1], line, keys)]
     blocks = []
     for start, end in pairwise([*starts, len(body)]):
-        heading = wrapped(_GAP.join(word for word in body[start][:keys] if word), width)
+        heading = wrapped(_GAP.join(_key(*pair) for pair in zip(headers, body[start][:keys], strict=False)), width)
         columns = [line[keys:] for line in body[start:end]]
         while columns:
             fitting = [n for n in range(1, len(columns) + 1) if _is_within(width, headers[keys:], columns[:n])]
@@ -130,6 +130,11 @@ def _blocks(headers: Sequence[str], body: Sequence[Sequence[str]], keys: int, wi
             blocks.append("\n".join([heading, *found]))
             columns = columns[n:]
     return blocks
+
+
+def _key(name: str, value: str) -> str:
+    """Return what a block is of: a number with its name, which no reader would guess."""
+    return f"{name} = {value}" if name and value and _NUMBER.fullmatch(value) else value
 
 
 def _is_within(width: int, names: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
