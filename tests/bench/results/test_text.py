@@ -98,3 +98,8 @@ def test_the_width_is_the_terminals_and_80_without_one(monkeypatch: pytest.Monke
     monkeypatch.delenv("COLUMNS")
     monkeypatch.setattr("sys.__stdout__", None)
     assert terminal_width() == 80
+
+
+def test_a_block_of_a_number_says_which() -> None:
+    shown = text_table("", ["|B|", "part", "variance"], [["16", "z", "1" * 30]], keys=2, width=30)
+    assert shown.splitlines()[0] == "|B| = 16  z"
