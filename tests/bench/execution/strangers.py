@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Cauchy, Independent
 
 from estimators.base import Estimate, Estimator
+from estimators.pathwise.reparam import Reparam
 from estimators.score_function.reinforce import Reinforce
 from tasks.base import Data, Draw, Guide, Model, Target, Task
 from tasks.latent_variables.linear_gaussian import LinearGaussian
@@ -110,6 +111,15 @@ class Rarely(Reinforce):  # pyright: ignore[reportGeneralTypeIssues]
         right = super().estimate(task, x, samples)
         broken = torch.rand((), device=x.device) < self.share
         return Estimate(right.objective, right.surrogate * torch.where(broken, math.nan, 1.0))
+
+
+@final
+class Straying(Reparam):  # pyright: ignore[reportGeneralTypeIssues]
+    """Reparameterization that goes the wrong way, in long steps: its training diverges, and its moments are finite."""
+
+    def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
+        right = super().estimate(task, x, samples)
+        return Estimate(right.objective, -1e6 * right.surrogate)
 
 
 @final
