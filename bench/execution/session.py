@@ -44,7 +44,6 @@ class Asked:
         dry_run: whether to say what would run, and stop.
         plot: whether the results are drawn.
         batch_seeds: whether seeds are trained in one step.
-        tf32: whether a GPU may round float32 products to TF32.
         wait: whether cells that other processes run are waited for.
     """
 
@@ -53,7 +52,6 @@ class Asked:
     dry_run: bool
     plot: bool
     batch_seeds: BatchSeeds = "auto"
-    tf32: bool = False
     wait: bool = True
 
 
