@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.distributions import Cauchy, Independent
 
 from estimators.base import Estimate, Estimator
-from estimators.pathwise.reparam import Reparam
 from estimators.score_function.reinforce import Reinforce
+from estimators.score_function.reinforce_ema import ReinforceEMA
 from tasks.base import Data, Draw, Guide, Model, Target, Task
 from tasks.latent_variables.linear_gaussian import LinearGaussian
 from tasks.toys.gaussian import GaussianQuadratic
@@ -114,8 +114,8 @@ class Rarely(Reinforce):  # pyright: ignore[reportGeneralTypeIssues]
 
 
 @final
-class Straying(Reparam):  # pyright: ignore[reportGeneralTypeIssues]
-    """Reparameterization that goes the wrong way, in long steps: its training diverges, and its moments are finite."""
+class Straying(ReinforceEMA):  # pyright: ignore[reportGeneralTypeIssues]
+    """The score function the wrong way, in long steps: training diverges, and its baseline; its moments do not."""
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         right = super().estimate(task, x, samples)
