@@ -62,6 +62,9 @@ class Cell:
     device: Literal["cpu", "cuda"] = field(metadata=column("", "device type: cpu or cuda"))
     training: Training
     measurement: Measurement
+    tf32: bool = field(
+        default=False, metadata=column("", "whether a GPU could round float32 products to TF32 (`--tf32`)")
+    )
 
     def identity(self) -> dict[str, Any]:
         """Return everything that the results depend on, as plain JSON values.
@@ -69,7 +72,7 @@ class Cell:
         Settings that came later are left out at their defaults, so that earlier cells keep their ids.
         """
         return {
-            **asdict(self),
+            **_without_defaults(self),
             "training": _without_defaults(self.training),
             "measurement": _without_defaults(self.measurement),
         }
@@ -127,7 +130,7 @@ def cell_from_identity(identity: dict[str, Any]) -> Cell:
     )
 
 
-def _without_defaults(settings: Training | Measurement) -> dict[str, Any]:
+def _without_defaults(settings: Cell | Training | Measurement) -> dict[str, Any]:
     values = asdict(settings)
     return {one.name: values[one.name] for one in fields(settings) if values[one.name] != one.default}
 

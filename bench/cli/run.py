@@ -118,7 +118,7 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     from bench.execution.plan import Request
 
     steps = _steps(options.pop("no_train"), options["steps"])
-    names = ("out", "rerun", "dry_run", "plot", "batch_seeds", "tf32", "wait")
+    names = ("out", "rerun", "dry_run", "plot", "batch_seeds", "wait")
     asked = Asked(**{name: options.pop(name) for name in names})
     execute(Request(**{**options, "steps": steps}), asked)
 

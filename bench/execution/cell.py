@@ -4,15 +4,16 @@ import copy
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol, final
 
-import numpy as np
 import torch
 
 from bench.execution.checkpoint import Checkpoint, Progress
 from bench.execution.final import evaluated
 from bench.execution.initial import initial
+from bench.execution.measured import in_words, measured_steps
 from bench.execution.meter import GradientMeter, KnownReferences, Where
-from bench.execution.sources import Source
-from bench.execution.trajectory import Snapshots, reference_trajectory
+from bench.execution.recall import Rerun
+from bench.execution.sources import Maker, Source
+from bench.execution.trajectory import Keeping, Snapshots, reference_trajectory
 from bench.machine.device import find_device
 from bench.machine.matmul import onednn_pays
 from bench.machine.streams import Stream, seeded
@@ -59,25 +60,41 @@ class CellRun:
         listener: Listener,
         references: KnownReferences,
         source: Source,
+        rerun: Rerun | None = None,
         stream: Stream | None = None,
     ) -> None:
         self.cell, self.store, self.run, self.listener, self.source = cell, store, run, listener, source
+        self._keeping = Keeping(store.folder, run, rerun, source.task)
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self.data = data.to(find_device(cell.device))
         self.task, self.estimator = initial(cell, self.data)
         self.trainer = Trainer(self.task, self.estimator, self.data, cell.training, cell.samples, stream)
         self.onednn = onednn_pays(self.task, cell.training.batch_size * cell.samples)
         self.progress = Progress()
-        self.checkpoint = Checkpoint(store.checkpoint_path(cell), self.trainer, self.progress, source)
+        file, maker = store.checkpoint_path(cell), Maker.of(source)
+        self.checkpoint = Checkpoint(file, cell, self.trainer, self.progress, maker)
         self.meter = GradientMeter(cell, self.task, self.data, references)
         self._steps = measured_steps(cell)
         self.stops = [cell.training.steps] if cell.along_trajectory else self._steps
 
     def restore(self) -> None:
         """Continue from the cell's checkpoint where there is one, on the random stream that training draws from."""
-        warning = self.checkpoint.restore()
-        if warning:
-            self.listener.warn(warning)
+        reason = self.checkpoint.restore()
+        if reason:
+            self.progress.notes.append(reason)
+            self.listener.warn(f"{self.store.folder / self.cell.folder}: {reason}")
+            # What was said is to be on record whatever becomes of this process.
+            self.checkpoint.save()
+
+    def join(self, seeds: int) -> None:
+        """Go on in one step with other seeds, `seeds` in all; where that differs from before, it is on record."""
+        training, steps = self.trainer.progress, self.cell.training.steps
+        if training.step == steps:
+            return
+        if training.step and training.together != seeds:
+            before, after = (f"{n} seeds in one step" if n > 1 else "it alone" for n in (training.together, seeds))
+            self.progress.notes.append(f"trained up to step {training.step} with {before}, from there on with {after}")
+        training.together = seeds
 
     def show_training(self, step: int) -> None:
         """Tell the listener how far training is."""
@@ -97,31 +114,44 @@ class CellRun:
             self._measure(self.task, self.estimator, Where(stop))
         else:
             # Without training there was nothing that adaptive state could have fitted itself to.
-            self._measure(self.task, self._settled(self.task), Where(stop, "initial"))
+            self._measure(self.task, self._settled(self.estimator, self.task), Where(stop, "initial"))
+        self.checkpoint.save()
 
-    def measure_shared(self) -> None:
+    def measure_shared(self, own: Diverged | None) -> None:
         """Measure along the reference trajectory, where the cell is to be measured there.
+
+        Args:
+            own: how the cell's own training diverged, on which these moments do not depend.
 
         Raises:
             Diverged: the gradient is not finite, or near overflow.
         """
         if not self.cell.along_trajectory:
             return
-        start, _ = initial(self.cell, self.data)
+        start, untrained = initial(self.cell, self.data)
         steps = self.cell.training.steps
-        by, snapshots = reference_trajectory(
+        found = reference_trajectory(
             self.cell,
             start,
             self.data,
             self._steps,
-            self.store.folder,
-            self.source.task,
+            self._keeping,
             lambda step: self.listener.phase("trajectory", step, steps),
         )
+        if found.said:
+            self.listener.warn(found.said)
+        lacking = [step for step in self._steps if step not in found.snapshots]
+        if lacking:
+            why = f"the reference trajectory of {found.by} diverged: {found.diverged}"
+            self._warn(f"nothing was measured at {in_words(lacking)}, since {why}")
+        # What a training that diverged has left of an estimator's state fits nothing.
+        estimator = self.estimator if own is None else untrained
         for step in self._steps:
-            if step in snapshots and step not in self.progress.measured:
-                task = _at(start, snapshots, step)
-                self._measure(task, self._settled(task), Where(step, f"trajectory of {by}"))
+            if step in found.snapshots and step not in self.progress.measured:
+                task = _at(start, found.snapshots, step)
+                self._measure(task, self._settled(estimator, task), Where(step, f"trajectory of {found.by}"))
+                if own is None:
+                    self.checkpoint.save()
 
     def finish(self, diverged: Diverged | None) -> Record:
         """Evaluate what was trained, write the record and the parameters, and return the record."""
@@ -165,7 +195,6 @@ class CellRun:
                 self._warn(note)
         self._warn_of_sites(task, where)
         self.listener.phase("measure", done + 1, total)
-        self.checkpoint.save()
 
     def _warn_of_sites(self, task: Task, where: Where) -> None:
         """Say once of each site that training has made its draws too small, too large or too close for their dtype."""
@@ -174,13 +203,11 @@ class CellRun:
             if not any(note.startswith(opening) for note in self.progress.notes):
                 self._warn(f"{opening}{reason}")
 
-    def _settled(self, task: Task) -> Estimator:
-        """Return the estimator with adaptive state for other parameters than those that it was trained on."""
+    def _settled(self, estimator: Estimator, task: Task) -> Estimator:
+        """Return an estimator with adaptive state for other parameters than those that it was trained on."""
         x, cell = self.meter.x, self.cell
         with seeded(x.device, cell.seed, "settling"):
-            return settled(
-                self.estimator, task, x, cell.samples, steps=_SETTLING_STEPS, step_size=cell.training.guide_lr
-            )
+            return settled(estimator, task, x, cell.samples, steps=_SETTLING_STEPS, step_size=cell.training.guide_lr)
 
     def _explained(self, diverged: Diverged) -> Diverged:
         """Return what was not finite before the first step already, if anything: no step size has caused that."""
@@ -231,15 +258,6 @@ class CellRun:
 
     def _show_evaluation(self, share: float) -> None:
         self.listener.phase("evaluate", share, 1.0, f"{self.cell.measurement.evaluation_samples} samples")
-
-
-def measured_steps(cell: Cell) -> list[int]:
-    """Return the training steps at which moments are measured: 0 and log-spaced ones up to the last."""
-    steps, points = cell.training.steps, cell.measurement.checkpoints
-    if steps == 0 or points == 1:
-        return [steps]
-    spaced = np.geomspace(min(10, steps), steps, max(1, points - 1)).round().astype(int)
-    return sorted({0, *map(int, spaced), steps})
 
 
 def _at(task: Task, snapshots: Snapshots, step: int) -> Task:

@@ -1,20 +1,18 @@
 """Checkpoints of a running cell: all that its end depends on, so that a killed run ends with the same numbers."""
 
 import os
-import pickle
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, final
 
-import torch
-
-from bench.execution.sources import Source
-from bench.results.atomic import replacing
+from bench.execution.kept import keep, kept, set_aside
+from bench.execution.sources import Maker
 from bench.results.schema import GradientRow
+from bench.settings import Cell
+from bench.training.restoring import Unfit, built, require, require_duration
 from bench.training.trainer import Trainer
 
-_UNREADABLE: Final = (RuntimeError, KeyError, ValueError, EOFError, TypeError, pickle.UnpicklingError)
 _SECONDS: Final = float(os.environ.get("BENCH_CHECKPOINT_SECONDS", "10"))
 
 
@@ -40,32 +38,43 @@ class Progress:
 def steps_taken(file: Path) -> int:
     """Return the training steps that a checkpoint file continues from; 0 where there is none that can be read."""
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)["trainer"]["progress"]["step"]
-    except (FileNotFoundError, *_UNREADABLE):
+        step = (kept(file) or {})["trainer"]["progress"]["step"]
+    except (Unfit, KeyError, TypeError):
         return 0
+    return step if isinstance(step, int) else 0
 
 
-def continues(file: Path, source: Source) -> bool:
-    """Return whether there is a checkpoint file that this source has made; one that cannot be read counts as such."""
+def other_maker(file: Path, maker: Maker) -> str:
+    """Return why a checkpoint is another maker's, in words; empty where it is not, or cannot be read, or is not there.
+
+    What is wrong with one that cannot be read is said when it is restored.
+    """
     try:
-        return _made_by(torch.load(file, map_location="cpu", weights_only=True)) == source
-    except FileNotFoundError:
-        return False
-    except _UNREADABLE:
-        return True
+        state = kept(file)
+    except Unfit:
+        return ""
+    return "" if state is None else maker.difference(state.get("made"))
 
 
-def _made_by(state: dict[str, Any]) -> Source:
-    """Return what made a checkpoint; those of before sources were kept are good for what is ours only."""
-    return Source(**state.get("source", {}))
+def continues(file: Path, maker: Maker) -> bool:
+    """Return whether there is a checkpoint to continue from, or to set aside."""
+    return file.exists() and not other_maker(file, maker)
+
+
+def discard(file: Path) -> None:
+    """Remove a checkpoint that is not to be continued; what lies in its place and is no file gets another name."""
+    if file.is_dir():
+        set_aside(file)
+    else:
+        file.unlink(missing_ok=True)
 
 
 @final
 class Checkpoint:
     """One cell's checkpoint file, written whole every few seconds of training and after every measurement."""
 
-    def __init__(self, file: Path, trainer: Trainer, progress: Progress, source: Source) -> None:
-        self.file, self.trainer, self.progress, self.source = file, trainer, progress, source
+    def __init__(self, file: Path, cell: Cell, trainer: Trainer, progress: Progress, maker: Maker) -> None:
+        self.file, self.cell, self.trainer, self.progress, self.maker = file, cell, trainer, progress, maker
         self._begun = self._saved = time.perf_counter()
         self._before = progress.seconds
 
@@ -74,15 +83,19 @@ class Checkpoint:
         return self._before + time.perf_counter() - self._begun
 
     def save(self) -> None:
-        """Write the state of the cell."""
+        """Write the state of the cell.
+
+        Raises:
+            ResultsError: the folder does not take it.
+        """
         self.progress.seconds = self.seconds()
         state: dict[str, Any] = {
+            "made": asdict(self.maker),
+            "cell": self.cell.id,
             "trainer": self.trainer.state(),
             "progress": asdict(self.progress),
-            "source": asdict(self.source),
         }
-        with replacing(self.file) as stream:
-            torch.save(state, stream)
+        keep(self.file, state)
         self._saved = time.perf_counter()
 
     @property
@@ -93,20 +106,44 @@ class Checkpoint:
     def restore(self) -> str | None:
         """Continue from the file where there is one; must be called on the random stream that training draws from.
 
+        All of it is looked at before any of it is taken.
+
         Returns:
-            A warning where the file cannot be read; it is moved aside and the cell starts again.
+            Why the cell starts anew though there was a file, which now has another name.
         """
-        if not self.file.exists():
-            return None
         try:
-            state = torch.load(self.file, map_location=self.trainer.device, weights_only=True)
-            self.trainer.restore(state["trainer"])
-        except _UNREADABLE as error:
-            aside = self.file.with_suffix(".corrupt")
-            self.file.replace(aside)
-            return f"{self.file} cannot be read ({type(error).__name__}); kept as {aside.name}, starting anew"
-        saved = state["progress"]
-        saved["gradients"] = [GradientRow(**row) for row in saved["gradients"]]
-        vars(self.progress).update(saved)
-        self._before = self.progress.seconds
+            state = kept(self.file)
+            if state is None:
+                return None
+            require(not (why := self.maker.difference(state.get("made"))), why)
+            require(state.get("cell") == self.cell.id, "it is another cell's")
+            progress = self._progress(state.get("progress"))
+            self.trainer.restore(state.get("trainer"))
+        except Unfit as why:
+            aside = set_aside(self.file)
+            return f"its checkpoint was no good ({why}) and is now {aside.name}: the cell was begun anew"
+        vars(self.progress).update(vars(progress))
+        self._before = progress.seconds
         return None
+
+    def _progress(self, values: Any) -> Progress:
+        """Return the progress in a file.
+
+        Raises:
+            Unfit: this cell cannot have got there.
+        """
+        names = vars(self.progress).keys()
+        require(isinstance(values, dict) and values.keys() == names, "progress lacks a part, or has another")
+        lists = [values[name] for name in ("gradients", "measured", "notes")]
+        require(all(isinstance(value, list) for value in lists), "progress holds no lists")
+        measured, notes, chunk, seconds = (values[name] for name in ("measured", "notes", "chunk", "seconds"))
+        rows = [built(GradientRow, row, "gradients") for row in values["gradients"]]
+        known = range(self.cell.training.steps + 1)
+        require(all(type(step) is int and step in known for step in measured), "a step is not of this training")
+        require(len(set(measured)) == len(measured), "a step was measured twice")
+        require({row.step for row in rows} == set(measured), "steps measured and their moments differ")
+        require(all(isinstance(note, str) for note in notes), "a note is no text")
+        require(chunk is None or (type(chunk) is int and chunk >= 1), "progress.chunk is no number of replicates")
+        require(type(seconds) is float, "progress.seconds is no time")
+        require_duration(seconds, "progress.seconds")
+        return Progress(rows, measured, notes, chunk, seconds)

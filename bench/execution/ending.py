@@ -1,10 +1,11 @@
 """How an invocation ends for cells without a result: in one sentence, with their exit code, and with where to look."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from bench.errors import CellBusy, CellsFailed
+from bench.execution.measured import in_words, unmeasured_steps
 from bench.execution.messages import title
 from bench.names.commands import with_out
 from bench.results.schema import Record
@@ -24,18 +25,32 @@ def require_results(cells: Sequence[Cell], records: Sequence[Record], out: Path,
         of: what the cells are of, as ` of lecture-evidence`.
 
     Raises:
-        CellsFailed: some failed; the message names them, their reasons and their tracebacks.
+        CellsFailed: some failed, or lack moments that they were asked for; the message names them, their reasons and
+            their tracebacks.
         CellBusy: some have no record.
     """
     failed = [record for record in records if record.status == "failed"]
     if failed:
         raise _failure(failed, len(cells), out, of)
+    if cut_short := [record for record in records if unmeasured_steps(record)]:
+        raise CellsFailed("\n".join(_lacking(cut_short, len(cells), of)))
     busy = len(cells) - len(records)
     if busy:
         raise CellBusy(
             f"{busy} of {len(cells)} cells{of} are being run by another process; the same command without `--no-wait` "
             "waits for it and prints the tables"
         )
+
+
+def _lacking(records: Sequence[Record], cells: int, of: str) -> Iterator[str]:
+    """Give the lines about cells that were not measured wherever they were to be."""
+    yield f"{len(records)} of {cells} cells{of} could not be measured at all steps asked for:"
+    for record in records[:_MOST_LINES]:
+        at = in_words(unmeasured_steps(record))
+        said = next((note for note in record.notes if note.startswith(f"nothing was measured at {at}")), None)
+        yield f"  {title(record.cell)}: {said or f'nothing was measured at {at}: {record.reason}'}"
+    if len(records) > _MOST_LINES:
+        yield f"  and {len(records) - _MOST_LINES} more"
 
 
 def _failure(failed: Sequence[Record], cells: int, out: Path, of: str) -> CellsFailed:

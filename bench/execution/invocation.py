@@ -36,7 +36,7 @@ def execute(request: Request, asked: Asked) -> None:
     """
     messages = Console(stderr=True)
     find_device(request.device)
-    allow_tf32(asked.tf32)
+    allow_tf32(request.tf32)
     plan = make_plan(request)
     for spec, reason in plan.refused:
         say(messages, f"skipped {spec}: {reason}")

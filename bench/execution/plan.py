@@ -59,6 +59,7 @@ class Request:
     at: Literal["own", "shared"] | None = None
     dtype: Literal["float32", "float64"] | None = None
     device: Literal["cpu", "cuda"] = "cpu"
+    tf32: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,7 @@ def _cell(
         checkpoints=_first(request.checkpoints, defaults.checkpoints),
         evaluation_samples=_first(request.evaluation_samples, defaults.evaluation_samples),
     )
+    dtype = request.dtype or dtype_name(type(task))
     return Cell(
         task=TASKS.resolve(task_spec.name),
         task_parameters=TASKS.parameters(task_spec),
@@ -180,10 +182,12 @@ def _cell(
         samples=samples,
         seed=seed,
         dataset=data.name,
-        dtype=request.dtype or dtype_name(type(task)),
+        dtype=dtype,
         device=request.device,
         training=training,
         measurement=measurement,
+        # Elsewhere it changes no number.
+        tf32=request.tf32 and request.device == "cuda" and dtype == "float32",
     )
 
 

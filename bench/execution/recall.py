@@ -3,8 +3,8 @@
 from typing import Literal
 
 from bench.execution.checkpoint import continues
-from bench.execution.sources import Source
-from bench.machine.info import machine_info
+from bench.execution.sources import Maker, Source
+from bench.machine.info import software
 from bench.results.schema import Record
 from bench.results.store import Store
 from bench.settings import Cell
@@ -20,7 +20,8 @@ def recall(
     if rerun == "all":
         return None, "asked for with --rerun all"
     if known is None:
-        return None, "continues from its checkpoint" if continues(store.checkpoint_path(cell), source) else "new"
+        goes_on = continues(store.checkpoint_path(cell), Maker.of(source))
+        return None, "continues from its checkpoint" if goes_on else "new"
     then = {known.cell.task: known.task_source, known.cell.estimator: known.estimator_source}
     now = {cell.task: source.task, cell.estimator: source.estimator}
     changed = [name for name in now if then[name] not in (None, now[name])]
@@ -47,6 +48,5 @@ def recall(
 
 def _same_software(record: Record, store: Store) -> bool:
     """Return whether a record was made by the versions that are installed now; a record without a note was not."""
-    now = machine_info()
     made = next((run for run in store.runs(errors="skip") if run.run == record.run), None)
-    return made is not None and (made.varbench, made.torch) == (now["varbench"], now["torch"])
+    return made is not None and {"varbench": made.varbench, "torch": made.torch} == software()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bench.execution.cell import CellRun, Listener
 from bench.execution.meter import KnownReferences
+from bench.execution.recall import Rerun
 from bench.execution.sources import Source
 from bench.machine.device import find_device
 from bench.machine.matmul import multiplied_by_onednn
@@ -26,10 +27,12 @@ def run_alone(
     listener: Listener,
     references: KnownReferences,
     source: Source,
+    rerun: Rerun | None = None,
 ) -> Record:
     """Run a cell to its end by plain autograd, and write its record; a training that diverges is recorded as such."""
-    one = CellRun(cell, data, store, run, listener, references, source)
+    one = CellRun(cell, data, store, run, listener, references, source, rerun)
     with multiplied_by_onednn(one.onednn), seeded(one.trainer.device, cell.seed, "training"):
+        one.restore()
         (record,) = _to_their_ends([one], lambda trainers: Single(*trainers))
     return record
 
@@ -42,11 +45,12 @@ def run_together(
     listeners: Sequence[Listener],
     references: KnownReferences,
     sources: Mapping[str, Source],
+    rerun: Rerun | None = None,
 ) -> Iterator[Record]:
     """Run cells that differ in their seed alone, trained in one step, to their ends; give their records as written.
 
     Measurement and evaluation are those of each cell alone. A training that diverges is recorded as such, and the
-    others go on.
+    others go on. Cells of which one has not got as far as another, since its checkpoint was no good, are trained apart.
 
     Raises:
         NotBatchable: their step cannot be taken for all at once.
@@ -57,17 +61,36 @@ def run_together(
     data = data.to(device)
     runs = [
         CellRun(
-            cell, data, store, run, listener, references, sources[cell.id], OwnStream(device, cell.seed, "training")
+            cell,
+            data,
+            store,
+            run,
+            listener,
+            references,
+            sources[cell.id],
+            rerun,
+            OwnStream(device, cell.seed, "training"),
         )
         for cell, listener in zip(cells, listeners, strict=True)
     ]
+    for one in runs:
+        one.restore()
     with multiplied_by_onednn(runs[0].onednn):
-        yield from _to_their_ends(runs, Stack)
+        for group in _at_one_step(runs):
+            yield from _to_their_ends(group, Stack)
+
+
+def _at_one_step(runs: Sequence[CellRun]) -> list[list[CellRun]]:
+    """Return cells in groups that have taken equally many steps."""
+    groups: dict[int, list[CellRun]] = {}
+    for one in runs:
+        groups.setdefault(one.trainer.progress.step, []).append(one)
+    return list(groups.values())
 
 
 def _to_their_ends(runs: Sequence[CellRun], group_of: Callable[[Sequence[Trainer]], Group]) -> Iterator[Record]:
     for one in runs:
-        one.restore()
+        one.join(len(runs))
     group = group_of([one.trainer for one in runs])
     for stop in runs[0].stops:
         for step in group.run(stop):
@@ -84,13 +107,16 @@ def _to_their_ends(runs: Sequence[CellRun], group_of: Callable[[Sequence[Trainer
             except Diverged as reason:
                 group.drop(place, reason)
     for place, one in enumerate(runs):
-        if place not in group.diverged:
+        own = group.diverged.get(place)
+        if own is None:
             group.release(place)
-            try:
-                one.measure_shared()
-            except Diverged as reason:
-                group.diverged[place] = reason
-        one.progress.notes += _notes(len(runs), group.plain_reason)
+        try:
+            one.measure_shared(own)
+        except Diverged as reason:
+            if own is not None:
+                one.progress.notes.append(f"not all was measured at shared parameters: {reason}")
+            group.diverged[place] = own or reason
+        one.progress.notes += _notes(one.trainer.progress.together, group.plain_reason)
         yield one.finish(group.diverged.get(place))
 
 

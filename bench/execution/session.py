@@ -14,7 +14,7 @@ from typing import final
 import torch
 
 from bench.errors import BenchError, CellBusy
-from bench.execution.checkpoint import continues
+from bench.execution.checkpoint import discard, other_maker
 from bench.execution.companions import BatchSeeds, at_the_same_step
 from bench.execution.console import Console
 from bench.execution.messages import reason_of, say, title
@@ -24,7 +24,7 @@ from bench.execution.plan import Plan
 from bench.execution.progress import Said, TerminalListener, shares
 from bench.execution.recall import Rerun, recall
 from bench.execution.run_cells import run_alone, run_together
-from bench.execution.sources import sources_of
+from bench.execution.sources import Maker, sources_of
 from bench.execution.tally import Tally
 from bench.names.strangers import said
 from bench.results.schema import Record
@@ -44,7 +44,6 @@ class Asked:
         dry_run: whether to say what would run, and stop.
         plot: whether the results are drawn.
         batch_seeds: whether seeds are trained in one step.
-        tf32: whether a GPU may round float32 products to TF32.
         wait: whether cells that other processes run are waited for.
     """
 
@@ -53,7 +52,6 @@ class Asked:
     dry_run: bool
     plot: bool
     batch_seeds: BatchSeeds = "auto"
-    tf32: bool = False
     wait: bool = True
 
 
@@ -123,10 +121,10 @@ class Session:
         if known is not None:
             say(self.messages, f"{title(cell)}: run again, since {why}")
         if rerun == "all":
-            checkpoint.unlink(missing_ok=True)
-        elif checkpoint.exists() and not continues(checkpoint, source):
-            say(self.messages, f"{title(cell)}: its checkpoint is of another source than {source}; it starts anew")
-            checkpoint.unlink()
+            discard(checkpoint)
+        elif why := other_maker(checkpoint, Maker.of(source)):
+            say(self.messages, f"{title(cell)}: its checkpoint is not continued, since {why}; it starts anew")
+            discard(checkpoint)
         return None
 
     def _run(self, cells: Sequence[Cell]) -> Iterator[Record]:
@@ -164,7 +162,9 @@ class Session:
         begun = time.perf_counter()
         with TerminalListener(self.messages, self._said) as listener:
             parts = shares(listener, len(cells))
-            yield from run_together(cells, data, self.store, self.run_id, parts, self.references, self.sources)
+            yield from run_together(
+                cells, data, self.store, self.run_id, parts, self.references, self.sources, self.asked.rerun
+            )
         self._say_time(cells, begun)
 
     def _run_alone(self, cell: Cell) -> Record:
@@ -174,7 +174,9 @@ class Session:
         try:
             with TerminalListener(self.messages, self._said) as listener:
                 source = self.sources[cell.id]
-                record = run_alone(cell, data, self.store, self.run_id, listener, self.references, source)
+                record = run_alone(
+                    cell, data, self.store, self.run_id, listener, self.references, source, self.asked.rerun
+                )
             self._say_time([cell], begun)
             return record
         except (BenchError, BrokenPipeError):

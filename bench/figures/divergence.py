@@ -47,10 +47,18 @@ def before(frame: pd.DataFrame, lost: pd.DataFrame) -> pd.DataFrame:
     return where(frame, ~(frame["step"] >= steps))
 
 
+def along_own(results: Results, lost: pd.DataFrame) -> pd.DataFrame:
+    """Return those that lost their moments as well: at shared parameters these do not depend on a cell's training."""
+    final = results.final
+    return where(lost, lost["cell"].isin(where(final, final["measurement_at"] == "own")["cell"]))
+
+
 def whole(results: Results) -> Results:
     """Return results whose tables end where a cell diverged."""
     lost = divergences(results)
-    return Results(before(results.gradients, lost), before(results.training, lost), results.final, results.runs)
+    return Results(
+        before(results.gradients, along_own(results, lost)), before(results.training, lost), results.final, results.runs
+    )
 
 
 def draw_divergences(place: Axes, panel: pd.DataFrame, x: str, looks: Looks) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.figures.axes import ends, is_leftmost, legend_below, look_nested, say_nothing, set_scale, step_scale, y_scale
-from bench.figures.divergence import before, divergence_handles, divergences, draw_divergences
+from bench.figures.divergence import along_own, before, divergence_handles, divergences, draw_divergences
 from bench.figures.dots import Lines, draw_dots
 from bench.figures.estimates import by_name, declared, faceted, moments, shown_groups
 from bench.figures.grid import task_panels
@@ -25,10 +25,10 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     """Return one row per task × configuration × group × step, and one per seed where there are two or three.
 
     Where many lines are of several K, each K has a panel. Of a training that diverged there are rows until it did, and
-    one with `diverged` for where.
+    one with `diverged` for where; at shared parameters its moments are those of any other.
     """
     wanted = shown_groups(results.gradients, groups)
-    lost = divergences(results)
+    lost = along_own(results, divergences(results))
     kept = before(results.gradients, lost)
     found = moments(replace(results, gradients=kept), ["variance"], wanted)
     found = with_few_seeds(found, kept, MEASURED)

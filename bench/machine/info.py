@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -17,11 +18,12 @@ def machine_info() -> dict[str, Any]:
     import torch
 
     commit, dirty = _git()
+    made = software()
     gpu = torch.cuda.is_available()
     return {
-        "varbench": _version(),
+        "varbench": made["varbench"],
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": made["torch"],
         "numpy": numpy.__version__,
         "git_commit": commit,
         "git_dirty": dirty,
@@ -38,6 +40,14 @@ def machine_info() -> dict[str, Any]:
     }
 
 
+def software() -> dict[str, str]:
+    """Return the versions that decide whether a number is made anew: those of varbench and of torch."""
+    import torch
+
+    return {"varbench": _version(), "torch": str(torch.__version__)}
+
+
+@cache
 def _version() -> str:
     try:
         return version("varbench")

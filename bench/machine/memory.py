@@ -16,6 +16,15 @@ def enough_memory(what: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError) or any(words in str(error) for words in _TOO_LARGE):
+        if is_out_of_memory(error):
             raise UsageError(f"{what} needs more memory than there is; choose smaller sizes") from error
         raise
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error says that there is not enough memory, on a CPU or a GPU."""
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _TOO_LARGE)

@@ -5,6 +5,8 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from bench.training.restoring import require
+
 
 @final
 class Batches:
@@ -43,6 +45,19 @@ class Batches:
     def state(self) -> dict[str, Any]:
         """Return where in which order the batches are."""
         return {"order": self.order, "at": self._at}
+
+    def require_fit(self, state: Any, steps: int) -> None:
+        """Refuse a state that these batches are not in after so many steps.
+
+        Raises:
+            Unfit: it says so.
+        """
+        require(isinstance(state, dict) and state.keys() == {"order", "at"}, "batches lack a part")
+        order, at, n = state["order"], state["at"], 0 if self.whole or steps == 0 else len(self.rows)
+        is_order = isinstance(order, Tensor) and order.dtype == torch.long
+        require(is_order and torch.equal(order.sort()[0].cpu(), torch.arange(n)), "batches.order is no order of rows")
+        expected = self.size * ((steps - 1) % (n // self.size) + 1) if n else 0
+        require(at == expected, f"batches.at is {at!r:.40} instead of {expected}")
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""

@@ -39,6 +39,7 @@ class Stack:
             NotBatchable: their step cannot be run for all at once; they are as they were.
         """
         first = trainers[0]
+        assert len({trainer.progress.step for trainer in trainers}) == 1, "seeds in one step are at one step"
         self.trainers = trainers
         self.diverged: dict[int, Diverged] = {}
         self.device = first.device

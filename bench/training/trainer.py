@@ -18,6 +18,14 @@ from bench.training.batches import Batches
 from bench.training.diverged import GREEK, Diverged
 from bench.training.learning import Updated, parse_learning
 from bench.training.optimizers import advance, make_optimizer, set_step_sizes
+from bench.training.restoring import (
+    built,
+    require,
+    require_duration,
+    require_generators,
+    require_like,
+    require_optimizer,
+)
 from bench.training.schedules import parse_schedule
 from estimators.base import Estimate, Estimator
 from tasks.base import Data, Task
@@ -204,16 +212,45 @@ class Trainer:
         # Within a stack the tensors are rows of larger ones, which a file would hold as a whole.
         return tree_map_only(Tensor, torch.clone, state)
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned."""
+    def restore(self, state: Any) -> None:
+        """Continue from what `state` returned.
+
+        Raises:
+            Unfit: it is no state of this training, which stays as it is.
+        """
+        progress, rows = self._require_fit(state)
         self.task.load_state_dict(state["task"])
         self.estimator.load_state_dict(state["estimator"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.batches.restore(state["batches"])
-        self.progress = Progress(**state["progress"])
-        self.rows = [TrainingRow(**row) for row in state["rows"]]
-        self.objectives = list(state["objectives"])
+        self.progress, self.rows = progress, rows
+        self.objectives = [value.to(self.device) for value in state["objectives"]]
         self.stream.restore(state["generators"])
+
+    def _require_fit(self, state: Any) -> tuple[Progress, list[TrainingRow]]:
+        """Return what a state holds in plain numbers, once all of the state is known to fit."""
+        fresh = self.state()
+        require(isinstance(state, dict), "it holds no training")
+        for part in fresh:
+            require(part in state, f"{part} is missing")
+        for part in ("task", "estimator", "generators"):
+            require_like(fresh[part], state[part], part)
+        require_generators(state["generators"])
+        progress = built(Progress, state["progress"], "progress")
+        step = progress.step
+        require(0 <= step <= self.settings.steps, f"progress.step is {step}")
+        require(progress.together >= 1, f"progress.together is {progress.together}")
+        require_duration(progress.seconds, "progress.seconds")
+        self.batches.require_fit(state["batches"], step)
+        require_optimizer(self.optimizer, state["optimizer"], step)
+        require(isinstance(state["rows"], list) and isinstance(state["objectives"], list), "rows are missing")
+        rows = [built(TrainingRow, row, "rows") for row in state["rows"]]
+        ends = [0, *(row.step for row in rows)]
+        require(ends == sorted(set(ends)), "rows are not in order")
+        require(all(isinstance(value, Tensor) for value in state["objectives"]), "objectives are no tensors")
+        since = sum(value.numel() for value in state["objectives"])
+        require(ends[-1] + since == step, f"rows and objectives are of {ends[-1] + since} steps instead of {step}")
+        return progress, rows
 
 
 def _parameter_groups(task: Task, estimator: Estimator) -> dict[str, list[Tensor]]:

@@ -15,6 +15,7 @@ ROW: Row = {
     "dataset": "none",
     "dtype": "float64",
     "device": "cpu",
+    "tf32": False,
     "training_steps": 100,
     "training_batch_size": 1,
     "training_optimizer": "adam",

@@ -10,6 +10,7 @@ from torch.distributions import Cauchy, Independent
 
 from estimators.base import Estimate, Estimator
 from estimators.score_function.reinforce import Reinforce
+from estimators.score_function.reinforce_ema import ReinforceEMA
 from tasks.base import Data, Draw, Guide, Model, Target, Task
 from tasks.latent_variables.linear_gaussian import LinearGaussian
 from tasks.toys.gaussian import GaussianQuadratic
@@ -110,6 +111,15 @@ class Rarely(Reinforce):  # pyright: ignore[reportGeneralTypeIssues]
         right = super().estimate(task, x, samples)
         broken = torch.rand((), device=x.device) < self.share
         return Estimate(right.objective, right.surrogate * torch.where(broken, math.nan, 1.0))
+
+
+@final
+class Straying(ReinforceEMA):  # pyright: ignore[reportGeneralTypeIssues]
+    """The score function the wrong way, in long steps: training diverges, and its baseline; its moments do not."""
+
+    def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
+        right = super().estimate(task, x, samples)
+        return Estimate(right.objective, -1e6 * right.surrogate)
 
 
 @final

@@ -1,12 +1,14 @@
 """What is said of a training or a measurement whose numbers are not finite, alone and among other seeds."""
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from bench.errors import CellsFailed
 from bench.execution.companions import BatchSeeds
 from bench.execution.invocation import Asked, execute
 from bench.execution.plan import Request
@@ -29,7 +31,9 @@ def _quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ran(folder: Path, asked: Request, batch_seeds: BatchSeeds = "auto") -> list[Record]:
-    execute(asked, Asked(folder, None, dry_run=False, plot=False, batch_seeds=batch_seeds))
+    # Without training, parameters that nothing can be measured at end the run with an error; what is recorded counts.
+    with suppress(CellsFailed):
+        execute(asked, Asked(folder, None, dry_run=False, plot=False, batch_seeds=batch_seeds))
     return list(Store(folder).records())
 
 
@@ -55,6 +59,15 @@ def test_without_training_the_gradient_is_named_and_no_step_size_advised(
     records = ran(tmp_path, request(f"{BROKEN}(what={group})", 0))
     assert [record.status for record in records] == ["diverged", "diverged"]
     assert {record.reason for record in records} == {f"the gradient in {letter} was not finite {ALL} {INITIAL}"}
+
+
+def test_a_run_that_could_measure_nothing_exits_with_3(tmp_path: Path) -> None:
+    with pytest.raises(CellsFailed) as raised:
+        execute(request(f"{BROKEN}(what=guide)", 0), Asked(tmp_path, None, dry_run=False, plot=False))
+    assert raised.value.exit_code == 3
+    lines = str(raised.value).splitlines()
+    assert lines[0] == "2 of 2 cells could not be measured at all steps asked for:"
+    assert lines[1].endswith(f"nothing was measured at step 0: the gradient in φ was not finite {ALL} {INITIAL}")
 
 
 @pytest.mark.parametrize("task", ["gaussian-quadratic", "vae-mnist(data=tiny)"])

@@ -1,15 +1,19 @@
 """Ids of cells stay what they were in the first version: results of before are hits."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
 
 import estimators
 import tasks
+from bench.execution import plan
 from bench.execution.plan import Request, make_plan
 from bench.names.spec import Spec
+from bench.settings import cell_from_identity
 from tasks.base import Data, Task
 from tasks.data import DataUnavailable
 from tasks.images.vae_images import VAEFaces
@@ -39,3 +43,20 @@ def test_every_name_of_the_first_version_has_an_id() -> None:
     named = {name for pair in IDS for name in pair.split()}
     assert named <= {*tasks.INDEX, *estimators.INDEX}
     assert len(named) == 53 + 35
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "kept"), [("cuda", "float32", False), ("cuda", "float64", True), ("cpu", "float32", True)]
+)
+def test_tf32_makes_another_cell_where_it_changes_numbers(
+    device: Literal["cpu", "cuda"], dtype: Literal["float32", "float64"], kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No GPU is needed to know what a cell on one is called.
+    monkeypatch.setattr(plan, "require_parameters_in_memory", lambda *_: None)
+    monkeypatch.setattr(plan, "require_draws_in_memory", lambda *_: None)
+    asked = Request((Spec("gaussian-quadratic"),), (Spec("reinforce"),), device=device, dtype=dtype)
+    (without,), (allowed,) = make_plan(asked).cells, make_plan(replace(asked, tf32=True)).cells
+    assert "tf32" not in without.identity()
+    assert (allowed.id == without.id) is kept
+    assert (allowed.configuration == without.configuration) is kept
+    assert cell_from_identity(allowed.identity()) == allowed

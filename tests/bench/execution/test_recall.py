@@ -1,13 +1,14 @@
 """Which results of before are used, and what is said of those that are not."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-import torch
 
-from bench.execution.checkpoint import continues
+from bench.execution.checkpoint import continues, other_maker
+from bench.execution.kept import keep
 from bench.execution.recall import Rerun, recall
-from bench.execution.sources import Source
+from bench.execution.sources import Maker, Source
 from bench.results.store import Store
 from tests.bench.results.samples import cell, record
 
@@ -44,22 +45,33 @@ def test_records_of_before_sources_were_kept_are_hits_without_a_word_where_all_i
     assert recall(cell(), record(), Store(tmp_path), None, Source())[1] == "done already, not run again"
 
 
+MADE = Maker.of(NOW)
+
+
 @pytest.mark.parametrize(
-    ("kept", "source", "goes_on"),
+    ("made", "goes_on"),
     [
-        ({}, Source(), True),
-        ({}, NOW, False),
-        ({"source": {"task": NOW.task, "estimator": ""}}, NOW, True),
-        ({"source": {"task": NOW.task, "estimator": ""}}, Source("mine, sha256 2222", ""), False),
+        (None, False),
+        (asdict(MADE), True),
+        (asdict(replace(MADE, task="mine, sha256 2222")), False),
+        (asdict(replace(MADE, varbench="0.0.1")), False),
+        (asdict(replace(MADE, torch="1.0")), False),
+        (asdict(replace(MADE, schema=1)), False),
     ],
 )
-def test_a_checkpoint_of_another_source_is_not_continued(
-    tmp_path: Path, kept: dict[str, object], source: Source, goes_on: bool
+def test_a_checkpoint_of_another_maker_is_not_continued(
+    tmp_path: Path, made: dict[str, object] | None, goes_on: bool
 ) -> None:
     path = Store(tmp_path).checkpoint_path(PLUG_IN)
-    assert not continues(path, source)
+    assert not continues(path, MADE)
     path.parent.mkdir(parents=True)
-    torch.save(kept, path)
-    assert continues(path, source) is goes_on
-    why = recall(PLUG_IN, None, Store(tmp_path), None, source)[1]
+    keep(path, {} if made is None else {"made": made})
+    assert continues(path, MADE) is goes_on
+    assert bool(other_maker(path, MADE)) is not goes_on
+    why = recall(PLUG_IN, None, Store(tmp_path), None, NOW)[1]
     assert why == ("continues from its checkpoint" if goes_on else "new")
+
+
+def test_what_another_maker_is_is_said() -> None:
+    said = MADE.difference(asdict(replace(MADE, varbench="0.0.1", task="")))
+    assert said == f"varbench was 0.0.1, and is {MADE.varbench}; the source of the task was ours, and is {NOW.task}"

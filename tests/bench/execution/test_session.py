@@ -10,11 +10,12 @@ import torch
 from bench.execution import session
 from bench.execution.console import Console
 from bench.execution.plan import Plan
+from bench.execution.recall import Rerun
 from bench.execution.session import Asked, Session
 from bench.names.registry import TASKS
 from bench.results.schema import Record
 from bench.results.store import Store
-from bench.settings import Cell, Training
+from bench.settings import Cell, Measurement, Training
 from bench.training.trace import NotBatchable
 from tests.bench.results.samples import cell, record
 
@@ -44,3 +45,45 @@ def test_on_a_gpu_only_what_is_trained_is_said_to_be_trained_without_a_graph(
     )
     assert [found.cell for found in running.run_or_recall([one])] == [one]
     assert ("without a CUDA graph, since it draws a random number of samples" in told.getvalue()) is said
+
+
+@pytest.mark.parametrize("rerun", [None, "all"])
+@pytest.mark.parametrize("kind", ["folder", "bare tensor", "cut short", "of before"])
+def test_what_lies_in_the_place_of_a_checkpoint_does_not_keep_a_cell_from_its_record(
+    tmp_path: Path, kind: str, rerun: Rerun | None
+) -> None:
+    training = Training(4, 1, "adam", 1e-2, 1e-2, "constant")
+    once = Measurement("own", 20, 20, 0.05, 1, 5)
+    one = cell(
+        task="gaussian-quadratic",
+        task_parameters={},
+        estimator="reparam",
+        estimator_parameters={},
+        dtype="float64",
+        training=training,
+        measurement=once,
+    )
+    file = Store(tmp_path).checkpoint_path(one)
+    file.parent.mkdir(parents=True)
+    if kind == "folder":
+        (file / "more").mkdir(parents=True)
+    elif kind == "cut short":
+        file.write_bytes(b"varbench kept 2 sha256 ")
+    else:
+        torch.save(torch.zeros(3) if kind == "bare tensor" else {"trainer": {}, "progress": {}, "source": {}}, file)
+    told = io.StringIO()
+    data = {str(one.task_spec): TASKS.build(one.task_spec).load()}
+    asked = Asked(tmp_path, rerun, dry_run=False, plot=False)
+    running = Session(Plan([one], data, []), Store(tmp_path), asked, Console(file=told, width=200))
+    (found,) = running.run_or_recall([one])
+    assert found.status == "done"
+    left = {left.name for left in file.parent.glob("checkpoint*")}
+    if rerun == "all":
+        # What was not to be continued is gone, but for what a checkpoint never was.
+        assert left == ({"checkpoint.pt.corrupt-1"} if kind == "folder" else set())
+    elif kind == "of before":
+        assert not left
+        assert "its checkpoint is not continued, since an earlier version of varbench made it" in told.getvalue()
+    else:
+        assert left == {"checkpoint.pt.corrupt-1"}
+        assert "the cell was begun anew" in told.getvalue()

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench import figures
+from bench.figures import variance
 from bench.figures.axes import note_lines
 from bench.figures.evidence import varying
 from bench.figures.page import Page
@@ -146,15 +147,22 @@ def test_moments_of_a_run_that_diverged_do_not_set_the_axis(exploded: Results) -
     assert [mark.get_xdata()[0] for mark in _labelled(axes, "_diverged")] == [40]
 
 
+def test_moments_at_shared_parameters_are_drawn_whatever_became_of_the_training(exploded: Results) -> None:
+    final = exploded.final.assign(measurement_at="shared")
+    shown = variance.rows(dataclasses.replace(exploded, final=final))
+    assert not any(shown["diverged"])
+    assert set(shown["step"]) == set(exploded.gradients["step"])
+
+
 def test_a_run_that_diverged_is_drawn_until_it_did(exploded: Results) -> None:
     lost = select(exploded, estimators=["reinforce"])
     figure = figures.figure("training", lost)
-    objective, variance = figure.axes[0], figure.axes[-1]
+    objective, moments = figure.axes[0], figure.axes[-1]
     assert np.abs(objective.get_ylim()).max() < 200
     [line] = _labelled(objective, "_seed")
     assert max(line.get_xdata()) == 39
     assert len(_labelled(objective, "_diverged")) == 1
-    assert variance.get_ylim()[1] < 1e3
+    assert moments.get_ylim()[1] < 1e3
 
 
 def test_log_p_x_is_drawn_where_it_is_known(crowded: Results) -> None:

@@ -1,0 +1,83 @@
+"""Files that runs keep for later ones, checkpoints and trajectories: whole, with a digest, and with what made them."""
+
+import hashlib
+import io
+import os
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from bench.errors import ResultsError
+from bench.machine.memory import is_out_of_memory
+from bench.results.atomic import replacing
+from bench.training.restoring import Unfit, require
+
+_FIRST_LINE: Final = re.compile(rb"varbench kept 2 sha256 ([0-9a-f]{64})\n")
+_ARCHIVE: Final = b"PK"
+"""How files of the first format begin, which have neither a first line nor a digest."""
+
+
+def keep(path: Path, content: dict[str, Any]) -> None:
+    """Write plain values and tensors, whole or not at all.
+
+    Raises:
+        ResultsError: the folder does not take it.
+    """
+    # In memory first: an error of the disk inside `torch.save` does not say that it is one.
+    stream = io.BytesIO()
+    torch.save(content, stream)
+    payload = stream.getbuffer()
+    with replacing(path) as file:
+        file.write(f"varbench kept 2 sha256 {hashlib.sha256(payload).hexdigest()}\n".encode())
+        file.write(payload)
+
+
+def kept(path: Path) -> dict[Any, Any] | None:
+    """Return what `keep` wrote, or what the first version did, with tensors on the CPU; None where there is no file.
+
+    Raises:
+        Unfit: it is not what was written.
+        ResultsError: it cannot be opened.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except IsADirectoryError:
+        raise Unfit("it is a folder") from None
+    except OSError as error:
+        raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
+    if data.startswith(_ARCHIVE):
+        return _loaded(data)
+    first = _FIRST_LINE.match(data)
+    require(first is not None, "it does not begin as such a file does")
+    assert first is not None
+    payload = memoryview(data)[first.end() :]
+    digest = hashlib.sha256(payload).hexdigest().encode()
+    require(first[1] == digest, "its digest is not that of what it holds: it was damaged or cut short")
+    return _loaded(payload)
+
+
+def _loaded(payload: bytes | memoryview) -> dict[Any, Any]:
+    try:
+        content = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        # Bytes that anything may have happened to end in any error.
+        raise Unfit(f"{type(error).__name__} in reading it") from error
+    require(isinstance(content, dict), "it holds something else")
+    return content
+
+
+def set_aside(path: Path) -> Path:
+    """Give what cannot be used another name beside it, and return that."""
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.name}.corrupt-{number}")):
+        number += 1
+    try:
+        return path.replace(aside)
+    except OSError as error:
+        raise ResultsError(f"cannot rename {path}: {error.strerror or error}") from error
