@@ -14,6 +14,7 @@ from bench.cli.stopping import stopped, terminable
 from bench.cli.streams import CLOSED_PIPE, ClosedPipe, discard_stdout, told_closed_pipes, with_quiet
 from bench.cli.terminal import replace_what_is_lacking
 from bench.errors import BenchError
+from bench.names.consent import nothing_named
 
 _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Measure": {
@@ -102,7 +103,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     replace_what_is_lacking()
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        with terminable():
+        with terminable(), nothing_named():
             code = _run(words)
         sys.stdout.flush()
     except (ClosedPipe, BrokenPipeError):

@@ -8,6 +8,7 @@ import click
 
 from bench.cli.numbers import Whole
 from bench.cli.plot import STYLES
+from bench.cli.plugins import PLUGIN
 from bench.errors import BenchError, UsageError
 from bench.names.commands import with_folders
 from bench.pictures import KINDS
@@ -44,6 +45,7 @@ class _Command(click.Command):
 )
 @click.option("--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Of a page's two columns.")
 @click.option("--seed", type=Whole(), default=0, show_default=True, help="Of draws, and of which images.")
+@PLUGIN
 def samples(
     results: tuple[Path, ...],
     kinds: tuple[str, ...],
@@ -101,7 +103,7 @@ def _shown(
     from tasks.latent_variables.lda import LDA
 
     written, reasons, errors = 0, [], []
-    for run in finished(results):
+    for run in finished(results, reasons.append):
         try:
             task = run.task()
             for line in pictures(run, task, kinds or kinds_of(task), out, form, page, seed, reasons.append):

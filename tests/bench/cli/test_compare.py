@@ -14,6 +14,7 @@ from tests.bench.compare.noisy import NoisyReinforce
 
 Bench = Callable[..., Outcome]
 
+PLUGIN = ("--plugin", "tests.bench.compare.noisy")
 NOISY = "tests.bench.compare.noisy:NoisyReinforce"
 TOYS = (
     "run", "--task", "gaussian-cosine", "--task", "bernoulli-quadratic", "--estimator", NOISY, "--no-train",
@@ -36,20 +37,20 @@ def test_another_seed_is_not_worse_and_a_fifth_more_noise_is(bench: Bench, monke
     monkeypatch.setattr(NoisyReinforce, "extra", 0.2)
     assert bench(*TOYS, "--out", "noisy", "--seeds", "1").code == 0
 
-    same = bench("compare", "base", "other", "--format", "csv")
+    same = bench("compare", "base", "other", "--format", "csv", *PLUGIN)
     assert same.code == 0, same.out
     assert {row["verdict"] for row in rows(same)} <= {"equivalent", "inconclusive"}
 
-    worse = bench("compare", "base", "noisy")
+    worse = bench("compare", "base", "noisy", *PLUGIN)
     assert worse.code == 1
     assert "2 worse, 0 better" in worse.out
-    gate = ("compare", "base", "noisy", "--fail-if", "variance:+60%", "--format")
+    gate = ("compare", "base", "noisy", *PLUGIN, "--fail-if", "variance:+60%", "--format")
     found = [row for row in rows(bench(*gate, "csv")) if row["metric"] == "variance"]
     for row in found:
         assert float(row["ci_low"]) < 0.2 < float(row["ci_high"])
     passed = bench(*gate, "json")
     assert (passed.code, json.loads(passed.out)["failing"]) == (0, 0)
-    assert bench("compare", "noisy", "base").code == 0
+    assert bench("compare", "noisy", "base", *PLUGIN).code == 0
 
 
 def test_vae_before_training_shows_the_noise(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
