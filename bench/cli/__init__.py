@@ -14,6 +14,7 @@ from bench.cli.stopping import stopped, terminable
 from bench.cli.streams import CLOSED_PIPE, ClosedPipe, discard_stdout, told_closed_pipes, with_quiet
 from bench.cli.terminal import replace_what_is_lacking
 from bench.errors import BenchError
+from bench.escaping import echo
 from bench.names.consent import nothing_named
 
 _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
@@ -124,7 +125,7 @@ def _run(words: list[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as stop:
         message, code = stopped(stop, next((word for word in words if word in _COMMANDS), ""))
-        click.echo(message, err=True)
+        echo(message, err=True)
         return code
     except Exception as error:
         return _explain(error, "--debug" in takewhile(lambda word: word.startswith("-"), words))
@@ -135,11 +136,11 @@ def _explain(error: Exception, debug: bool) -> int:
     code = _exit_code(error)
     if debug or code is None:
         way_there = error.way_there() if isinstance(error, BenchError) else "".join(traceback.format_exception(error))
-        click.echo(way_there, err=True)
+        echo(way_there, err=True)
     if code is None:
-        click.echo("this is a bug in varbench: please report it with the lines above", err=True)
+        echo("this is a bug in varbench: please report it with the lines above", err=True)
         return 70
-    click.echo(f"Error: {error}", err=True)
+    echo(f"Error: {error}", err=True)
     return code
 
 

@@ -9,6 +9,7 @@ from bench.cli.numbers import Finite
 from bench.cli.output import print_json
 from bench.cli.plugins import PLUGIN
 from bench.errors import UsageError, require
+from bench.escaping import echo, line
 from bench.results.metrics import PARTS
 
 
@@ -61,7 +62,7 @@ def compare(
     from bench.compare.verdicts import judge, violations
 
     thresholds = [parse_threshold(text) for text in fail_if]
-    warn = partial(click.echo, err=True)
+    warn = partial(echo, err=True)
     matches = match(read_source(base, warn), read_source(new, warn), parse_pairs(pairs))
     if not matches.found:
         detail = "; ".join(matches.notes[:4])
@@ -80,16 +81,16 @@ def compare(
     ]
     report = Report(judged, violations(judged, thresholds), len(matches.found), [*matches.notes, *untimed, *strange])
     for note in report.notes:
-        click.echo(note, err=True)
+        echo(line(note), err=True)
     if form == "text":
-        click.echo(as_text(report))
+        echo(as_text(report))
     else:
         if form == "csv":
-            click.echo(as_csv(report), nl=False)
+            echo(as_csv(report), nl=False)
         else:
             print_json(as_json(report))
-        click.echo(report.summary(), err=True)
-    click.echo(f"next: {_next(form, untimed)}", err=True)
+        echo(report.summary(), err=True)
+    echo(f"next: {_next(form, untimed)}", err=True)
     if report.failing:
         click.get_current_context().exit(1)
 

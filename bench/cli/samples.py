@@ -10,6 +10,7 @@ from bench.cli.numbers import Whole
 from bench.cli.plot import STYLES
 from bench.cli.plugins import PLUGIN
 from bench.errors import BenchError, UsageError
+from bench.escaping import echo
 from bench.names.commands import with_folders
 from bench.pictures import KINDS
 
@@ -78,8 +79,8 @@ def samples(
             stream.write(content)
     else:
         for line in _shown(*chosen, out, form, page, seed):
-            click.echo(line)
-    click.echo(f"next: `{with_folders('bench plot elbo', results)}` for how they got there", err=True)
+            echo(line)
+    echo(f"next: `{with_folders('bench plot elbo', results)}` for how they got there", err=True)
 
 
 def _only_picture(shown: list[Path | str]) -> bytes:
@@ -118,4 +119,4 @@ def _shown(
     if not written:
         raise errors[0] if errors else UsageError("; ".join(dict.fromkeys(reasons)))
     for reason in dict.fromkeys(reasons):
-        click.echo(f"left out: {reason}", err=True)
+        echo(f"left out: {reason}", err=True)

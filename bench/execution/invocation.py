@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from bench.errors import BenchError
+from bench.escaping import terminal
 from bench.execution.advice import after_run
 from bench.execution.companions import companions
 from bench.execution.console import Console
@@ -102,7 +103,7 @@ def _print_records(records: Sequence[Record]) -> None:
 
 def _print_table(table: Block, console: Console) -> None:
     """Print a table, its title in bold and its notes dim where there are colours, and a line that parts it."""
-    text = Text(render(table.title, table.headers, table.lines, "text", table.keys))
+    text = Text(terminal(render(table.title, table.headers, table.lines, "text", table.keys)))
     text.stylize("bold", 0, len(wrapped(table.title)))
     console.print(text)
     is_folded = "\n\n" in text.plain

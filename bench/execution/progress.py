@@ -76,7 +76,7 @@ class TerminalListener:
             TextColumn("  {task.description:<10}"),
             BarColumn(bar_width=16),
             _Count(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=console,
             disable=not console.is_terminal,

@@ -11,6 +11,7 @@ import pandas as pd
 from filelock import FileLock
 
 from bench.errors import ResultsError
+from bench.escaping import as_csv
 from bench.fields import Column
 from bench.names.spec import Value
 from bench.results.atomic import replacing
@@ -121,7 +122,7 @@ def _write(results: Results, folder: Path) -> list[Path]:
     written = []
     for table in fields(results):
         frame: pd.DataFrame = getattr(results, table.name)
-        for suffix, data in ((".parquet", frame.to_parquet(index=False)), (".csv", frame.to_csv(index=False).encode())):
+        for suffix, data in ((".parquet", frame.to_parquet(index=False)), (".csv", as_csv(frame).encode())):
             written.append(folder / f"{table.name}{suffix}")
             with replacing(written[-1]) as file:
                 file.write(data)
