@@ -1,11 +1,8 @@
 """From a finished run to its task at the trained parameters."""
 
-import pickle
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
-
-import torch
 
 from bench.errors import BenchError, ResultsError, UsageError
 from bench.names.building import build_task
@@ -14,6 +11,7 @@ from bench.names.registry import TASKS
 from bench.pictures.subjects import SHOWN
 from bench.results.schema import Record
 from bench.results.store import Store, locate
+from bench.results.tensors import load_tensors
 from tasks.base import Task
 
 
@@ -32,11 +30,11 @@ class Trained(NamedTuple):
         path = self.store.parameters_path(self.record.cell)
         again = "run it again with `--rerun all`"
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = load_tensors(path)
         except FileNotFoundError:
             raise ResultsError(f"{path} is not there, and holds what the run learned: {again}") from None
-        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-            raise ResultsError(f"{path} cannot be read ({error}): {again}") from error
+        except ResultsError as error:
+            raise ResultsError(f"{error}: {again}") from error
         TASKS.require_named(self.record.cell.task_spec, "is not shown")
         task = build_task(self.record.cell.task_spec, dtype=next(iter(state.values())).dtype)
         try:

@@ -99,3 +99,13 @@ def test_mistakes_end_with_one_sentence(bench: Bench) -> None:
         assert (outcome.code, sentence in outcome.err) == (code, True), outcome.err
     paired = bench("compare", "a", "b", "--pair", "reparam=reinforce")
     assert "reparam" in paired.out
+
+
+def test_a_committed_folder_that_is_huge_is_not_unpacked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("kept").mkdir()
+    Path("kept/large").write_bytes(bytes(3 << 20))
+    for command in (["init", "-q"], ["add", "kept"], ["commit", "-q", "-m", "kept"]):
+        subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=n@example.org", *command], check=True)
+    monkeypatch.setattr("bench.compare.sources._LARGEST", 2 << 20)
+    outcome = bench("compare", "HEAD:kept", "kept")
+    assert (outcome.code, "HEAD:kept holds 3 MiB, and more than 2 are not unpacked" in outcome.err) == (5, True)
