@@ -6,6 +6,7 @@ import sys
 import traceback
 from importlib import import_module
 from itertools import takewhile
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import click
@@ -13,7 +14,7 @@ import click
 from bench.cli.stopping import stopped, terminable
 from bench.cli.streams import CLOSED_PIPE, ClosedPipe, discard_stdout, told_closed_pipes, with_quiet
 from bench.cli.terminal import replace_what_is_lacking
-from bench.errors import BenchError
+from bench.errors import BenchError, machine_trouble
 from bench.escaping import echo
 from bench.names.consent import nothing_named
 
@@ -133,6 +134,8 @@ def _run(words: list[str]) -> int:
 
 def _explain(error: Exception, debug: bool) -> int:
     """Print one sentence for an error that was foreseen; a traceback for one that was not."""
+    if isinstance(error, OSError):
+        error = machine_trouble(error, Path("/")) or error
     code = _exit_code(error)
     if debug or code is None:
         way_there = error.way_there() if isinstance(error, BenchError) else "".join(traceback.format_exception(error))

@@ -13,7 +13,7 @@ from typing import final
 
 import torch
 
-from bench.errors import BenchError, CellBusy
+from bench.errors import BenchError, CellBusy, machine_trouble
 from bench.execution.checkpoint import continues
 from bench.execution.companions import BatchSeeds, at_the_same_step
 from bench.execution.console import Console
@@ -147,6 +147,7 @@ class Session:
             except NotBatchable as reason:
                 halves, why = [], str(reason)
             except Exception as error:
+                self._require_machine(error)
                 halves, why = [], reason_of(error)
             if len(halves) > 1:
                 say(self.messages, f"{title(*left)}: {why}; trained as {len(halves)} halves")
@@ -180,6 +181,7 @@ class Session:
         except (BenchError, BrokenPipeError):
             raise
         except Exception as error:
+            self._require_machine(error)
             # One cell's failure is a result like any other; the rest of the grid goes on.
             reason = said(error)
             log = self.store.traceback_path(cell)
@@ -199,6 +201,11 @@ class Session:
             )
             self.store.write(record)
             return record
+
+    def _require_machine(self, error: Exception) -> None:
+        """Stop where it is the machine that has failed, and no cell: the next one would fare no better."""
+        if trouble := machine_trouble(error, self.store.folder):
+            raise trouble from error
 
     def _announce(self, cells: Sequence[Cell]) -> Data:
         """Note and say what runs next, and return its data."""
