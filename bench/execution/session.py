@@ -117,6 +117,7 @@ class Session:
         source, checkpoint = self.sources[cell.id], self.store.checkpoint_path(cell)
         found, why = recall(cell, known, self.store, rerun, source)
         if found is not None:
+            self.store.tidy(found)
             self._tally.found(cell)
             say(self.messages, f"{self._tally.place([cell])}{title(cell)}: {why}")
             return found

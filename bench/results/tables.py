@@ -17,6 +17,7 @@ from bench.names.spec import Value
 from bench.results.atomic import replacing
 from bench.results.codec import dump
 from bench.results.columns import FINAL, GRADIENTS, IDENTITY, PREFIXES, RUNS, SETTINGS, TRAINING
+from bench.results.leftovers import LOCK, remove_temporaries
 from bench.results.metrics import METRICS
 from bench.results.order import cell_order
 from bench.results.schema import Final, Record, RunInfo
@@ -107,7 +108,8 @@ def export(folder: Path | str, errors: Errors = "raise") -> list[Path]:
     try:
         tables.mkdir(parents=True, exist_ok=True)
         # The records are read under the lock: whoever writes last has seen everybody's.
-        with FileLock(tables / ".lock"):
+        with FileLock(tables / LOCK):
+            remove_temporaries(tables)
             return _write(load(folder, errors=errors), tables)
     except OSError as error:
         raise ResultsError(f"cannot write {tables}: {error.strerror or error}") from error
