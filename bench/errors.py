@@ -1,9 +1,11 @@
 """Errors that end a command: one sentence that says what to do, and a documented exit code."""
 
 import difflib
+import errno
 import traceback
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Final
 
 
 class BenchError(Exception):
@@ -50,10 +52,51 @@ class ResultsError(BenchError):
     exit_code = 5
 
 
+class MachineTrouble(ResultsError):
+    """A disk is full, a folder is gone or read-only: no fault of what was run, which goes on when that is mended."""
+
+
 class CellBusy(BenchError):
     """Another process is running a cell, and it was not to be waited for."""
 
     exit_code = 6
+
+
+_OF_THE_MACHINE: Final = frozenset(
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "ESTALE", "ENXIO", "ENODEV", "EMFILE", "ENFILE", "ENOLCK")
+    if hasattr(errno, name)
+)
+
+
+def machine_trouble(error: BaseException, folder: Path | None = None) -> MachineTrouble | None:
+    """Return what a machine lacks where that, and nothing that was run, has caused an error; None where it has not.
+
+    Args:
+        error: may have been raised while another was handled: libraries put their own in the place of the system's.
+        folder: where a file that is missing, or that may not be written, is the machine's matter, too.
+
+    >>> import errno
+    >>> from bench.errors import machine_trouble
+    >>> print(machine_trouble(OSError(errno.ENOSPC, "No space left on device", "R/record.json")))
+    R/record.json: No space left on device
+    """
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if isinstance(cause, MachineTrouble):
+            return cause
+        of_folder = cause is error and _is_in(getattr(cause, "filename", None), folder)
+        if isinstance(cause, OSError) and (of_folder or cause.errno in _OF_THE_MACHINE):
+            where = "" if cause.filename is None else f"{cause.filename}: "
+            return MachineTrouble(f"{where}{cause.strerror or cause}")
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return None
+
+
+def _is_in(file: object, folder: Path | None) -> bool:
+    return folder is not None and isinstance(file, str) and Path(file).absolute().is_relative_to(folder.absolute())
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from bench.escaping import file_name
 from bench.fields import column
 from bench.names.spec import Spec, Value
 
@@ -95,12 +96,12 @@ class Cell:
     @property
     def task_folder(self) -> str:
         """Return where all of the task lies below a results folder."""
-        return _file_name(self.task)
+        return file_name(self.task)
 
     @property
     def folder(self) -> str:
         """Return where the cell lies below a results folder."""
-        return f"{self.task_folder}/{_file_name(self.estimator)}-K{self.samples}-seed{self.seed}-{self.id}"
+        return f"{self.task_folder}/{file_name(self.estimator)}-K{self.samples}-seed{self.seed}-{self.id}"
 
     @property
     def task_spec(self) -> Spec:
@@ -133,7 +134,3 @@ def cell_from_identity(identity: dict[str, Any]) -> Cell:
 def _without_defaults(settings: Cell | Training | Measurement) -> dict[str, Any]:
     values = asdict(settings)
     return {one.name: values[one.name] for one in fields(settings) if values[one.name] != one.default}
-
-
-def _file_name(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)

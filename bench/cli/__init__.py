@@ -6,6 +6,7 @@ import sys
 import traceback
 from importlib import import_module
 from itertools import takewhile
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import click
@@ -13,7 +14,9 @@ import click
 from bench.cli.stopping import stopped, terminable
 from bench.cli.streams import CLOSED_PIPE, ClosedPipe, discard_stdout, told_closed_pipes, with_quiet
 from bench.cli.terminal import replace_what_is_lacking
-from bench.errors import BenchError
+from bench.errors import BenchError, machine_trouble
+from bench.escaping import echo
+from bench.names.consent import nothing_named
 
 _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Measure": {
@@ -102,7 +105,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     replace_what_is_lacking()
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        with terminable():
+        with terminable(), nothing_named():
             code = _run(words)
         sys.stdout.flush()
     except (ClosedPipe, BrokenPipeError):
@@ -123,7 +126,7 @@ def _run(words: list[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as stop:
         message, code = stopped(stop, next((word for word in words if word in _COMMANDS), ""))
-        click.echo(message, err=True)
+        echo(message, err=True)
         return code
     except Exception as error:
         return _explain(error, "--debug" in takewhile(lambda word: word.startswith("-"), words))
@@ -131,14 +134,16 @@ def _run(words: list[str]) -> int:
 
 def _explain(error: Exception, debug: bool) -> int:
     """Print one sentence for an error that was foreseen; a traceback for one that was not."""
+    if isinstance(error, OSError):
+        error = machine_trouble(error, Path("/")) or error
     code = _exit_code(error)
     if debug or code is None:
         way_there = error.way_there() if isinstance(error, BenchError) else "".join(traceback.format_exception(error))
-        click.echo(way_there, err=True)
+        echo(way_there, err=True)
     if code is None:
-        click.echo("this is a bug in varbench: please report it with the lines above", err=True)
+        echo("this is a bug in varbench: please report it with the lines above", err=True)
         return 70
-    click.echo(f"Error: {error}", err=True)
+    echo(f"Error: {error}", err=True)
     return code
 
 

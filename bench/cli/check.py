@@ -10,6 +10,7 @@ from bench.cli.numbers import Finite, Whole
 from bench.cli.output import FORMAT, print_json
 from bench.cli.specs import SpecType
 from bench.errors import UsageError
+from bench.escaping import echo
 from bench.names.spec import Spec
 
 
@@ -79,13 +80,13 @@ def check(
         print_json(as_json(lines, settings, time.perf_counter() - start))
     else:
         lines, layout = [], Layout(plan, verbose)
-        click.echo(layout.header())
+        echo(layout.header())
         for line in run_plan(plan, settings):
             lines.append(line)
             for text in layout.lines(line):
-                click.echo(text)
+                echo(text)
         for text in filter(None, (layout.held_back(), summary(lines, settings, time.perf_counter() - start))):
-            click.echo(f"\n{text}")
-    click.echo(f"next: {advice(lines)}", err=True)
+            echo(f"\n{text}")
+    echo(f"next: {advice(lines)}", err=True)
     if any(line.negative for line in lines):
         click.get_current_context().exit(1)

@@ -7,7 +7,9 @@ import click
 
 from bench.cli.numbers import Finite
 from bench.cli.output import print_json
+from bench.cli.plugins import PLUGIN
 from bench.errors import UsageError, require
+from bench.escaping import echo, line
 from bench.results.metrics import PARTS
 
 
@@ -31,6 +33,7 @@ from bench.results.metrics import PARTS
     help="How often results that do not differ may get a verdict of better or worse.",
 )
 @click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
+@PLUGIN
 def compare(
     base: str,
     new: str,
@@ -50,6 +53,7 @@ def compare(
     bench compare main:results/benchmarks results/benchmarks --fail-if 'variance:+10%' --fail-if test_elbo:-0.5
     bench compare results results --pair reinforce=reinforce-loo
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
+    from bench.compare.conditions import unnamed_modules
     from bench.compare.matching import match, parse_pairs
     from bench.compare.quantities import parse_threshold, with_thresholds
     from bench.compare.report import Report, as_csv, as_json, as_text
@@ -58,7 +62,7 @@ def compare(
     from bench.compare.verdicts import judge, violations
 
     thresholds = [parse_threshold(text) for text in fail_if]
-    warn = partial(click.echo, err=True)
+    warn = partial(echo, err=True)
     matches = match(read_source(base, warn), read_source(new, warn), parse_pairs(pairs))
     if not matches.found:
         detail = "; ".join(matches.notes[:4])
@@ -70,18 +74,23 @@ def compare(
     judged = judge(matches.found, with_thresholds(thresholds), groups or PARTS, level)
     reasons = [reason for experiment in matches.found if (reason := timings_differ_because(experiment)) is not None]
     untimed = [f"seconds not compared: {reason}" for reason in dict.fromkeys(reasons)]
-    report = Report(judged, violations(judged, thresholds), len(matches.found), [*matches.notes, *untimed])
+    strange = [
+        f"{module} is not varbench's and is not imported, so that nothing is assumed of what it does: add "
+        f"`--plugin {module}` if you trust it"
+        for module in unnamed_modules(matches.found)
+    ]
+    report = Report(judged, violations(judged, thresholds), len(matches.found), [*matches.notes, *untimed, *strange])
     for note in report.notes:
-        click.echo(note, err=True)
+        echo(line(note), err=True)
     if form == "text":
-        click.echo(as_text(report))
+        echo(as_text(report))
     else:
         if form == "csv":
-            click.echo(as_csv(report), nl=False)
+            echo(as_csv(report), nl=False)
         else:
             print_json(as_json(report))
-        click.echo(report.summary(), err=True)
-    click.echo(f"next: {_next(form, untimed)}", err=True)
+        echo(report.summary(), err=True)
+    echo(f"next: {_next(form, untimed)}", err=True)
     if report.failing:
         click.get_current_context().exit(1)
 

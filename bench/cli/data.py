@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from bench.cli.output import FORMAT, print_json
+from bench.escaping import echo
 from bench.execution.console import Console
 from bench.results.render import render
 from tasks.data import DataUnavailable
@@ -53,9 +54,9 @@ def list_(form: Literal["text", "json"]) -> None:
     for name, dataset in DATASETS.items():
         here = "yes" if present(name) else "no" if dataset.fetchable else "no, by hand"
         lines.append([name, f"{dataset.size / 1e6:.1f} MB", here, dataset.summary, dataset.licence])
-    click.echo(render("", ["name", "size", "in cache", "what", "licence and credit"], lines, "text"))
-    click.echo(f"\ncache folder: {cache_folder()}")
-    click.echo("next: `bench data fetch NAME`", err=True)
+    echo(render("", ["name", "size", "in cache", "what", "licence and credit"], lines, "text"))
+    echo(f"\ncache folder: {cache_folder()}")
+    echo("next: `bench data fetch NAME`", err=True)
 
 
 @data.command(short_help="Download datasets.")
@@ -85,10 +86,10 @@ def fetch(names: Sequence[str], everything: bool) -> None:
                 fetched.append(f"{name}: {count} in {cache_folder() / DATASETS[name].folder}")
     # Not before the bars are gone: on a terminal they would be drawn over.
     for line in fetched:
-        click.echo(line)
+        echo(line)
     if failures:
         raise DataUnavailable("; ".join(failures))
-    click.echo("next: `bench list`", err=True)
+    echo("next: `bench list`", err=True)
 
 
 @data.command(short_help="Compare files with their checksums.")
@@ -115,8 +116,8 @@ def verify(names: Sequence[str], form: Literal["text", "json"]) -> None:
         print_json({"folder": str(cache_folder()), "files": [dict(zip(keys, line, strict=True)) for line in lines]})
     else:
         if found:
-            click.echo(render("", keys, lines, "text", keys=2) + "\n")
-        click.echo(f"cache folder: {cache_folder()}" + ("" if found else " (no dataset is in it)"))
+            echo(render("", keys, lines, "text", keys=2) + "\n")
+        echo(f"cache folder: {cache_folder()}" + ("" if found else " (no dataset is in it)"))
     _refuse_damage(found)
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 import click
 
 from bench.cli.output import FORMAT, print_json
+from bench.escaping import echo
 
 
 @click.command()
@@ -20,7 +21,7 @@ def env(form: Literal["text", "json"]) -> None:
         return
     width = max(map(len, info))
     for key, value in info.items():
-        click.echo(f"{key.replace('_', ' '):{width}}  {_text(value)}")
+        echo(f"{key.replace('_', ' '):{width}}  {_text(value)}")
 
 
 def _text(value: object) -> str:

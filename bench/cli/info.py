@@ -10,6 +10,7 @@ import click
 from bench.cli import completion
 from bench.cli.output import FORMAT, print_json
 from bench.errors import UsageError, did_you_mean
+from bench.escaping import echo
 from bench.names.documentation import documentation
 from bench.names.registry import ESTIMATORS, TASKS, Registry, constructor_parameters
 from bench.names.spec import Spec
@@ -143,20 +144,20 @@ def _as_json(known: _Known) -> dict[str, object]:
 
 def _print(known: _Known) -> None:
     also = f" (also {', '.join(known.aliases)})" if known.aliases else ""
-    click.echo(f"{known.name}{also}: {known.kind}, {known.cls.__module__}:{known.cls.__name__}\n")
+    echo(f"{known.name}{also}: {known.kind}, {known.cls.__module__}:{known.cls.__name__}\n")
     for line in _unbroken(documentation(known.cls).splitlines()):
         margin = 2 + len(line) - len(line.lstrip())
-        click.echo(folded(f"  {line}", margin + (2 if _ENTRY.match(line) else 0)))
-    click.echo()
+        echo(folded(f"  {line}", margin + (2 if _ENTRY.match(line) else 0)))
+    echo()
     width = max(map(len, known.fields))
     for key, value in known.fields.items():
-        click.echo(folded(f"  {key:<{width}}  {value}", width + 4))
+        echo(folded(f"  {key:<{width}}  {value}", width + 4))
     parameters = constructor_parameters(known.cls)
-    click.echo("\n  parameters" + ("" if parameters else ": none"))
+    echo("\n  parameters" + ("" if parameters else ": none"))
     for name, parameter in parameters.items():
         default = "" if parameter.default is inspect.Parameter.empty else f" = {parameter.default}"
-        click.echo(f"    {name}: {_type(parameter)}{default}")
-    click.echo(f"\nexample: {known.example}")
+        echo(f"    {name}: {_type(parameter)}{default}")
+    echo(f"\nexample: {known.example}")
 
 
 def _unbroken(lines: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import click
 
 from bench.cli.output import FORMAT, print_json
+from bench.escaping import echo
 from bench.names.registry import ESTIMATORS, TASKS, Registry
 from bench.results.text import folded, terminal_width
 
@@ -36,7 +37,7 @@ def list_(matrix: bool, form: Literal["text", "json"]) -> None:
         return
     for registry, title in ((TASKS, "Tasks"), (ESTIMATORS, "Estimators")):
         _print_entries(registry, title)
-    click.echo("next: `bench info NAME`, or `bench list --matrix`", err=True)
+    echo("next: `bench info NAME`, or `bench list --matrix`", err=True)
 
 
 def _aliases(registry: Registry) -> dict[str, list[str]]:
@@ -57,10 +58,10 @@ def _entries(registry: Registry) -> list[dict[str, object]]:
 def _print_entries(registry: Registry, title: str) -> None:
     aliases = _aliases(registry)
     width = max(len(name) for name in registry.entries)
-    click.echo(f"{title}:")
+    echo(f"{title}:")
     for name, entry in registry.entries.items():
         also = f" (also {', '.join(aliases[name])})" if name in aliases else ""
-        click.echo(folded(f"  {name:<{width}}  {entry.summary}{also}", width + 4))
+        echo(folded(f"  {name:<{width}}  {entry.summary}{also}", width + 4))
 
 
 def _estimators() -> "dict[str, Estimator]":
@@ -73,7 +74,7 @@ def _estimators() -> "dict[str, Estimator]":
         try:
             estimators[name] = ESTIMATORS.build(Spec(name))
         except (BenchError, DataUnavailable) as error:
-            click.echo(str(error), err=True)
+            echo(str(error), err=True)
     return estimators
 
 
@@ -87,24 +88,24 @@ def _matrix(estimators: "Mapping[str, Estimator]") -> dict[str, dict[str, bool]]
         try:
             found[name] = _fitting(name, estimators)
         except (BenchError, DataUnavailable) as error:
-            click.echo(f"{name}: {error}", err=True)
+            echo(f"{name}: {error}", err=True)
     return found
 
 
 def _print_matrix(estimators: "Mapping[str, Estimator]", fitting: Mapping[str, Mapping[str, bool]]) -> None:
     """Print a row per task and a column per estimator, in parts no wider than the terminal; a dot is a misfit."""
     for number, name in enumerate(estimators, 1):
-        click.echo(f"{number:>3}  {name}")
+        echo(f"{number:>3}  {name}")
     width = max(map(len, fitting), default=0)
     numbered = list(enumerate(estimators, 1))
     most = max(1, (terminal_width() - width - 1) // _CELL)
     for start in range(0, len(numbered), most):
         part = numbered[start : start + most]
-        click.echo(f"\n{'':{width}} {''.join(f'{number:>{_CELL}}' for number, _ in part)}")
+        echo(f"\n{'':{width}} {''.join(f'{number:>{_CELL}}' for number, _ in part)}")
         for task, fits in fitting.items():
             marks = "".join(("●" if fits[name] else "·").rjust(_CELL) for _, name in part)
-            click.echo(f"{task:<{width}} {marks}")
-    click.echo("\n● fits   · does not (`bench run` says why)")
+            echo(f"{task:<{width}} {marks}")
+    echo("\n● fits   · does not (`bench run` says why)")
 
 
 def _fitting(task_name: str, estimators: "Mapping[str, Estimator]") -> dict[str, bool]:

@@ -1,11 +1,12 @@
 """What commands print: JSON for programs to read."""
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, Final
 
 import click
+
+from bench.escaping import as_json, echo
 
 
 def print_json(content: Any) -> None:
@@ -22,7 +23,7 @@ def print_json(content: Any) -> None:
      "bias": null
     }
     """
-    click.echo(json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False))
+    echo(as_json(_finite(content)))
 
 
 def _finite(value: Any) -> Any:

@@ -8,6 +8,7 @@ import click
 from bench.cli import completion
 from bench.cli.numbers import Numbers, Whole
 from bench.errors import ResultsError, UsageError, require
+from bench.escaping import echo
 from bench.figures import KINDS
 from bench.names.commands import with_folders, with_out
 
@@ -93,7 +94,7 @@ def plot(
         raise UsageError("--data writes a second file beside the figure: name the first with --out")
     found = None
     if KINDS[kind].task is None or results:
-        found = load(*results, errors="skip" if skip_unreadable else "raise", warn=partial(click.echo, err=True))
+        found = load(*results, errors="skip" if skip_unreadable else "raise", warn=partial(echo, err=True))
         if found.final.empty:
             where, first = ", ".join(map(str, results)) or "results", (*results, Path("results"))[0]
             command = with_out("bench run --task gaussian-quadratic --estimator reinforce", first)
@@ -110,7 +111,7 @@ def plot(
         )
     for path in write(kind, found, file, chosen, Page(style, columns), groups, data):
         if not is_standard_output(path):
-            click.echo(path)
+            echo(path)
     if found is not None:
         table = with_folders("bench table --across task --format latex", results)
-        click.echo(f"next: `{table}` for the numbers", err=True)
+        echo(f"next: `{table}` for the numbers", err=True)

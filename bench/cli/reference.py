@@ -9,6 +9,7 @@ import click
 from bench.cli import completion
 from bench.cli.numbers import Whole
 from bench.cli.output import FORMAT, print_json
+from bench.escaping import echo
 from bench.names.commands import KEPT_MOMENTS, with_kept_moments
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def reference(write: bool, estimators: tuple[str, ...], folder: Path, seed: int,
         if form == "json":
             print_json({"file": str(path), "rows": len(fresh)})
         else:
-            click.echo(f"{path}: {len(fresh)} rows written")
-        click.echo(f"next: `{with_kept_moments('bench reference', folder)}` checks them with other draws", err=True)
+            echo(f"{path}: {len(fresh)} rows written")
+        echo(f"next: `{with_kept_moments('bench reference', folder)}` checks them with other draws", err=True)
         return
     changed, missing = changes(kept, fresh), uncovered(kept, fresh)
     if form == "json":
@@ -88,11 +89,11 @@ def _print(changed: "Sequence[Change]", missing: Sequence[str], rows: int, folde
     from bench.regression.table import FILE
 
     for change in changed:
-        click.echo(str(change))
+        echo(str(change))
     for name in missing:
         add = with_kept_moments(f"bench reference --write --estimator {name}", folder)
-        click.echo(f"{name}: not in {folder / FILE}; `{add}` adds it")
-    click.echo(f"{len(changed)} moments changed, {len(missing)} estimators without moments; {rows} rows measured")
+        echo(f"{name}: not in {folder / FILE}; `{add}` adds it")
+    echo(f"{len(changed)} moments changed, {len(missing)} estimators without moments; {rows} rows measured")
 
 
 def _measure(names: list[str], share: float, seed: int) -> "list[Moment]":

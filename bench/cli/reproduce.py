@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from bench.cli import completion
+from bench.escaping import echo
 from bench.reproduce import RECIPES, resolve
 
 
@@ -41,8 +42,8 @@ def reproduce(name: str | None, listed: bool, **options: Any) -> None:
     if name is None or listed:
         width = max(map(len, RECIPES))
         for known, entry in RECIPES.items():
-            click.echo(f"{known:<{width}}  {entry.summary}")
-        click.echo("next: bench reproduce NAME, or NAME --quick", err=True)
+            echo(f"{known:<{width}}  {entry.summary}")
+        echo("next: bench reproduce NAME, or NAME --quick", err=True)
         return
     resolve(name)
     from bench.execution.invocation import Asked

@@ -8,7 +8,9 @@ import click
 
 from bench.cli.numbers import Whole
 from bench.cli.plot import STYLES
+from bench.cli.plugins import PLUGIN
 from bench.errors import BenchError, UsageError
+from bench.escaping import echo
 from bench.names.commands import with_folders
 from bench.pictures import KINDS
 
@@ -44,6 +46,7 @@ class _Command(click.Command):
 )
 @click.option("--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Of a page's two columns.")
 @click.option("--seed", type=Whole(), default=0, show_default=True, help="Of draws, and of which images.")
+@PLUGIN
 def samples(
     results: tuple[Path, ...],
     kinds: tuple[str, ...],
@@ -76,8 +79,8 @@ def samples(
             stream.write(content)
     else:
         for line in _shown(*chosen, out, form, page, seed):
-            click.echo(line)
-    click.echo(f"next: `{with_folders('bench plot elbo', results)}` for how they got there", err=True)
+            echo(line)
+    echo(f"next: `{with_folders('bench plot elbo', results)}` for how they got there", err=True)
 
 
 def _only_picture(shown: list[Path | str]) -> bytes:
@@ -101,7 +104,7 @@ def _shown(
     from tasks.latent_variables.lda import LDA
 
     written, reasons, errors = 0, [], []
-    for run in finished(results):
+    for run in finished(results, reasons.append):
         try:
             task = run.task()
             for line in pictures(run, task, kinds or kinds_of(task), out, form, page, seed, reasons.append):
@@ -116,4 +119,4 @@ def _shown(
     if not written:
         raise errors[0] if errors else UsageError("; ".join(dict.fromkeys(reasons)))
     for reason in dict.fromkeys(reasons):
-        click.echo(f"left out: {reason}", err=True)
+        echo(f"left out: {reason}", err=True)

@@ -11,6 +11,7 @@ import click
 
 from bench.cli.output import FORMAT, print_json
 from bench.errors import CellsFailed, ResultsError
+from bench.escaping import echo
 from bench.names.commands import once_more, with_folder, with_out
 from bench.names.spec import spanned
 from bench.results.order import by_number, place
@@ -44,11 +45,11 @@ def status(results: tuple[Path, ...], out: Path | None, form: Literal["text", "j
     if form == "json":
         print_json(_as_json(ordered))
     elif ordered:
-        click.echo(_as_text(ordered))
+        echo(_as_text(ordered))
     if not ordered:
-        click.echo(f"no cells in {', '.join(map(str, folders))}", err=True)
+        echo(f"no cells in {', '.join(map(str, folders))}", err=True)
     for line in dict.fromkeys(_next(found, store) for store, found in known):
-        click.echo(f"next: {line}", err=True)
+        echo(f"next: {line}", err=True)
     click.get_current_context().exit(_exit_code({one.state for one in ordered}))
 
 

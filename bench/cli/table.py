@@ -9,6 +9,7 @@ import click
 from bench.cli import completion
 from bench.cli.output import print_json
 from bench.errors import ResultsError, UsageError, require
+from bench.escaping import as_csv, echo
 from bench.names.commands import with_folders, with_out
 from bench.results.columns import AXES, TABLES
 from bench.results.metrics import FINAL_VALUES, PARTS
@@ -89,7 +90,7 @@ def table(
     chosen = [column.strip() for column in columns.split(",")] if columns else None
     for column in chosen or ():
         require("column", column, [known.name for known in TABLES[what]])
-    found = load(*results, errors="skip" if skip_unreadable else "raise", warn=partial(click.echo, err=True))
+    found = load(*results, errors="skip" if skip_unreadable else "raise", warn=partial(echo, err=True))
     frame: pd.DataFrame = getattr(found, what)
     if frame.empty:
         _explain_empty(found, what, results)
@@ -113,7 +114,7 @@ def table(
     else:
         _print_blocks(_summary(found, what, metrics, groups, results), form, caption)
         rows, paper = (with_folders(f"bench table --format {name}", results) for name in ("csv", "latex"))
-        click.echo(f"next: `{rows}` for every row, `{paper}` for a paper", err=True)
+        echo(f"next: `{rows}` for every row, `{paper}` for a paper", err=True)
 
 
 def _not_gradients(what: What, metrics: tuple[str, ...], groups: tuple[str, ...]) -> str:
@@ -130,18 +131,18 @@ def _selected(frame: "pd.DataFrame", metrics: tuple[str, ...], groups: tuple[str
 
 def _print_rows(frame: "pd.DataFrame", form: Form) -> None:
     if form == "csv":
-        click.echo(frame.to_csv(index=False), nl=False)
+        echo(as_csv(frame), nl=False)
         return
     values = frame.astype(object).where(frame.notna(), None)
     if form == "json":
         print_json(values.to_dict("records"))
         return
     texts = [["" if value is None else str(value) for value in line] for line in values.to_numpy()]
-    click.echo(render("", list(frame.columns), texts, form))
+    echo(render("", list(frame.columns), texts, form))
 
 
 def _print_blocks(blocks: "list[Block]", form: Literal["text", "markdown", "latex"], caption: bool) -> None:
-    click.echo(render_captioned(blocks, form) if caption else render_blocks(blocks, form))
+    echo(render_captioned(blocks, form) if caption else render_blocks(blocks, form))
 
 
 def _summary(
@@ -183,7 +184,7 @@ def _note_missing(found: "Results", results: tuple[Path, ...]) -> None:
     missing = len(set(found.final["cell"]) - set(found.gradients["cell"]))
     if missing:
         status = with_folders("bench status", results)
-        click.echo(f"left out, without gradients: {missing} of {len(found.final)} cells; see `{status}`", err=True)
+        echo(f"left out, without gradients: {missing} of {len(found.final)} cells; see `{status}`", err=True)
 
 
 def _explain_empty(found: "Results", what: What, results: tuple[Path, ...]) -> NoReturn:

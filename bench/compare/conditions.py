@@ -1,17 +1,19 @@
 """Under which conditions the recorded error of a moment is all the error that there is."""
 
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import torch
 
-from bench.compare.matching import MeasuredCell, Row
+from bench.compare.matching import Match, MeasuredCell, Row
 from bench.errors import UsageError
 from bench.machine.streams import seeded
-from bench.names.registry import ESTIMATORS, TASKS
+from bench.names.registry import ESTIMATORS, TASKS, Registry
 from bench.names.spec import parse_spec
 
 _NO_DATA: Final = "none"
+_KINDS: Final[Mapping[str, Registry[Any]]] = {"task": TASKS, "estimator": ESTIMATORS}
 
 
 def same_point(base: MeasuredCell, new: MeasuredCell, step: int) -> bool:
@@ -31,7 +33,30 @@ def seed_free(cell: MeasuredCell, step: int) -> bool:
     """Return whether the point of measurement does not depend on the seed: no data, and fixed initial parameters."""
     if step > 0 or cell.row["dataset"] != _NO_DATA:
         return False
-    return _fixed_start("task", *_named(cell.row, "task")) and _fixed_start("estimator", *_named(cell.row, "estimator"))
+    return all(_is_known(cell.row, kind) and _fixed_start(kind, *_named(cell.row, kind)) for kind in _KINDS)
+
+
+def unnamed_modules(experiments: Iterable[Match]) -> list[str]:
+    """Return the modules of tasks and estimators that are not ours, and that no person has named.
+
+    They are not imported, and nothing is assumed of them.
+    """
+    rows = [cell.row for one in experiments for side in (one.base, one.new) for cell in side.values()]
+    named = {(kind, *_named(row, kind)) for row in rows for kind in _KINDS}
+    return sorted({module for kind, *of in named for module in _unnamed(kind, *of) or ()})
+
+
+def _is_known(row: Row, kind: str) -> bool:
+    """Return whether the task or the estimator may be built: it is ours, or a person has named it."""
+    return _unnamed(kind, *_named(row, kind)) == []
+
+
+def _unnamed(kind: str, name: str, parameters: str) -> list[str] | None:
+    """Return `Registry.unnamed`; None of a text in a record that is no name with parameters."""
+    try:
+        return _KINDS[kind].unnamed(parse_spec(f"{name}({parameters})"))
+    except UsageError:
+        return None
 
 
 def _named(row: Row, kind: str) -> tuple[str, str]:
@@ -39,7 +64,7 @@ def _named(row: Row, kind: str) -> tuple[str, str]:
 
 
 def _stateless(row: Row) -> bool:
-    module = _build("estimator", *_named(row, "estimator"), 0)
+    module = _build("estimator", *_named(row, "estimator"), 0) if _is_known(row, "estimator") else None
     return module is not None and not module.state_dict()
 
 
@@ -57,6 +82,6 @@ def _build(kind: str, name: str, parameters: str, seed: int) -> torch.nn.Module 
     """Return the task or estimator, or None where it cannot be built here, so that nothing is assumed of it."""
     try:
         with seeded(torch.device("cpu"), seed):
-            return (TASKS if kind == "task" else ESTIMATORS).build(parse_spec(f"{name}({parameters})"))
+            return _KINDS[kind].build(parse_spec(f"{name}({parameters})"))
     except UsageError:
         return None

@@ -1,6 +1,5 @@
 """Verdicts as aligned text, CSV rows or JSON."""
 
-import io
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from bench import escaping
 from bench.compare.experiments import experiment_names
 from bench.compare.verdicts import VERDICTS, Judged
 from bench.results.columns import EXPERIMENT
@@ -73,11 +73,9 @@ def _table(title: str, alike: Sequence[Judged]) -> str:
 
 def as_csv(report: Report) -> str:
     """Return one row per comparison."""
-    buffer = io.StringIO()
     frame = pd.DataFrame([_fields(one, report) for one in report.judged])
     # A step that is missing must not turn the others into 0.0 and 100.0.
-    frame.astype({"step": "Int64"} if len(frame) else {}).to_csv(buffer, index=False)
-    return buffer.getvalue()
+    return escaping.as_csv(frame.astype({"step": "Int64"} if len(frame) else {}))
 
 
 def as_json(report: Report) -> dict[str, Any]:

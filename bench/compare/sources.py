@@ -7,9 +7,13 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from bench.errors import ResultsError
 from bench.results.tables import Results, load
+
+_LARGEST: Final = 4 << 30
+"""Bytes of a committed folder that are unpacked at most; a thousand cells have about a hundred MiB."""
 
 
 def read_source(source: str, warn: Callable[[str], object] = warnings.warn) -> Results:
@@ -35,11 +39,24 @@ def _extract(revision: str, folder: str, into: Path) -> None:
     commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if commit is None:
         raise ResultsError(f"'{revision}:{folder}' names neither a folder nor a git revision that is here")
+    size = _committed_bytes(commit.decode().strip(), folder)
+    if size > _LARGEST:
+        raise ResultsError(
+            f"{revision}:{folder} holds {size >> 20} MiB, and more than {_LARGEST >> 20} are not unpacked: "
+            "name a folder of results, or check the revision out and give the folder"
+        )
     archive = _git("archive", "--format=tar", commit.decode().strip(), "--", folder)
     if archive is None:
         raise ResultsError(f"revision {revision} has no folder {folder} below the working folder: see `git ls-tree`")
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(into, filter="data")
+
+
+def _committed_bytes(commit: str, folder: str) -> int:
+    """Return how large the files of a committed folder are together."""
+    lines = (_git("ls-tree", "-r", "--long", commit, "--", folder) or b"").splitlines()
+    # Mode, type, object, size, path; a submodule has no size.
+    return sum(int(size) for line in lines if (size := line.split(maxsplit=4)[3]).isdigit())
 
 
 def _git(*arguments: str) -> bytes | None:

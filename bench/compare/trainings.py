@@ -13,6 +13,7 @@ from bench.compare.matching import Match, MeasuredCell
 from bench.compare.quantities import COMPLETED, EVALUATIONS, FINAL, SECONDS, Quantity
 from bench.errors import UsageError
 from bench.names.registry import TASKS
+from bench.names.spec import Spec
 from bench.results.metrics import Direction
 
 
@@ -95,9 +96,11 @@ def _final_values(cells: Mapping[int, MeasuredCell], name: str) -> dict[int, Rea
 
 
 def _direction(task: str, quantity: Quantity) -> Direction | None:
-    """Return whether more or less is better; None where only the task could say, and is not installed here."""
+    """Return whether more or less is better; None where only the task could say, and is not here, or not named."""
     if quantity.better != 0:
         return quantity.better
+    if TASKS.unnamed(Spec(task)):
+        return None
     try:
         return 1 if TASKS.load(task).maximise else -1
     except UsageError:

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from bench.execution.checkpoint import steps_taken
 from bench.machine.device import CPU, DTYPES
+from bench.machine.files import open_files
 from bench.machine.matmul import onednn_pays
 from bench.machine.streams import seeded
 from bench.names.building import build_task
@@ -37,7 +38,8 @@ def companions(cells: Sequence[Cell], mode: BatchSeeds) -> list[list[Cell]]:
         groups.setdefault(cell_id(identity), []).append(cell)
     found: list[list[Cell]] = []
     for group in groups.values():
-        most = most_together(group[0], mode) if len(group) > 1 else 1
+        # Each cell's lock is a file that stays open while it runs; data and libraries need some, too.
+        most = min(most_together(group[0], mode), max(1, open_files() // 2)) if len(group) > 1 else 1
         found += [group[start : start + most] for start in range(0, len(group), most)]
     return sorted(found, key=lambda group: cells.index(group[0]))
 

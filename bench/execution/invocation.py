@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from bench.errors import BenchError
+from bench.errors import BenchError, MachineTrouble, machine_trouble
+from bench.escaping import terminal
 from bench.execution.advice import after_run
 from bench.execution.companions import companions
 from bench.execution.console import Console
@@ -60,15 +61,24 @@ def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
 
     Raises:
         ResultsError: the results folder is not writable.
+        MachineTrouble: it no longer is, or something else of the machine has failed; finished cells are kept.
     """
     store = Store(asked.out)
     store.ensure_writable()
     session = Session(plan, store, asked, messages)
     groups = companions(plan.cells, asked.batch_seeds)
-    found = {record.cell.id: record for group in groups for record in session.run_or_recall(group)}
-    if asked.wait:
-        found.update((record.cell.id, record) for record in session.wait())
-    export(asked.out, errors="skip")
+    try:
+        found = {record.cell.id: record for group in groups for record in session.run_or_recall(group)}
+        if asked.wait:
+            found.update((record.cell.id, record) for record in session.wait())
+        export(asked.out, errors="skip")
+    except (MachineTrouble, OSError) as error:
+        trouble = machine_trouble(error, asked.out)
+        if trouble is None:
+            raise
+        raise MachineTrouble(
+            f"{trouble}; finished cells are kept, and the same command goes on where this one was once that is mended"
+        ) from error
     return [found[cell.id] for cell in plan.cells if cell.id in found]
 
 
@@ -102,7 +112,7 @@ def _print_records(records: Sequence[Record]) -> None:
 
 def _print_table(table: Block, console: Console) -> None:
     """Print a table, its title in bold and its notes dim where there are colours, and a line that parts it."""
-    text = Text(render(table.title, table.headers, table.lines, "text", table.keys))
+    text = Text(terminal(render(table.title, table.headers, table.lines, "text", table.keys)))
     text.stylize("bold", 0, len(wrapped(table.title)))
     console.print(text)
     is_folded = "\n\n" in text.plain

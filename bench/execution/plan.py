@@ -14,6 +14,7 @@ from bench.execution.trajectory import require_reference
 from bench.machine.device import CPU, dtype_name
 from bench.machine.streams import seeded
 from bench.names.building import build_task, load_data
+from bench.names.consent import modules_of, name_modules
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import Spec
 from bench.settings import Cell, Measurement, Training
@@ -80,6 +81,7 @@ def make_plan(request: Request, load: Callable[[Spec, Task], Data] = load_data) 
         DataUnavailable: a task's data are not there.
     """
     _require_used(request)
+    name_modules(module for spec in (*request.tasks, *request.estimators) for module in modules_of(spec))
     cells: dict[str, Cell] = {}
     data: dict[str, Data] = {}
     refused: dict[tuple[str, str], None] = {}

@@ -86,7 +86,7 @@ class TerminalListener:
             TextColumn("  {task.description:<10}"),
             BarColumn(bar_width=16),
             _Count(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             _Left(),
             console=console,
             disable=not console.is_terminal,

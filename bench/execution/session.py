@@ -13,7 +13,7 @@ from typing import final
 
 import torch
 
-from bench.errors import BenchError, CellBusy
+from bench.errors import BenchError, CellBusy, machine_trouble
 from bench.execution.checkpoint import discard, other_maker
 from bench.execution.companions import BatchSeeds, at_the_same_step
 from bench.execution.console import Console
@@ -115,6 +115,7 @@ class Session:
         source, checkpoint = self.sources[cell.id], self.store.checkpoint_path(cell)
         found, why = recall(cell, known, self.store, rerun, source)
         if found is not None:
+            self.store.tidy(found)
             self._tally.found(cell)
             say(self.messages, f"{self._tally.place([cell])}{title(cell)}: {why}")
             return found
@@ -145,6 +146,7 @@ class Session:
             except NotBatchable as reason:
                 halves, why = [], str(reason)
             except Exception as error:
+                self._require_machine(error)
                 halves, why = [], reason_of(error)
             if len(halves) > 1:
                 say(self.messages, f"{title(*left)}: {why}; trained as {len(halves)} halves")
@@ -182,6 +184,7 @@ class Session:
         except (BenchError, BrokenPipeError):
             raise
         except Exception as error:
+            self._require_machine(error)
             # One cell's failure is a result like any other; the rest of the grid goes on.
             reason = said(error)
             log = self.store.traceback_path(cell)
@@ -201,6 +204,11 @@ class Session:
             )
             self.store.write(record)
             return record
+
+    def _require_machine(self, error: Exception) -> None:
+        """Stop where it is the machine that has failed, and no cell: the next one would fare no better."""
+        if trouble := machine_trouble(error, self.store.folder):
+            raise trouble from error
 
     def _announce(self, cells: Sequence[Cell]) -> Data:
         """Note and say what runs next, and return its data."""

@@ -11,9 +11,11 @@ What does not fit on one page `pages` lays out over several.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from bench import escaping
 from bench.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -83,8 +85,9 @@ def draw(kind: str, shown: "pd.DataFrame", page: "Page") -> "Figure":
     """
     from bench.figures.grid import wrap_texts
 
+    shown_on = replace(page, estimators=tuple(map(escaping.figure, page.estimators)))
     with page.settings():
-        drawn: Figure = _module(kind).draw(shown, page)
+        drawn: Figure = _module(kind).draw(escaping.texts(shown, escaping.figure), shown_on)
         wrap_texts(drawn, page)
         for axes in drawn.axes:
             # A name with its unit below is one label; STIX would set its lines apart.

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bench.escaping import as_csv, line
 from bench.figures.output import writing
 from bench.figures.page import Format, Page
 from bench.results.frames import records, where
@@ -30,7 +31,7 @@ def save(figure: Figure, file: Path, form: Format, page: Page, provenance: dict[
     Raises:
         ResultsError: the file cannot be written.
     """
-    title = f"{provenance['figure']}: {', '.join(provenance['tasks'])}"
+    title = line(f"{provenance['figure']}: {', '.join(provenance['tasks'])}")
     note = json.dumps(provenance, ensure_ascii=False, sort_keys=True)
     metadata = {
         "pdf": {"Title": title, "Subject": note, "Creator": f"varbench {provenance['varbench']}", "CreationDate": None},
@@ -54,7 +55,7 @@ def save_rows(rows: pd.DataFrame, file: Path) -> None:
         ResultsError: the file cannot be written.
     """
     with writing(file) as opened:
-        opened.write(rows.to_csv(index=False).encode())
+        opened.write(as_csv(rows).encode())
 
 
 def provenance(kind: str, results: Results | None, shown: pd.DataFrame, page: Page) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -34,17 +35,14 @@ def chunk_size(replicator: Replicator, x: Tensor, *identity: object) -> int:
             return LOOP
     file = _memory_file()
     key = _key(x.device, *identity, replicator.size, tuple(x.shape))
-    file.parent.mkdir(parents=True, exist_ok=True)
     if (remembered := _read(file).get(key)) is not None:
         return remembered
     # Not while the file is locked: other processes would wait for a measurement that is none of theirs.
     with seeded(x.device, "chunk"):
         chunk = fastest_chunk(replicator, x)
-    with FileLock(file.with_suffix(".lock")):
-        known = {**_read(file), key: chunk}
-        temporary = file.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(known, indent=0, sort_keys=True))
-        temporary.replace(file)
+    # A memory that takes nothing costs the time of measuring again, and no result.
+    with suppress(OSError, NotImplementedError):
+        _remember(file, key, chunk)
     return chunk
 
 
@@ -95,9 +93,23 @@ def _key(device: torch.device, *identity: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+def _remember(file: Path, key: str, chunk: int) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(f".{os.getpid()}")
+    with FileLock(file.with_suffix(".lock")):
+        try:
+            temporary.write_text(json.dumps({**_read(file), key: chunk}, indent=0, sort_keys=True))
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
 def _read(file: Path) -> dict[str, int]:
-    """Return what is remembered; a file that cannot be read is measured anew."""
+    """Return what is remembered; what cannot be read, or is no chunk, is measured anew."""
     try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError):
+        known = json.loads(file.read_text())
+    except (OSError, ValueError, RecursionError):
         return {}
+    if not isinstance(known, dict):
+        return {}
+    return {key: chunk for key, chunk in known.items() if type(chunk) is int and LOOP <= chunk <= _LARGEST}

@@ -16,6 +16,7 @@ import estimators
 import tasks
 from bench.errors import UsageError, did_you_mean
 from bench.machine.memory import enough_memory
+from bench.names.consent import is_named, modules_of
 from bench.names.protocols import ESTIMATOR, TASK, Protocol
 from bench.names.spec import Spec, Value, require_in_range
 from bench.names.strangers import strangers
@@ -157,8 +158,40 @@ class Registry(Generic[T]):
                 resolved[key] = _conform(spec, key, spec.parameters[key], parameter.annotation)
         return resolved
 
+    def unnamed(self, spec: Spec) -> list[str]:
+        """Return the modules of others that this spec would import, and that no person has named; see `consent`.
+
+        Who reads results asks this before `load` and `build`.
+        """
+        known = self.entries.get(spec.name)
+        path = spec.name if known is None else known.path
+        theirs = modules_of(Spec("" if self.is_ours(spec.name) else path, spec.parameters))
+        return [module for module in dict.fromkeys(theirs) if not is_named(module)]
+
+    def require_named(self, spec: Spec, what: str) -> None:
+        """Raise unless all that a spec from results would import has been named by a person.
+
+        Args:
+            spec: as a record has it.
+            what: what it is needed for, as in `is not drawn`.
+
+        Raises:
+            UsageError: it would run code that nobody has named.
+        """
+        if modules := self.unnamed(spec):
+            options = " ".join(f"--plugin {module}" for module in modules)
+            raise UsageError(
+                f"{self.kind} '{spec.name}' {what}: results name {' and '.join(modules)}, which is not varbench's and "
+                f"runs only where you say so; add `{options}` if you trust it"
+            )
+
     def brief(self, spec: Spec) -> str:
-        """Return a spec as people write it: without the parameters that have their default values."""
+        """Return a spec as people write it: without the parameters that have their default values.
+
+        What is not ours is imported for that where a person has named it, and else keeps all its parameters.
+        """
+        if self.unnamed(spec):
+            return str(spec)
         defaults = self.parameters(Spec(spec.name)) if self._has_defaults(spec.name) else {}
         given = {key: value for key, value in spec.parameters.items() if key not in defaults or defaults[key] != value}
         return str(Spec(spec.name, given))

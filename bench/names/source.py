@@ -6,7 +6,6 @@ of what it was before is no result of what it is now.
 
 import ast
 import hashlib
-import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions, version
@@ -14,10 +13,10 @@ from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Final
 
+from bench.names.consent import modules_of
 from bench.names.registry import Registry
 from bench.names.spec import Spec
 
-_MODULE: Final = re.compile(r"[A-Za-z_][\w.]*(?=:[A-Za-z_])")
 _OURS: Final = frozenset({"varbench", "bench", "estimators", "tasks"})
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _DIGITS: Final = 16
@@ -33,9 +32,7 @@ def source_of(registry: Registry, spec: Spec) -> str:
     path, offered = spec.name, ""
     if not registry.is_ours(spec.name) and spec.name in registry.entries:
         path, offered = registry.entries[spec.name].path, registry.entries[spec.name].distribution
-    modules = _MODULE.findall(path)
-    for value in spec.parameters.values():
-        modules += _MODULE.findall(value) if isinstance(value, str) else []
+    modules = modules_of(Spec(path, spec.parameters))
     return "; ".join(dict.fromkeys(filter(None, (offered, *map(_source, modules)))))
 
 

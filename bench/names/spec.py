@@ -16,6 +16,9 @@ Value = bool | int | float | str | None
 LARGEST: Final = 2**63 - 1
 """The largest whole number that tables and tensors hold."""
 
+_LONGEST: Final = 4000
+"""Characters of a name with its parameters; the longest of ours has about a hundred."""
+
 _SPEC = re.compile(r"\s*(?P<name>[\w.:-]+)\s*(?:\((?P<arguments>.*)\))?\s*", re.DOTALL)
 _PARAMETER = re.compile(r"\s*(?P<key>[A-Za-z_]\w*)\s*=\s*(?P<value>'[^']*'|\"[^\"]*\"|[^\s,='\"()]+)\s*")
 _WORDS: Mapping[str, Value] = {"true": True, "false": False, "none": None}
@@ -37,9 +40,13 @@ class Spec:
 def parse_spec(text: str) -> Spec:
     """Parse `name` or `name(a=1, b=word)`. Values are numbers, true, false, none, quoted strings or bare words.
 
+    The text may come from anybody: its length is bounded, and nothing stands in brackets within the brackets.
+
     Raises:
         UsageError: the text has another form; nothing is ever evaluated as code.
     """
+    if len(text) > _LONGEST:
+        raise UsageError(f"'{text[:40]}…' is too long for name(parameter=value, ...): it has {len(text)} characters")
     match = _SPEC.fullmatch(text)
     if match is None:
         raise UsageError(f"'{text}' is not of the form name or name(parameter=value, ...)")
@@ -66,8 +73,8 @@ def _parse_value(text: str) -> Value:
         return _WORDS[text.lower()]
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text  # the last two are how Python refuses what is nested too deep
     return value if isinstance(value, bool | int | float | str) else text
 
 

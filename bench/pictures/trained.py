@@ -1,19 +1,17 @@
 """From a finished run to its task at the trained parameters."""
 
-import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
-from bench.errors import BenchError, ResultsError
+from bench.errors import BenchError, ResultsError, UsageError
 from bench.names.building import build_task
 from bench.names.commands import with_out
 from bench.names.registry import TASKS
 from bench.pictures.subjects import SHOWN
 from bench.results.schema import Record
 from bench.results.store import Store, locate
+from bench.results.tensors import load_tensors
 from tasks.base import Task
 
 
@@ -32,11 +30,12 @@ class Trained(NamedTuple):
         path = self.store.parameters_path(self.record.cell)
         again = "run it again with `--rerun all`"
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = load_tensors(path)
         except FileNotFoundError:
             raise ResultsError(f"{path} is not there, and holds what the run learned: {again}") from None
-        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-            raise ResultsError(f"{path} cannot be read ({error}): {again}") from error
+        except ResultsError as error:
+            raise ResultsError(f"{error}: {again}") from error
+        TASKS.require_named(self.record.cell.task_spec, "is not shown")
         task = build_task(self.record.cell.task_spec, dtype=next(iter(state.values())).dtype)
         try:
             task.load_state_dict(state)
@@ -45,13 +44,29 @@ class Trained(NamedTuple):
         return task.eval()
 
 
-def finished(paths: Sequence[Path]) -> list[Trained]:
+def finished(paths: Sequence[Path], refuse: Callable[[str], object]) -> list[Trained]:
     """Return the finished runs in results folders, or in single tasks or cells of them, of which there are pictures.
+
+    Args:
+        paths: where to look.
+        refuse: is told of tasks that are not ours, and that nobody has named: they are not imported.
 
     Raises:
         ResultsError: there are none, or something cannot be read.
+        UsageError: there are none but of tasks that nobody has named.
     """
-    found = list(_finished(paths))
+    found, unnamed = [], None
+    for run in _finished(paths):
+        try:
+            TASKS.require_named(run.record.cell.task_spec, "is not shown")
+        except UsageError as error:
+            unnamed = error
+            refuse(str(error))
+            continue
+        if _can_be_shown(run.record):
+            found.append(run)
+    if not found and unnamed:
+        raise unnamed
     if not found:
         where = ", ".join(map(str, paths))
         command = with_out("bench run --task vae-mnist --estimator reparam", paths[0])
@@ -66,7 +81,7 @@ def _finished(paths: Sequence[Path]) -> Iterator[Trained]:
     for path in paths:
         store, below = locate(path)
         for record in store.records(below):
-            if record.status == "done" and record.cell.training.steps and _can_be_shown(record):
+            if record.status == "done" and record.cell.training.steps:
                 yield Trained(record, store)
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import click
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bench.escaping import echo
 from bench.execution.console import Console
 from bench.execution.ending import require_results
 from bench.execution.invocation import Asked, print_dry_run, run_plan
@@ -60,14 +60,14 @@ def reproduce(
     ran = Ran(plan.cells, load(*(store.record_path(record.cell).parent for record in records)))
     shown = recipe.rows(ran)
     for line in _told(recipe, ran, length):
-        click.echo(wrapped(line))
+        echo(wrapped(line))
     for block in recipe.tables(shown):
-        click.echo(f"\n{render_blocks([block], how.table)}")
-    click.echo(f"\n{wrapped(recipe.see)}\n")
+        echo(f"\n{render_blocks([block], how.table)}")
+    echo(f"\n{wrapped(recipe.see)}\n")
     for file in _draw(name, recipe, ran, shown, how, asked.out / "figures"):
-        click.echo(file)
+        echo(file)
     table = with_folder("bench table", asked.out)
-    click.echo(f"next: `{table}` for every number, `bench reproduce --list` for more", err=True)
+    echo(f"next: `{table}` for every number, `bench reproduce --list` for more", err=True)
 
 
 def plan_of(requests: Sequence[Request], device: Literal["cpu", "cuda"]) -> Plan:

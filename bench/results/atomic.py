@@ -1,13 +1,14 @@
 """Files that are written whole or not at all."""
 
+import io
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast, final
 
-from bench.errors import ResultsError
+from bench.errors import MachineTrouble
 
 TEMPORARY = "*.tmp"
 
@@ -20,23 +21,51 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     process is killed, a `*.tmp` file stays behind.
 
     Raises:
-        ResultsError: the folder does not take it.
+        MachineTrouble: the folder or the disk does not take it.
     """
     # Not tempfile: its files are for the user alone, and results are shared.
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    watched = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
-            yield file
+            watched = _Watched(file)
+            yield cast(BinaryIO, watched)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
-    except OSError as error:
-        raise ResultsError(f"cannot write {path}: {error.strerror or error}") from error
+    except Exception as error:
+        # A library may say in its own words that the disk is full, as torch does.
+        cause = error if isinstance(error, OSError) or watched is None else watched.error
+        if not isinstance(cause, OSError):
+            raise
+        raise MachineTrouble(f"cannot write {path}: {cause.strerror or cause}") from error
     finally:
-        if path.parent.is_dir():
+        # A read-only disk refuses even that.
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@final
+class _Watched(io.RawIOBase):
+    """A file that is written to, and remembers how that failed."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.error = file, None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        """Leave it to the file, which is flushed when all is written."""
 
 
 def _sync_folder(folder: Path) -> None:

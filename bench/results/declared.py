@@ -5,7 +5,6 @@ from typing import Final
 
 import pandas as pd
 
-import estimators
 from bench.errors import UsageError
 from bench.names.registry import ESTIMATORS
 from bench.names.spec import parse_spec
@@ -23,10 +22,11 @@ def declared_biased(estimator: str, parameters: str = "") -> bool:
     What is not ours is not imported to read a table: of it nothing is declared. Nor of parameters that are no longer
     taken.
     """
-    if estimator not in estimators.INDEX or ":" in parameters:
+    if not ESTIMATORS.is_ours(estimator):
         return False
     try:
-        return not ESTIMATORS.build(parse_spec(f"{estimator}({parameters})" if parameters else estimator)).unbiased
+        spec = parse_spec(f"{estimator}({parameters})" if parameters else estimator)
+        return not ESTIMATORS.unnamed(spec) and not ESTIMATORS.build(spec).unbiased
     except UsageError:
         return False
 

@@ -5,60 +5,10 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from bench import escaping
 from bench.results.words import Word
 
-_LATEX: Final = {
-    "\\": r"\textbackslash{}",
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"$<$",
-    ">": r"$>$",
-    "|": r"\textbar{}",
-    "–": "--",
-    "“": "``",
-    "”": "''",
-    "’": "'",
-    "é": r"\'e",
-    **{
-        character: f"${command}$"
-        for character, command in {
-            "²": "^2",
-            "±": r"\pm",
-            "·": r"\cdot",
-            "×": r"\times",
-            "√": r"\surd",
-            "†": r"^\dagger",
-            "−": "-",
-            "≥": r"\ge",
-            "≤": r"\le",
-            "≪": r"\ll",
-            "≈": r"\approx",
-            "∞": r"\infty",
-            "∝": r"\propto",
-            "→": r"\to",
-            "∇": r"\nabla",
-            "‖": r"\Vert",
-            "Σ": r"\Sigma",
-            "α": r"\alpha",
-            "⁴": "^4",
-            "½": r"\tfrac12",
-            "β": r"\beta",
-            "γ": r"\gamma",
-            "ε": r"\varepsilon",
-            "η": r"\eta",
-            "θ": r"\theta",
-            "λ": r"\lambda",
-            "μ": r"\mu",
-            "π": r"\pi",
-            "ρ": r"\rho",
-            "σ": r"\sigma",
-            "τ": r"\tau",
-            "φ": r"\phi",
-        }.items()
-    },
-}
-_POWER: Final = re.compile(r"(?<![\w.])(\d[\d.]*)e([−+-]?)(\d+)(?![\w.]*\w)")
+_POWER: Final = re.compile(r"(?<![\w.])(\d[\d.]*)e([−+-]?)(\d{1,4})(?![\w.]*\w)")
 """A number with a power of ten, as `1.2e−33`."""
 
 _FITTING: Final = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
@@ -91,7 +41,7 @@ def latex_table(
         words = _latex_word(caption)
         body = f"\\begin{{table}}[t]\n\\centering\n\\caption{{{words}}}\n\\smallskip\n{body}\n\\end{{table}}"
     with_numbers = any(not isinstance(word, str) for line in lines for word in line)
-    return "\n".join([*(f"% {comment}" for comment in comments), *_needs(with_numbers), body])
+    return "\n".join([*map(escaping.latex_comment, comments), *_needs(with_numbers), body])
 
 
 def _parts(headers: Sequence[str], lines: Sequence[Sequence[Word]]) -> list[list[int]]:
@@ -189,13 +139,9 @@ def _braced(word: str, in_number_column: bool) -> str:
 
 
 def _latex_word(word: str) -> str:
-    # A bracket at the start of a row would be read as an argument of the \\ before it.
-    parts = _POWER.split(word.replace("\n", " "))
-    text = _escaped(parts[0])
+    # At the start of a row, a bracket or a star would be read as an argument of the \\ before it.
+    parts = _POWER.split(word)
+    text = escaping.latex(parts[0])
     for number, sign, power, rest in zip(parts[1::4], parts[2::4], parts[3::4], parts[4::4], strict=True):
-        text += rf"${number}\cdot10^{{{sign.strip('+').replace('−', '-')}{int(power)}}}${_escaped(rest)}"
-    return f"{{{text}}}" if text.startswith("[") else text
-
-
-def _escaped(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
+        text += rf"${number}\cdot10^{{{sign.strip('+').replace('−', '-')}{int(power)}}}${escaping.latex(rest)}"
+    return f"{{{text}}}" if text.startswith(("[", "*")) else text

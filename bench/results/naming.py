@@ -83,7 +83,7 @@ def briefly(registry: Registry, name: str, parameters: str) -> str:
     What is not ours is not imported to read a table, and keeps all its parameters.
     """
     text = _with(name, parameters)
-    if not registry.is_ours(name) or ":" in parameters:
+    if not registry.is_ours(name):
         return text
     try:
         return registry.brief(parse_spec(text))

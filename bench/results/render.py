@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from bench.escaping import markdown
 from bench.results.latex import latex_table
 from bench.results.text import text_table, wrapped
 from bench.results.words import Word
@@ -125,4 +126,4 @@ def _markdown(title: str, headers: Sequence[str], lines: Sequence[Sequence[Word]
 def _markdown_word(word: Word) -> str:
     if not isinstance(word, str):
         return f"**{word.plain()}**" if word.best else word.plain()
-    return word.replace("|", "\\|").replace("\n", " ")
+    return markdown(word)

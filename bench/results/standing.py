@@ -63,7 +63,8 @@ def standings(store: Store, below: Path | None = None) -> Iterator[Standing]:
     there = {_below_results(folder) for folder in found}
     for name, (plan, run) in planned.items():
         folder = store.folder / name
-        if name not in there and CELL_FOLDER.fullmatch(folder.name) and (below is None or folder.is_relative_to(below)):
+        is_cell = name == _below_results(folder) and CELL_FOLDER.fullmatch(folder.name) and folder.parent.name != ".."
+        if name not in there and is_cell and (below is None or folder.is_relative_to(below)):
             yield Standing(folder, "not begun", plan.task, plan.estimator, *_numbers(folder), run=run.run)
 
 

@@ -5,8 +5,8 @@
 """
 
 import json
-import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,8 +16,9 @@ from typing import Any, Final, Literal
 from filelock import FileLock, Timeout
 
 from bench.errors import CellBusy, ResultsError
-from bench.results.atomic import TEMPORARY, replacing
+from bench.results.atomic import replacing
 from bench.results.codec import CorruptRecord, dump, parse
+from bench.results.leftovers import LOCK, RUNS, remove_strays, remove_temporaries
 from bench.results.schema import Record, RunInfo
 from bench.settings import Cell, cell_from_identity
 
@@ -28,7 +29,6 @@ CELL_FOLDER: Final = re.compile(r"(?P<estimator>.+)-K(?P<samples>\d+)-seed(?P<se
 Errors = Literal["raise", "skip"]
 
 _BEGUN: Final = "begun.json"
-_LOCK: Final = ".lock"
 # `is_running` holds a lock for an instant, which must not turn a runner away.
 _PATIENCE: Final = 0.5
 FOREVER: Final = -1.0
@@ -55,14 +55,14 @@ class Store:
         Raises:
             ResultsError: it does not.
         """
-        probe = self.folder / f".writable-{os.getpid()}"
         try:
-            with replacing(probe):
-                pass
-            probe.unlink()
-        except (ResultsError, OSError) as error:
-            why = error.__cause__ or error
-            reason = why.strerror if isinstance(why, OSError) else why
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # It has no name, so that nothing is left of it, whatever becomes of this process.
+            with tempfile.TemporaryFile(dir=self.folder, prefix=".writable-") as probe:
+                probe.write(b"?")
+            remove_strays(self.folder)
+        except OSError as error:
+            reason = error.strerror or error
             raise ResultsError(
                 f"results cannot be written to {self.folder} ({reason}): give another folder with --out"
             ) from error
@@ -138,8 +138,19 @@ class Store:
         path = self.record_path(record.cell)
         with replacing(path) as file:
             file.write(dump(record))
-        path.with_name(_BEGUN).unlink(missing_ok=True)
+        self.tidy(record)
         return path
+
+    def tidy(self, record: Record) -> None:
+        """Remove what a process that was killed has left beside a record; the caller holds the cell's lock.
+
+        A failed cell keeps its checkpoint, which it is run again from, and its traceback.
+        """
+        folder = self.record_path(record.cell).parent
+        done_with = (_BEGUN,) if record.status == "failed" else (_BEGUN, CHECKPOINT, TRACEBACK)
+        for name in done_with:
+            if not (folder / name).is_dir():
+                (folder / name).unlink(missing_ok=True)
 
     @contextmanager
     def lock(self, cell: Cell, patience: float = _PATIENCE) -> Iterator[None]:
@@ -154,7 +165,7 @@ class Store:
             ResultsError: the folder does not take the lock's file.
         """
         folder = self.folder / cell.folder
-        lock = FileLock(folder / _LOCK)
+        lock = FileLock(folder / LOCK)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=patience)
@@ -163,8 +174,7 @@ class Store:
         except OSError as error:
             raise ResultsError(f"cannot lock {folder}: {error.strerror or error}") from error
         try:
-            for left_behind in folder.glob(TEMPORARY):
-                left_behind.unlink(missing_ok=True)
+            remove_temporaries(folder)
             yield
         finally:
             lock.release()
@@ -197,9 +207,13 @@ class Store:
         Raises:
             ResultsError: the folder does not take it.
         """
-        path = self.folder / "runs" / f"{run.run}.json"
-        with replacing(path) as file:
-            file.write(dump(run))
+        path = self.folder / RUNS / f"{run.run}.json"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.parent / LOCK), replacing(path) as file:
+                file.write(dump(run))
+        except OSError as error:
+            raise ResultsError(f"cannot write {path}: {error.strerror or error}") from error
         return path
 
     def runs(self, errors: Errors = "raise") -> Iterator[RunInfo]:
@@ -208,7 +222,7 @@ class Store:
         Raises:
             ResultsError: one cannot be read; with `errors="skip"` it is left out.
         """
-        return _each(_read_run, sorted(self.folder.glob("runs/*.json")), errors)
+        return _each(_read_run, sorted(self.folder.glob(f"{RUNS}/*.json")), errors)
 
 
 def locate(path: Path) -> tuple[Store, Path | None]:
@@ -245,7 +259,7 @@ def read_begun(cell_folder: Path) -> Begun | None:
 
 def is_running(cell_folder: Path) -> bool:
     """Return whether some process holds the lock of the cell in this folder."""
-    path = cell_folder / _LOCK
+    path = cell_folder / LOCK
     if not path.exists():
         return False
     try:

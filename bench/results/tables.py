@@ -11,11 +11,13 @@ import pandas as pd
 from filelock import FileLock
 
 from bench.errors import ResultsError
+from bench.escaping import as_csv
 from bench.fields import Column
 from bench.names.spec import Value
 from bench.results.atomic import replacing
 from bench.results.codec import dump
 from bench.results.columns import FINAL, GRADIENTS, IDENTITY, PREFIXES, RUNS, SETTINGS, TRAINING
+from bench.results.leftovers import LOCK, remove_temporaries
 from bench.results.metrics import METRICS
 from bench.results.order import cell_order
 from bench.results.schema import Final, Record, RunInfo
@@ -106,7 +108,8 @@ def export(folder: Path | str, errors: Errors = "raise") -> list[Path]:
     try:
         tables.mkdir(parents=True, exist_ok=True)
         # The records are read under the lock: whoever writes last has seen everybody's.
-        with FileLock(tables / ".lock"):
+        with FileLock(tables / LOCK):
+            remove_temporaries(tables)
             return _write(load(folder, errors=errors), tables)
     except OSError as error:
         raise ResultsError(f"cannot write {tables}: {error.strerror or error}") from error
@@ -121,7 +124,7 @@ def _write(results: Results, folder: Path) -> list[Path]:
     written = []
     for table in fields(results):
         frame: pd.DataFrame = getattr(results, table.name)
-        for suffix, data in ((".parquet", frame.to_parquet(index=False)), (".csv", frame.to_csv(index=False).encode())):
+        for suffix, data in ((".parquet", frame.to_parquet(index=False)), (".csv", as_csv(frame).encode())):
             written.append(folder / f"{table.name}{suffix}")
             with replacing(written[-1]) as file:
                 file.write(data)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from textwrap import wrap
 from typing import Final
 
+from bench.escaping import line
 from bench.results.words import Estimate, Word
 
 _GAP: Final = "  "
@@ -45,7 +46,8 @@ def text_table(
       variance  4.13 [4.01, 4.25]
     """
     width = terminal_width() if width is None else width
-    body = [[_plain(word) for word in line] for line in lines]
+    title, headers = line(title), [line(header) for header in headers]
+    body = [[_plain(word) for word in words] for words in lines]
     rows = _aligned([list(headers), *body])
     heading = [wrapped(title, width)] if title else []
     if max(map(len, rows)) <= width or not body:
@@ -102,7 +104,7 @@ def _filled(pieces: Sequence[str], width: int) -> list[str]:
 def _plain(word: Word) -> str:
     """Return a word; the best has a star, as there is no bold."""
     if not isinstance(word, Estimate):
-        return word.replace("\n", " ")
+        return line(word)
     return f"{word.plain()} *" if word.best else word.plain()
 
 

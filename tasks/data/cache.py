@@ -6,14 +6,16 @@ import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Final, Literal, cast
 
 import pooch
 from filelock import FileLock
 
 from tasks.data import DataUnavailable
 from tasks.data.catalogue import DATASETS, Dataset, File
-from tasks.data.download import PART, ResumingDownloader
+from tasks.data.download import PART, ResumingDownloader, TooLong
+
+_PART: Final = 1 << 20
 
 Status = Literal["ok", "missing", "corrupt"]
 Progress = Callable[[File, int], None]
@@ -48,9 +50,9 @@ def read(name: str, filename: str) -> bytes:
     if path is None:
         raise DataUnavailable(f"{name} is not in {cache_folder()}; {_remedy(name, dataset)}")
     try:
-        content = path.read_bytes()
-        if file.gzip_allowed and path.suffix == ".gz":
-            content = gzip.decompress(content)
+        with _opened(file, path) as stream:
+            # One byte more is enough to see that it is another file, however much there is.
+            content = stream.read(file.size + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise DataUnavailable(f"{path} is corrupt; delete it, then {_remedy(name, dataset)}") from None
     except OSError as error:
@@ -101,7 +103,7 @@ def _download(name: str, file: File, path: Path, progress: Progress) -> None:
     pooch.get_logger().setLevel("ERROR")
     part = path.with_name(path.name + PART)
     # pooch's own protocol for downloaders names its parameters otherwise than pooch calls them.
-    downloader: Any = ResumingDownloader(part, lambda done: progress(file, done))
+    downloader: Any = ResumingDownloader(part, file.size, lambda done: progress(file, done))
     failures: dict[str, str] = {}
     # A partial file that was spoilt costs one try, not a mirror.
     spare = file.mirrors[:1] if part.exists() else ()
@@ -110,6 +112,8 @@ def _download(name: str, file: File, path: Path, progress: Progress) -> None:
             pooch.retrieve(url, f"sha256:{file.sha256}", path.name, path.parent, downloader=downloader)
         except requests.RequestException as error:
             failures[url] = _reason(error)
+        except TooLong as error:
+            failures[url] = str(error)
         except ValueError:
             failures[url] = "what came has the wrong checksum"
         else:
@@ -149,10 +153,19 @@ def _status(file: File) -> Status:
     path = _locate(file)
     if path is None:
         return "missing"
-    unzip = file.gzip_allowed and path.suffix == ".gz"
+    digest, left = hashlib.sha256(), file.size + 1
     try:
-        with gzip.GzipFile(path) if unzip else path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        with _opened(file, path) as stream:
+            while left and (part := stream.read(min(left, _PART))):
+                digest.update(part)
+                left -= len(part)
     except (EOFError, zlib.error, OSError):
         return "corrupt"
-    return "ok" if digest == file.sha256 else "corrupt"
+    return "ok" if digest.hexdigest() == file.sha256 else "corrupt"
+
+
+def _opened(file: File, path: Path) -> BinaryIO:
+    """Return the content of a file as a stream, unzipped as it is read."""
+    if file.gzip_allowed and path.suffix == ".gz":
+        return cast(BinaryIO, gzip.GzipFile(path))
+    return path.open("rb")

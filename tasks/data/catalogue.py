@@ -11,7 +11,7 @@ class File:
     Attributes:
         path: relative to the cache folder, with `/`.
         sha256: of the content; of the unzipped content where `gzip_allowed`.
-        size: in bytes, as it is downloaded.
+        size: in bytes, as it is downloaded; of the unzipped content where `gzip_allowed`.
         mirrors: addresses in the order in which they are tried; none where no public address could be verified.
         gzip_allowed: whether `path` may also lie in the cache as `path.gz`.
     """

@@ -10,6 +10,10 @@ _TIMEOUT: Final = (10, 30)  # seconds to connect, and to wait for the next bytes
 _CHUNK: Final = 1 << 16  # bytes
 
 
+class TooLong(ValueError):
+    """A server sends more than the file has bytes."""
+
+
 class ResumingDownloader:
     """Collects a file in `part` and continues it with an HTTP Range request where the server supports one.
 
@@ -17,17 +21,19 @@ class ResumingDownloader:
 
     Args:
         part: the partial file; it outlives an interrupted download and becomes the download when that is complete.
+        size: bytes of the whole file; no more than these are received.
         progress: called with the bytes that are there so far.
     """
 
-    def __init__(self, part: Path, progress: Callable[[int], None]) -> None:
-        self.part, self.progress = part, progress
+    def __init__(self, part: Path, size: int, progress: Callable[[int], None]) -> None:
+        self.part, self.size, self.progress = part, size, progress
 
     def __call__(self, url: str, output_file: Any, pooch: Any, check_only: bool = False) -> None:
         """Download `url` and move it to `output_file` (pooch's own calling convention).
 
         Raises:
             requests.RequestException: no connection, an HTTP error, or a connection that broke.
+            TooLong: it is another file, or has no end.
         """
         # 0.1 s that only a download has to pay.
         import requests
@@ -50,4 +56,7 @@ class ResumingDownloader:
             for chunk in response.iter_content(_CHUNK):
                 file.write(chunk)
                 done += len(chunk)
+                if done > self.size:
+                    self.part.unlink()
+                    raise TooLong(f"what came is longer than {self.size} bytes")
                 self.progress(done)

@@ -14,6 +14,7 @@ from tests.bench.compare.noisy import NoisyReinforce
 
 Bench = Callable[..., Outcome]
 
+PLUGIN = ("--plugin", "tests.bench.compare.noisy")
 NOISY = "tests.bench.compare.noisy:NoisyReinforce"
 TOYS = (
     "run", "--task", "gaussian-cosine", "--task", "bernoulli-quadratic", "--estimator", NOISY, "--no-train",
@@ -36,20 +37,20 @@ def test_another_seed_is_not_worse_and_a_fifth_more_noise_is(bench: Bench, monke
     monkeypatch.setattr(NoisyReinforce, "extra", 0.2)
     assert bench(*TOYS, "--out", "noisy", "--seeds", "1").code == 0
 
-    same = bench("compare", "base", "other", "--format", "csv")
+    same = bench("compare", "base", "other", "--format", "csv", *PLUGIN)
     assert same.code == 0, same.out
     assert {row["verdict"] for row in rows(same)} <= {"equivalent", "inconclusive"}
 
-    worse = bench("compare", "base", "noisy")
+    worse = bench("compare", "base", "noisy", *PLUGIN)
     assert worse.code == 1
     assert "2 worse, 0 better" in worse.out
-    gate = ("compare", "base", "noisy", "--fail-if", "variance:+60%", "--format")
+    gate = ("compare", "base", "noisy", *PLUGIN, "--fail-if", "variance:+60%", "--format")
     found = [row for row in rows(bench(*gate, "csv")) if row["metric"] == "variance"]
     for row in found:
         assert float(row["ci_low"]) < 0.2 < float(row["ci_high"])
     passed = bench(*gate, "json")
     assert (passed.code, json.loads(passed.out)["failing"]) == (0, 0)
-    assert bench("compare", "noisy", "base").code == 0
+    assert bench("compare", "noisy", "base", *PLUGIN).code == 0
 
 
 def test_vae_before_training_shows_the_noise(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,3 +99,13 @@ def test_mistakes_end_with_one_sentence(bench: Bench) -> None:
         assert (outcome.code, sentence in outcome.err) == (code, True), outcome.err
     paired = bench("compare", "a", "b", "--pair", "reparam=reinforce")
     assert "reparam" in paired.out
+
+
+def test_a_committed_folder_that_is_huge_is_not_unpacked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("kept").mkdir()
+    Path("kept/large").write_bytes(bytes(3 << 20))
+    for command in (["init", "-q"], ["add", "kept"], ["commit", "-q", "-m", "kept"]):
+        subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=n@example.org", *command], check=True)
+    monkeypatch.setattr("bench.compare.sources._LARGEST", 2 << 20)
+    outcome = bench("compare", "HEAD:kept", "kept")
+    assert (outcome.code, "HEAD:kept holds 3 MiB, and more than 2 are not unpacked" in outcome.err) == (5, True)

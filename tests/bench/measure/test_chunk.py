@@ -1,6 +1,9 @@
+import errno
 import json
+import os
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import torch
@@ -39,9 +42,36 @@ def test_another_identity_is_measured_for_itself(tmp_path: Path, monkeypatch: py
     assert len(json.loads((tmp_path / "chunks.json").read_text())) == 2
 
 
-def test_an_unreadable_memory_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("content", ["{", "[1, 2]", "7", "null", "[" * 10**5, "\xff"])
+def test_a_memory_of_nonsense_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str):
     monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: 7)
-    (tmp_path / "chunks.json").write_text("{")
+    (tmp_path / "chunks.json").write_text(content, encoding="latin-1")
+    assert chunk_size(Replicator(TASK, Reinforce(), 1), X) == 7
+    assert list(json.loads((tmp_path / "chunks.json").read_text()).values()) == [7]
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 7.0, True, "7", None, [7], 10**9])
+def test_what_is_no_chunk_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: object):
+    monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: 7)
+    replicator, memory = Replicator(TASK, Reinforce(), 1), tmp_path / "chunks.json"
+    chunk_size(replicator, X)
+    memory.write_text(json.dumps(dict.fromkeys(json.loads(memory.read_text()), wrong)))
+    assert chunk_size(replicator, X) == 7
+
+
+def test_a_memory_that_takes_nothing_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: 7)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "file" / "cache"))
+    assert chunk_size(Replicator(TASK, Reinforce(), 1), X) == 7
+
+
+def test_a_memory_on_a_full_disk_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: 7)
+    monkeypatch.setattr(Path, "write_text", full)
     assert chunk_size(Replicator(TASK, Reinforce(), 1), X) == 7
 
 

@@ -103,3 +103,15 @@ def test_any_text_is_numbers_or_refused(text: str) -> None:
 def test_other_numbers_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_numbers(text)
+
+
+@pytest.mark.parametrize("count", [150, 3000, 100_000])
+@pytest.mark.parametrize("nested", ["[", "-", "~", "{", "[-", "9", "0x9"])
+def test_what_is_long_or_deep_is_a_word_or_refused(nested: str, count: int) -> None:
+    text = f"name(key={nested * count})"
+    if len(text) > 4000:
+        with pytest.raises(UsageError, match="too long") as refused:
+            parse_spec(text)
+        assert len(str(refused.value)) < 200
+    else:
+        assert isinstance(parse_spec(text).parameters["key"], str | int)

@@ -1,6 +1,8 @@
+import dataclasses
 import gzip
 import hashlib
 import random
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -178,10 +180,37 @@ def test_text_may_be_gzipped(monkeypatch, empty_cache: Path):
     assert cache.verify("tiny") == {"tiny/a.amat": "corrupt"}
 
 
-@pytest.mark.parametrize("damage", [b"", b"not gzip", gzip.compress(b"0 1 0", mtime=0)[:-9], gzip.compress(b"0 1 1", mtime=0)])
+@pytest.mark.parametrize(
+    "damage", [b"", b"not gzip", gzip.compress(b"0 1 0", mtime=0)[:-9], gzip.compress(b"0 1 1", mtime=0)]
+)
 def test_damaged_gzip(monkeypatch, empty_cache: Path, damage: bytes):
     catalogue(monkeypatch, NOWHERE, content=b"0 1 0", name="a.amat", zipped=True)
     put(empty_cache, "a.amat.gz", damage)
     assert cache.verify("tiny") == {"tiny/a.amat": "corrupt"}
     with pytest.raises(DataUnavailable, match=r"a\.amat\.gz is corrupt"):
         cache.read("tiny", "a.amat")
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_no_more_is_read_than_a_file_has(monkeypatch, empty_cache: Path, zipped: bool):
+    catalogue(monkeypatch, NOWHERE, content=b"0 1 0", name="a.amat", zipped=True)
+    endless = bytes(50 << 20)
+    put(empty_cache, "a.amat.gz" if zipped else "a.amat", gzip.compress(endless, 1) if zipped else endless)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataUnavailable, match="corrupt"):
+            cache.read("tiny", "a.amat")
+        assert cache.verify("tiny") == {"tiny/a.amat": "corrupt"}
+        assert tracemalloc.get_traced_memory()[1] < 5 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_download_that_has_no_end_is_ended(monkeypatch, empty_cache: Path, server: Server):
+    file = catalogue(monkeypatch, f"{server.url}/a.bin")
+    monkeypatch.setitem(
+        DATASETS, "tiny", Dataset("a test", "none", (dataclasses.replace(file, size=1000),), published=False)
+    )
+    with pytest.raises(DataUnavailable, match="what came is longer than 1000 bytes"):
+        cache.fetch("tiny")
+    assert not list((empty_cache / "tiny").glob("a.bin*"))
