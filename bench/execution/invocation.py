@@ -63,12 +63,17 @@ def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
     """
     store = Store(asked.out)
     store.ensure_writable()
+
+    def warn(message: str) -> None:
+        say(messages, f"warning: {message}")
+
+    store.set_damaged_runs_aside(warn)
     session = Session(plan, store, asked, messages)
     groups = companions(plan.cells, asked.batch_seeds)
     found = {record.cell.id: record for group in groups for record in session.run_or_recall(group)}
     if asked.wait:
         found.update((record.cell.id, record) for record in session.wait())
-    export(asked.out, errors="skip")
+    export(asked.out, errors="skip", warn=warn)
     return [found[cell.id] for cell in plan.cells if cell.id in found]
 
 

@@ -5,16 +5,14 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import TypeVar
 
+from bench.decoding import LARGEST
 from bench.errors import UsageError, did_you_mean
 
 T = TypeVar("T")
 
 Value = bool | int | float | str | None
-
-LARGEST: Final = 2**63 - 1
-"""The largest whole number that tables and tensors hold."""
 
 _SPEC = re.compile(r"\s*(?P<name>[\w.:-]+)\s*(?:\((?P<arguments>.*)\))?\s*", re.DOTALL)
 _PARAMETER = re.compile(r"\s*(?P<key>[A-Za-z_]\w*)\s*=\s*(?P<value>'[^']*'|\"[^\"]*\"|[^\s,='\"()]+)\s*")
