@@ -87,7 +87,7 @@ class Decoder(Generic[T]):
         """
         try:
             return self._build(msgspec.convert(content, self._wire))
-        except (msgspec.MsgspecError, RecursionError, OverflowError) as error:
+        except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError, OverflowError) as error:
             raise Undecodable(str(error)) from error
 
 
