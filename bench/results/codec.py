@@ -65,6 +65,11 @@ def with_digest(data: bytes) -> bytes:
     return data[:start] + _digest(data, head).encode() + data[end:]
 
 
+def has_digest(data: bytes) -> bool:
+    """Return whether a file, of which these are the first bytes, says which digest it has."""
+    return _HEAD.match(data) is not None
+
+
 def parse(kind: type[T], data: bytes, path: Path) -> T:
     """Return what `dump` wrote, now or in an earlier version; `path` is named in errors.
 

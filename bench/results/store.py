@@ -21,6 +21,7 @@ from bench.settings import Cell
 
 RECORD: Final = "record.json"
 CHECKPOINT: Final = "checkpoint.pt"
+PARAMETERS: Final = "parameters.pt"
 TRACEBACK: Final = "traceback.txt"
 CELL_FOLDER: Final = re.compile(r"(?P<estimator>.+)-K(?P<samples>\d+)-seed(?P<seed>\d+)-(?P<id>[0-9a-f]{16})")
 BEGUN: Final = "begun.json"
@@ -79,7 +80,7 @@ class Store:
 
     def parameters_path(self, cell: Cell) -> Path:
         """Return where the trained parameters are, or will be."""
-        return self.folder / cell.folder / "parameters.pt"
+        return self.folder / cell.folder / PARAMETERS
 
     def traceback_path(self, cell: Cell) -> Path:
         """Return where it is written how a cell failed."""
