@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import pandas as pd
 from filelock import FileLock
 
-from bench.errors import ResultsError
+from bench.errors import ResultsError, in_utf8
 from bench.fields import Column
 from bench.names.spec import Value
 from bench.results.atomic import replacing
@@ -224,4 +224,12 @@ def _frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> pd.D
 def _typed(values: Mapping[str, Iterable[Any]], columns: Sequence[Column]) -> pd.DataFrame:
     """Return a frame of these columns, with the documented types even when it is empty."""
     types = {column.name: column.dtype for column in columns}
-    return pd.DataFrame({name: pd.Series(list(column), dtype=types[name]) for name, column in values.items()})
+    return pd.DataFrame({name: _series(list(column), types[name]) for name, column in values.items()})
+
+
+def _series(values: list[Any], dtype: str) -> pd.Series:
+    try:
+        return pd.Series(values, dtype=dtype)
+    except UnicodeEncodeError:
+        # A stray byte in the name of a file, which no column of text takes.
+        return pd.Series([in_utf8(value) if isinstance(value, str) else value for value in values], dtype=dtype)

@@ -5,13 +5,14 @@ or it is a zip archive, as `torch.save` writes it, which has a checksum of every
 """
 
 import hashlib
+import io
 import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from bench.errors import ResultsError
 from bench.results.codec import has_digest
@@ -90,7 +91,7 @@ def _read_tensors(path: Path) -> bool | None:
     return True
 
 
-def _damage(file: BinaryIO) -> str:
+def _damage(file: io.BufferedReader) -> str:
     first = _FIRST_LINE.match(file.read(_LONGEST_HEAD))
     if first is not None:
         file.seek(first.end())

@@ -132,6 +132,19 @@ def test_a_damaged_record_is_an_error_unless_told_otherwise(store: Store) -> Non
     assert [sentence.startswith("left out: ") and "seed1" in sentence for sentence in told] == [True]
 
 
+def test_what_utf8_cannot_hold_is_spelled_out(store: Store) -> None:
+    stray = "caf\udce9"
+    rows = [gradient("variance", 1.0, reference=stray)]
+    store.write(record(cell(task_parameters={"file": stray}), reason=stray, notes=[stray], gradients=rows))
+    store.write_run(replace(RUN, argv=["bench", stray]))
+    export(store.folder)
+    found = load(store.folder)
+    [final] = found.final[["task_parameters", "reason", "notes"]].to_numpy().tolist()
+    assert final == [r"file=caf\udce9", r"caf\udce9", r"caf\udce9"]
+    assert found.gradients["reference"].tolist() == [r"caf\udce9"]
+    assert found.runs["argv"].str.contains("udce9").all()
+
+
 def test_a_damaged_note_of_a_run_is_left_out_and_named(store: Store) -> None:
     store.write(record())
     store.write_run(RUN)
