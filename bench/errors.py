@@ -99,6 +99,42 @@ def _is_in(file: object, folder: Path | None) -> bool:
     return folder is not None and isinstance(file, str) and Path(file).absolute().is_relative_to(folder.absolute())
 
 
+def in_utf8(text: str) -> str:
+    r"""Return a text in which what UTF-8 cannot hold, as the stray byte of a file name, is spelled out.
+
+    >>> in_utf8("café and caf\udce9")
+    'café and caf\\udce9'
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def headline(error: Exception) -> str:
+    r"""Return the first line of what an error says, whatever it says; its type where it says nothing.
+
+    >>> headline(ValueError("no such row\n in the table")), headline(KeyError())
+    ('no such row', 'KeyError')
+    """
+    return _first_line(error) or type(error).__name__
+
+
+def named(error: Exception) -> str:
+    """Return the type of an error and its `headline`.
+
+    >>> named(ValueError("no such row")), named(KeyError())
+    ('ValueError: no such row', 'KeyError')
+    """
+    text = _first_line(error)
+    return f"{type(error).__name__}{': ' if text else ''}{text}"
+
+
+def _first_line(error: Exception) -> str:
+    try:
+        text = str(error)
+    except Exception as trouble:
+        text = f"what it says cannot be read ({type(trouble).__name__})"
+    return in_utf8((text.strip().splitlines() or [""])[0])
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for a near miss, else nothing."""
     near = difflib.get_close_matches(word, list(known), n=1)

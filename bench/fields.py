@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import Field, fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Any, Final, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Final, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 _KEY: Final = "column"
 _DTYPES: Final[dict[Any, str]] = {int: "int64", float: "float64", bool: "boolean"}
@@ -65,7 +65,7 @@ def _noted(cls: type) -> list[tuple[Field[Any], _Note]]:
 
 
 def _dtype(kind: Any, optional: bool) -> str:
-    if get_origin(kind) is UnionType:
+    if get_origin(kind) in (UnionType, Union):
         optional = optional or NoneType in get_args(kind)
         kind = next(one for one in get_args(kind) if one is not NoneType)
     dtype = _DTYPES.get(kind, "string")

@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from bench.decoding import AsWritten, Count, Size
 from bench.escaping import file_name
 from bench.fields import column
 from bench.names.spec import Spec, Value
@@ -14,11 +15,11 @@ from bench.names.spec import Spec, Value
 class Training:
     """How a cell's parameters are trained."""
 
-    steps: int = field(metadata=column("steps", "training steps asked for"))
-    batch_size: int = field(metadata=column("1", "datapoints in a minibatch"))
+    steps: Count = field(metadata=column("steps", "training steps asked for"))
+    batch_size: Count = field(metadata=column("1", "datapoints in a minibatch"))
     optimizer: Literal["adam", "sgd"] = field(metadata=column("", "optimizer"))
-    model_lr: float = field(metadata=column("", "step size ρ of θ asked for"))
-    guide_lr: float = field(metadata=column("", "step size η of φ asked for"))
+    model_lr: AsWritten = field(metadata=column("", "step size ρ of θ asked for"))
+    guide_lr: AsWritten = field(metadata=column("", "step size η of φ asked for"))
     schedule: str = field(metadata=column("", "how the step sizes change"))
     model_schedule: str = field(default="", metadata=column("", "how ρ changes, where it differs; empty where not"))
     learning: str = field(
@@ -33,15 +34,15 @@ class Measurement:
     at: Literal["own", "shared"] = field(
         metadata=column("", "moments on each estimator's `own` trajectory, or at `shared` parameters")
     )
-    replicates: int | None = field(
+    replicates: Count | None = field(
         metadata=column("1", "replicates asked for; missing: as many as the precision takes", apart=False)
     )
-    replicates_cap: int = field(metadata=column("1", "most replicates that the precision may take", apart=False))
-    precision: float = field(
+    replicates_cap: Count = field(metadata=column("1", "most replicates that the precision may take", apart=False))
+    precision: AsWritten = field(
         metadata=column("1", "relative half-width of the variance's 95% interval to stop at", apart=False)
     )
-    checkpoints: int = field(metadata=column("1", "training steps that moments are measured at", apart=False))
-    evaluation_samples: int = field(metadata=column("1", "samples asked for in the test log-likelihood", apart=False))
+    checkpoints: Count = field(metadata=column("1", "training steps that moments are measured at", apart=False))
+    evaluation_samples: Count = field(metadata=column("1", "samples asked for in the test log-likelihood", apart=False))
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,12 @@ class Cell:
     task_parameters: dict[str, Value] = field(
         metadata=column("", "its parameters, `name=value` with commas between, defaults included")
     )
-    task_version: int = field(metadata=column("", "version of the task's definition", apart=False))
+    task_version: Count = field(metadata=column("", "version of the task's definition", apart=False))
     estimator: str = field(metadata=column("", "name of the estimator"))
     estimator_parameters: dict[str, Value] = field(metadata=column("", "its parameters, likewise"))
-    estimator_version: int = field(metadata=column("", "version of the estimator's definition", apart=False))
-    samples: int = field(metadata=column("1", "Monte Carlo samples K per datapoint in one gradient estimate"))
-    seed: int = field(metadata=column("", "seed of the training run", apart=False))
+    estimator_version: Count = field(metadata=column("", "version of the estimator's definition", apart=False))
+    samples: Size = field(metadata=column("1", "Monte Carlo samples K per datapoint in one gradient estimate"))
+    seed: Count = field(metadata=column("", "seed of the training run", apart=False))
     dataset: str = field(metadata=column("", "data that the task was given, with its version; empty without data"))
     dtype: Literal["float32", "float64"] = field(metadata=column("", "floating-point type of parameters and samples"))
     device: Literal["cpu", "cuda"] = field(metadata=column("", "device type: cpu or cuda"))
@@ -118,17 +119,6 @@ def cell_id(identity: dict[str, Any]) -> str:
     """Return the id of an identity, which does not depend on the order of its keys."""
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-
-def cell_from_identity(identity: dict[str, Any]) -> Cell:
-    """Return the cell that has this identity."""
-    return Cell(
-        **{
-            **identity,
-            "training": Training(**identity["training"]),
-            "measurement": Measurement(**identity["measurement"]),
-        }
-    )
 
 
 def _without_defaults(settings: Cell | Training | Measurement) -> dict[str, Any]:

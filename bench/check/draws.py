@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
+from bench.errors import headline
 from bench.measure.replicates import ordered_parameters
 from bench.names.estimates import as_estimate
 from estimators.base import Estimate, Estimator
@@ -50,7 +51,7 @@ class Draws:
             try:
                 return self.batch(min(count, self.chunk))
             except (RuntimeError, ValueError, NotImplementedError) as error:
-                self.reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                self.reason = headline(error)
         return self.loop(min(count, 64))
 
     def batch(self, count: int, randomness: Literal["different", "same"] = "different") -> Tensor:

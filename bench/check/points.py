@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.check.draws import coordinate_names, group_sizes
-from bench.errors import BenchError
+from bench.errors import BenchError, headline, named
 from bench.machine.device import CPU, observations
 from bench.machine.streams import seeded
 from bench.measure.replicates import gradient_of
@@ -147,5 +147,4 @@ def task_subjects(spec: Spec | str) -> list[Subject[Task]]:
 
 def first_line(error: Exception) -> str:
     """Return what an error says on one line; its type too, unless it was written for users."""
-    text = (str(error).strip().splitlines() or [""])[0]
-    return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"
+    return headline(error) if isinstance(error, BenchError) else named(error)

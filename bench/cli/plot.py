@@ -49,7 +49,7 @@ class _Command(click.Command):
 @click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
 @click.option("--step", type=Whole(), help="Moments at this training step.  [default: the last measured]")
 @click.option("--data", is_flag=True, help="Write the rows that are shown, too: FILE with the ending .csv.")
-@click.option("--skip-unreadable", is_flag=True, help="Leave out records that cannot be read.")
+@click.option("--skip-unreadable", is_flag=True, help="Leave out what cannot be read, and name it.")
 def plot(
     kind: str,
     results: tuple[Path, ...],

@@ -16,7 +16,7 @@ from bench.names.commands import once_more, with_folder, with_out
 from bench.names.spec import spanned
 from bench.results.order import by_number, place
 from bench.results.standing import Standing, State, standings
-from bench.results.store import Store, locate
+from bench.results.store import Store, ignored, locate
 from bench.results.text import folded, terminal_width, text_table, wrapped
 from bench.settings import Cell
 
@@ -163,7 +163,7 @@ def _next(found: Sequence[Standing], store: Store) -> str:
     by_state: dict[State, list[Standing]] = {}
     for one in found:
         by_state.setdefault(one.state, []).append(one)
-    notes = {run.run: run.argv for run in store.runs("skip")}
+    notes = {run.run: run.argv for run in store.runs(ignored)}
     if "interrupted" in by_state:
         return _again(by_state["interrupted"], notes, folder, "it continues", "they continue")
     if "unreadable" in by_state:

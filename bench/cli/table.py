@@ -50,7 +50,7 @@ Form = Literal["text", "csv", "json", "markdown", "latex"]
 @click.option("--columns", help="Tidy rows with these columns, as task,estimator,value.")
 @click.option("--by", type=click.Choice(AXES), help="Compare: what goes down.  [default: estimator]")
 @click.option("--across", type=click.Choice(AXES), help="Compare: what goes across.  [default: task, or estimator]")
-@click.option("--skip-unreadable", is_flag=True, help="Leave out records that cannot be read.")
+@click.option("--skip-unreadable", is_flag=True, help="Leave out what cannot be read, and name it.")
 def table(
     results: tuple[Path, ...],
     what: What,
@@ -78,7 +78,7 @@ def table(
     bench table --metric variance --metric work_variance --group guide --format latex
     bench table results/vae-mnist --what training --format csv > training.csv
     """  # noqa: D301 - click wants a backspace, not a backslash
-    from bench.results.tables import load
+    from bench.results.tables import load, require_runs
 
     comparing = by is not None or across is not None
     if (metrics or groups) and what != "gradients" and not (comparing and what == "final" and not groups):
@@ -90,6 +90,8 @@ def table(
     chosen = [column.strip() for column in columns.split(",")] if columns else None
     for column in chosen or ():
         require("column", column, [known.name for known in TABLES[what]])
+    if what == "runs" and not skip_unreadable:
+        require_runs(results or (Path("results"),))
     found = load(*results, errors="skip" if skip_unreadable else "raise", warn=partial(echo, err=True))
     frame: pd.DataFrame = getattr(found, what)
     if frame.empty:

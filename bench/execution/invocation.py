@@ -65,13 +65,18 @@ def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
     """
     store = Store(asked.out)
     store.ensure_writable()
+
+    def warn(message: str) -> None:
+        say(messages, f"warning: {message}")
+
+    store.set_damaged_runs_aside(warn)
     session = Session(plan, store, asked, messages)
     groups = companions(plan.cells, asked.batch_seeds)
     try:
         found = {record.cell.id: record for group in groups for record in session.run_or_recall(group)}
         if asked.wait:
             found.update((record.cell.id, record) for record in session.wait())
-        export(asked.out, errors="skip")
+        export(asked.out, errors="skip", warn=warn)
     except (MachineTrouble, OSError) as error:
         trouble = machine_trouble(error, asked.out)
         if trouble is None:

@@ -17,11 +17,6 @@ def say(console: rich.console.Console, message: str, style: str = "yellow") -> N
     console.print(message, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def reason_of(error: Exception) -> str:
-    """Return the type of an error and the first line of what it says."""
-    return f"{type(error).__name__}: {error}".splitlines()[0]
-
-
 def title(first: Cell, *others: Cell) -> str:
     """Return what a line calls a cell, or several that differ in their seed alone."""
     seeds = f"{1 + len(others)} seeds in one step" if others else f"seed {first.seed}"

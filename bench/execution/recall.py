@@ -6,7 +6,7 @@ from bench.execution.checkpoint import continues
 from bench.execution.sources import Maker, Source
 from bench.machine.info import software
 from bench.results.schema import Record
-from bench.results.store import Store
+from bench.results.store import Store, ignored
 from bench.settings import Cell
 
 Rerun = Literal["failed", "stale", "all"]
@@ -48,5 +48,5 @@ def recall(
 
 def _same_software(record: Record, store: Store) -> bool:
     """Return whether a record was made by the versions that are installed now; a record without a note was not."""
-    made = next((run for run in store.runs(errors="skip") if run.run == record.run), None)
+    made = next((run for run in store.runs(ignored) if run.run == record.run), None)
     return made is not None and {"varbench": made.varbench, "torch": made.torch} == software()

@@ -13,11 +13,11 @@ from typing import final
 
 import torch
 
-from bench.errors import BenchError, CellBusy, machine_trouble
+from bench.errors import BenchError, CellBusy, machine_trouble, named
 from bench.execution.checkpoint import discard, other_maker
 from bench.execution.companions import BatchSeeds, at_the_same_step
 from bench.execution.console import Console
-from bench.execution.messages import reason_of, say, title
+from bench.execution.messages import say, title
 from bench.execution.meter import KnownReferences
 from bench.execution.note import new_run
 from bench.execution.plan import Plan
@@ -147,7 +147,7 @@ class Session:
                 halves, why = [], str(reason)
             except Exception as error:
                 self._require_machine(error)
-                halves, why = [], reason_of(error)
+                halves, why = [], named(error)
             if len(halves) > 1:
                 say(self.messages, f"{title(*left)}: {why}; trained as {len(halves)} halves")
                 torch.cuda.empty_cache()
@@ -189,7 +189,7 @@ class Session:
             reason = said(error)
             log = self.store.traceback_path(cell)
             say(self.messages, f"{title(cell)} failed: {reason}; {log} shows the way there")
-            log.write_text(traceback.format_exc(), encoding="utf-8")
+            log.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
             seconds = time.perf_counter() - begun
             source = self.sources[cell.id]
             record = Record(

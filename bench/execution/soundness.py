@@ -7,7 +7,7 @@ import torch
 from torch import Size, Tensor
 from torch.distributions import Distribution
 
-from bench.errors import UsageError
+from bench.errors import UsageError, named
 from bench.evaluation.mode import evaluating
 from bench.machine.device import CPU, observations
 from bench.machine.streams import seeded
@@ -155,10 +155,8 @@ def _call(what: str, x: Tensor, work: Callable[[], T]) -> T:
     except (UsageError, _NoSuchSite, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        text = (str(error).strip().splitlines() or [""])[0]
         raise UsageError(
-            f"{what} failed on observations {list(x.shape)} {str(x.dtype).removeprefix('torch.')}: "
-            f"{type(error).__name__}: {text}"
+            f"{what} failed on observations {list(x.shape)} {str(x.dtype).removeprefix('torch.')}: {named(error)}"
         ) from error
 
 

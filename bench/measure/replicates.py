@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
+from bench.errors import headline
 from bench.machine.device import in_memory
 from estimators.base import Estimator
 from tasks.base import Task
@@ -89,7 +90,7 @@ class Replicator:
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, NotImplementedError) as error:
-            self.reason = str(error).strip().splitlines()[0]
+            self.reason = headline(error)
         return self.reason
 
 

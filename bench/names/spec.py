@@ -7,14 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from bench.decoding import LARGEST
 from bench.errors import UsageError, did_you_mean
 
 T = TypeVar("T")
 
 Value = bool | int | float | str | None
-
-LARGEST: Final = 2**63 - 1
-"""The largest whole number that tables and tensors hold."""
 
 _LONGEST: Final = 4000
 """Characters of a name with its parameters; the longest of ours has about a hundred."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, UsageError, named
 from tasks.data import DataUnavailable
 
 _PLACE: Final = Path(__file__).resolve().parents[2]
@@ -38,8 +38,7 @@ def strangers(fails: str, *meant: type[Exception]) -> Iterator[None]:
 
 def said(error: Exception) -> str:
     """Return an error's type, the first line of what it says, and where somebody else's code raised it."""
-    text = (str(error).strip().splitlines() or [""])[0]
-    return f"{type(error).__name__}{': ' if text else ''}{text}{_place(error)}"
+    return f"{named(error)}{_place(error)}"
 
 
 def _place(error: Exception) -> str:

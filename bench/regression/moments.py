@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.decoding import Amount, Finite, Size
 from bench.machine.device import CPU, observations
 from bench.machine.streams import seeded
 from bench.measure.metrics import variance
@@ -67,16 +68,16 @@ class Moment:
 
     task: str
     estimator: str
-    samples: int
+    samples: Size
     group: str
-    replicates: int
-    variance: float
+    replicates: Size
+    variance: Amount
     variance_low: float
     variance_high: float
-    mean_1: float
-    mean_1_se: float
-    mean_2: float
-    mean_2_se: float
+    mean_1: Finite
+    mean_1_se: Amount
+    mean_2: Finite
+    mean_2_se: Amount
 
 
 @dataclass(frozen=True)

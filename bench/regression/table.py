@@ -2,18 +2,20 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
+from bench.decoding import Decoder
 from bench.errors import ResultsError
 from bench.names.commands import with_kept_moments
 from bench.regression.moments import Moment
 from bench.results.atomic import replacing
 
 FILE: Final = "moments.csv"
-_TYPES: Final[dict[str, type]] = {"str": str, "int": int, "float": float}
+_DECODER: Final[Decoder[Moment]] = Decoder(Moment)
 
 
 def read_table(folder: Path) -> list[Moment]:
@@ -29,7 +31,7 @@ def read_table(folder: Path) -> list[Moment]:
             return [_parse(row) for row in csv.DictReader(file)]
     except OSError as error:
         raise ResultsError(f"cannot read {path} ({error.strerror}): {remedy}") from error
-    except (KeyError, ValueError, TypeError) as error:
+    except (ValueError, TypeError, csv.Error) as error:
         raise ResultsError(f"{path} is not a table of moments ({error}): {remedy}") from error
 
 
@@ -51,9 +53,10 @@ def _text(value: Any) -> Any:
 
 
 def _parse(row: dict[str, str]) -> Moment:
-    return Moment(
-        **{
-            field.name: _TYPES[str(getattr(field.type, "__name__", field.type))](row[field.name])
-            for field in fields(Moment)
-        }
-    )
+    types = get_type_hints(Moment)
+    # What is missing or too much is the decoder's to find.
+    moment = _DECODER.convert({name: types.get(name, str)(text) for name, text in row.items()})
+    for name in ("variance", "mean_1", "mean_1_se", "mean_2", "mean_2_se"):
+        if not math.isfinite(getattr(moment, name)):
+            raise ValueError(f"{name} is {getattr(moment, name)}")
+    return moment

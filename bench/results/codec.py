@@ -1,100 +1,133 @@
-"""Records as JSON and back, without loss.
+"""Records, and the notes about runs and about cells begun, as JSON and back, without loss.
 
-JSON has no NaN and no infinity: those are the strings "nan", "inf" and "-inf", which a field of numbers never holds
-otherwise, so that null is left to mean "there is no such quantity".
+A file says first of which schema version it is, and which digest its bytes have.
 """
 
+import hashlib
 import json
-import math
-import types
-import typing
-from collections.abc import Callable
-from dataclasses import asdict, fields, is_dataclass
+import re
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
+from bench.decoding import Decoder, Undecodable, encodable, plain
 from bench.errors import ResultsError
-from bench.results.schema import SCHEMA_VERSION, Record, RunInfo
-from bench.settings import Cell, cell_from_identity
+from bench.results.schema import SCHEMA_VERSION, Begun, Record, RunInfo
+from bench.results.soundness import unsound
+from bench.results.upgrades import FIRST_WITH_DIGEST, UNNUMBERED, UPGRADES, Data
+from bench.settings import Cell, Measurement, Training
 
-T = TypeVar("T", Record, RunInfo)
-Data = dict[str, Any]
+T = TypeVar("T", Record, RunInfo, Begun)
 
-
-_NEW_IN_2: Final = ("log_evidence", "gap", "gap_se", "active_units", "seeds_together")
-
-
-def _second(record: Data) -> Data:
-    """Return a record of version 1 as one of version 2, in which there are ways of learning and more final values."""
-    final = record["final"]
-    return {
-        **record,
-        "training": [{**row, "updated": "both"} for row in record["training"]],
-        "final": None if final is None else {**final, **dict.fromkeys(_NEW_IN_2)},
-    }
-
-
-def _third(record: Data) -> Data:
-    """Return a record of version 2 as one of version 3, whose norms have their squares beside them."""
-    return {**record, "gradients": [{**row, "square": None} for row in record["gradients"]]}
-
-
-def _fourth(record: Data) -> Data:
-    """Return a record of version 3 as one of version 4, with its sources, and with whose value an objective is."""
-    cell = record["cell"]
-    relaxed = "gumbel-softmax" in (cell["estimator"], cell["estimator_parameters"].get("estimator"))
-    of = "relaxed" if relaxed else "target"
-    rows = [{**row, "objective_of": of} for row in record["training"]]
-    return {**record, "training": rows, "task_source": None, "estimator_source": None}
-
-
-def _unchanged(content: Data) -> Data:
-    return content
-
-
-UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
-    Record: {1: _second, 2: _third, 3: _fourth, 4: _unchanged},
-    # Version 5 knows the cells of a run.
-    RunInfo: {1: _unchanged, 2: _unchanged, 3: _unchanged, 4: lambda run: {**run, "cells": []}},
-}
-"""What makes a file of schema version v one of version v + 1, by v."""
-
-_NOT_FINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_NO_DIGEST: Final = "0" * 64
+_HEAD: Final = re.compile(rb'\A{\s*"schema_version": (?P<version>\d{1,9}),\s*"sha256": "(?P<digest>[0-9a-f]{64})",')
 
 
 class CorruptRecord(ResultsError):
-    """A file is not what was written: cut short, edited, or of another kind."""
+    """A file is not what was written: cut short, edited, or of another kind.
+
+    Args:
+        path: of the file.
+        what: it should be.
+        why: it is not.
+        remedy: what to do.
+    """
+
+    def __init__(self, path: Path, what: str, why: str, remedy: str) -> None:
+        super().__init__(f"{path} is not a readable {what} ({why}): {remedy}")
+        self.why = why
 
 
-def dump(value: Record | RunInfo) -> bytes:
-    """Return a record, or the note about a run, as JSON."""
-    data = {"schema_version": SCHEMA_VERSION, **asdict(value)}
-    text = json.dumps(_encode(data), ensure_ascii=False, allow_nan=False, indent=1)
+_WHAT: Final[dict[type, tuple[str, str]]] = {
+    Record: (
+        "record",
+        "delete it, or repeat the `bench run` that wrote it, which sets it aside and runs the cell again",
+    ),
+    RunInfo: ("note of a run", "delete it, or let the next `bench run` there set it aside; no number depends on it"),
+    Begun: ("note of a cell begun", "delete it; no number depends on it"),
+}
+
+
+def dump(value: Record | RunInfo | Begun) -> bytes:
+    """Return a record, or a note, as JSON."""
+    data = {"schema_version": SCHEMA_VERSION, "sha256": _NO_DIGEST, **asdict(value)}
+    text = json.dumps(encodable(data), ensure_ascii=False, allow_nan=False, indent=1)
     # A stray byte of a file name in an error message becomes \udcxx, which JSON reads back as it was.
-    return text.encode("utf-8", "backslashreplace")
+    return with_digest(text.encode("utf-8", "backslashreplace"))
+
+
+def with_digest(data: bytes) -> bytes:
+    """Return a file with the digest that it should have, in the place of the one that it has."""
+    head = _HEAD.match(data)
+    assert head is not None
+    start, end = head.span("digest")
+    return data[:start] + _digest(data, head).encode() + data[end:]
+
+
+def has_digest(data: bytes) -> bool:
+    """Return whether a file, of which these are the first bytes, says which digest it has."""
+    return _HEAD.match(data) is not None
 
 
 def parse(kind: type[T], data: bytes, path: Path) -> T:
-    """Return what `dump` wrote; `path` is named in errors.
+    """Return what `dump` wrote, now or in an earlier version; `path` is named in errors.
 
     Raises:
-        CorruptRecord: it is not such JSON.
+        CorruptRecord: it is not such JSON, or not the bytes that were written.
         ResultsError: it is of a schema version that this varbench does not read.
     """
     try:
-        content = json.loads(data)
-        version = _exact_decoder(dict)(content).pop("schema_version")
-        if type(version) is not int:
-            raise TypeError("schema_version is not a number")
-        content = _upgrade(kind, content, version, path)
-        return _decoder(kind)(content)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        why = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise CorruptRecord(
-            f"{path} is not a readable record ({why}): delete it, or repeat the `bench run` that wrote it, "
-            "which sets it aside and runs the cell again"
-        ) from error
+        value = _parse(kind, data, path)
+        if isinstance(value, Record) and (wrong := next(unsound(value), None)):
+            raise Undecodable(wrong)
+        return value
+    except (Undecodable, KeyError, TypeError, AttributeError) as error:
+        raise corrupt(kind, path, f"no {error}" if isinstance(error, KeyError) else str(error)) from error
+
+
+def corrupt(kind: type, path: Path, why: str) -> CorruptRecord:
+    """Return the error that says what is wrong with a file, and what to do."""
+    what, remedy = _WHAT[kind]
+    return CorruptRecord(path, what, why, remedy)
+
+
+def _parse(kind: type[T], data: bytes, path: Path) -> T:
+    head = _HEAD.match(data)
+    if head is not None:
+        if _digest(data, head) != head["digest"].decode():
+            raise Undecodable("its digest does not fit: it was damaged, or changed by hand")
+        if int(head["version"]) == SCHEMA_VERSION:
+            return _decoder(kind).decode(b"{" + data[head.end() :])
+    content = plain(data)
+    if not isinstance(content, dict):
+        raise Undecodable("it is no JSON object")
+    version = content.pop("schema_version", UNNUMBERED.get(kind))
+    if version is None:
+        raise Undecodable("no schema_version")
+    if type(version) is not int:
+        raise Undecodable("schema_version is not a number")
+    if FIRST_WITH_DIGEST <= version <= SCHEMA_VERSION and head is None:
+        raise Undecodable("it has no digest")
+    if head is not None:
+        del content["sha256"]
+    content = _upgrade(kind, content, version, path)
+    return _decoder(kind).convert(content)
+
+
+@cache
+def _decoder(kind: type[T]) -> Decoder[T]:
+    # Settings that came later are left out of a cell's identity at their defaults, and of older files.
+    return Decoder(kind, optional=(Cell, Training, Measurement))
+
+
+def _digest(data: bytes, head: re.Match[bytes]) -> str:
+    """Return the digest of all bytes but its own; a checkout of git may have changed the ends of lines."""
+    start, end = head.span("digest")
+    whole = hashlib.sha256()
+    for part in (data[:start], data[end:]):
+        whole.update(part.replace(b"\r\n", b"\n") if b"\r" in part else part)
+    return whole.hexdigest()
 
 
 def _upgrade(kind: type, content: Data, version: int, path: Path) -> Data:
@@ -110,83 +143,3 @@ def _upgrade(kind: type, content: Data, version: int, path: Path) -> Data:
             )
         content = UPGRADES[kind][step](content)
     return content
-
-
-def _encode(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(float(value))
-    if isinstance(value, dict):
-        return {key: _encode(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_encode(item) for item in value]
-    return value
-
-
-@cache
-def _decoder(annotation: Any) -> Callable[[Any], Any]:
-    """Return what turns plain JSON into a value of this type, or raises ValueError, TypeError or KeyError."""
-    if annotation is float:
-        return _float
-    if annotation is Cell:
-        return cell_from_identity
-    if is_dataclass(annotation):
-        return _dataclass_decoder(annotation)
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is list:
-        return _list_decoder(_decoder(arguments[0]))
-    if origin is types.UnionType:
-        return _optional_decoder(_decoder(arguments[0]))
-    if origin is typing.Literal:
-        return _choice_decoder(arguments)
-    return _exact_decoder(annotation)
-
-
-def _float(value: Any) -> float:
-    if type(value) is float:
-        return value
-    if type(value) is int:
-        return float(value)
-    if value not in _NOT_FINITE:
-        raise ValueError(f"{value!r} is not a number")
-    return _NOT_FINITE[value]
-
-
-def _dataclass_decoder(cls: Any) -> Callable[[Any], Any]:
-    hints = typing.get_type_hints(cls)
-    decoders = [(field.name, _decoder(hints[field.name])) for field in fields(cls)]
-
-    def decode(value: Any) -> Any:
-        if len(value) > len(decoders):
-            raise ValueError(f"unknown key {', '.join(value.keys() - hints.keys())}")
-        return cls(**{name: decoder(value[name]) for name, decoder in decoders})
-
-    return decode
-
-
-def _list_decoder(item: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def decode(value: Any) -> Any:
-        return [item(element) for element in _exact_decoder(list)(value)]
-
-    return decode
-
-
-def _optional_decoder(some: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else some(value)
-
-
-def _choice_decoder(choices: tuple[Any, ...]) -> Callable[[Any], Any]:
-    def decode(value: Any) -> Any:
-        if value not in choices:
-            raise ValueError(f"{value!r} is none of {', '.join(choices)}")
-        return value
-
-    return decode
-
-
-def _exact_decoder(cls: type) -> Callable[[Any], Any]:
-    def decode(value: Any) -> Any:
-        if type(value) is not cls:
-            raise TypeError(f"{value!r} is not of type {cls.__name__}")
-        return value
-
-    return decode

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from typing import Final as Constant
 
+from bench.decoding import Amount, Count, Size
 from bench.fields import column
 from bench.results.metrics import ACTIVE_UNITS, FINAL_VALUES, Metric
 from bench.settings import Cell
 
-SCHEMA_VERSION: Constant = 5
+SCHEMA_VERSION: Constant = 6
 
 Status = Literal["done", "diverged", "failed"]
 
@@ -30,14 +31,14 @@ def _error(of: str, more: str = "") -> Mapping[str, Any]:
 class GradientRow:
     """One moment of one parameter group's gradient estimate, at one training step."""
 
-    step: int = field(metadata=column("steps", "training steps taken before the measurement"))
+    step: Count = field(metadata=column("steps", "training steps taken before the measurement"))
     group: str = field(metadata=column("", "parameter group: `all`, `guide` (φ), `model` (θ), or one parameter's name"))
     metric: str = field(metadata=column("", "what was measured; see the metrics"))
     value: float = field(metadata=column("`unit`", "the estimate of the metric"))
     se: float = field(metadata=column("`unit`", "its standard error"))
     ci_low: float = field(metadata=column("`unit`", "lower end of its 95% interval"))
     ci_high: float = field(metadata=column("`unit`", "upper end of its 95% interval"))
-    n: int = field(metadata=column("1", "replicates R that it comes from"))
+    n: Count = field(metadata=column("1", "replicates R that it comes from"))
     reference: str = field(
         metadata=column("", "where the true gradient came from, and how precise it is; empty if none enters")
     )
@@ -53,8 +54,8 @@ class GradientRow:
 class TrainingRow:
     """Where training was at one step."""
 
-    step: int = field(metadata=column("steps", "training steps taken"))
-    seconds: float = field(
+    step: Count = field(metadata=column("steps", "training steps taken"))
+    seconds: Amount = field(
         metadata=column(
             "s", "training time so far, without evaluation and measurement; of several seeds' steps, its share"
         )
@@ -82,7 +83,7 @@ class Final:
     """The end of training, as the common evaluator sees it. None: the task has no such quantity."""
 
     unit: str = field(metadata=column("", "unit of the ELBOs, the log-likelihood and the objective"))
-    steps: int = field(metadata=column("steps", "training steps taken"))
+    steps: Count = field(metadata=column("steps", "training steps taken"))
     objective: float | None = field(default=None, metadata=_value(FINAL_VALUES["objective"]))
     objective_se: float | None = field(default=None, metadata=_error("objective"))
     train_elbo: float | None = field(default=None, metadata=_value(FINAL_VALUES["train_elbo"]))
@@ -94,18 +95,18 @@ class Final:
     test_elbo_se: float | None = field(default=None, metadata=_error("test_elbo"))
     test_log_likelihood: float | None = field(default=None, metadata=_value(FINAL_VALUES["test_log_likelihood"]))
     test_log_likelihood_se: float | None = field(default=None, metadata=_error("test_log_likelihood"))
-    evaluation_samples: int | None = field(
+    evaluation_samples: Count | None = field(
         default=None, metadata=column("1", "samples per datapoint in `test_log_likelihood`")
     )
-    active_units: int | None = field(default=None, metadata=_value(ACTIVE_UNITS))
+    active_units: Count | None = field(default=None, metadata=_value(ACTIVE_UNITS))
     seconds_per_step: float | None = field(default=None, metadata=_value(FINAL_VALUES["seconds_per_step"]))
     evaluations: float | None = field(default=None, metadata=_value(FINAL_VALUES["evaluations"]))
     # None in records of an earlier version.
-    seeds_together: int | None = field(
+    seeds_together: Size | None = field(
         default=None,
         metadata=column("1", "seeds trained in one step, this one included; compare times only where it is the same"),
     )
-    diverged_at: int | None = field(
+    diverged_at: Count | None = field(
         default=None, metadata=column("steps", "step at which training met a NaN or an infinity")
     )
 
@@ -122,7 +123,7 @@ class Record:
     status: Status = field(metadata=column("", "`done`, `diverged` or `failed`"))
     reason: str | None = field(metadata=column("", "why it failed or diverged"))
     started: str = field(metadata=column("UTC", "when the cell started, ISO 8601"))
-    seconds: float = field(
+    seconds: Amount = field(
         metadata=column(
             "s", "wall time of the cell, evaluation and measurement included, its companions' too if it had any"
         )
@@ -130,7 +131,7 @@ class Record:
     gradients: list[GradientRow] = field(default_factory=list)
     training: list[TrainingRow] = field(default_factory=list)
     final: Final | None = None
-    chunk: int | None = field(default=None, metadata=column("1", "replicates per batch in the measurement"))
+    chunk: Size | None = field(default=None, metadata=column("1", "replicates per batch in the measurement"))
     notes: list[str] = field(default_factory=list, metadata=column("", "what a reader of the numbers should know"))
     # None in records of an earlier version.
     task_source: str | None = field(
@@ -140,6 +141,14 @@ class Record:
     estimator_source: str | None = field(
         default=None, metadata=column("", "of an estimator that is not ours, likewise")
     )
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A cell that is being run, or was when its process ended, and the id of the invocation that ran it."""
+
+    cell: Cell
+    run: str
 
 
 @dataclass(frozen=True)
@@ -174,8 +183,8 @@ class RunInfo:
     git_dirty: bool | None = field(metadata=column("", "whether that checkout had changes"))
     system: str = field(metadata=column("", "operating system and architecture"))
     cpu: str = field(metadata=column("", "model of the processor"))
-    cores: int = field(metadata=column("1", "processor cores that the process could use"))
-    threads: int = field(metadata=column("1", "threads that torch used for one operation"))
+    cores: Count = field(metadata=column("1", "processor cores that the process could use"))
+    threads: Count = field(metadata=column("1", "threads that torch used for one operation"))
     gpu: str | None = field(metadata=column("", "model of the GPU; missing without one"))
     gpu_driver: str | None = field(metadata=column("", "version of its driver"))
     cuda: str | None = field(metadata=column("", "version of CUDA that torch was built for"))

@@ -9,8 +9,18 @@ from typing import Literal
 from bench.errors import ResultsError
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.results.codec import CorruptRecord
-from bench.results.schema import Planned, RunInfo
-from bench.results.store import CELL_FOLDER, CHECKPOINT, RECORD, TRACEBACK, Store, is_running, read_begun, read_record
+from bench.results.schema import Begun, Planned, RunInfo
+from bench.results.store import (
+    CELL_FOLDER,
+    CHECKPOINT,
+    RECORD,
+    TRACEBACK,
+    Store,
+    ignored,
+    is_running,
+    read_begun,
+    read_record,
+)
 from bench.settings import Cell
 
 State = Literal["done", "diverged", "failed", "running", "interrupted", "unreadable", "not begun"]
@@ -70,7 +80,7 @@ def standings(store: Store, below: Path | None = None) -> Iterator[Standing]:
 
 def _planned(store: Store) -> dict[str, tuple[Planned, RunInfo]]:
     """Return by its folder below the results each cell of a run on record, with the last run of it."""
-    return {plan.folder: (plan, run) for run in store.runs("skip") for plan in run.cells}
+    return {plan.folder: (plan, run) for run in store.runs(ignored) for plan in run.cells}
 
 
 def _below_results(folder: Path) -> str:
@@ -116,7 +126,7 @@ def _standing(folder: Path, planned: dict[str, tuple[Planned, RunInfo]]) -> Stan
             started=record.started,
             seconds=record.seconds,
         )
-    begun = read_begun(folder)
+    begun = _begun(folder)
     cell = record.cell if record is not None else begun and begun.cell
     return Standing(
         folder,
@@ -127,6 +137,13 @@ def _standing(folder: Path, planned: dict[str, tuple[Planned, RunInfo]]) -> Stan
         run=begun and begun.run,
         reason="" if running else _checkpoint_age(folder),
     )
+
+
+def _begun(folder: Path) -> Begun | None:
+    try:
+        return read_begun(folder)
+    except ResultsError:
+        return None  # it would only say more than the folder's name
 
 
 def _names(folder: Path, cell: Cell | None) -> tuple[str, str]:

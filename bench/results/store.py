@@ -4,43 +4,46 @@
 <folder>/runs/<run>.json
 """
 
-import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, NoReturn, TypeVar
 
 from filelock import FileLock, Timeout
 
 from bench.errors import CellBusy, ResultsError
 from bench.results.atomic import replacing
-from bench.results.codec import CorruptRecord, dump, parse
+from bench.results.codec import CorruptRecord, corrupt, dump, parse
 from bench.results.leftovers import LOCK, RUNS, remove_strays, remove_temporaries
-from bench.results.schema import Record, RunInfo
-from bench.settings import Cell, cell_from_identity
+from bench.results.schema import Begun, Record, RunInfo
+from bench.settings import Cell
 
 RECORD: Final = "record.json"
 CHECKPOINT: Final = "checkpoint.pt"
+PARAMETERS: Final = "parameters.pt"
 TRACEBACK: Final = "traceback.txt"
 CELL_FOLDER: Final = re.compile(r"(?P<estimator>.+)-K(?P<samples>\d+)-seed(?P<seed>\d+)-(?P<id>[0-9a-f]{16})")
-Errors = Literal["raise", "skip"]
+BEGUN: Final = "begun.json"
 
-_BEGUN: Final = "begun.json"
+T = TypeVar("T", Record, RunInfo, Begun)
+Unreadable = Callable[[ResultsError], object]
+"""What becomes of the error that says why a file cannot be read; the file is left out, unless this raises."""
+
 # `is_running` holds a lock for an instant, which must not turn a runner away.
 _PATIENCE: Final = 0.5
 FOREVER: Final = -1.0
 """Patience that never ends."""
 
 
-@dataclass(frozen=True)
-class Begun:
-    """A cell that is being run, or was when its process ended, and the id of the invocation that ran it."""
+def raised(error: ResultsError) -> NoReturn:
+    """Let nothing be left out."""
+    raise error
 
-    cell: Cell
-    run: str
+
+def ignored(error: ResultsError) -> None:
+    """Leave out what cannot be read, and say nothing."""
 
 
 class Store:
@@ -77,7 +80,7 @@ class Store:
 
     def parameters_path(self, cell: Cell) -> Path:
         """Return where the trained parameters are, or will be."""
-        return self.folder / cell.folder / "parameters.pt"
+        return self.folder / cell.folder / PARAMETERS
 
     def traceback_path(self, cell: Cell) -> Path:
         """Return where it is written how a cell failed."""
@@ -97,11 +100,7 @@ class Store:
             CorruptRecord: there is one, but it is damaged.
             ResultsError: it cannot be opened, or its schema version is not readable.
         """
-        path = self.record_path(cell)
-        record = read_record(path)
-        if record is not None and record.cell != cell:
-            raise CorruptRecord(f"{path} is the record of another cell ({record.cell.folder}): delete it")
-        return record
+        return read_record(self.record_path(cell))
 
     def read_or_set_aside(self, cell: Cell, warn: Callable[[str], object]) -> Record | None:
         """Return the cell's record as `read`; a damaged one is kept under another name, so that the cell can run.
@@ -114,10 +113,8 @@ class Store:
             return self.read(cell)
         except CorruptRecord as error:
             path = self.record_path(cell)
-            taken = len(list(path.parent.glob(f"{RECORD}.corrupt-*")))
-            aside = path.replace(path.with_name(f"{RECORD}.corrupt-{taken + 1}"))
-            why = error.__cause__ or "it is the record of another cell"
-            warn(f"{path} is not a readable record ({why}): it is now {aside.name}, and the cell is run again")
+            aside = _set_aside(path)
+            warn(f"{path} is not a readable record ({error.why}): it is now {aside.name}, and the cell is run again")
             return None
 
     def begin(self, begun: Begun) -> None:
@@ -126,8 +123,8 @@ class Store:
         Raises:
             ResultsError: the folder does not take it.
         """
-        with replacing(self.folder / begun.cell.folder / _BEGUN) as file:
-            file.write(json.dumps(asdict(begun)).encode())
+        with replacing(self.folder / begun.cell.folder / BEGUN) as file:
+            file.write(dump(begun))
 
     def write(self, record: Record) -> Path:
         """Write a cell's record, whole or not at all, and return where.
@@ -147,7 +144,7 @@ class Store:
         A failed cell keeps its checkpoint, which it is run again from, and its traceback.
         """
         folder = self.record_path(record.cell).parent
-        done_with = (_BEGUN,) if record.status == "failed" else (_BEGUN, CHECKPOINT, TRACEBACK)
+        done_with = (BEGUN,) if record.status == "failed" else (BEGUN, CHECKPOINT, TRACEBACK)
         for name in done_with:
             if not (folder / name).is_dir():
                 (folder / name).unlink(missing_ok=True)
@@ -188,18 +185,14 @@ class Store:
         ]
         return [folder for folder in found if below is None or folder.is_relative_to(below)]
 
-    def records(self, below: Path | None = None, errors: Errors = "raise") -> Iterator[Record]:
-        """Give every record, in the order of the folders' names.
+    def records(self, below: Path | None = None, unreadable: Unreadable = raised) -> Iterator[Record]:
+        """Give every record, in the order of the folders' names; what cannot be read is for `unreadable` to judge."""
+        return (record for _, record in self.records_in(below, unreadable))
 
-        Raises:
-            ResultsError: one cannot be read; with `errors="skip"` it is left out.
-        """
-        return (record for _, record in self.records_in(below, errors))
-
-    def records_in(self, below: Path | None = None, errors: Errors = "raise") -> Iterator[tuple[Path, Record]]:
+    def records_in(self, below: Path | None = None, unreadable: Unreadable = raised) -> Iterator[tuple[Path, Record]]:
         """Give every record as `records`, each with its cell's folder."""
         for folder in self.cell_folders(below):
-            yield from ((folder, record) for record in _each(read_record, [folder / RECORD], errors))
+            yield from ((folder, record) for record in _each(read_record, [folder / RECORD], unreadable))
 
     def write_run(self, run: RunInfo) -> Path:
         """Write the note about an invocation, and return where.
@@ -216,13 +209,24 @@ class Store:
             raise ResultsError(f"cannot write {path}: {error.strerror or error}") from error
         return path
 
-    def runs(self, errors: Errors = "raise") -> Iterator[RunInfo]:
-        """Give the note of every invocation, oldest first.
+    def run_paths(self) -> list[Path]:
+        """Return where the note of every invocation is, oldest first."""
+        return sorted(self.folder.glob(f"{RUNS}/*.json"))
 
-        Raises:
-            ResultsError: one cannot be read; with `errors="skip"` it is left out.
-        """
-        return _each(_read_run, sorted(self.folder.glob(f"{RUNS}/*.json")), errors)
+    def runs(self, unreadable: Unreadable = raised) -> Iterator[RunInfo]:
+        """Give the note of every invocation, oldest first; what cannot be read is for `unreadable` to judge."""
+        return _each(read_run, self.run_paths(), unreadable)
+
+    def set_damaged_runs_aside(self, warn: Callable[[str], object]) -> None:
+        """Keep notes of invocations that are damaged under other names; `warn` is told of each, in one sentence."""
+        for path in self.run_paths():
+            try:
+                read_run(path)
+            except CorruptRecord as error:
+                aside = _set_aside(path)
+                warn(f"{path} is not a readable note of a run ({error.why}): it is now {aside.name}")
+            except ResultsError:
+                continue  # of a newer version, or not for us to read: not damaged
 
 
 def locate(path: Path) -> tuple[Store, Path | None]:
@@ -242,19 +246,34 @@ def read_record(path: Path) -> Record | None:
     """Return the record in a file, or None where there is no file.
 
     Raises:
-        ResultsError: it cannot be read.
+        CorruptRecord: it is damaged, or that of another cell than its folder's.
+        ResultsError: it cannot be opened, or its schema version is not readable.
     """
-    data = _read(path)
-    return None if data is None else parse(Record, data, path)
+    record = _read(Record, path)
+    folder = CELL_FOLDER.fullmatch(path.parent.name)
+    if record is not None and folder is not None and folder["id"] != record.cell.id:
+        raise corrupt(Record, path, f"it is the record of another cell, {record.cell.folder}")
+    return record
+
+
+def read_run(path: Path) -> RunInfo | None:
+    """Return the note of an invocation in a file, or None where there is no file.
+
+    Raises:
+        CorruptRecord: it is damaged.
+        ResultsError: it cannot be opened, or its schema version is not readable.
+    """
+    return _read(RunInfo, path)
 
 
 def read_begun(cell_folder: Path) -> Begun | None:
-    """Return the note about a cell without a record; None where there is none, as an earlier version left none."""
-    try:
-        content = json.loads((cell_folder / _BEGUN).read_bytes())
-        return Begun(cell_from_identity(content["cell"]), content["run"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    """Return the note about a cell without a record; None where there is none, as an earlier version left none.
+
+    Raises:
+        CorruptRecord: it is damaged.
+        ResultsError: it cannot be opened, or its schema version is not readable.
+    """
+    return _read(Begun, cell_folder / BEGUN)
 
 
 def is_running(cell_folder: Path) -> bool:
@@ -271,27 +290,30 @@ def is_running(cell_folder: Path) -> bool:
         return False  # a folder that cannot be locked, such as a published one, is not run in either
 
 
-def _read_run(path: Path) -> RunInfo | None:
-    data = _read(path)
-    return None if data is None else parse(RunInfo, data, path)
-
-
-def _read(path: Path) -> bytes | None:
+def _read(kind: type[T], path: Path) -> T | None:
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except IsADirectoryError as error:
+        raise corrupt(kind, path, "it is a folder") from error
     except OSError as error:
         raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
+    return parse(kind, data, path)
 
 
-def _each(read: Callable[[Path], Any], paths: Any, errors: Errors) -> Iterator[Any]:
+def _set_aside(path: Path) -> Path:
+    """Give a damaged file another name, and return it."""
+    taken = len(list(path.parent.glob(f"{path.name}.corrupt-*")))
+    return path.replace(path.with_name(f"{path.name}.corrupt-{taken + 1}"))
+
+
+def _each(read: Callable[[Path], T | None], paths: Iterable[Path], unreadable: Unreadable) -> Iterator[T]:
     for path in paths:
         try:
             content = read(path)
-        except ResultsError:
-            if errors == "raise":
-                raise
+        except ResultsError as error:
+            unreadable(error)
             continue
         if content is not None:
             yield content

@@ -5,12 +5,12 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 from filelock import FileLock
 
-from bench.errors import ResultsError
+from bench.errors import ResultsError, in_utf8
 from bench.escaping import as_csv
 from bench.fields import Column
 from bench.names.spec import Value
@@ -21,10 +21,11 @@ from bench.results.leftovers import LOCK, remove_temporaries
 from bench.results.metrics import METRICS
 from bench.results.order import cell_order
 from bench.results.schema import Final, Record, RunInfo
-from bench.results.store import Errors, locate
+from bench.results.store import Unreadable, locate, raised
 from bench.settings import Cell
 
 Row = TypeVar("Row")
+Errors = Literal["raise", "skip"]
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,12 @@ def load(*paths: Paths, errors: Errors = "raise", warn: Callable[[str], object] 
 
     Args:
         paths: one by one, or as a list.
-        errors: "skip" leaves out what cannot be read.
-        warn: is told, in one sentence, of copies that differ.
+        errors: "skip" leaves out records that cannot be read. Notes of runs are left out in any case: no number is
+            theirs.
+        warn: is told, in one sentence each, of copies that differ and of what is left out.
 
     Raises:
-        ResultsError: there is no such folder, or something in it cannot be read.
+        ResultsError: there is no such folder, or a record in it cannot be read.
 
     >>> import varbench
     >>> results = varbench.load("results")
@@ -70,11 +72,16 @@ def load(*paths: Paths, errors: Errors = "raise", warn: Callable[[str], object] 
     """
     copies: dict[str, dict[Path, Record]] = {}
     runs: dict[str, RunInfo] = {}
+
+    def left_out(error: ResultsError) -> None:
+        warn(f"left out: {error}")
+
+    unreadable: Unreadable = raised if errors == "raise" else left_out
     for path in [*_each(paths)] or [Path("results")]:
         store, below = locate(path)
-        for folder, record in store.records_in(below, errors):
+        for folder, record in store.records_in(below, unreadable):
             copies.setdefault(record.cell.id, {})[folder.resolve()] = record
-        runs.update((run.run, run) for run in store.runs(errors))
+        runs.update((run.run, run) for run in store.runs(left_out))
     found = [_one(of_cell, warn) for of_cell in copies.values()]
     return tidy(sorted(found, key=lambda record: cell_order(record.cell)), list(runs.values()))
 
@@ -98,8 +105,21 @@ def settings_table(cells: Sequence[Cell]) -> pd.DataFrame:
     return _frame([{**_identity(cell), **_settings(cell)} for cell in cells], [*IDENTITY, *SETTINGS])
 
 
-def export(folder: Path | str, errors: Errors = "raise") -> list[Path]:
+def require_runs(paths: Iterable[Path]) -> None:
+    """Read the notes of runs of results folders, for whoever cannot do without one of them.
+
+    Raises:
+        ResultsError: one cannot be read.
+    """
+    for path in paths:
+        for _ in locate(path)[0].runs():
+            pass
+
+
+def export(folder: Path | str, errors: Errors = "raise", warn: Callable[[str], object] = warnings.warn) -> list[Path]:
     """Write `tables/*.parquet` and `tables/*.csv` of a results folder, made anew from its records; return where.
+
+    Arguments are those of `load`.
 
     Raises:
         ResultsError: a record cannot be read (with `errors="skip"` it is left out), or a file cannot be written.
@@ -110,7 +130,7 @@ def export(folder: Path | str, errors: Errors = "raise") -> list[Path]:
         # The records are read under the lock: whoever writes last has seen everybody's.
         with FileLock(tables / LOCK):
             remove_temporaries(tables)
-            return _write(load(folder, errors=errors), tables)
+            return _write(load(folder, errors=errors, warn=warn), tables)
     except OSError as error:
         raise ResultsError(f"cannot write {tables}: {error.strerror or error}") from error
 
@@ -207,4 +227,12 @@ def _frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> pd.D
 def _typed(values: Mapping[str, Iterable[Any]], columns: Sequence[Column]) -> pd.DataFrame:
     """Return a frame of these columns, with the documented types even when it is empty."""
     types = {column.name: column.dtype for column in columns}
-    return pd.DataFrame({name: pd.Series(list(column), dtype=types[name]) for name, column in values.items()})
+    return pd.DataFrame({name: _series(list(column), types[name]) for name, column in values.items()})
+
+
+def _series(values: list[Any], dtype: str) -> pd.Series:
+    try:
+        return pd.Series(values, dtype=dtype)
+    except UnicodeEncodeError:
+        # A stray byte in the name of a file, which no column of text takes.
+        return pd.Series([in_utf8(value) if isinstance(value, str) else value for value in values], dtype=dtype)

@@ -6,6 +6,7 @@ from typing import Final, Protocol, final
 
 import torch
 
+from bench.errors import headline
 from bench.machine.streams import OwnStream
 
 _WARM_UP: Final = 3
@@ -61,7 +62,7 @@ class Captured:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            self.reason = str(error).strip().splitlines()[0]
+            self.reason = headline(error)
         else:
             self._captured = True
 

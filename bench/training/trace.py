@@ -17,6 +17,7 @@ from torch.func import functional_call, grad, vmap
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from bench.errors import headline
 from bench.machine.streams import Stream, seeded
 from bench.training.trainer import Loss
 from estimators.base import Estimate, Estimator
@@ -83,7 +84,7 @@ def trace_step(loss: Loss, trained: Values, fixed: Values, rows: Tensor, streams
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, ValueError, NotImplementedError, TypeError) as error:
-        raise NotBatchable(str(error).strip().splitlines()[0]) from error
+        raise NotBatchable(headline(error)) from error
     draw_by_seed(program, streams)
     return program
 

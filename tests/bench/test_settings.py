@@ -7,32 +7,35 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.settings import Cell, Measurement, Training, cell_from_identity, cell_id
+from bench.decoding import LARGEST, Decoder
+from bench.settings import Cell, Measurement, Training, cell_id
 
+counts = st.integers(0, LARGEST)
+sizes = st.integers(1, LARGEST)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 parameters = st.dictionaries(
     st.text(max_size=8), st.one_of(st.booleans(), st.integers(), numbers, st.text(), st.none())
 )
-trainings = st.builds(Training, st.integers(0), st.integers(1), st.just("adam"), numbers, numbers, st.text())
+trainings = st.builds(Training, counts, sizes, st.just("adam"), numbers, numbers, st.text())
 measurements = st.builds(
     Measurement,
     st.sampled_from(["own", "shared"]),
-    st.none() | st.integers(1),
-    st.integers(1),
+    st.none() | sizes,
+    sizes,
     numbers,
-    st.integers(1),
-    st.integers(1),
+    sizes,
+    sizes,
 )
 cells = st.builds(
     Cell,
     task=st.text(min_size=1),
     task_parameters=parameters,
-    task_version=st.integers(1),
+    task_version=sizes,
     estimator=st.text(min_size=1),
     estimator_parameters=parameters,
-    estimator_version=st.integers(1),
-    samples=st.integers(1),
-    seed=st.integers(0),
+    estimator_version=sizes,
+    samples=sizes,
+    seed=counts,
     dataset=st.text(),
     dtype=st.sampled_from(["float32", "float64"]),
     device=st.sampled_from(["cpu", "cuda"]),
@@ -43,7 +46,8 @@ cells = st.builds(
 
 @given(cells)
 def test_a_cell_survives_json(cell: Cell) -> None:
-    again = cell_from_identity(json.loads(json.dumps(cell.identity())))
+    decoder: Decoder[Cell] = Decoder(Cell, optional=(Training, Measurement))
+    again = decoder.decode(json.dumps(cell.identity()).encode())
     assert again == cell
     assert again.id == cell.id
 

@@ -21,7 +21,7 @@ def completed(line: str) -> dict[str, str | None]:
 @pytest.mark.parametrize(
     ("line", "names"),
     [
-        ("bench re", {"reproduce", "reference"}),
+        ("bench re", {"reproduce", "reference", "results"}),
         ("bench run --task gaussian-m", {"gaussian-mixture", "gaussian-mixture-20"}),
         ("bench run --task ppca --estimator score", {"score-function"}),
         ("bench run --schedule ", {"constant", "robbins-monro", "staged"}),

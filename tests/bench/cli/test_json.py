@@ -21,6 +21,7 @@ COMMANDS = {
     "env": "torch",
     "data list": "datasets",
     "data verify": "files",
+    "results validate": "wrong",
     "status": "cells",
 }
 

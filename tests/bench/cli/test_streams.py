@@ -32,6 +32,7 @@ COMMANDS = [
     "env --format json",
     "data list",
     "data verify",
+    "results validate",
     "status",
     "status --format json",
     "table",

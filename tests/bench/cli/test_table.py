@@ -3,6 +3,7 @@ import json
 import math
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -187,7 +188,20 @@ def test_damage_is_an_error_unless_told_otherwise(store: Store) -> None:
     store.write(record(cell(seed=1))).write_text("{")
     with pytest.raises(ResultsError, match="not a readable record"):
         _table(store.folder)
-    assert _table(store.folder, "--skip-unreadable").exit_code == 0
+    skipping = _table(store.folder, "--skip-unreadable")
+    assert skipping.exit_code == 0
+    assert re.search(r"^left out: .*seed1-\w+/record\.json is not a readable record", skipping.stderr, re.MULTILINE)
+
+
+def test_a_damaged_note_of_a_run_is_an_error_only_where_a_row_needs_it(store: Store) -> None:
+    store.write_run(replace(RUN, run="other")).write_bytes(b"\xff")
+    for what in ("gradients", "final", "training"):
+        printed = _table(store.folder, "--what", what)
+        assert printed.exit_code == 0
+        assert "other.json is not a readable note of a run" in printed.stderr
+    with pytest.raises(ResultsError, match=r"other\.json is not a readable note of a run"):
+        _table(store.folder, "--what", "runs")
+    assert _table(store.folder, "--what", "runs", "--skip-unreadable").exit_code == 0
 
 
 def test_no_rows_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

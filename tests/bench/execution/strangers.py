@@ -99,6 +99,37 @@ class OwnEstimator(Estimator):
         return Reinforce().estimate(task, x, samples)
 
 
+class _Mute(RuntimeError):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+class _Bytes(RuntimeError):
+    def __str__(self) -> str:
+        return b"caf\xe9"  # pyright: ignore[reportReturnType]
+
+
+@final
+class Unspeakable(Reinforce):  # pyright: ignore[reportGeneralTypeIssues]
+    """The score function, until it raises an error that is hard to write down."""
+
+    errors: ClassVar[Mapping[str, Exception]] = {
+        "surrogate": OSError("no file caf\udce9.npz"),
+        "silent": RuntimeError(),
+        "lines": RuntimeError("\n\n"),
+        "mute": _Mute(),
+        "bytes": _Bytes(),
+        "zero": RuntimeError("\0 and \x85 and \u2028"),
+    }
+
+    def __init__(self, how: str = "silent") -> None:
+        super().__init__()
+        self.how = how
+
+    def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
+        raise self.errors[self.how]
+
+
 @final
 class Rarely(Reinforce):  # pyright: ignore[reportGeneralTypeIssues]
     """The score function, which returns NaN in a share of its replicates."""

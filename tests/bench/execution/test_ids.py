@@ -10,10 +10,11 @@ import torch
 
 import estimators
 import tasks
+from bench.decoding import Decoder
 from bench.execution import plan
 from bench.execution.plan import Request, make_plan
 from bench.names.spec import Spec
-from bench.settings import cell_from_identity
+from bench.settings import Cell, Measurement, Training
 from tasks.base import Data, Task
 from tasks.data import DataUnavailable
 from tasks.images.vae_images import VAEFaces
@@ -59,4 +60,5 @@ def test_tf32_makes_another_cell_where_it_changes_numbers(
     assert "tf32" not in without.identity()
     assert (allowed.id == without.id) is kept
     assert (allowed.configuration == without.configuration) is kept
-    assert cell_from_identity(allowed.identity()) == allowed
+    decoder: Decoder[Cell] = Decoder(Cell, optional=(Cell, Training, Measurement))
+    assert decoder.decode(json.dumps(allowed.identity()).encode()) == allowed

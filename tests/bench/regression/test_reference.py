@@ -17,7 +17,7 @@ import estimators
 from bench.errors import ResultsError
 from bench.regression.check import FALSE_ALARM, changes, uncovered
 from bench.regression.moments import Moment, Point, fitting, measure_moments, points, ready
-from bench.regression.table import read_table, write_table
+from bench.regression.table import FILE, read_table, write_table
 from estimators.base import Estimate, Estimator
 from estimators.pathwise.reparam import Reparam
 from estimators.score_function.reinforce_loo import ReinforceLOO
@@ -150,3 +150,27 @@ def test_a_damaged_table_can_be_made_again_where_it_is(content: str | None, tmp_
         (folder / "moments.csv").write_text(content)
     with pytest.raises(ResultsError, match=re.escape(f"`bench reference --write --folder '{folder}'` makes it")):
         read_table(folder)
+
+
+ROW = "ppca,reinforce,2,guide,100,1.0,0.9,1.1,0.1,0.01,0.2,0.01"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ROW.removesuffix(",0.01"),
+        f"{ROW},5",
+        ROW.replace("0.2", "nan"),
+        ROW.replace("0.2", "1e999"),
+        ROW.replace("1.0", "-1.0"),
+        ROW.replace("100", "0"),
+        ROW.replace("guide", '"' + "a" * 200_000),
+    ],
+)
+def test_a_damaged_row_is_refused(tmp_path: Path, row: str) -> None:
+    names = ",".join(field.name for field in dataclasses.fields(Moment))
+    (tmp_path / FILE).write_text(f"{names}\n{ROW}\n")
+    assert len(read_table(tmp_path)) == 1
+    (tmp_path / FILE).write_text(f"{names}\n{row}\n")
+    with pytest.raises(ResultsError, match="is not a table of moments"):
+        read_table(tmp_path)

@@ -1,8 +1,10 @@
 """Cells and records that the tests of the results layer share."""
 
 import dataclasses
+import json
 from typing import Any
 
+from bench.results.codec import with_digest
 from bench.results.schema import Final, GradientRow, Record, RunInfo, TrainingRow
 from bench.settings import Cell, Measurement, Training
 
@@ -31,6 +33,18 @@ RUN = RunInfo(
     tf32_convolution=True,
     deterministic=False,
 )
+
+
+def sealed(content: dict[str, Any]) -> bytes:
+    """Return the file that holds this content, with the digest that belongs to it."""
+    return with_digest(json.dumps(content).encode())
+
+
+def of_version(version: int, data: bytes) -> dict[str, Any]:
+    """Return the content of a file as if a version without digests had written it."""
+    content = {**json.loads(data), "schema_version": version}
+    del content["sha256"]
+    return content
 
 
 def cell(**changes: Any) -> Cell:
@@ -63,8 +77,10 @@ def gradient(metric: str, value: float, step: int = 100, group: str = "guide", *
 
 def record(of: Cell | None = None, **changes: Any) -> Record:
     """Return a finished record that differs from the usual one as asked."""
+    of = of or cell()
+    end = of.training.steps
     usual = Record(
-        cell=of or cell(),
+        cell=of,
         run=RUN.run,
         status="done",
         reason=None,
@@ -72,12 +88,12 @@ def record(of: Cell | None = None, **changes: Any) -> Record:
         seconds=12.5,
         gradients=[
             gradient("variance", 1.0, step=0),
-            gradient("variance", 2.0),
-            gradient("variance", 3.0, group="model"),
-            gradient("evaluations", 1.0, group="all", reference="", se=0.0, ci_low=1.0, ci_high=1.0),
+            gradient("variance", 2.0, end),
+            gradient("variance", 3.0, end, group="model"),
+            gradient("evaluations", 1.0, end, group="all", reference="", se=0.0, ci_low=1.0, ci_high=1.0),
         ],
-        training=[TrainingRow(100, 3.0, -180.5, 0.3, 1.0, 2.0, 1e-3, 1e-2)],
-        final=Final("nats per datapoint", 100, test_elbo=-181.0, test_elbo_se=0.5, seconds_per_step=0.03),
+        training=[TrainingRow(end, 3.0, -180.5, 0.3, 1.0, 2.0, 1e-3, 1e-2)],
+        final=Final("nats per datapoint", end, test_elbo=-181.0, test_elbo_se=0.5, seconds_per_step=0.03),
         chunk=50,
         notes=["a note"],
     )

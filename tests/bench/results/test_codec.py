@@ -1,6 +1,6 @@
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.decoding import LARGEST
 from bench.errors import ResultsError
 from bench.names.spec import Value
 from bench.results import codec
 from bench.results.codec import CorruptRecord, dump, parse
-from bench.results.schema import SCHEMA_VERSION, Final, GradientRow, Planned, Record, RunInfo, TrainingRow
-from tests.bench.results.samples import RUN, cell, gradient, record
+from bench.results.metrics import METRICS
+from bench.results.schema import SCHEMA_VERSION, Begun, Final, GradientRow, Planned, Record, RunInfo, TrainingRow
+from tests.bench.results.samples import RUN, cell, gradient, of_version, record, sealed
 
 PATH = Path("results/record.json")
 
@@ -22,13 +24,15 @@ values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, 
 cells = st.builds(
     cell, task=st.text(min_size=1), task_parameters=st.dictionaries(st.text(), values), seed=st.integers(0, 10**6)
 )
+steps = st.integers(0, cell().training.steps)
+amounts = st.floats(0, allow_infinity=False)
 rows = st.builds(
     GradientRow,
-    step=st.integers(),
+    step=steps,
     group=st.text(),
-    metric=st.text(),
+    metric=st.sampled_from(list(METRICS)),
     **dict.fromkeys(("value", "se", "ci_low", "ci_high"), numbers),
-    n=st.integers(),
+    n=st.integers(0, LARGEST),
     reference=st.text(),
     target=st.text(),
 )
@@ -39,11 +43,11 @@ records = st.builds(
     status=st.sampled_from(["done", "diverged", "failed"]),
     reason=st.none() | st.text(),
     started=st.text(),
-    seconds=numbers,
+    seconds=amounts,
     gradients=st.lists(rows, max_size=3),
-    training=st.lists(st.builds(TrainingRow, st.integers(), *[numbers] * 7), max_size=3),
-    final=st.none() | st.builds(Final, st.text(), st.integers(), *[st.none() | numbers] * 8),
-    chunk=st.none() | st.integers(),
+    training=st.lists(st.builds(TrainingRow, steps, amounts, *[numbers] * 6), max_size=3),
+    final=st.none() | st.builds(Final, st.text(), steps, *[st.none() | numbers] * 8),
+    chunk=st.none() | st.integers(1, LARGEST),
     notes=st.lists(st.text(), max_size=2),
     task_source=st.none() | st.text(),
     estimator_source=st.none() | st.text(),
@@ -86,7 +90,7 @@ def test_a_newer_schema_is_refused() -> None:
     with pytest.raises(
         ResultsError, match=rf"results/record\.json has schema version {SCHEMA_VERSION + 1} .*: update varbench"
     ) as error:
-        parse(Record, json.dumps(data).encode(), PATH)
+        parse(Record, sealed(data), PATH)
     assert not isinstance(error.value, CorruptRecord)
     assert error.value.exit_code == 5
 
@@ -104,7 +108,7 @@ def test_an_older_schema_is_upgraded_step_by_step(monkeypatch: pytest.MonkeyPatc
             SCHEMA_VERSION + 1: lambda old: {**old, "status": "done"},
         },
     )
-    assert parse(Record, json.dumps(data).encode(), PATH) == record()
+    assert parse(Record, sealed(data), PATH) == record()
 
 
 @pytest.mark.parametrize("final", [record().final, None])
@@ -156,13 +160,14 @@ def test_what_a_record_was_made_by_is_kept() -> None:
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_a_run_of_before_its_cells_were_noted_is_read(version: int) -> None:
-    data = {**json.loads(dump(RUN)), "schema_version": version}
+    data = of_version(version, dump(RUN))
     assert data.pop("cells") == []
     assert parse(RunInfo, json.dumps(data).encode(), PATH) == RUN
 
 
-def test_a_record_of_the_version_before_is_read_as_it_was() -> None:
-    data = {**json.loads(dump(record())), "schema_version": 4}
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_record_of_the_versions_before_is_read_as_it_was(version: int) -> None:
+    data = of_version(version, dump(record()))
     assert parse(Record, json.dumps(data).encode(), PATH) == record()
 
 
@@ -178,47 +183,81 @@ def test_a_failed_record_of_the_first_schema_is_read() -> None:
 
 
 def test_an_older_schema_without_an_upgrade_is_refused() -> None:
-    data = {**json.loads(dump(record())), "schema_version": 0}
+    data = of_version(0, dump(record()))
     with pytest.raises(ResultsError, match="schema version 0, which this varbench no longer reads"):
         parse(Record, json.dumps(data).encode(), PATH)
 
 
 def _of_version(version: int, written: Record) -> dict[str, Any]:
     """Return a record as JSON without what came in version 4, which no version before had."""
-    data = json.loads(dump(written))
+    data = of_version(version, dump(written))
     new = {key: data.pop(key) for key in ("task_source", "estimator_source")}
     assert set(new.values()) == {None}
     for row in data["training"]:
         del row["objective_of"]
-    return {**data, "schema_version": version}
+    return data
 
 
 def _without(key: str) -> bytes:
     data = json.loads(dump(record()))
     del data[key]
-    return json.dumps(data).encode()
+    return sealed(data)
 
 
 def _with(**changes: object) -> bytes:
-    return json.dumps({**json.loads(dump(record())), **changes}).encode()
+    return sealed({**json.loads(dump(record())), **changes})
+
+
+def _with_cell(**changes: object) -> bytes:
+    return _with(cell={**cell().identity(), **changes})
+
+
+def _with_row(**changes: object) -> bytes:
+    return _with(gradients=[{**vars(gradient("variance", 1.0)), **changes}])
 
 
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", "Expecting value"),
-        (dump(record())[:-100], "delimiter|Expecting|Unterminated"),
-        (b"\xff\xfe\x00", "decode"),
-        (b"[]", r"\[\] is not of type dict"),
-        (b"{}", "no 'schema_version'"),
-        (_without("cell"), "no 'cell'"),
-        (_without("seconds"), "no 'seconds'"),
-        (_with(colour="red"), "unknown key colour"),
-        (_with(status="started"), "'started' is none of done, diverged, failed"),
-        (_with(seconds="12"), "'12' is not a number"),
-        (_with(chunk=1.5), "1.5 is not of type int"),
-        (_with(gradients={}), "not of type list"),
-        (_with(schema_version="1"), "schema_version is not a number"),
+        (b"", "truncated"),
+        (json.dumps(of_version(5, dump(record()))).encode()[:-100], "truncated"),
+        (dump(record())[:-100], "digest does not fit"),
+        (dump(record()).replace(b"12.5", b"12.6"), "digest does not fit"),
+        (dump(record()).replace(b"sha256", b"sha257"), "no digest"),
+        (b"\xff\xfe\x00", "malformed"),
+        (b"[]", "no JSON object"),
+        (b"{}", "no schema_version"),
+        (b"[" * 100_000, "recursion depth"),
+        (_without("cell"), "missing required field `cell`"),
+        (_without("seconds"), "missing required field `seconds`"),
+        (_without("chunk"), "missing required field `chunk`"),
+        (_with(colour="red"), "unknown field `colour`"),
+        (_with(status="started"), "Invalid enum value 'started'"),
+        (_with(seconds="12"), r"got `str` - at `\$\.seconds`"),
+        (_with(seconds="nan"), r"got `str` - at `\$\.seconds`"),
+        (_with(seconds=-1.0), r">= 0.0 - at `\$\.seconds`"),
+        (_with(chunk=1.5), r"got `float` - at `\$\.chunk`"),
+        (_with(chunk=True), r"got `bool` - at `\$\.chunk`"),
+        (_with(chunk=0), r">= 1 - at `\$\.chunk`"),
+        (_with(gradients={}), "Expected `array`"),
+        (dump(record()).replace(b": 6", b': "6"'), "schema_version is not a number"),
+        (_with_row(value="12"), "Invalid enum value '12'"),
+        (_with_row(value=10**400), "out of range"),
+        (_with_row(value=0).replace(b'"value": 0', b'"value": 1e999'), "digest"),
+        (_with_row(n=-1), ">= 0"),
+        (_with_row(n=2**63), "<= 9223372036854775807"),
+        (_with_row(step=101), "gradients are of step 101, and training has 100"),
+        (_with_row(metric="speed"), "no metric 'speed'"),
+        (_with(training=[{**vars(record().training[0]), "step": 101}]), "training are of step 101"),
+        (_with(final={**vars(Final("nats", 101))}), "final.steps is 101"),
+        (_with_cell(samples=0), r">= 1 - at `\$\.cell\.samples`"),
+        (_with_cell(samples="5"), "got `str`"),
+        (_with_cell(seed=1.0), "got `float`"),
+        (_with_cell(dtype="float16"), "Invalid enum value 'float16'"),
+        (_with_cell(task_parameters={"hidden": [1]}), "got `array`"),
+        (_with_cell(task_parameters=None), "got `null`"),
+        (_with_cell(training={**cell().identity()["training"], "steps": -1}), ">= 0"),
+        (_with_cell(training={**cell().identity()["training"], "momentum": 1}), "unknown field `momentum`"),
     ],
 )
 def test_damage_is_named(data: bytes, why: str) -> None:
@@ -230,3 +269,30 @@ def test_integers_count_as_numbers() -> None:
     whole = record(gradients=[gradient("variance", 2)])
     value = parse(Record, dump(whole), PATH).gradients[0].value
     assert (value, type(value)) == (2.0, float)
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_nothing_is_nested_too_deep(version: int) -> None:
+    data = json.dumps({**of_version(version, dump(record())), "notes": 0}).encode()
+    for deep in (b"[" * 100_000, b'{"a":' * 100_000, b"[" * 100_000 + b"]" * 100_000):
+        with pytest.raises(CorruptRecord, match=r"recursion depth|array"):
+            parse(Record, data.replace(b'"notes": 0', b'"notes": ' + deep), PATH)
+
+
+def test_a_checkout_may_change_the_ends_of_lines() -> None:
+    assert parse(Record, dump(record()).replace(b"\n", b"\r\n"), PATH) == record()
+
+
+def test_whole_step_sizes_stay_whole() -> None:
+    """The id tells 1 from 1.0."""
+    of = cell(training=replace(cell().training, model_lr=1, guide_lr=1.0), task_parameters={"a": 1, "b": 1.0})
+    read = parse(Record, dump(record(of)), PATH).cell
+    assert (repr(read), read.id) == (repr(of), of.id)
+
+
+def test_a_note_of_a_cell_begun_is_read_with_a_digest_and_without() -> None:
+    begun = Begun(cell(), RUN.run)
+    assert parse(Begun, dump(begun), PATH) == begun
+    assert parse(Begun, json.dumps({"cell": asdict(cell()), "run": RUN.run}).encode(), PATH) == begun
+    with pytest.raises(CorruptRecord, match="not a readable note of a cell begun"):
+        parse(Begun, b'{"cell": 1, "run": 1}', PATH)

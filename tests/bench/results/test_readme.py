@@ -21,7 +21,7 @@ def test_a_table_that_has_no_place_on_the_page_is_missed() -> None:
 def test_every_key_of_a_record_is_documented() -> None:
     table = TEXT.partition("| key | holds |\n| --- | --- |\n")[2].partition("\n\n")[0]
     keys = [line.split("`")[1] for line in table.splitlines()]
-    assert keys == ["schema_version", *(field.name for field in fields(Record))]
+    assert keys == ["schema_version", "sha256", *(field.name for field in fields(Record))]
     assert f"version of this layout, now {SCHEMA_VERSION};" in TEXT
 
 

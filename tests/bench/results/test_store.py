@@ -12,8 +12,9 @@ import pytest
 from bench.errors import CellBusy, ResultsError
 from bench.results.atomic import replacing
 from bench.results.codec import CorruptRecord
-from bench.results.store import Begun, Store, is_running, read_begun
-from tests.bench.results.samples import RUN, cell, record
+from bench.results.schema import Begun
+from bench.results.store import Store, ignored, is_running, read_begun
+from tests.bench.results.samples import RUN, cell, record, sealed
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -58,7 +59,8 @@ def test_a_cell_is_begun_until_it_has_a_record(store: Store) -> None:
     store.begin(Begun(cell(), RUN.run))
     assert read_begun(folder) == Begun(cell(), RUN.run)
     (folder / "begun.json").write_text("{")
-    assert read_begun(folder) is None
+    with pytest.raises(CorruptRecord):
+        read_begun(folder)
     store.write(record())
     assert {file.name for file in folder.iterdir()} == {"record.json"}
 
@@ -175,7 +177,7 @@ def test_the_record_of_another_cell_is_not_taken_for_this_one(store: Store) -> N
 
 def test_a_newer_record_is_never_set_aside(store: Store) -> None:
     path = store.write(record())
-    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 99}))
+    path.write_bytes(sealed({**json.loads(path.read_text()), "schema_version": 99}))
     with pytest.raises(ResultsError, match="update varbench"):
         store.read_or_set_aside(cell(), pytest.fail)
     assert path.exists()
@@ -187,7 +189,10 @@ def test_readers_say_what_is_damaged_or_skip_it_when_told(store: Store) -> None:
     damaged.write_text("{")
     with pytest.raises(ResultsError, match="seed1"):
         list(store.records())
-    assert [found.cell.seed for found in store.records(errors="skip")] == [0]
+    left_out: list[ResultsError] = []
+    assert [found.cell.seed for found in store.records(unreadable=left_out.append)] == [0]
+    assert [str(error).startswith(str(damaged)) for error in left_out] == [True]
+    assert len(list(store.records(unreadable=ignored))) == 1
 
 
 def test_a_folder_that_takes_files_is_left_as_it_was(store: Store) -> None:

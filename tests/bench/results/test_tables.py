@@ -14,8 +14,8 @@ from bench.results.columns import TABLES
 from bench.results.metrics import METRICS
 from bench.results.schema import Final
 from bench.results.store import Store
-from bench.results.tables import Results, export, load
-from tests.bench.results.samples import MEASUREMENT, RUN, cell, gradient, record
+from bench.results.tables import Results, export, load, require_runs
+from tests.bench.results.samples import MEASUREMENT, RUN, cell, gradient, record, sealed
 
 
 @pytest.fixture
@@ -127,7 +127,35 @@ def test_a_damaged_record_is_an_error_unless_told_otherwise(store: Store) -> Non
     store.write(record(cell(seed=1))).write_text("{")
     with pytest.raises(ResultsError, match="not a readable record"):
         load(store.folder)
-    assert load(store.folder, errors="skip").final["seed"].tolist() == [0]
+    told: list[str] = []
+    assert load(store.folder, errors="skip", warn=told.append).final["seed"].tolist() == [0]
+    assert [sentence.startswith("left out: ") and "seed1" in sentence for sentence in told] == [True]
+
+
+def test_what_utf8_cannot_hold_is_spelled_out(store: Store) -> None:
+    stray = "caf\udce9"
+    rows = [gradient("variance", 1.0, reference=stray)]
+    store.write(record(cell(task_parameters={"file": stray}), reason=stray, notes=[stray], gradients=rows))
+    store.write_run(replace(RUN, argv=["bench", stray]))
+    export(store.folder)
+    found = load(store.folder)
+    [final] = found.final[["task_parameters", "reason", "notes"]].to_numpy().tolist()
+    assert final == [r"file=caf\udce9", r"caf\udce9", r"caf\udce9"]
+    assert found.gradients["reference"].tolist() == [r"caf\udce9"]
+    assert found.runs["argv"].str.contains("udce9").all()
+
+
+def test_a_damaged_note_of_a_run_is_left_out_and_named(store: Store) -> None:
+    store.write(record())
+    store.write_run(RUN)
+    store.write_run(replace(RUN, run="other")).write_text("{")
+    told: list[str] = []
+    found = load(store.folder, warn=told.append)
+    assert found.runs["run"].tolist() == [RUN.run]
+    assert len(found.final) == 1
+    assert [sentence.startswith("left out: ") and "other.json" in sentence for sentence in told] == [True]
+    with pytest.raises(ResultsError, match=r"other\.json is not a readable note of a run"):
+        require_runs([store.folder])
 
 
 def test_exported_tables_are_the_loaded_ones(store: Store) -> None:
@@ -173,7 +201,7 @@ def test_two_hundred_cells_are_loaded(store: Store) -> None:
         content["cell"] = other.identity()
         path = store.record_path(other)
         path.parent.mkdir()
-        path.write_text(json.dumps(content))
+        path.write_bytes(sealed(content))
     results = load(store.folder)
     assert len(results.gradients) == 200 * len(gradients)
     assert len(results.training) == 200 * len(training)

@@ -1,0 +1,22 @@
+"""What the fields of a record say together, beyond what each may say alone."""
+
+from collections.abc import Iterator
+
+from bench.results.metrics import METRICS
+from bench.results.schema import Record
+
+
+def unsound(record: Record) -> Iterator[str]:
+    """Give in words what cannot be true of a record."""
+    steps = record.cell.training.steps
+    for name, rows in (("gradients", record.gradients), ("training", record.training)):
+        for row in rows:
+            if row.step > steps:
+                yield f"{name} are of step {row.step}, and training has {steps}"
+    for row in record.gradients:
+        if row.metric not in METRICS:
+            yield f"there is no metric {row.metric!r}"
+    if record.final is not None:
+        for name in ("steps", "diverged_at"):
+            if (getattr(record.final, name) or 0) > steps:
+                yield f"final.{name} is {getattr(record.final, name)}, and training has {steps} steps"

@@ -1,0 +1,53 @@
+"""What makes a file of an earlier schema version one of the next."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from bench.results.schema import Begun, Record, RunInfo
+
+Data = dict[str, Any]
+
+_NEW_IN_2: Final = ("log_evidence", "gap", "gap_se", "active_units", "seeds_together")
+
+
+def _second(record: Data) -> Data:
+    """Return a record of version 1 as one of version 2, in which there are ways of learning and more final values."""
+    final = record["final"]
+    return {
+        **record,
+        "training": [{**row, "updated": "both"} for row in record["training"]],
+        "final": None if final is None else {**final, **dict.fromkeys(_NEW_IN_2)},
+    }
+
+
+def _third(record: Data) -> Data:
+    """Return a record of version 2 as one of version 3, whose norms have their squares beside them."""
+    return {**record, "gradients": [{**row, "square": None} for row in record["gradients"]]}
+
+
+def _fourth(record: Data) -> Data:
+    """Return a record of version 3 as one of version 4, with its sources, and with whose value an objective is."""
+    cell = record["cell"]
+    relaxed = "gumbel-softmax" in (cell["estimator"], cell["estimator_parameters"].get("estimator"))
+    of = "relaxed" if relaxed else "target"
+    rows = [{**row, "objective_of": of} for row in record["training"]]
+    return {**record, "training": rows, "task_source": None, "estimator_source": None}
+
+
+def _unchanged(content: Data) -> Data:
+    return content
+
+
+FIRST_WITH_DIGEST: Final = 6
+"""The version from which on a file has a digest."""
+
+UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
+    Record: {1: _second, 2: _third, 3: _fourth, 4: _unchanged, 5: _unchanged},
+    # Version 5 knows the cells of a run.
+    RunInfo: {1: _unchanged, 2: _unchanged, 3: _unchanged, 4: lambda run: {**run, "cells": []}, 5: _unchanged},
+    Begun: {5: _unchanged},
+}
+"""What makes a file of schema version v one of version v + 1, by v."""
+
+UNNUMBERED: Final[dict[type, int]] = {Begun: 5}
+"""The version of files that do not say which, where there were such."""
