@@ -8,6 +8,7 @@ import click
 
 from bench.cli.output import FORMAT, print_json
 from bench.errors import ResultsError
+from bench.escaping import echo
 from bench.names.commands import with_folders
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ def validate(results: tuple[Path, ...], form: Literal["text", "json"]) -> None:
             }
         )
     else:
-        click.echo(_as_text(list(found), wrong))
+        echo(_as_text(list(found), wrong))
     if any(one.path.name == RECORD for one in wrong):
         status = with_folders("bench status", results)
-        click.echo(f"next: `{status}` for the cells that are to be run again", err=True)
+        echo(f"next: `{status}` for the cells that are to be run again", err=True)
     if wrong:
         click.get_current_context().exit(ResultsError.exit_code)
 

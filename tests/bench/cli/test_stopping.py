@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import click
 import pytest
@@ -18,14 +19,20 @@ def test_it_ends_the_block_and_leaves_the_handler_of_before() -> None:
 
 
 def test_what_is_forked_ends_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    ready, told = os.pipe()
     with terminable():
         child = os.fork()
         if child == 0:
-            # A pool's worker waits like this.
-            signal.pause()
+            # Python forgets signals that arrive while it forks, and hears one before a wait without end after it.
+            os.write(told, b".")
+            for _ in range(600):
+                time.sleep(0.05)
             os._exit(0)
+        os.read(ready, 1)
         os.kill(child, signal.SIGTERM)
         _, status = os.waitpid(child, 0)
+    os.close(ready)
+    os.close(told)
     assert os.WTERMSIG(status) == signal.SIGTERM
     assert capfd.readouterr().err == ""
 

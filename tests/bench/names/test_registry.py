@@ -3,7 +3,7 @@
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import estimators
@@ -38,6 +38,8 @@ values: st.SearchStrategy[Value] = st.one_of(
 )
 
 
+# Beside other work the first draw alone may take a second.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from([*TYPES, "maybe"]), values))
 def test_values_have_the_annotated_type_or_are_refused(parameters: dict[str, Value]) -> None:
     try:

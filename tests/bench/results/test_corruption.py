@@ -133,7 +133,7 @@ def _body(content: dict[str, Any]) -> dict[str, Any]:
     body = {key: value for key, value in content.items() if key not in ("schema_version", "sha256")}
     if "cell" in body:
         usual = {"model_schedule": "", "learning": "joint"}
-        body["cell"] = {**body["cell"], "training": {**usual, **body["cell"]["training"]}}
+        body["cell"] = {"tf32": False, **body["cell"], "training": {**usual, **body["cell"]["training"]}}
     return body
 
 

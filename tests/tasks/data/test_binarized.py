@@ -13,7 +13,9 @@ from tasks.data.images import binarize
 def test_text_is_read(monkeypatch: pytest.MonkeyPatch, empty_cache: Path):
     rows = np.random.default_rng(0).integers(0, 2, (3, 784))
     content = "".join(" ".join(map(str, row)) + "\n" for row in rows).encode()
-    files = tuple(File(f.path, hashlib.sha256(content).hexdigest(), 1) for f in DATASETS["binarized_mnist"].files)
+    files = tuple(
+        File(f.path, hashlib.sha256(content).hexdigest(), len(content)) for f in DATASETS["binarized_mnist"].files
+    )
     monkeypatch.setitem(DATASETS, "binarized_mnist", Dataset("", "", files, published=False))
     for file in files:
         (empty_cache / file.path).parent.mkdir(parents=True, exist_ok=True)
