@@ -1,6 +1,6 @@
 """Where a grid is: which cell of how many, how long they took, how long the rest will take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import final
 
 from bench.execution.pace import duration
@@ -18,9 +18,10 @@ class Tally:
 
     def __init__(self, cells: Sequence[Cell], due: Mapping[str, bool]) -> None:
         self._total = len(cells)
-        self._left = {cell.id: cell for cell in cells if due[cell.id]}
+        self._kinds = {cell.id: _kinds(cell) for cell in cells}
+        self._left = {cell.id for cell in cells if due[cell.id]}
         self._seen: set[str] = set()
-        self._seconds: list[tuple[Cell, float]] = []
+        self._took: dict[Hashable, tuple[float, int]] = {}
 
     def place(self, cells: Sequence[Cell]) -> str:
         """Return `[12/96] ` before what is said of a cell, or `[12–14/96] ` of several; nothing where there is one."""
@@ -35,24 +36,28 @@ class Tally:
 
     def found(self, cell: Cell) -> None:
         """A cell has a result already."""
-        self._left.pop(cell.id, None)
+        self._left.discard(cell.id)
 
     def ran(self, cells: Sequence[Cell], seconds: float) -> str:
         """Note how long cells took, and return it in words, with what is left."""
         for cell in cells:
-            self._left.pop(cell.id, None)
-            self._seconds.append((cell, seconds / len(cells)))
+            self._left.discard(cell.id)
+            for kind in self._kinds[cell.id]:
+                total, count = self._took.get(kind, (0.0, 0))
+                self._took[kind] = (total + seconds / len(cells), count + 1)
         took = f"took {duration(seconds)}"
         if not self._left:
             return took
-        rest = sum(self._expected(cell) for cell in self._left.values())
+        rest = sum(map(self._expected, self._left))
         return f"{took}; {len(self._left)} of {self._total} cells to go, about {duration(rest)}"
 
-    def _expected(self, cell: Cell) -> float:
-        """Return the mean time of the cells so far that are most like a cell: of its estimator and K, else its task."""
-        kinds = (lambda c: (c.task_spec, c.estimator_spec, c.samples), lambda c: c.task_spec, lambda _: None)
-        for kind in kinds:
-            alike = [seconds for other, seconds in self._seconds if kind(other) == kind(cell)]
-            if alike:
-                return sum(alike) / len(alike)
-        raise ValueError("no cell has been run")
+    def _expected(self, cell: str) -> float:
+        """Return the mean time of the cells so far that are most like a cell."""
+        total, count = next(self._took[kind] for kind in self._kinds[cell] if kind in self._took)
+        return total / count
+
+
+def _kinds(cell: Cell) -> tuple[Hashable, ...]:
+    """Return what cells that take as long have in common: task, estimator and K; else the task; else nothing."""
+    task = str(cell.task_spec)
+    return (task, str(cell.estimator_spec), cell.samples), task, None
