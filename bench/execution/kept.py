@@ -1,9 +1,7 @@
 """Files that runs keep for later ones, checkpoints and trajectories: whole, with a digest, and with what made them."""
 
-import hashlib
 import io
 import os
-import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,9 +10,9 @@ import torch
 from bench.errors import ResultsError
 from bench.machine.memory import is_out_of_memory
 from bench.results.atomic import replacing
+from bench.results.sealed import FIRST_LINE, first_line
 from bench.training.restoring import Unfit, require
 
-_FIRST_LINE: Final = re.compile(rb"varbench kept 2 sha256 ([0-9a-f]{64})\n")
 _ARCHIVE: Final = b"PK"
 """How files of the first format begin, which have neither a first line nor a digest."""
 
@@ -30,7 +28,7 @@ def keep(path: Path, content: dict[str, Any]) -> None:
     torch.save(content, stream)
     payload = stream.getbuffer()
     with replacing(path) as file:
-        file.write(f"varbench kept 2 sha256 {hashlib.sha256(payload).hexdigest()}\n".encode())
+        file.write(first_line(payload))
         file.write(payload)
 
 
@@ -51,12 +49,11 @@ def kept(path: Path) -> dict[Any, Any] | None:
         raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
     if data.startswith(_ARCHIVE):
         return _loaded(data)
-    first = _FIRST_LINE.match(data)
+    first = FIRST_LINE.match(data)
     require(first is not None, "it does not begin as such a file does")
     assert first is not None
     payload = memoryview(data)[first.end() :]
-    digest = hashlib.sha256(payload).hexdigest().encode()
-    require(first[1] == digest, "its digest is not that of what it holds: it was damaged or cut short")
+    require(first[0] == first_line(payload), "its digest is not that of what it holds: it was damaged or cut short")
     return _loaded(payload)
 
 

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from bench.errors import ResultsError
 from bench.figures.axes import legend_below
 from bench.figures.grid import grid
 from bench.figures.labels import number
+from bench.figures.own_task import parameters_of
 from bench.figures.page import Page
 from bench.machine.streams import seeded
 from bench.names.registry import TASKS
@@ -40,14 +40,7 @@ def rows(results: Results | None = None, groups: Sequence[str] = ()) -> pd.DataF
     Raises:
         ResultsError: the results have no cell of ppca.
     """
-    parameters = _PARAMETERS
-    if results is not None:
-        found = results.final.loc[results.final["task"] == _TASK, "task_parameters"]
-        if found.empty:
-            raise ResultsError(
-                f"there is no cell of {_TASK} in these results; without results, the task's own is drawn"
-            )
-        parameters = str(found.iloc[0])
+    parameters = parameters_of(_TASK, results, _PARAMETERS)
     with seeded(torch.device("cpu"), "figure", "em"):
         task = TASKS.build(parse_spec(f"{_TASK}({parameters})"))
     data = task.load()

@@ -15,10 +15,10 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from bench.errors import ResultsError
 from bench.figures.axes import legend_below
 from bench.figures.grid import grid
 from bench.figures.labels import metric_axis
+from bench.figures.own_task import parameters_of
 from bench.figures.page import Page
 from bench.machine.streams import seeded
 from bench.names.registry import TASKS
@@ -45,14 +45,7 @@ def rows(results: Results | None = None, groups: Sequence[str] = ()) -> pd.DataF
     Raises:
         ResultsError: the results have no cell of lecture-weights.
     """
-    parameters = ""
-    if results is not None:
-        found = results.final.loc[results.final["task"] == _TASK, "task_parameters"]
-        if found.empty:
-            raise ResultsError(
-                f"there is no cell of {_TASK} in these results; without results, the task's own is drawn"
-            )
-        parameters = str(found.iloc[0])
+    parameters = parameters_of(_TASK, results)
     task = TASKS.build(parse_spec(f"{_TASK}({parameters})" if parameters else _TASK))
     x = torch.zeros(1, 0, dtype=task.dtype)
     with seeded(x.device, "figure", _TASK), torch.no_grad():

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from bench.errors import ResultsError
+from bench.errors import ResultsError, headline
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -23,7 +23,7 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     except FileNotFoundError:
         raise
     except (OSError, EOFError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
-        raise ResultsError(f"{path} cannot be read ({str(error).splitlines()[0] or type(error).__name__})") from error
+        raise ResultsError(f"{path} cannot be read ({headline(error)})") from error
     if not (isinstance(state, dict) and all(isinstance(value, torch.Tensor) for value in state.values()) and state):
         raise ResultsError(f"{path} cannot be read (it holds no tensors by name)")
     return state

@@ -6,7 +6,6 @@ or it is a zip archive, as `torch.save` writes it, which has a checksum of every
 
 import hashlib
 import io
-import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,9 +15,9 @@ from typing import Final
 
 from bench.errors import ResultsError
 from bench.results.codec import has_digest
+from bench.results.sealed import FIRST_LINE
 from bench.results.store import BEGUN, PARAMETERS, RECORD, Store, read_begun, read_record, read_run
 
-_FIRST_LINE: Final = re.compile(rb"[ -~]{0,80}sha256 (?P<digest>[0-9a-f]{64})\n")
 _LONGEST_HEAD: Final = 256
 
 
@@ -41,7 +40,8 @@ def checked(store: Store, below: Path | None = None) -> Iterator[Checked]:
     """Read every file of a results folder, or of a folder `below` in it, that results are made of.
 
     >>> from pathlib import Path
-    >>> from bench.results.store import Store
+    >>> from bench.results.sealed import FIRST_LINE
+    from bench.results.store import Store
     >>> {one.why for one in checked(Store("results"))}
     {''}
     """
@@ -69,7 +69,7 @@ def _checked(path: Path, read: Callable[[Path], object]) -> Iterator[Checked]:
 def _has_digest(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(_LONGEST_HEAD)
-    return has_digest(head) or _FIRST_LINE.match(head) is not None or zipfile.is_zipfile(path)
+    return has_digest(head) or FIRST_LINE.match(head) is not None or zipfile.is_zipfile(path)
 
 
 def _read_tensors(path: Path) -> bool | None:
@@ -92,7 +92,7 @@ def _read_tensors(path: Path) -> bool | None:
 
 
 def _damage(file: io.BufferedReader) -> str:
-    first = _FIRST_LINE.match(file.read(_LONGEST_HEAD))
+    first = FIRST_LINE.match(file.read(_LONGEST_HEAD))
     if first is not None:
         file.seek(first.end())
         fits = hashlib.file_digest(file, "sha256").hexdigest() == first["digest"].decode()

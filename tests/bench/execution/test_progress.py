@@ -35,6 +35,12 @@ def in_a_log(said: Said | None = None) -> tuple[TerminalListener, Clock, io.Stri
     return TerminalListener(Console(file=output, width=200), said or Said(), clock), clock, output
 
 
+def long_phases_told() -> Said:
+    said = Said()
+    said.long.update(PHASES)
+    return said
+
+
 def test_cells_that_run_at_once_are_shown_as_their_sum_and_warn_once() -> None:
     whole = Sums()
     first, second = shares(whole, 2)
@@ -49,9 +55,7 @@ def test_cells_that_run_at_once_are_shown_as_their_sum_and_warn_once() -> None:
 
 
 def test_a_log_has_a_line_a_minute() -> None:
-    said = Said()
-    said.long.update(PHASES)
-    listener, clock, output = in_a_log(said)
+    listener, clock, output = in_a_log(long_phases_told())
     for second in range(601):
         clock.now = float(second)
         listener.phase("trajectory", 100.0 * second, 60_000)
@@ -62,9 +66,7 @@ def test_a_log_has_a_line_a_minute() -> None:
 
 
 def test_a_phase_s_pace_is_without_the_time_that_others_take_in_between() -> None:
-    said = Said()
-    said.long.update(PHASES)
-    listener, clock, output = in_a_log(said)
+    listener, clock, output = in_a_log(long_phases_told())
     for second in range(200):
         clock.now = float(second)
         if second < 10 or second >= 100:
