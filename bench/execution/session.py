@@ -136,6 +136,7 @@ class Session:
             try:
                 for record in self._run_together(cells):
                     left.remove(record.cell)
+                    self._tally.found(record.cell)
                     yield record
                 return
             except (BenchError, BrokenPipeError):
@@ -185,6 +186,7 @@ class Session:
             raise
         except Exception as error:
             self._require_machine(error)
+            self._tally.found(cell)
             # One cell's failure is a result like any other; the rest of the grid goes on.
             reason = said(error)
             log = self.store.traceback_path(cell)

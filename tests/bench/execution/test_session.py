@@ -87,3 +87,21 @@ def test_what_lies_in_the_place_of_a_checkpoint_does_not_keep_a_cell_from_its_re
     else:
         assert left == {"checkpoint.pt.corrupt-1"}
         assert "the cell was begun anew" in told.getvalue()
+
+
+def test_a_cell_that_failed_is_none_that_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def alone(one: Cell, *_: Any) -> Record:
+        if one.seed == 0:
+            raise RuntimeError("no luck")
+        return record(one)
+
+    monkeypatch.setattr(session, "run_alone", alone)
+    cells = [cell(task="gaussian-quadratic", task_parameters={}, seed=seed) for seed in (0, 1)]
+    data = {str(cells[0].task_spec): TASKS.build(cells[0].task_spec).load()}
+    told = io.StringIO()
+    asked = Asked(tmp_path, None, dry_run=False, plot=False)
+    running = Session(Plan(cells, data, []), Store(tmp_path), asked, Console(file=told, width=200))
+    found = [record for one in cells for record in running.run_or_recall([one])]
+    assert [one.status for one in found] == ["failed", "done"]
+    assert "took" in told.getvalue()
+    assert "to go" not in told.getvalue()
