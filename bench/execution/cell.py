@@ -15,7 +15,7 @@ from bench.execution.recall import Rerun
 from bench.execution.sources import Maker, Source
 from bench.execution.trajectory import Keeping, Snapshots, reference_trajectory
 from bench.machine.device import find_device
-from bench.machine.matmul import onednn_pays
+from bench.machine.matmul import onednn_keeps_float32, onednn_pays
 from bench.machine.streams import Stream, seeded
 from bench.measure.settling import settled
 from bench.results.atomic import replacing
@@ -48,7 +48,7 @@ class CellRun:
 
     Attributes:
         stops: the steps that it is trained to.
-        onednn: whether oneDNN is to multiply its float32 matrices.
+        progress: what it has produced, and how: the way that it was begun is gone on with on any machine.
     """
 
     def __init__(
@@ -69,8 +69,7 @@ class CellRun:
         self.data = data.to(find_device(cell.device))
         self.task, self.estimator = initial(cell, self.data)
         self.trainer = Trainer(self.task, self.estimator, self.data, cell.training, cell.samples, stream)
-        self.onednn = onednn_pays(self.task, cell.training.batch_size * cell.samples)
-        self.progress = Progress()
+        self.progress = Progress(onednn=onednn_pays(self.task, cell.training.batch_size * cell.samples))
         file, maker = store.checkpoint_path(cell), Maker.of(source)
         self.checkpoint = Checkpoint(file, cell, self.trainer, self.progress, maker)
         self.meter = GradientMeter(cell, self.task, self.data, references)
@@ -79,12 +78,18 @@ class CellRun:
 
     def restore(self) -> None:
         """Continue from the cell's checkpoint where there is one, on the random stream that training draws from."""
+        pays_here = self.progress.onednn
         reason = self.checkpoint.restore()
+        self.meter.chunks = self.progress.chunks
         if reason:
             self.progress.notes.append(reason)
             self.listener.warn(f"{self.store.folder / self.cell.folder}: {reason}")
             # What was said is to be on record whatever becomes of this process.
             self.checkpoint.save()
+        if self.progress.onednn and not (pays_here or onednn_keeps_float32()):
+            until = f"up to step {self.trainer.progress.step}"
+            self._warn(f"oneDNN multiplied float32 matrices {until}; here it would round them to fewer digits")
+            self.progress.onednn = False
 
     def join(self, seeds: int) -> None:
         """Go on in one step with other seeds, `seeds` in all; where that differs from before, it is on record."""
@@ -170,7 +175,7 @@ class CellRun:
             training=self.trainer.rows,
             final=self._final(diverged),
             chunk=self.progress.chunk,
-            notes=[*self.progress.notes, *(["oneDNN multiplied float32 matrices"] if self.onednn else [])],
+            notes=[*self.progress.notes, *(["oneDNN multiplied float32 matrices"] if self.progress.onednn else [])],
             task_source=self.source.task,
             estimator_source=self.source.estimator,
         )

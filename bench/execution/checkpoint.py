@@ -8,6 +8,7 @@ from typing import Any, Final, final
 
 from bench.execution.kept import keep, kept, set_aside
 from bench.execution.sources import Maker
+from bench.measure.chunk import LARGEST_CHUNK
 from bench.results.schema import GradientRow
 from bench.settings import Cell
 from bench.training.restoring import Unfit, built, require, require_duration
@@ -24,7 +25,9 @@ class Progress:
         gradients: rows measured so far.
         measured: steps that were measured.
         notes: sentences for the record.
-        chunk: replicates drawn at once.
+        chunk: replicates drawn at once in the last measurement; memory may have held fewer than were asked for.
+        chunks: replicates to draw at once, by what is drawn.
+        onednn: whether oneDNN multiplies its float32 matrices.
         seconds: wall time of earlier, interrupted runs.
     """
 
@@ -32,6 +35,8 @@ class Progress:
     measured: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     chunk: int | None = None
+    chunks: dict[str, int] = field(default_factory=dict)
+    onednn: bool = False
     seconds: float = 0.0
 
 
@@ -137,13 +142,21 @@ class Checkpoint:
         lists = [values[name] for name in ("gradients", "measured", "notes")]
         require(all(isinstance(value, list) for value in lists), "progress holds no lists")
         measured, notes, chunk, seconds = (values[name] for name in ("measured", "notes", "chunk", "seconds"))
+        chunks, onednn = values["chunks"], values["onednn"]
         rows = [built(GradientRow, row, "gradients") for row in values["gradients"]]
         known = range(self.cell.training.steps + 1)
         require(all(type(step) is int and step in known for step in measured), "a step is not of this training")
         require(len(set(measured)) == len(measured), "a step was measured twice")
         require({row.step for row in rows} == set(measured), "steps measured and their moments differ")
         require(all(isinstance(note, str) for note in notes), "a note is no text")
-        require(chunk is None or (type(chunk) is int and chunk >= 1), "progress.chunk is no number of replicates")
+        require(chunk is None or _is_chunk(chunk), "progress.chunk is no number of replicates")
+        require(isinstance(chunks, dict) and all(map(_is_chunk, chunks.values())), "progress.chunks are no numbers")
+        require(all(isinstance(name, str) for name in chunks), "progress.chunks are of nothing that is drawn")
+        require(type(onednn) is bool, "progress.onednn is neither yes nor no")
         require(type(seconds) is float, "progress.seconds is no time")
         require_duration(seconds, "progress.seconds")
-        return Progress(rows, measured, notes, chunk, seconds)
+        return Progress(rows, measured, notes, chunk, chunks, onednn, seconds)
+
+
+def _is_chunk(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= LARGEST_CHUNK

@@ -82,10 +82,12 @@ class GradientMeter:
     Attributes:
         x: the common batch, prepared (binarized) once.
         batches: other batches, for the part of the variance due to the choice of batch.
+        chunks: how many replicates are drawn at once, by what is drawn, once that is known.
     """
 
     def __init__(self, cell: Cell, task: Task, data: Data, references: KnownReferences) -> None:
         self.cell, self.references = cell, references
+        self.chunks: dict[str, int] = {}
         size = min(cell.training.batch_size, len(data.train))
         with seeded(data.train.device, cell.seed, "common batch"):
             self.x = observations(task, _rows(data.train, size))
@@ -120,7 +122,7 @@ class GradientMeter:
         identity = (cell.task_spec, cell.estimator_spec, cell.samples, cell.dtype)
         try:
             measured = measure(
-                Point(task, estimator, cell.samples, self.x, self.batches, identity),
+                Point(task, estimator, cell.samples, self.x, self.batches, identity, self.chunks),
                 references,
                 Stopping(settings.replicates, settings.precision, settings.replicates_cap),
                 derive_seed(cell.seed, "measure", where.step),
@@ -183,7 +185,8 @@ class GradientMeter:
         cell = self.cell
         # More samples than the cell's K make no other reference where they are needed: `require_references`.
         samples = max(cell.samples, unbiased.minimum_samples)
-        point = Point(task, unbiased, samples, self.x, identity=(cell.task_spec, name, samples, cell.dtype))
+        identity = (cell.task_spec, name, samples, cell.dtype)
+        point = Point(task, unbiased, samples, self.x, identity=identity, chunks=self.chunks)
         cap, seed = cell.measurement.replicates_cap, derive_seed(cell.seed, "reference", where.step)
         try:
             return monte_carlo_reference(

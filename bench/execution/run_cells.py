@@ -31,9 +31,10 @@ def run_alone(
 ) -> Record:
     """Run a cell to its end by plain autograd, and write its record; a training that diverges is recorded as such."""
     one = CellRun(cell, data, store, run, listener, references, source, rerun)
-    with multiplied_by_onednn(one.onednn), seeded(one.trainer.device, cell.seed, "training"):
+    with seeded(one.trainer.device, cell.seed, "training"):
         one.restore()
-        (record,) = _to_their_ends([one], lambda trainers: Single(*trainers))
+        with multiplied_by_onednn(one.progress.onednn):
+            (record,) = _to_their_ends([one], lambda trainers: Single(*trainers))
     return record
 
 
@@ -75,16 +76,16 @@ def run_together(
     ]
     for one in runs:
         one.restore()
-    with multiplied_by_onednn(runs[0].onednn):
-        for group in _at_one_step(runs):
+    for group in _alike(runs):
+        with multiplied_by_onednn(group[0].progress.onednn):
             yield from _to_their_ends(group, Stack)
 
 
-def _at_one_step(runs: Sequence[CellRun]) -> list[list[CellRun]]:
-    """Return cells in groups that have taken equally many steps."""
-    groups: dict[int, list[CellRun]] = {}
+def _alike(runs: Sequence[CellRun]) -> list[list[CellRun]]:
+    """Return cells in groups that have taken equally many steps, and whose matrices the same library multiplies."""
+    groups: dict[tuple[int, bool], list[CellRun]] = {}
     for one in runs:
-        groups.setdefault(one.trainer.progress.step, []).append(one)
+        groups.setdefault((one.trainer.progress.step, one.progress.onednn), []).append(one)
     return list(groups.values())
 
 

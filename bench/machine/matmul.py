@@ -37,7 +37,7 @@ def onednn_pays(task: Task, rows: int) -> bool:
     largest = rows * max((value.numel() for value in task.parameters() if value.ndim == 2), default=0)
     if largest <= _MULTIPLICATIONS * torch.get_num_threads() or float32_precision() == "mixed":
         return False
-    return _is_faster() and _is_precise()
+    return _is_faster() and onednn_keeps_float32()
 
 
 def float32_precision() -> str:
@@ -68,7 +68,8 @@ def _is_faster() -> bool:
 
 
 @cache
-def _is_precise() -> bool:
+def onednn_keeps_float32() -> bool:
+    """Return whether oneDNN's products have the precision of float32 on this processor."""
     with multiplied_by_onednn():
         return keeps_float32(torch.matmul)
 

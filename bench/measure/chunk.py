@@ -8,14 +8,17 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import MutableMapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import torch
 from filelock import FileLock
+from msgspec import Meta
 from torch import Tensor
 
+from bench.decoding import Decoder, Undecodable
 from bench.machine.device import synchronize
 from bench.machine.info import cpu_model
 from bench.machine.matmul import float32_precision
@@ -25,14 +28,32 @@ from bench.measure.replicates import LOOP, Replicator
 _BYTES: Final = {"cpu": 256 << 20, "cuda": 4 << 30}
 """At most this much memory for one chunk of gradients."""
 
-_LARGEST: Final = 16_384
+LARGEST_CHUNK: Final = 16_384
 
 
-def chunk_size(replicator: Replicator, x: Tensor, *identity: object) -> int:
-    """Return the number of replicates to draw at once, measured if it is not remembered for `identity`."""
+_REMEMBERED: Final = Decoder[dict[str, int]](dict[str, Annotated[int, Meta(ge=LOOP, le=LARGEST_CHUNK)]])
+
+
+def chunk_size(replicator: Replicator, x: Tensor, known: MutableMapping[str, int], *identity: object) -> int:
+    """Return the number of replicates to draw at once, measured if it is not remembered for `identity`.
+
+    Args:
+        replicator: what draws them.
+        x: the batch that they are drawn on.
+        known: what a cell has drawn at once so far, by identity, which it keeps to whatever machine it goes on on; what
+            is found is put there.
+        identity: what chunk sizes are remembered by.
+    """
     with seeded(x.device, "chunk"):
         if replicator.check_batching(x):
             return LOOP
+    name = "/".join(map(str, identity))
+    if name not in known:
+        known[name] = _remembered_or_fastest(replicator, x, *identity)
+    return known[name]
+
+
+def _remembered_or_fastest(replicator: Replicator, x: Tensor, *identity: object) -> int:
     file = _memory_file()
     key = _key(x.device, *identity, replicator.size, tuple(x.shape))
     if (remembered := _read(file).get(key)) is not None:
@@ -52,7 +73,7 @@ def fastest_chunk(replicator: Replicator, x: Tensor, seconds: float = 0.1) -> in
     A batch has a cost of its own, of some single replicates: where doubling still pays, it goes on, even if chunks so
     far were slower than a loop.
     """
-    largest = min(_LARGEST, _BYTES[x.device.type] // (replicator.size * x.element_size()))
+    largest = min(LARGEST_CHUNK, _BYTES[x.device.type] // (replicator.size * x.element_size()))
     best, best_time, chunk, worse = LOOP, _time(replicator, x, LOOP, seconds), 2, 0
     before = best_time
     while chunk <= largest and worse < 2:
@@ -107,9 +128,6 @@ def _remember(file: Path, key: str, chunk: int) -> None:
 def _read(file: Path) -> dict[str, int]:
     """Return what is remembered; what cannot be read, or is no chunk, is measured anew."""
     try:
-        known = json.loads(file.read_text())
-    except (OSError, ValueError, RecursionError):
+        return _REMEMBERED.decode(file.read_bytes())
+    except (OSError, Undecodable):
         return {}
-    if not isinstance(known, dict):
-        return {}
-    return {key: chunk for key, chunk in known.items() if type(chunk) is int and LOOP <= chunk <= _LARGEST}

@@ -1,7 +1,7 @@
 """Where a gradient estimate is measured: parameters, an estimator, and data."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -23,6 +23,7 @@ class Point:
         batches: other batches of the same size, for the part of the variance due to the choice of batch; none where
             every batch is the whole data set.
         identity: what the measured chunk size is remembered by.
+        chunks: sizes that are known already, by identity; the one that is found here is put there.
     """
 
     task: Task
@@ -31,8 +32,9 @@ class Point:
     x: Tensor
     batches: Sequence[Tensor] = ()
     identity: tuple[object, ...] = ()
+    chunks: MutableMapping[str, int] = field(default_factory=dict)
 
     def replicator(self) -> tuple[Replicator, int]:
         """Return what draws replicates of the gradient, and how many to draw at once."""
         replicator = Replicator(self.task, self.estimator, self.samples)
-        return replicator, chunk_size(replicator, self.x, *self.identity)
+        return replicator, chunk_size(replicator, self.x, self.chunks, *self.identity)

@@ -208,6 +208,8 @@ DAMAGED: dict[str, Callable[[Content], None]] = {
     "another step": _with(11, "trainer", "progress", "step"),
     "a negative time": _with(-1.0, "trainer", "progress", "seconds"),
     "no replicates at once": _with(0, "progress", "chunk"),
+    "too many replicates at once": _with(lambda old: dict.fromkeys(old, 10**9), "progress", "chunks"),
+    "an answer that is neither yes nor no": _with(1, "progress", "onednn"),
     "notes that are none": _with([1], "progress", "notes"),
     "another cell's": _with(lambda _: toy(1).id, "cell"),
     "another maker's": _with("0.0.1", "made", "varbench"),

@@ -30,7 +30,7 @@ ROWS = 100
 def favourable(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Have a processor on which oneDNN is faster and as precise, and one thread."""
     monkeypatch.setattr(matmul, "_is_faster", lambda: True)
-    monkeypatch.setattr(matmul, "_is_precise", lambda: True)
+    monkeypatch.setattr(matmul, "onednn_keeps_float32", lambda: True)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     return monkeypatch
 
@@ -71,7 +71,7 @@ def test_what_a_program_has_set_for_an_operation_is_left_alone() -> None:
     assert float32_precision() == "highest"
 
 
-@pytest.mark.parametrize("what", ["_is_faster", "_is_precise"])
+@pytest.mark.parametrize("what", ["_is_faster", "onednn_keeps_float32"])
 def test_it_must_be_faster_and_precise(what: str, favourable: pytest.MonkeyPatch) -> None:
     favourable.setattr(matmul, what, lambda: False)
     assert not onednn_pays(VAEMnist(data="5k"), ROWS)

@@ -26,19 +26,19 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_toy_is_drawn_in_large_chunks_and_that_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     replicator = Replicator(TASK, Reinforce(), 1)
-    size = chunk_size(replicator, X, "toy", "reinforce")
+    size = chunk_size(replicator, X, {}, "toy", "reinforce")
     # A batch costs as much as some four single replicates, so that anything above a hundred is plain.
     assert size >= 128
     assert list(json.loads((tmp_path / "chunks.json").read_text()).values()) == [size]
     monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: pytest.fail("measured again"))
-    assert chunk_size(replicator, X, "toy", "reinforce") == size
+    assert chunk_size(replicator, X, {}, "toy", "reinforce") == size
 
 
 def test_another_identity_is_measured_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: 7)
     replicator = Replicator(TASK, Reinforce(), 1)
     for identity in (("a", 1), ("a", 2), ("a", 1)):
-        assert chunk_size(replicator, X, *identity) == 7
+        assert chunk_size(replicator, X, {}, *identity) == 7
     assert len(json.loads((tmp_path / "chunks.json").read_text())) == 2
 
 
@@ -46,7 +46,7 @@ def test_another_identity_is_measured_for_itself(tmp_path: Path, monkeypatch: py
 def test_a_memory_of_nonsense_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str):
     monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: 7)
     (tmp_path / "chunks.json").write_text(content, encoding="latin-1")
-    assert chunk_size(Replicator(TASK, Reinforce(), 1), X) == 7
+    assert chunk_size(Replicator(TASK, Reinforce(), 1), X, {}) == 7
     assert list(json.loads((tmp_path / "chunks.json").read_text()).values()) == [7]
 
 
@@ -54,16 +54,16 @@ def test_a_memory_of_nonsense_is_measured_anew(tmp_path: Path, monkeypatch: pyte
 def test_what_is_no_chunk_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: object):
     monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: 7)
     replicator, memory = Replicator(TASK, Reinforce(), 1), tmp_path / "chunks.json"
-    chunk_size(replicator, X)
+    chunk_size(replicator, X, {})
     memory.write_text(json.dumps(dict.fromkeys(json.loads(memory.read_text()), wrong)))
-    assert chunk_size(replicator, X) == 7
+    assert chunk_size(replicator, X, {}) == 7
 
 
 def test_a_memory_that_takes_nothing_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: 7)
     (tmp_path / "file").touch()
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "file" / "cache"))
-    assert chunk_size(Replicator(TASK, Reinforce(), 1), X) == 7
+    assert chunk_size(Replicator(TASK, Reinforce(), 1), X, {}) == 7
 
 
 def test_a_memory_on_a_full_disk_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -72,11 +72,11 @@ def test_a_memory_on_a_full_disk_is_done_without(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: 7)
     monkeypatch.setattr(Path, "write_text", full)
-    assert chunk_size(Replicator(TASK, Reinforce(), 1), X) == 7
+    assert chunk_size(Replicator(TASK, Reinforce(), 1), X, {}) == 7
 
 
 def test_what_cannot_be_batched_is_looped_and_not_remembered(tmp_path: Path):
-    assert chunk_size(Replicator(TASK, Branching(), 1), X) == LOOP
+    assert chunk_size(Replicator(TASK, Branching(), 1), X, {}) == LOOP
     assert not (tmp_path / "chunks.json").exists()
 
 
@@ -84,7 +84,7 @@ def test_measuring_does_not_disturb_the_random_stream(monkeypatch: pytest.Monkey
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
-    chunk_size(Replicator(TASK, Reinforce(), 1), X, "stream")
+    chunk_size(Replicator(TASK, Reinforce(), 1), X, {}, "stream")
     torch.testing.assert_close(torch.rand(3), expected, rtol=0, atol=0)
 
 
