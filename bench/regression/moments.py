@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -31,18 +32,29 @@ TASK_REPLICATES: Final[dict[str, int]] = {
     "gaussian-exponential": 20_000,
     "gaussian-cosine": 20_000,
     "bernoulli-quadratic": 20_000,
+    "bernoulli-quadratic(dim=3)": 20_000,
     "categorical-toy": 20_000,
     "lecture-weights": 20_000,
     "linear-gaussian(dim=2, n=8, perturbation=0.3)": 10_000,
+    "linear-gaussian(dim=2, n=8, perturbation=0.03)": 10_000,
+    "sbn-tiny": 10_000,
     "vae-mnist(data=5k, latent=2, hidden=8, depth=1)": 2_000,
 }
-"""The small tasks, and the replicates that the kept moments are from."""
+"""The small tasks, and the replicates that the kept moments are from.
+
+Weights of samples vary much on one of the two Gaussian models. On the other they are nearly equal, and what is left of
+the variance is that of a control variate that is not what it should be.
+"""
+
+_TOO_SLOW: Final = {"sbn-tiny": {"rodeo"}}
+"""Estimators that are left out of a task since their replicates are drawn one by one, which takes a minute."""
 
 _SAMPLES: Final = 2
 _BATCH: Final = 8
 _SETTLING_SAMPLES: Final = 256
 _SETTLING_STEPS: Final = 20
 _MOST_VALUES: Final = 1_000_000
+_MOVED: Final = 0.3
 # What two machines' arithmetic may differ by, relative to the gradient.
 _ROUNDING: Final = {torch.float32: 1e-5, torch.float64: 1e-8}
 
@@ -106,6 +118,8 @@ def fitting(point: Point, names: Sequence[str]) -> list[str]:
     """Return those of the named estimators that can be run on a task."""
     fit = []
     for name in names:
+        if name in _TOO_SLOW.get(point.name, ()):
+            continue
         estimator = ESTIMATORS.build(parse_spec(name))
         try:
             estimator.require(point.task, point.x, _samples(estimator))
@@ -116,9 +130,18 @@ def fitting(point: Point, names: Sequence[str]) -> list[str]:
 
 
 def ready(name: str, point: Point) -> Estimator:
-    """Return an estimator as it is measured at a point, its initial parameters fixed by a seed."""
+    """Return an estimator as it is measured at a point, its own parameters fixed.
+
+    A learned part that is zero at the start hides what is wrong with it, and one that is trained depends on the draws:
+    each parameter is moved to one side or the other, the same on every machine.
+    """
     with seeded(CPU, "reference", name):
-        return build_estimator(parse_spec(name), point.task, point.x)
+        estimator = build_estimator(parse_spec(name), point.task, point.x)
+    numbers = np.random.Generator(np.random.PCG64(1))
+    with torch.no_grad():
+        for parameter in estimator.parameters():
+            parameter += torch.as_tensor(_MOVED * _signs(numbers, tuple(parameter.shape)))
+    return estimator
 
 
 def measure_moments(point: Point, name: str, estimator: Estimator, share: float, seed: int) -> Iterator[Moment]:
@@ -175,7 +198,11 @@ def _moment(point: Point, name: str, samples: int, group: str, moments: Moments,
 
 def _directions(size: int) -> Tensor:
     """Return two rows of signs, [2, P], the same on every machine: both +, then +, −, … by a fixed generator."""
-    signs = np.random.Generator(np.random.PCG64(0)).integers(0, 2, (2, max(size, 2))) * 2.0 - 1
+    signs = _signs(np.random.Generator(np.random.PCG64(0)), (2, max(size, 2)))
     # The first two coordinates tell sum from difference, so that a gradient in two parameters is seen whole.
     signs[:, :2] = [[1, 1], [1, -1]]
     return torch.from_numpy(signs[:, :size])
+
+
+def _signs(numbers: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    return np.array(numbers.integers(0, 2, shape) * 2 - 1, np.float64)

@@ -5,7 +5,10 @@ reports a change where there is none at most once in 1000 (`FALSE_ALARM`), and t
 """
 
 import dataclasses
+import importlib
 import re
+import types
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -26,6 +29,8 @@ from tests.bench.compare.noisy import NoisyReparam
 
 KEPT = Path(__file__).resolve().parents[3] / "results" / "reference"
 SHARE = 0.1
+ALIKE = "linear-gaussian(dim=2, n=8, perturbation=0.03)"
+"""Where the weights of samples are nearly equal."""
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +128,41 @@ def test_a_broken_estimator_is_found(
     found = changes(kept, list(measure_moments(point, name, broken().to(point.x), SHARE, seed=1)))
     assert found
     assert max(change.p for change in found) <= FALSE_ALARM
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "before", "after", "task"),
+    [
+        ("ovis", "importance_weighted.ovis:OVIS", "1 - 1 / samples", "1 + 1 / samples", ALIKE),
+        ("disarm-iw", "discrete.disarm:DisARMIW", "math.log(samples)", "0.0", "sbn-tiny"),
+        ("double-cv", "discrete.double_cv:DoubleCV", "offsets[name] * others[name]", "offsets[name]", "sbn-tiny"),
+    ],
+)
+def test_a_fault_in_the_variance_alone_is_found(
+    kept: list[Moment], small: list[Point], name: str, place: str, before: str, after: str, task: str
+) -> None:
+    module, _, cls = f"estimators.{place}".partition(":")
+    source = Path(importlib.import_module(module).__file__ or "").read_text()
+    assert source.count(before) == 1
+    broken = types.ModuleType("broken")
+    exec(source.replace(before, after), vars(broken))
+    point = next(point for point in small if point.name == task)
+    estimator = ready(name, point)
+    estimator.__class__ = getattr(broken, cls)
+    assert "variance" in {
+        change.moment for change in changes(kept, [*measure_moments(point, name, estimator, SHARE, 1)])
+    }
+
+
+def test_every_estimator_has_a_variance_of_its_own(kept: list[Moment]) -> None:
+    """A hybrid's is that of what it is made of, and `enumerate` has none."""
+    own = Counter(map(_point_of, kept))
+    alone = {moment.estimator for moment in kept if moment.variance and own[_point_of(moment)] == 1}
+    assert set(estimators.INDEX) - alone <= {"enumerate", "hybrid"}
+
+
+def _point_of(moment: Moment) -> tuple[str, str, int, float]:
+    return moment.task, moment.group, moment.samples, moment.variance
 
 
 def test_the_table_survives_its_file(tmp_path: Path, fresh: list[Moment]) -> None:

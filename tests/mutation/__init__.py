@@ -1,0 +1,1 @@
+"""Are faults in `estimators/` found? `python -m tests.mutation` breaks them on purpose, one place at a time."""
