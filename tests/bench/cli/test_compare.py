@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.measure import chunk
 from tests.bench.cli.conftest import Outcome
 from tests.bench.compare.noisy import NoisyReinforce
 
@@ -23,7 +24,7 @@ TOYS = (
 VAE = (
     "run", "--task", "vae-mnist(data=5k, latent=2, hidden=8, depth=1)", "--estimator",
     "tests.bench.compare.noisy:NoisyReparam", "--no-train", "--replicates", "600", "--batch-size", "50",
-    "--samples", "5",
+    "--samples", "5", "--evaluation-samples", "5",
 )  # fmt: skip
 
 
@@ -54,11 +55,13 @@ def test_another_seed_is_not_worse_and_a_fifth_more_noise_is(bench: Bench, monke
 
 
 def test_vae_before_training_shows_the_noise(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The chunk decides which draws 600 replicates are, and the machine's load which chunk is the fastest. Among some
+    # draws a single one is so large that the interval of a variance is honestly too wide for any verdict.
+    monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: 40)
     assert bench(*VAE, "--out", "base").code == 0
     assert bench(*VAE, "--out", "other", "--seeds", "1").code == 0
     assert bench("compare", "base", "other").code == 0
-    # Replicates are few here, and how many are drawn at once, so which they are, is a matter of the machine's pace.
-    monkeypatch.setattr(NoisyReinforce, "extra", 0.6)
+    monkeypatch.setattr(NoisyReinforce, "extra", 3.0)
     assert bench(*VAE, "--out", "noisy").code == 0
     outcome = bench("compare", "base", "noisy", "--format", "csv")
     assert outcome.code == 1
