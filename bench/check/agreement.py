@@ -7,9 +7,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from bench.check.deviations import quantile
+from bench.check.deviations import not_finite, quantile
 from bench.check.draws import Draws
 from bench.check.verdicts import Violation
+from bench.results.digits import apart
 
 _COUNT: Final = 4096
 _SMALL_CHUNK: Final = 64
@@ -30,8 +31,9 @@ def disagreement(first: Tensor, second: Tensor, level: float, rounding: float = 
     """
     first, second = first.double().cpu(), second.double().cpu()
     for rows in (first, second):
-        if not bool(rows.isfinite().all()):
-            return "some values are not finite"
+        nan, infinite = rows.isnan().any(1), rows.isinf().any(1)
+        if words := not_finite(int(nan.sum()), int((infinite & ~nan).sum()), len(rows)):
+            return words
     difference = (first.mean(0) - second.mean(0)).abs()
     error = (first.var(0) / len(first) + second.var(0) / len(second)).sqrt()
     allowed = quantile(level / (2 * first.shape[1]), min(len(first), len(second))) * error
@@ -39,7 +41,8 @@ def disagreement(first: Tensor, second: Tensor, level: float, rounding: float = 
     worst = int((difference - allowed).argmax())
     if bool(difference[worst] <= allowed[worst]):
         return None
-    return f"{float(first.mean(0)[worst]):.4g} against {float(second.mean(0)[worst]):.4g} in coordinate {worst}"
+    texts = apart(float(first.mean(0)[worst]), float(second.mean(0)[worst]))
+    return f"{texts[0]} against {texts[1]} in coordinate {worst}"
 
 
 def persistent(
@@ -73,13 +76,13 @@ def disagreements(draws: Draws, level: float) -> Iterator[Violation]:
         found = persistent(chunked, reference, level)
         if found is not None:
             yield Violation(
-                "chunk size", f"chunks of {_SMALL_CHUNK} and of {draws.chunk} have different means: {found}"
+                "chunk size", f"chunks of {_SMALL_CHUNK} and of {draws.chunk} differ in their means: {found}"
             )
     for name, device, dtype in settings():
         moved = _moved(draws, device, dtype)
         found = persistent(lambda moved=moved: _rows(moved, _COUNT), reference, level, _FLOAT32)
         if found is not None:
-            yield Violation(name, f"the mean is another one: {found}")
+            yield Violation(name, f"its mean differs: {found}")
 
 
 def settings() -> list[tuple[str, torch.device, torch.dtype]]:

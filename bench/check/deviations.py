@@ -47,6 +47,8 @@ class Deviations:
         self.count = 0
         self.sums = torch.zeros(3, size + len(self.projections), dtype=self.mean.dtype)
         self.largest = torch.zeros(size + len(self.projections), dtype=self.mean.dtype)
+        self._nan = torch.zeros(size + len(self.projections), dtype=torch.long)
+        self._infinite = torch.zeros_like(self._nan)
 
     def update(self, rows: Tensor) -> None:
         """Add rows [n, P + 1]."""
@@ -55,12 +57,18 @@ class Deviations:
         square = deviation * deviation
         self.sums += torch.stack([deviation.sum(0), square.sum(0), (square * deviation).sum(0)])
         self.largest = self.largest.maximum(square.amax(0))
+        self._nan += deviation.isnan().sum(0)
+        self._infinite += deviation.isinf().sum(0)
         self.count += len(rows)
 
     @property
     def tests(self) -> int:
         """How many directions are tested."""
         return int(self.tested.sum())
+
+    def not_finite(self, direction: int) -> str:
+        """Return in how many rows a direction is NaN or infinite; nothing where it is finite in all."""
+        return not_finite(int(self._nan[direction]), int(self._infinite[direction]), self.count)
 
     def shift(self) -> Tensor:
         """Return the mean deviation along each direction, [D]."""
@@ -110,6 +118,18 @@ class Deviations:
         squared = (self.shift()[:size].square() - self.standard_error()[:size].square())[claimed].sum()
         norm = self.mean[:size][claimed].norm()
         return float(squared.clamp(min=0).sqrt() / norm) if norm > 0 else float(squared.clamp(min=0).sqrt())
+
+
+def not_finite(nan: int, infinite: int, count: int) -> str:
+    """Return how many of some draws are not finite, in words; nothing where all are.
+
+    >>> not_finite(3, 0, 4096), not_finite(0, 1, 64), not_finite(2, 1, 64), not_finite(0, 0, 64)
+    ('NaN in 3 of 4096 draws', 'infinite in 1 of 64 draws', 'NaN or infinite in 3 of 64 draws', '')
+    """
+    if not nan + infinite:
+        return ""
+    word = "NaN or infinite" if nan and infinite else "NaN" if nan else "infinite"
+    return f"{word} in {nan + infinite} of {count} draws"
 
 
 def quantile(level: float, count: int) -> float:

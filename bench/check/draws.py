@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from bench.errors import headline
 from bench.measure.replicates import ordered_parameters
+from bench.measure.unbatched import unbatched
 from bench.names.estimates import as_estimate
 from estimators.base import Estimate, Estimator
 from tasks.base import Task
@@ -51,7 +51,7 @@ class Draws:
             try:
                 return self.batch(min(count, self.chunk))
             except (RuntimeError, ValueError, NotImplementedError) as error:
-                self.reason = headline(error)
+                self.reason = unbatched(error)
         return self.loop(min(count, 64))
 
     def batch(self, count: int, randomness: Literal["different", "same"] = "different") -> Tensor:

@@ -15,6 +15,7 @@ from bench.check.protocol import broken_properties
 from bench.check.sequential import Outcome, sequential_test
 from bench.check.verdicts import Line, Verdict, Violation, worst
 from bench.machine.streams import seeded
+from bench.results.digits import apart, number
 from estimators.base import Estimator
 
 _PILOT: Final = 256
@@ -151,10 +152,13 @@ class GradientCheck:
         error = abs(alarm.statistic)
         off = f"{error:.0f} standard errors" if error < _FAR else "without any variance"
         if alarm.direction < size:
-            value = float(exact.row[alarm.direction])
-            text = f"{self.point.names[alarm.direction]} is {value + alarm.shift:.4g} and not {value:.4g} ({off})"
+            name, value = self.point.names[alarm.direction], float(exact.row[alarm.direction])
+            if alarm.not_finite:
+                return f"{where}{name}: {alarm.not_finite}"
+            found, expected = apart(value + alarm.shift, value)
+            text = f"{name} is {found} and not {expected} ({off})"
         elif alarm.direction == size:
-            text = f"off by {alarm.shift:.4g} along the exact gradient ({off})"
+            text = f"off by {number(alarm.shift)} along the exact gradient ({off})"
         else:
             text = f"off along a random projection ({off})"
         return where + text + ("" if alarm.direction == size - 1 else f"; relative bias {outcome.relative_bias:.2g}")

@@ -14,6 +14,7 @@ from bench.check.points import Point, first_line, task_subjects
 from bench.check.verdicts import Line
 from bench.machine.device import CPU
 from bench.machine.streams import seeded
+from bench.results.digits import apart
 
 _GROUPS: Final = 40
 _COUNT: Final = 40_000
@@ -103,7 +104,8 @@ class OrderingCheck:
         error = ((less.var() + more.var()) / _GROUPS).sqrt()
         if bool(less.mean() - more.mean() <= quantile(level, _GROUPS) * error + 1e-9 * more.mean()):
             return ""
-        return f"{float(less.mean()):.4g} against {float(more.mean()):.4g}: not as by {o.why}"
+        texts = apart(float(less.mean()), float(more.mean()))
+        return f"{texts[0]} against {texts[1]}: not as by {o.why}"
 
 
 def _variances(estimator: str, point: Point, samples: int) -> Tensor:

@@ -25,11 +25,13 @@ class Alarm:
         direction: its index in the deviations.
         shift: the mean deviation along it.
         statistic: in standard errors, nearly.
+        not_finite: in how many draws it is NaN or infinite, in words; empty where it is in none.
     """
 
     direction: int
     shift: float
     statistic: float
+    not_finite: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ def _repeated(alarm: Alarm, again: Deviations, level: float) -> Alarm | None:
     statistic = float(again.statistic()[alarm.direction])
     if statistic * alarm.statistic <= 0 or abs(statistic) <= quantile(level, again.count):
         return None
-    return Alarm(alarm.direction, float(again.shift()[alarm.direction]), statistic)
+    words = again.not_finite(alarm.direction)
+    return Alarm(alarm.direction, float(again.shift()[alarm.direction]), statistic, words)
 
 
 def _looks(draw: Callable[[int], Tensor], deviations: Deviations, level: float, deadline: float) -> Iterator[float]:
@@ -143,7 +146,8 @@ def _alarm(deviations: Deviations, level: float) -> Alarm | None:
         direction = int(statistic.abs().argmax())
     if abs(float(statistic[direction])) <= critical:
         return None
-    return Alarm(direction, float(deviations.shift()[direction]), float(statistic[direction]))
+    words = deviations.not_finite(direction)
+    return Alarm(direction, float(deviations.shift()[direction]), float(statistic[direction]), words)
 
 
 def _detectable(deviations: Deviations, scales: Tensor, level: float) -> float:

@@ -12,7 +12,7 @@ from bench import escaping
 from bench.compare.experiments import experiment_names
 from bench.compare.verdicts import VERDICTS, Judged
 from bench.results.columns import EXPERIMENT
-from bench.results.digits import interval, number
+from bench.results.digits import apart, interval, number
 from bench.results.render import render
 from bench.results.text import folded
 
@@ -117,11 +117,12 @@ def _fields(one: Judged, report: Report) -> dict[str, Any]:
 def _line(one: Judged) -> list[str]:
     comparison = one.comparison
     percent = comparison.quantity.percent
+    base, new = apart(comparison.base, comparison.new)
     return [
         comparison.group or _MISSING,
         comparison.quantity.name,
-        number(comparison.base),
-        number(comparison.new),
+        base,
+        new,
         _change(percent, one.change, one.low, one.high),
         _MISSING if math.isnan(one.p) else number(one.p, 2),
         _change(percent, one.detectable, math.nan, math.nan) if one.detectable else _MISSING,

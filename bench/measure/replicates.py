@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from bench.errors import headline
 from bench.machine.device import in_memory
+from bench.measure.unbatched import unbatched
 from estimators.base import Estimator
 from tasks.base import Task
 
@@ -90,7 +90,7 @@ class Replicator:
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, NotImplementedError) as error:
-            self.reason = headline(error)
+            self.reason = unbatched(error)
         return self.reason
 
 

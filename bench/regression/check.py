@@ -10,6 +10,7 @@ from scipy import stats
 from bench.compare.effects import NONE, Effect, Reading, from_errors
 from bench.measure.moments import GROUPS
 from bench.regression.moments import Moment
+from bench.results.digits import apart
 from bench.statistics.quantiles import quantile
 
 FALSE_ALARM: Final = 1e-3
@@ -28,7 +29,8 @@ class Change:
 
     def __str__(self) -> str:
         where = f"{self.kept.task} · {self.kept.estimator} · {self.kept.group}"
-        return f"{where}: {self.moment} was {self.before:.4g} and is {self.after:.4g} (p = {self.p:.1g})"
+        before, after = apart(self.before, self.after)
+        return f"{where}: {self.moment} was {before} and is {after} (p = {self.p:.1g})"
 
 
 def changes(kept: Sequence[Moment], fresh: Sequence[Moment]) -> list[Change]:

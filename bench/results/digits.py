@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 _LEAST, _MOST, _SMALLEST = 1e-3, 1e5, 1e-5
 _DIGITS: Final = 2
 """Significant digits of an error."""
+_ALL: Final = 17
+"""Significant digits that tell any two float64 apart."""
 _LOPSIDED: Final = 10
 """How many times as long as the other an interval's arm is from which on they are rounded apart."""
 
@@ -31,6 +33,19 @@ def number(value: float, digits: int = 4) -> str:
     """Return a number of which the error is unknown, with this many significant digits but no zeros at their end."""
     text, _, power = rounded(value, math.nan, digits)
     return minus(f"{text}e{power}" if power else text)
+
+
+def apart(first: float, second: float, digits: int = 4) -> tuple[str, str]:
+    """Return two numbers with as many significant digits as it takes to tell them apart, and no fewer than `digits`.
+
+    >>> apart(0.57861, 0.57864), apart(9.0, 9.0000002), apart(1.5, 2.0)
+    (('0.57861', '0.57864'), ('9', '9.0000002'), ('1.5', '2'))
+    """
+    texts = number(first, digits), number(second, digits)
+    while texts[0] == texts[1] and first != second and digits < _ALL:
+        digits += 1
+        texts = number(first, digits), number(second, digits)
+    return texts
 
 
 def rounded(value: float, error: float, digits: int = 4) -> Rounded:
