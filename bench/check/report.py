@@ -2,9 +2,10 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from bench.check.coverage import inconclusive, judged, other_values, where
 from bench.check.plan import Plan
 from bench.check.run import Settings
 from bench.check.verdicts import POWER, Line
@@ -73,10 +74,12 @@ def _percent(share: float | None) -> str:
     return f"{100 * share:.0f}%" if share >= 1 else f"{100 * round(share, 9):.2g}%"
 
 
-def summary(lines: Sequence[Line], settings: Settings, seconds: float) -> str:
-    """Return what came out, in a few sentences."""
+def summary(lines: Sequence[Line], settings: Settings, seconds: float, verbose: bool = False) -> str:
+    """Return what came out and what was covered, in a few sentences."""
     text = [
         f"{_counted(lines)}; {seconds:.0f} s.",
+        *_covered(lines),
+        *_uncovered(other_values(lines), verbose),
         f"Detectable is the smallest relative bias of a coordinate that would have been seen with {POWER:.0%} power; "
         f"a pass has it below {settings.tolerance:.3g}.",
         f"If all is right, a run says `biased` or `violated` with probability at most {settings.false_alarm:g}.",
@@ -89,11 +92,56 @@ def _counted(lines: Sequence[Line]) -> str:
     return ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
 
 
-def as_json(lines: Sequence[Line], settings: Settings, seconds: float) -> dict[str, Any]:
-    """Return all lines, how often there was each verdict, and what they rest on."""
+def _covered(lines: Sequence[Line]) -> list[str]:
+    """Return how much was judged, and what was to be and was not."""
+    found, open_ = judged(lines), inconclusive(lines)
+    names = len(dict.fromkeys(line.estimator for line in found))
+    text = [f"Judged: {counted(len(found), 'check')} of {counted(names, 'configuration')} of estimators."]
+    if open_:
+        text.append(f"No conclusion on {counted(len(open_), 'check')}: {where(open_)}.")
+    return text
+
+
+def _uncovered(values: Mapping[str, Mapping[str, str]], verbose: bool) -> list[str]:
+    """Return which values of the estimators' parameters were not checked."""
+    if not values:
+        return []
+    parameters = sum(map(len, values.values()))
+    if parameters > _LISTED and not verbose:
+        text = f"other values of {parameters} parameters of {len(values)} estimators (--verbose names them)"
+    else:
+        text = "; ".join(
+            f"{name} with {', '.join(f'{key} {_is(which)}' for key, which in of_one.items())}"
+            for name, of_one in values.items()
+        )
+    return [f"Not checked: {text}."]
+
+
+def _is(values: str) -> str:
+    return values if values.startswith("other than") else f"= {values}"
+
+
+def counted(number: int, what: str) -> str:
+    """Return `1 check` or `3 checks`."""
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def as_json(lines: Sequence[Line], settings: Settings, seconds: float, missed: Sequence[str] = ()) -> dict[str, Any]:
+    """Return all lines, how often there was each verdict, what they rest on, and what was not covered.
+
+    Args:
+        lines: of the whole run.
+        settings: that it had.
+        seconds: that it took.
+        missed: the demands that it did not meet, as sentences.
+    """
     return {
         "verdicts": Counter(line.verdict for line in lines),
+        "judged": len(judged(lines)),
+        "missed": list(missed),
+        "unchecked_values": other_values(lines),
         "lines": [vars(line) for line in lines],
+        "seed": settings.seed,
         "tolerance": settings.tolerance,
         "power": POWER,
         "false_alarm": settings.false_alarm,
@@ -115,4 +163,4 @@ def advice(lines: Iterable[Line]) -> str:
         if line.verdict == "pass" and line.detectable is not None:
             task, estimator = shlex.quote(line.subject), shlex.quote(line.estimator)
             return f"`bench run --task {task} --estimator {estimator}` measures variance and cost"
-    return "`bench list` names what can be checked"
+    return "`bench list --matrix` shows which estimator fits which task"

@@ -1,15 +1,18 @@
 """`bench check`: is each estimator's gradient right?"""
 
 import os
+import sys
 import time
-from typing import Literal
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
 
 import click
 
 from bench.cli.numbers import Finite, Whole
-from bench.cli.output import FORMAT, print_json
+from bench.cli.output import finite, print_json
 from bench.cli.specs import SpecType
-from bench.errors import UsageError
+from bench.errors import UsageError, in_utf8
 from bench.escaping import echo
 from bench.names.spec import Spec
 
@@ -33,8 +36,24 @@ from bench.names.spec import Spec
     help="Seconds for the whole run, about.",
 )
 @click.option("--jobs", type=click.IntRange(1), help="Checks at a time.  [default: one per core; 1 beside a GPU]")
+@click.option(
+    "--require",
+    type=Whole(),
+    default=1,
+    show_default=True,
+    help="Fail unless so many checks were judged, and one of each name that is given; 0 asks for nothing.",
+)
+@click.option("--strict", is_flag=True, help="Fail if anything is inconclusive, too.")
+@click.option("--out", type=click.Path(path_type=Path), help="Results folder to keep the verdicts in, as check.json.")
 @click.option("-v", "--verbose", is_flag=True, help="List what does not apply, too, with the reason.")
-@FORMAT
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "junit"]),
+    default="text",
+    show_default=True,
+    help="json is for programs, junit for CI.",
+)
 def check(
     estimators: tuple[Spec, ...],
     tasks: tuple[Spec, ...],
@@ -42,8 +61,11 @@ def check(
     tolerance: float,
     budget: float,
     jobs: int | None,
+    require: int,
+    strict: bool,
+    out: Path | None,
     verbose: bool,
-    form: Literal["text", "json"],
+    form: Literal["text", "json", "junit"],
 ) -> None:
     """Test each ESTIMATOR (all, unless named) against the exact gradient on every task that has one and that it fits.
 
@@ -56,13 +78,18 @@ def check(
     bench check reinforce 'reinforce-ema(decay=0.5)' --task gaussian-quadratic
     bench check mypackage.mymodule:MyEstimator
 
-    Exit codes: 0 nothing is wrong; 1 something is biased or violated.
+    Exit codes: 0 nothing is wrong; 1 something is biased or violated, or what was asked for was not judged.
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     import torch
 
     from bench.check.collect import collect
+    from bench.check.coverage import Demands, shortfalls
+    from bench.check.junit import as_junit
+    from bench.check.kept import keep
     from bench.check.report import Layout, advice, as_json, summary
     from bench.check.run import Settings, can_fork, run_plan
+    from bench.check.verdicts import Line
+    from bench.results.text import folded
 
     # A missing batching rule costs time; it is no news to the reader of a verdict.
     torch._C._functorch._set_vmap_fallback_warning_enabled(False)  # pyright: ignore[reportAttributeAccessIssue] - no stub
@@ -75,18 +102,40 @@ def check(
     torch.set_num_threads(1)
     settings = Settings(seed=seed, tolerance=tolerance, budget=budget, jobs=jobs)
     plan = collect(estimators, tasks)
-    if form == "json":
-        lines = list(run_plan(plan, settings))
-        print_json(as_json(lines, settings, time.perf_counter() - start))
-    else:
-        lines, layout = [], Layout(plan, verbose)
+    layout = Layout(plan, verbose)
+    if form == "text":
         echo(layout.header())
-        for line in run_plan(plan, settings):
-            lines.append(line)
-            for text in layout.lines(line):
-                echo(text)
-        for text in filter(None, (layout.held_back(), summary(lines, settings, time.perf_counter() - start))):
+    lines: list[Line] = []
+    for line in run_plan(plan, settings):
+        lines.append(line)
+        for text in layout.lines(line) if form == "text" else ():
+            echo(text)
+    seconds = time.perf_counter() - start
+    asked = Demands(require, [spec.name for spec in estimators], [spec.name for spec in tasks], strict)
+    missed = shortfalls(lines, asked)
+    content = as_json(lines, settings, seconds, missed)
+    if form == "json":
+        print_json(content)
+    elif form == "junit":
+        echo(as_junit(lines, missed, strict, seconds))
+    else:
+        for text in filter(None, (layout.held_back(), summary(lines, settings, seconds, verbose))):
             echo(f"\n{text}")
+    if out is not None:
+        echo(keep(out, finite(content | _origin())), err=True)
+    for sentence in missed:
+        echo(folded(f"fails: {sentence}", 2), err=True)
     echo(f"next: {advice(lines)}", err=True)
-    if any(line.negative for line in lines):
+    if missed or any(line.negative for line in lines):
         click.get_current_context().exit(1)
+
+
+def _origin() -> dict[str, Any]:
+    """Return what a file of verdicts says of where it comes from."""
+    from bench.machine.info import software
+
+    return {
+        "version": software()["varbench"],
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": ["bench", *map(in_utf8, sys.argv[1:])],
+    }

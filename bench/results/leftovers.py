@@ -11,6 +11,8 @@ LOCK: Final = ".lock"
 """The lock of all that is written in a folder."""
 RUNS: Final = "runs"
 """The folder of the notes about invocations."""
+CHECKS: Final = "check.json"
+"""The verdicts of `bench check --out`."""
 
 _PROBES: Final = (".writable-*", "..writable-*")
 """Of versions that tried with a file of that name whether a folder takes one."""
@@ -31,7 +33,7 @@ def remove_strays(results: Path) -> None:
         # `.trajectory-ID.pt.PID-RANDOM.tmp`, written under the lock `trajectory-ID.lock`
         name = half.name.removeprefix(".").partition(".")[0]
         _remove(half, half.with_name(f"{name}.lock"))
-    for half in (results / RUNS).glob(TEMPORARY):
+    for half in (*(results / RUNS).glob(TEMPORARY), *results.glob(f".{CHECKS}.{TEMPORARY}")):
         _remove(half, half.with_name(LOCK))
 
 

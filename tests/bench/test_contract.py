@@ -54,3 +54,26 @@ def test_functions_behind_the_fixtures():
         check_estimator(WrongSign, ["gaussian-quadratic"])
     with pytest.raises(pytest.fail.Exception, match="nothing could be checked"):
         check_estimator("stl", ["gaussian-quadratic"])
+
+
+def test_a_suite_that_checks_nothing_fails():
+    contract = estimator_contract("stl", ["gaussian-quadratic"])
+    found = cases(contract)
+    assert set(found) == {"stl: gaussian-quadratic", "nothing could be checked"}
+    with pytest.raises(pytest.fail.Exception, match="STL estimates elbo"):
+        contract(found["nothing could be checked"].values[0])
+
+
+def test_what_is_inconclusive_is_a_warning_or_with_strict_a_failure(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("bench.contract._SECONDS_PER_TEST", 0.2)
+    for strict in (False, True):
+        contract = estimator_contract("reinforce", ["bernoulli-quadratic"], tolerance=1e-4, strict=strict)
+        case = cases(contract)["reinforce: bernoulli-quadratic(dim=3)"].values[0]
+        if strict:
+            with pytest.raises(pytest.fail.Exception, match="inconclusive"):
+                contract(case)
+        else:
+            with pytest.warns(UserWarning, match="reinforce on bernoulli-quadratic.*: inconclusive"):
+                contract(case)
+    with pytest.raises(pytest.fail.Exception, match="inconclusive"):
+        check_estimator("reinforce(sampling=iid)", ["bernoulli-quadratic"], tolerance=1e-4, budget=0.2, strict=True)

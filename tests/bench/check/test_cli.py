@@ -1,8 +1,12 @@
+import json
 import re
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
 
+from bench.check.kept import KEYS, LINE
 from bench.check.run import can_fork
 from bench.cli import cli, main
 
@@ -47,9 +51,11 @@ def test_declared_bias_that_is_none_is_not_confirmed():
 
 def test_misfit_says_why():
     result = check("stl", "--task", "bernoulli-quadratic", "--task", "vae-mnist")
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert "not applicable" in result.stdout
     assert "is a cost f(z)" in " ".join(result.stdout.split())
+    assert "fails: nothing was judged" in result.stderr
+    assert check("stl", "--task", "bernoulli-quadratic", "--require", "0").exit_code == 0
 
 
 @pytest.mark.skipif(not can_fork(), reason="checks run side by side on Linux, without a GPU")
@@ -63,11 +69,41 @@ def test_side_by_side_finds_the_same():
     assert without_seconds[0] == without_seconds[1]
 
 
-def test_too_little_time_is_inconclusive():
-    result = check("reinforce", "--task", "bernoulli-quadratic", "--tolerance", "0.001", "--budget", "0.5")
-    assert result.exit_code == 0
-    assert "inconclusive" in result.stdout
+HASTE = ("reinforce", "--task", "bernoulli-quadratic", "--tolerance", "0.001", "--budget", "0.5")
+
+
+def test_too_little_time_is_inconclusive_and_no_pass():
+    result = check(*HASTE)
+    assert result.exit_code == 1
+    assert "No conclusion on 2 checks: reinforce on bernoulli-quadratic(dim=3)" in " ".join(result.stdout.split())
+    assert "nothing was judged on bernoulli-quadratic: inconclusive" in " ".join(result.stderr.split())
     assert "--budget" in result.stderr
+    assert check(*HASTE, "--require", "0").exit_code == 0
+    assert check(*HASTE, "--require", "0", "--strict").exit_code == 1
+
+
+def test_verdicts_are_kept_beside_results_and_told_to_ci(tmp_path: Path):
+    asked = ("reparam", "stl", "--task", "gaussian-quadratic", "--tolerance", "0.5", "--out", str(tmp_path / "R"))
+    result = check(*asked, "--format", "junit")
+    assert result.exit_code == 1
+    (suite,) = ElementTree.fromstring(result.stdout)
+    failures = [(case.get("classname"), found.get("message")) for case in suite for found in case.findall("failure")]
+    assert [name for name, _ in failures] == ["coverage"]
+    assert "nothing was judged of stl" in str(failures[0][1])
+    kept = json.loads((tmp_path / "R" / "check.json").read_text())
+    assert set(kept) == set(KEYS)
+    assert {key for line in kept["lines"] for key in line} == set(LINE)
+    assert kept["judged"] == sum(line["verdict"] == "pass" for line in kept["lines"]) > 3
+    assert len(kept["missed"]) == 1
+    assert not list((tmp_path / "R").glob("*.tmp"))
+
+
+def test_at_least_so_many_checks_are_judged():
+    asked = ("reparam(sampling=iid)", "--task", "gaussian-quadratic", "--tolerance", "0.5")
+    enough, more = check(*asked, "--require", "2"), check(*asked, "--require", "3")
+    assert (enough.exit_code, more.exit_code) == (0, 1)
+    assert "--require asks for 3 judged checks, and there are 2" in " ".join(more.stderr.split())
+    assert "Not checked: reparam with " in enough.stdout
 
 
 def test_an_estimator_that_breaks_is_its_own_violation():

@@ -37,7 +37,7 @@ class SlightlyOff(Plain):
 
 
 def _details(estimator: type[Plain]) -> str:
-    lines = run_plan(collect([estimator], ["gaussian-quadratic"]), Settings(tolerance=0.5, budget=10.0))
+    lines = run_plan(collect([estimator], ["gaussian-quadratic"]), Settings(tolerance=0.5, budget=3.0))
     return " ".join(line.detail for line in lines)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from bench.check.kept import KEYS, LINE
 from bench.fields import Column
 from bench.results.columns import FINAL, GRADIENTS, IDENTITY, RUNS, TRAINING
 from bench.results.metrics import METRICS
@@ -25,6 +26,8 @@ def made(text: str) -> str:
         "training": _columns(TRAINING[_OWN:]),
         "final": _columns(FINAL[_OWN:]),
         "runs": _columns(RUNS),
+        "check": _table(("key", "holds"), ((f"`{key}`", holds) for key, holds in KEYS.items())),
+        "check-lines": _table(("key", "holds"), ((f"`{key}`", holds) for key, holds in LINE.items())),
     }
     for name, table in tables.items():
         place = re.compile(rf"(<!-- made: {name} -->\n)(?:\|.*\n)*")

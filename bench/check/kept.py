@@ -1,0 +1,57 @@
+"""`check.json`: the verdicts of a run of checks, kept beside the results that they are about."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from filelock import FileLock
+
+from bench import escaping
+from bench.errors import ResultsError
+from bench.results.atomic import replacing
+from bench.results.leftovers import CHECKS, LOCK
+
+KEYS: Final[Mapping[str, str]] = {
+    "verdicts": "how often there was each verdict",
+    "judged": "how many checks have a verdict that says what is the case: neither inconclusive nor not applicable",
+    "missed": "sentences: what the run was to cover and did not; it left with code 1 if there are any",
+    "unchecked_values": "by estimator and parameter, values that were not checked",
+    "lines": "the checks, with the keys below",
+    "seed": "of the draws",
+    "tolerance": "the relative bias that a pass excludes",
+    "power": "with which it does",
+    "false_alarm": "probability that the run says `biased` or `violated` of anything although all is right",
+    "seconds": "wall time",
+    "version": "of varbench",
+    "when": "the end of the run, ISO 8601, UTC",
+    "command": "as it was typed, a list of words",
+}
+"""The keys of the file, and what they hold."""
+
+LINE: Final[Mapping[str, str]] = {
+    "estimator": "its name and the parameters of the configuration; `every estimator` where it is a matter of the task",
+    "subject": "the task that the gradient was tested on, or the property that was",
+    "verdict": "see docs/check.md",
+    "samples": "the numbers of samples K that were tested",
+    "detectable": "the smallest relative bias of a coordinate that would have been seen; null where none was tested",
+    "replicates": "gradients drawn",
+    "seconds": "that it took",
+    "detail": "what is wrong and where, or why nothing was tested",
+}
+"""The keys of each of its lines."""
+
+
+def keep(folder: Path, content: Mapping[str, Any]) -> Path:
+    """Write `check.json` into a results folder, in place of that of the check before, and return where.
+
+    Raises:
+        ResultsError: the folder does not take it.
+    """
+    path = folder / CHECKS
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / LOCK), replacing(path) as file:
+            file.write(f"{escaping.as_json(content)}\n".encode())
+    except OSError as error:
+        raise ResultsError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
