@@ -9,7 +9,7 @@ from bench.check.coverage import inconclusive, judged, other_values, where
 from bench.check.plan import Plan
 from bench.check.run import Settings
 from bench.check.verdicts import POWER, Line
-from bench.results.text import folded, terminal_width
+from bench.results.text import counted, folded, terminal_width
 
 _VERDICT_WIDTH: Final = len("biased, as declared")
 _INDENT: Final = "  "
@@ -119,11 +119,6 @@ def _uncovered(values: Mapping[str, Mapping[str, str]], verbose: bool) -> list[s
 
 def _is(values: str) -> str:
     return values if values.startswith("other than") else f"= {values}"
-
-
-def counted(number: int, what: str) -> str:
-    """Return `1 check` or `3 checks`."""
-    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def as_json(lines: Sequence[Line], settings: Settings, seconds: float, missed: Sequence[str] = ()) -> dict[str, Any]:

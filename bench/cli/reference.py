@@ -36,38 +36,70 @@ _SHARE = 0.25
     help="Where moments.csv is.",
 )
 @click.option("--seed", type=Whole(), default=1, show_default=True, help="Of the replicates of a check.")
+@click.option(
+    "--require",
+    type=Whole(),
+    default=1,
+    show_default=True,
+    help="Fail unless so many rows were compared, and some of each --estimator; 0 asks for nothing.",
+)
 @FORMAT
-def reference(write: bool, estimators: tuple[str, ...], folder: Path, seed: int, form: Literal["text", "json"]) -> None:
+def reference(
+    write: bool, estimators: tuple[str, ...], folder: Path, seed: int, require: int, form: Literal["text", "json"]
+) -> None:
     """Check the gradient moments of every estimator on small tasks against moments.csv, or --write that file.
 
     A check takes a quarter of the replicates. It fails, with exit code 1, if a mean or a variance has changed (a false
-    alarm in at most one check of 1000), or if an estimator has no moments there.
+    alarm in at most one check of 1000), if an estimator has no moments there, or if nothing was measured.
 
     \b
     bench reference
     bench reference --write --estimator reinforce-loo
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     from bench.names.registry import ESTIMATORS
-    from bench.regression.check import changes, uncovered
+    from bench.regression.check import changes, compared, uncovered, unmeasured
     from bench.regression.table import FILE, read_table, write_table
+    from bench.results.text import counted, folded
 
     names = [ESTIMATORS.resolve(name) for name in estimators] or ESTIMATORS.names()
     kept = [] if write and not (estimators and (folder / FILE).exists()) else read_table(folder)
     fresh = _measure(names, 1.0 if write else _SHARE, 0 if write else seed)
+    without = [name for name in names if all(moment.estimator != name for moment in fresh)]
+    missed = [f"{name} fits none of the small tasks: no row of it was measured" for name in without if estimators]
+    missed = missed if require else []
     if write:
         path = write_table(folder, [moment for moment in kept if moment.estimator not in names] + fresh)
         if form == "json":
             print_json({"file": str(path), "rows": len(fresh)})
         else:
             echo(f"{path}: {len(fresh)} rows written")
+        _end(missed, bool(missed))
         echo(f"next: `{with_kept_moments('bench reference', folder)}` checks them with other draws", err=True)
         return
-    changed, missing = changes(kept, fresh), uncovered(kept, fresh)
+    changed, missing, rows = changes(kept, fresh), uncovered(kept, fresh), compared(kept, fresh)
+    for name, tasks in unmeasured(kept, fresh, names).items():
+        missed.append(f"{name} was not measured on {', '.join(tasks)}, of which moments are kept: it no longer fits")
+    if rows < require and not missed:
+        missed.append(f"--require asks for {require} compared rows, and there are {rows}")
     if form == "json":
-        print_json({"changed": [_as_json(one) for one in changed], "missing": missing, "rows": len(fresh)})
+        content = {"changed": [_as_json(one) for one in changed], "missing": missing, "rows": len(fresh)}
+        print_json(content | {"compared": rows, "unmeasured": without, "missed": missed})
     else:
-        _print(changed, missing, len(fresh), folder)
-    if changed or missing:
+        _print(changed, missing, folder)
+        echo(f"{len(changed)} moments changed, {len(missing)} estimators without moments; {len(fresh)} rows measured")
+        echo(f"{counted(rows, 'row')} of {counted(len(names) - len(without), 'estimator')} compared")
+        if without:
+            echo(folded(f"Not measured, since they fit none of the small tasks: {', '.join(without)}", 2))
+    _end(missed, bool(changed or missing or missed))
+
+
+def _end(missed: Sequence[str], fails: bool) -> None:
+    """Say what was not covered, and leave with code 1 where a check fails."""
+    from bench.results.text import folded
+
+    for sentence in missed:
+        echo(folded(f"fails: {sentence}", 2), err=True)
+    if fails:
         click.get_current_context().exit(1)
 
 
@@ -85,7 +117,7 @@ def _as_json(change: "Change") -> dict[str, object]:
     }
 
 
-def _print(changed: "Sequence[Change]", missing: Sequence[str], rows: int, folder: Path) -> None:
+def _print(changed: "Sequence[Change]", missing: Sequence[str], folder: Path) -> None:
     from bench.regression.table import FILE
 
     for change in changed:
@@ -93,7 +125,6 @@ def _print(changed: "Sequence[Change]", missing: Sequence[str], rows: int, folde
     for name in missing:
         add = with_kept_moments(f"bench reference --write --estimator {name}", folder)
         echo(f"{name}: not in {folder / FILE}; `{add}` adds it")
-    echo(f"{len(changed)} moments changed, {len(missing)} estimators without moments; {rows} rows measured")
 
 
 def _measure(names: list[str], share: float, seed: int) -> "list[Moment]":

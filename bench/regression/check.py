@@ -53,6 +53,24 @@ def uncovered(kept: Sequence[Moment], fresh: Sequence[Moment]) -> list[str]:
     return list(dict.fromkeys(moment.estimator for moment in fresh if _key(moment) not in known))
 
 
+def compared(kept: Sequence[Moment], fresh: Sequence[Moment]) -> int:
+    """Return how many fresh rows have a kept one to be compared with."""
+    known = {_key(moment) for moment in kept}
+    return sum(_key(moment) in known for moment in fresh)
+
+
+def unmeasured(kept: Sequence[Moment], fresh: Sequence[Moment], names: Sequence[str]) -> dict[str, list[str]]:
+    """Return, by estimator, the tasks of kept rows that were not measured anew, though the estimator was to be."""
+    there = {_key(moment) for moment in fresh}
+    lost: dict[str, list[str]] = {}
+    for moment in kept:
+        if moment.estimator in names and _key(moment) not in there:
+            tasks = lost.setdefault(moment.estimator, [])
+            if moment.task not in tasks:
+                tasks.append(moment.task)
+    return lost
+
+
 def _key(moment: Moment) -> tuple[str, str, int, str]:
     return moment.task, moment.estimator, moment.samples, moment.group
 

@@ -72,6 +72,11 @@ def wrapped(text: str, width: int | None = None) -> str:
     return "\n".join(_filled([word for piece in pieces for word in _unbroken(piece, width - len(_INDENT))], width))
 
 
+def counted(number: int, what: str) -> str:
+    """Return `1 check` or `3 checks`."""
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
 def folded(line: str, indent: int) -> str:
     """Return a line in lines no wider than the terminal, broken at spaces; all but the first begin with an indent."""
     return "\n".join(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.bench.cli.conftest import Outcome
 
@@ -28,6 +29,33 @@ def test_write_then_check_then_find_a_change(bench: Bench) -> None:
         ("enumerate", "variance", 1)
     }
     assert told["missing"] == []
+
+
+def test_nothing_measured_is_no_pass(bench: Bench) -> None:
+    assert bench("reference", "--write", "--estimator", "enumerate", "--folder", "kept").code == 0
+    nothing = bench("reference", "--estimator", "disarm-iw", "--folder", "kept")
+    assert nothing.code == 1
+    assert "disarm-iw fits none of the small tasks" in nothing.err
+    some = bench("reference", "--estimator", "disarm-iw", "--estimator", "enumerate", "--folder", "kept")
+    assert (some.code, "of 1 estimator compared" in some.out) == (1, True)
+    assert bench("reference", "--estimator", "disarm-iw", "--folder", "kept", "--require", "0").code == 0
+    written = bench("reference", "--write", "--estimator", "disarm-iw", "--folder", "kept")
+    assert (written.code, "no row of it was measured" in written.err) == (1, True)
+    rows = json.loads(bench("reference", "--estimator", "enumerate", "--folder", "kept", "--format", "json").out)
+    assert rows["compared"] == rows["rows"] > 0
+    enough = str(rows["compared"])
+    assert bench("reference", "--estimator", "enumerate", "--folder", "kept", "--require", enough).code == 0
+    more = bench("reference", "--estimator", "enumerate", "--folder", "kept", "--require", f"{enough}0")
+    assert (more.code, "--require asks for" in more.err) == (1, True)
+
+
+def test_a_kept_row_that_is_not_measured_any_more_is_no_pass(bench: Bench) -> None:
+    assert bench("reference", "--write", "--estimator", "enumerate", "--folder", "kept").code == 0
+    table = Path("kept/moments.csv")
+    gone = next(line for line in table.read_text().splitlines() if ",enumerate," in line)
+    table.write_text(f"{table.read_text()}{gone.replace('bernoulli-quadratic', 'no-longer', 1)}\n")
+    lost = bench("reference", "--estimator", "enumerate", "--folder", "kept")
+    assert (lost.code, "enumerate was not measured on no-longer" in " ".join(lost.err.split())) == (1, True)
 
 
 def test_without_a_table_it_says_what_to_do(bench: Bench) -> None:
