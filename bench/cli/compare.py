@@ -1,16 +1,25 @@
 """`bench compare`: has variance, bias, ELBO or cost changed between two sets of results?"""
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from bench.cli.numbers import Finite
+from bench import errors
+from bench.cli.numbers import Finite, Whole
 from bench.cli.output import print_json
 from bench.cli.plugins import PLUGIN
-from bench.errors import UsageError, require
+from bench.errors import UsageError
 from bench.escaping import echo, line
 from bench.results.metrics import PARTS
+from bench.results.text import counted, folded
+
+if TYPE_CHECKING:
+    from bench.compare.verdicts import Judged
+
+_MISSING: Final = "missing"
+"""What `--fail-if` calls that NEW lacks something that BASE has."""
 
 
 @click.command()
@@ -20,8 +29,16 @@ from bench.results.metrics import PARTS
     "--fail-if",
     "fail_if",
     multiple=True,
-    metavar="METRIC:±N[%]",
-    help="Fail only for a significant change of at least this, as variance:+10%; repeatable.  [default: any worse]",
+    metavar="METRIC:±N[%]|missing",
+    help="Fail only for a significant change of at least this, as variance:+10%, or also if NEW lacks what BASE has; "
+    "repeatable.  [default: any worse]",
+)
+@click.option(
+    "--require",
+    type=Whole(),
+    default=1,
+    show_default=True,
+    help="Fail unless so many comparisons have another verdict than inconclusive, counts left out; 0 asks for nothing.",
 )
 @click.option("--group", "groups", multiple=True, help="Parameter group; repeatable.  [default: guide and model]")
 @click.option("--pair", "pairs", multiple=True, metavar="A=B", help="Compare A of BASE with B of NEW; repeatable.")
@@ -38,6 +55,7 @@ def compare(
     base: str,
     new: str,
     fail_if: tuple[str, ...],
+    require: int,
     groups: tuple[str, ...],
     pairs: tuple[str, ...],
     level: float,
@@ -46,7 +64,8 @@ def compare(
     """Judge whether NEW is better, worse or equivalent to BASE: results folders, or REVISION:FOLDER of a git checkout.
 
     Variance, relative bias, final ELBO or objective, evaluations and seconds, with 95% intervals, a correction for
-    multiplicity, and the change that would have been found with 80% power. Exit code 1 only for a negative verdict.
+    multiplicity, and the change that would have been found with 80% power. Exit code 1 for a negative verdict, for
+    cells that fail in NEW and did not in BASE, and where nothing could be judged.
 
     \b
     bench compare results-before results-after
@@ -59,18 +78,18 @@ def compare(
     from bench.compare.report import Report, as_csv, as_json, as_text
     from bench.compare.sources import read_source
     from bench.compare.trainings import timings_differ_because
-    from bench.compare.verdicts import judge, violations
+    from bench.compare.verdicts import decided, judge, violations
 
-    thresholds = [parse_threshold(text) for text in fail_if]
+    thresholds = [parse_threshold(text) for text in fail_if if text != _MISSING]
     warn = partial(echo, err=True)
     matches = match(read_source(base, warn), read_source(new, warn), parse_pairs(pairs))
     if not matches.found:
-        detail = "; ".join(matches.notes[:4])
+        detail = "; ".join([*matches.missing, *matches.notes][:4])
         raise UsageError(
             f"{base} and {new} have no experiment in common: only seeds and versions may differ ({detail})"
         )
     for group in groups:
-        require("group", group, matches.groups())
+        errors.require("group", group, matches.groups())
     judged = judge(matches.found, with_thresholds(thresholds), groups or PARTS, level)
     reasons = [reason for experiment in matches.found if (reason := timings_differ_because(experiment)) is not None]
     untimed = [f"seconds not compared: {reason}" for reason in dict.fromkeys(reasons)]
@@ -79,8 +98,20 @@ def compare(
         f"`--plugin {module}` if you trust it"
         for module in unnamed_modules(matches.found)
     ]
-    report = Report(judged, violations(judged, thresholds), len(matches.found), [*matches.notes, *untimed, *strange])
-    for note in report.notes:
+    reasons = list(matches.broken)
+    if _MISSING in fail_if:
+        reasons += [f"missing: {text}" for text in matches.missing]
+    if (found := len(decided(judged, thresholds))) < require:
+        reasons.append(_too_few(found, require, [one.name for one in thresholds]))
+    report = Report(
+        judged,
+        violations(judged, thresholds),
+        len(matches.found),
+        [*matches.notes, *untimed, *_unjudged_timings(judged), *strange],
+        matches.missing,
+        reasons,
+    )
+    for note in (*report.missing, *report.notes):
         echo(line(note), err=True)
     if form == "text":
         echo(as_text(report))
@@ -90,9 +121,26 @@ def compare(
         else:
             print_json(as_json(report))
         echo(report.summary(), err=True)
+    for reason in report.reasons:
+        echo(folded(line(f"fails: {reason}"), 2), err=True)
     echo(f"next: {_next(form, untimed)}", err=True)
-    if report.failing:
+    if report.fails:
         click.get_current_context().exit(1)
+
+
+def _too_few(found: int, require: int, metrics: Sequence[str]) -> str:
+    """Return that too few comparisons were judged."""
+    of = f" of {' and '.join(dict.fromkeys(metrics))}" if metrics else ""
+    if not found:
+        return f"no comparison{of} has another verdict than inconclusive: measure more, or in more seeds"
+    return f"--require asks for {counted(require, 'judged comparison')}{of}, and there are {found}"
+
+
+def _unjudged_timings(judged: "Sequence[Judged]") -> list[str]:
+    """Return a sentence about timings of which nothing could be said; none where there are none."""
+    count = sum(one.verdict == "inconclusive" and one.comparison.quantity.name == "seconds" for one in judged)
+    of = counted(count, "experiment")
+    return [f"seconds of {of} could not be judged: run each side in several invocations"] if count else []
 
 
 def _next(form: str, untimed: list[str]) -> str:

@@ -44,6 +44,7 @@ class Comparison:
         new: NEW's mean value.
         better: +1 where more is better, −1 where less is.
         difference: between the two.
+        versions: of the estimator, in BASE and in NEW.
     """
 
     row: Row
@@ -54,6 +55,7 @@ class Comparison:
     new: float
     better: Direction
     difference: Difference
+    versions: tuple[str, str]
 
 
 def over_seeds(base: Readings, new: Readings, value: Callable[[Reading], float]) -> Difference:

@@ -22,8 +22,6 @@ def same_point(base: MeasuredCell, new: MeasuredCell, step: int) -> bool:
     So it is before training, and on a shared trajectory unless the estimator keeps a state of its own, which comes
     from its own training.
     """
-    if base.row["task_version"] != new.row["task_version"]:
-        return False
     if step == 0:
         return True
     return base.row["measurement_at"] == "shared" and _stateless(base.row) and _stateless(new.row)

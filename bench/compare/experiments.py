@@ -1,6 +1,7 @@
 """What makes an experiment of a cell, and what it is called where several are compared."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,38 @@ from bench.results.columns import EXPERIMENT, NAMED
 from bench.results.naming import settings_apart
 
 Row = dict[str, Any]
+
+Where = tuple[int, str, str]
+"""Step, parameter group and metric of a reading."""
+
+
+@dataclass(frozen=True)
+class MeasuredCell:
+    """One cell: its row of the `final` table, its rows of the `gradients` table, and the hardware that it ran on."""
+
+    row: Row
+    gradients: dict[Where, Row]
+    hardware: tuple[Any, ...] | None
+
+
+@dataclass(frozen=True)
+class Match:
+    """One experiment in both sets of results, its cells by seed."""
+
+    base: dict[int, MeasuredCell]
+    new: dict[int, MeasuredCell]
+
+    @property
+    def row(self) -> Row:
+        """A row of BASE, for what all its cells have in common."""
+        return next(iter(self.base.values())).row
+
+    @property
+    def versions(self) -> tuple[str, str]:
+        """The versions of the estimator in BASE and in NEW, in words."""
+        sides = [sorted({cell.row["estimator_version"] for cell in side.values()}) for side in (self.base, self.new)]
+        base, new = (", ".join(map(str, found)) for found in sides)
+        return base, new
 
 
 def identity(row: Row) -> Row:

@@ -6,45 +6,30 @@ from typing import Any, Final
 
 import pandas as pd
 
-from bench.compare.experiments import Row, experiment_names, identity
+from bench.compare.experiments import Match, MeasuredCell, Row, Where, experiment_names, identity
+from bench.compare.sides import about, broken, missing
 from bench.errors import UsageError
 from bench.names.registry import ESTIMATORS
 from bench.results.tables import Results
-
-Where = tuple[int, str, str]
-"""Step, parameter group and metric of a reading."""
 
 _HARDWARE: Final = {"cpu": ("cpu", "cores", "threads"), "cuda": ("gpu",)}
 
 
 @dataclass(frozen=True)
-class MeasuredCell:
-    """One cell: its row of the `final` table, its rows of the `gradients` table, and the hardware that it ran on."""
-
-    row: Row
-    gradients: dict[Where, Row]
-    hardware: tuple[Any, ...] | None
-
-
-@dataclass(frozen=True)
-class Match:
-    """One experiment in both sets of results, its cells by seed."""
-
-    base: dict[int, MeasuredCell]
-    new: dict[int, MeasuredCell]
-
-    @property
-    def row(self) -> Row:
-        """A row of BASE, for what all its cells have in common."""
-        return next(iter(self.base.values())).row
-
-
-@dataclass(frozen=True)
 class Matches:
-    """The experiments that both sides have, and sentences about what is not compared."""
+    """The experiments that both sides have, and sentences about what is not compared.
+
+    Attributes:
+        found: what is compared.
+        notes: what else a reader should know.
+        missing: what BASE has and NEW lacks, or has in another version of the task.
+        broken: cells of NEW that failed or diverged, where BASE's did not.
+    """
 
     found: list[Match]
     notes: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
 
     def groups(self) -> list[str]:
         """Return the parameter groups of which a gradient was measured on both sides of an experiment."""
@@ -72,11 +57,29 @@ def match(base: Results, new: Results, pairs: Mapping[str, str] | None = None) -
     right = _experiments(new, {other: name for name, other in pairs.items()}, "NEW")
     found = [Match(cells, right[key]) for key, cells in left.items() if key in right]
     names = _names([*left.values(), *right.values()])
-    notes = [f"only in BASE: {_title(cells, names)}" for key, cells in left.items() if key not in right]
-    notes += [f"only in NEW: {_title(cells, names)}" for key, cells in right.items() if key not in left]
+    matches = Matches(found)
+    # Without the version of the task, which is the last of what cells have in common.
+    unpaired = {key[:-1] for key in left if key not in right}
+    for key, cells in left.items():
+        if key not in right:
+            matches.missing.append(_without_partner(_title(cells, names), "BASE", "NEW", key, right))
+    for key, cells in right.items():
+        if key not in left and key[:-1] not in unpaired:
+            matches.notes.append(_without_partner(_title(cells, names), "NEW", "BASE", key, left))
     for experiment in found:
-        notes += _about(experiment, names)
-    return Matches(found, notes)
+        title = names[_key(experiment.row, {})]
+        matches.missing.extend(f"{title}: {text}" for text in missing(experiment))
+        matches.broken.extend(f"{title}: {text}" for text in broken(experiment))
+        matches.notes.extend(f"{title}: {text}" for text in about(experiment))
+    return matches
+
+
+def _without_partner(title: str, side: str, other: str, key: tuple[Any, ...], others: Iterable[tuple[Any, ...]]) -> str:
+    """Return the sentence about an experiment that the other side has not, or only of another version of the task."""
+    versions = ", ".join(str(found[-1]) for found in others if found[:-1] == key[:-1])
+    if not versions:
+        return f"only in {side}: {title}"
+    return f"not comparable: {title}: task version {key[-1]} in {side} and {versions} in {other}"
 
 
 def parse_pairs(texts: Sequence[str]) -> dict[str, str]:
@@ -100,7 +103,8 @@ def _experiments(
     for row in sorted(rows_of(results.final), key=lambda row: row["started"]):
         if renamed and row["estimator"] not in renamed:
             continue
-        key = _key(row, renamed)
+        # Of another version of the task, numbers are of another problem.
+        key = (*_key(row, renamed), row["task_version"])
         cells = experiments.setdefault(key, {})
         for other in cells.values():
             if renamed and other.row["estimator_parameters"] != row["estimator_parameters"]:
@@ -141,27 +145,3 @@ def _names(experiments: Iterable[Mapping[int, MeasuredCell]]) -> dict[tuple[Any,
 def _title(cells: Mapping[int, MeasuredCell], names: Mapping[tuple[Any, ...], str]) -> str:
     row = next(iter(cells.values())).row
     return f"{names[_key(row, {})]} · seed {', '.join(map(str, sorted(cells)))}"
-
-
-def _about(experiment: Match, names: Mapping[tuple[Any, ...], str]) -> list[str]:
-    """Return what the two sides of one experiment do not have in common."""
-    title = names[_key(experiment.row, {})]
-    notes = []
-    sides = {"BASE": experiment.base, "NEW": experiment.new}
-    for (side, cells), others in zip(sides.items(), (experiment.new, experiment.base), strict=True):
-        alone = ", ".join(str(seed) for seed in sorted(cells.keys() - others.keys()))
-        if alone and others.keys() & cells.keys():
-            notes.append(f"{title}: seed {alone} only in {side}")
-        for seed, cell in cells.items():
-            if cell.row["status"] != "done":
-                notes.append(f"{title}: in {side}, seed {seed} {cell.row['status']}: {cell.row['reason']}")
-    steps = [{where[0] for cell in side.values() for where in cell.gradients} for side in sides.values()]
-    if steps[0] != steps[1]:
-        odd = ", ".join(map(str, sorted(steps[0] ^ steps[1])))
-        notes.append(f"{title}: step {odd} measured on one side only")
-    for what in ("task_version", "estimator_version"):
-        versions = [sorted({cell.row[what] for cell in side.values()}) for side in (experiment.base, experiment.new)]
-        if versions[0] != versions[1]:
-            texts = [", ".join(map(str, found)) for found in versions]
-            notes.append(f"{title}: {what.replace('_', ' ')} {texts[0]} in BASE and {texts[1]} in NEW")
-    return notes

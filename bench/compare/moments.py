@@ -59,7 +59,9 @@ def _moment(experiment: Match, quantity: Quantity, where: Where) -> Iterator[Com
         float(np.mean([rows[seed]["value"] for seed in seeds]))
         for rows, seeds in ((base, difference.base), (new, difference.new))
     )
-    yield Comparison(experiment.row, quantity, where[0], where[1], before, after, quantity.better, difference)
+    yield Comparison(
+        experiment.row, quantity, where[0], where[1], before, after, quantity.better, difference, experiment.versions
+    )
 
 
 def _rows(cells: Mapping[int, MeasuredCell], where: Where) -> dict[int, Row]:

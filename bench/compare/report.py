@@ -14,7 +14,7 @@ from bench.compare.verdicts import VERDICTS, Judged
 from bench.results.columns import EXPERIMENT
 from bench.results.digits import apart, interval, number
 from bench.results.render import render
-from bench.results.text import folded
+from bench.results.text import counted, folded
 
 _MOST_LINES: Final = 60
 _MISSING: Final = "–"
@@ -31,19 +31,31 @@ class Report:
         failing: those that the comparison fails for.
         experiments: how many experiments both sides have.
         notes: sentences about what was not compared.
+        missing: sentences about what BASE has and NEW lacks.
+        reasons: sentences, other than `failing`, for which the comparison fails.
     """
 
     judged: Sequence[Judged]
     failing: Sequence[Judged]
     experiments: int
     notes: Sequence[str]
+    missing: Sequence[str] = ()
+    reasons: Sequence[str] = ()
+
+    @property
+    def fails(self) -> bool:
+        """Whether the comparison leaves with a negative verdict."""
+        return bool(self.failing or self.reasons)
 
     def summary(self) -> str:
         """Return the outcome on one line."""
         counts = Counter(one.verdict for one in self.judged)
         verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
-        failing = f"; fails for {len(self.failing)}" if self.failing else ""
-        return f"{verdicts}; {len(self.judged)} comparisons of {self.experiments} experiments{failing}"
+        lacking = f"; {len(self.missing)} missing" if self.missing else ""
+        count = len(self.failing) + len(self.reasons)
+        failing = f"; fails for {count}" if count else ""
+        comparisons = f"{counted(len(self.judged), 'comparison')} of {counted(self.experiments, 'experiment')}"
+        return f"{verdicts}; {comparisons}{lacking}{failing}"
 
 
 def as_text(report: Report) -> str:
@@ -62,7 +74,9 @@ def as_text(report: Report) -> str:
 def _title(one: Judged, name: str) -> str:
     """Return what the comparisons of a table have in common."""
     step = "" if one.comparison.step is None else f" · step {one.comparison.step}"
-    return f"{one.verdict}: {name}{step} · {one.comparison.difference.method}"
+    base, new = one.comparison.versions
+    versions = "" if base == new else f" · estimator version {base} in BASE, {new} in NEW"
+    return f"{one.verdict}: {name}{step}{versions} · {one.comparison.difference.method}"
 
 
 def _table(title: str, alike: Sequence[Judged]) -> str:
@@ -86,6 +100,8 @@ def as_json(report: Report) -> dict[str, Any]:
         "verdicts": {verdict: counts[verdict] for verdict in VERDICTS},
         "failing": len(report.failing),
         "comparisons": [_fields(one, report) for one in report.judged],
+        "missing": list(report.missing),
+        "reasons": list(report.reasons),
         "notes": list(report.notes),
     }
 
@@ -96,6 +112,8 @@ def _fields(one: Judged, report: Report) -> dict[str, Any]:
         "verdict": one.verdict,
         "failing": any(one is other for other in report.failing),
         **{key: row[key] for key in EXPERIMENT},
+        "estimator_version_base": comparison.versions[0],
+        "estimator_version_new": comparison.versions[1],
         "step": comparison.step,
         "group": comparison.group,
         "metric": comparison.quantity.name,

@@ -61,7 +61,9 @@ def _cost(
 ) -> Comparison:
     before, after = (math.exp(float(np.mean(side))) for side in (base, new))
     difference = Difference(effect, method, tuple(experiment.base), tuple(experiment.new))
-    return Comparison(experiment.row, quantity, None, "", before, after, quantity.better, difference)
+    return Comparison(
+        experiment.row, quantity, None, "", before, after, quantity.better, difference, experiment.versions
+    )
 
 
 def _by_invocation(cells: Mapping[int, MeasuredCell], metric: str) -> list[float]:
@@ -87,7 +89,7 @@ def _final(experiment: Match, quantity: Quantity) -> Iterator[Comparison]:
         float(np.mean([side[seed].value for seed in seeds]))
         for side, seeds in ((base, difference.base), (new, difference.new))
     )
-    yield Comparison(experiment.row, quantity, None, "", before, after, better, difference)
+    yield Comparison(experiment.row, quantity, None, "", before, after, better, difference, experiment.versions)
 
 
 def _final_values(cells: Mapping[int, MeasuredCell], name: str) -> dict[int, Reading]:
@@ -127,4 +129,6 @@ def _completed(experiment: Match, quantity: Quantity) -> Iterator[Comparison]:
         effect = Effect(shares[1] - shares[0], se, se, math.inf)
         result: Any = stats.fisher_exact([[done, total - done] for done, total in counts])
         difference = Difference(effect, "seeds, exact test", seeds[0], seeds[1], float(result.pvalue))
-    yield Comparison(experiment.row, quantity, None, "", shares[0], shares[1], quantity.better, difference)
+    yield Comparison(
+        experiment.row, quantity, None, "", shares[0], shares[1], quantity.better, difference, experiment.versions
+    )

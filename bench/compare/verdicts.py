@@ -11,7 +11,7 @@ from scipy import stats
 from bench.compare.comparisons import Comparison
 from bench.compare.matching import Match
 from bench.compare.moments import compare_moments
-from bench.compare.quantities import QUANTITIES, Quantity, Threshold
+from bench.compare.quantities import COMPLETED, EVALUATIONS, QUANTITIES, Quantity, Threshold
 from bench.compare.trainings import compare_trainings
 from bench.errors import UsageError
 from bench.results.metrics import PARTS
@@ -21,6 +21,9 @@ LEVEL: Final = 0.01
 
 Verdict = Literal["worse", "better", "inconclusive", "equivalent"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("worse", "better", "inconclusive", "equivalent")
+
+_SEEN: Final = 100.0
+"""A change that would have to be more than a hundredfold to be found is none that a reader is told."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Judged:
         low: lower end of its 95% interval.
         high: upper end of its 95% interval.
         p: p-value adjusted by Benjamini & Hochberg (1995).
-        detectable: the change for the worse that would be found with 80% power.
+        detectable: the change for the worse that would be found with 80% power; NaN where it is beyond all reason.
         verdict: what to make of it.
     """
 
@@ -88,6 +91,15 @@ def violations(judged: Sequence[Judged], thresholds: Sequence[Threshold]) -> lis
     return [one for one in worse if any(_exceeds(one, threshold) for threshold in thresholds)]
 
 
+def decided(judged: Sequence[Judged], thresholds: Sequence[Threshold] = ()) -> list[Judged]:
+    """Return the comparisons that say whether something has changed: of the metrics of thresholds, where there are any.
+
+    Otherwise counts are left out, of evaluations and of completed seeds, which agree even where nothing was measured.
+    """
+    names = {threshold.name for threshold in thresholds} or set(QUANTITIES) - {EVALUATIONS, COMPLETED}
+    return [one for one in judged if one.verdict != "inconclusive" and one.comparison.quantity.name in names]
+
+
 def _exceeds(one: Judged, threshold: Threshold) -> bool:
     if one.comparison.quantity.name != threshold.name:
         return False
@@ -115,6 +127,7 @@ def _judged(comparison: Comparison, p: float, alone: float, level: float) -> Jud
     elif p <= level:
         verdict = "better" if effect.value * comparison.better > 0 else "worse"
     size = effect.detectable(alone) + (most if quantity.beyond_margin else 0.0)
-    detectable = quantity.natural(-comparison.better * size)
+    hopeless = quantity.scale == "ratio" and size > math.log(_SEEN)
+    detectable = math.nan if hopeless else quantity.natural(-comparison.better * size)
     change, low, high = (quantity.natural(bound) for bound in (effect.value, low, high))
     return Judged(comparison, change, low, high, p, detectable, verdict)

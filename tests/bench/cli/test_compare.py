@@ -60,13 +60,62 @@ def test_vae_before_training_shows_the_noise(bench: Bench, monkeypatch: pytest.M
     monkeypatch.setattr(chunk, "fastest_chunk", lambda *_: 40)
     assert bench(*VAE, "--out", "base").code == 0
     assert bench(*VAE, "--out", "other", "--seeds", "1").code == 0
-    assert bench("compare", "base", "other").code == 0
+    # One seed on each side, and not the same: nothing can be said, which is no pass.
+    assert bench("compare", "base", "other").code == 1
+    assert bench("compare", "base", "other", "--require", "0").code == 0
     monkeypatch.setattr(NoisyReinforce, "extra", 3.0)
     assert bench(*VAE, "--out", "noisy").code == 0
     outcome = bench("compare", "base", "noisy", "--format", "csv")
     assert outcome.code == 1
     verdicts = {(row["metric"], row["step"], row["group"]): row["verdict"] for row in rows(outcome)}
     assert verdicts["variance", "0", "guide"] == verdicts["variance", "0", "model"] == "worse"
+
+
+FAILS = """
+import os
+from estimators.score_function.reinforce import Reinforce
+class Mine(Reinforce):
+    def estimate(self, task, x, samples):
+        if os.environ.get("MINE") == "broken":
+            raise RuntimeError("out of luck")
+        return super().estimate(task, x, samples)
+"""
+
+
+def test_what_fails_in_new_alone_is_a_negative_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("mine_that_fails.py").write_text(FAILS)
+    plugin = ("--plugin", "mine_that_fails")
+    asked = ("run", "--task", "gaussian-quadratic", "--task", "gaussian-cosine", "--estimator", "mine_that_fails:Mine")
+    few = ("--no-train", "--replicates", "40", "--out")
+    assert bench(*asked, *few, "base").code == 0
+    monkeypatch.setenv("MINE", "broken")
+    assert bench(*asked, *few, "new").code == 3
+    worse = bench("compare", "base", "new", *plugin)
+    assert worse.code == 1
+    assert worse.err.count("fails: ") == 3
+    told = " ".join(worse.err.split())
+    for task in ("gaussian-quadratic", "gaussian-cosine"):
+        assert f"fails: {task} · mine_that_fails:Mine · K=1: in NEW, seed 0 failed: RuntimeError: out of luck" in told
+    assert "no comparison has another verdict than inconclusive" in told
+    assert "fails for 3" in worse.out
+    assert bench("compare", "base", "new", *plugin, "--require", "0").code == 1
+    neither = bench("compare", "new", "new", *plugin)
+    assert (neither.code, neither.err.count("fails: ")) == (1, 1)
+    assert bench("compare", "new", "new", *plugin, "--require", "0").code == 0
+
+
+def test_what_new_lacks_is_listed_and_may_fail(bench: Bench) -> None:
+    toy = ("run", "--estimator", "reparam", "--no-train", "--replicates", "40", "--task", "gaussian-quadratic")
+    assert bench(*toy, "--task", "gaussian-cosine", "--out", "base").code == 0
+    assert bench(*toy, "--out", "new").code == 0
+    lenient = bench("compare", "base", "new")
+    assert (lenient.code, "1 missing" in lenient.out) == (0, True)
+    assert "only in BASE: gaussian-cosine · reparam" in lenient.err
+    strict = bench("compare", "base", "new", "--fail-if", "missing")
+    assert (strict.code, "fails: missing: only in BASE: gaussian-cosine" in strict.err) == (1, True)
+    assert bench("compare", "new", "base", "--fail-if", "missing").code == 0
+    many = bench("compare", "base", "new", "--require", "100")
+    assert (many.code, "--require asks for 100 judged comparisons" in " ".join(many.err.split())) == (1, True)
 
 
 def test_committed_results_are_read_by_revision(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from bench.errors import UsageError
 from bench.results.schema import Record
 from bench.results.store import Store
 from bench.results.tables import Results, load
-from tests.bench.results.samples import MEASUREMENT, RUN, TRAINING, cell, record
+from tests.bench.results.samples import MEASUREMENT, RUN, TRAINING, cell, gradient, record
 
 
 def results(folder: Path, *records: Record, **machine: Any) -> Results:
@@ -30,7 +30,7 @@ def test_seed_versions_and_precision_do_not_matter(tmp_path: Path) -> None:
     matches = match(base, new)
     assert [(sorted(one.base), sorted(one.new)) for one in matches.found] == [([0, 1], [1])]
     assert any("estimator version 1 in BASE and 2 in NEW" in note for note in matches.notes)
-    assert any("seed 0 only in BASE" in note for note in matches.notes)
+    assert [note.rpartition(": ")[2] for note in matches.missing] == ["seed 0 only in BASE"]
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,15 @@ def test_any_other_setting_makes_another_experiment(tmp_path: Path, changes: dic
     new = results(tmp_path / "b", record(cell(**changes)))
     matches = match(base, new)
     assert not matches.found
-    assert [note.split(":")[0] for note in matches.notes] == ["only in BASE", "only in NEW"]
+    assert [note.split(":")[0] for note in (*matches.missing, *matches.notes)] == ["only in BASE", "only in NEW"]
 
 
 def test_settings_that_differ_are_told(tmp_path: Path) -> None:
     base = results(tmp_path / "a", record(cell()), record(cell(seed=1)))
     new = results(tmp_path / "b", record(cell(training=dataclasses.replace(TRAINING, steps=50))))
-    assert match(base, new).notes == [
-        "only in BASE: vae-mnist · rebar · K=1 steps=100 · seed 0, 1",
-        "only in NEW: vae-mnist · rebar · K=1 steps=50 · seed 0",
-    ]
+    matches = match(base, new)
+    assert matches.missing == ["only in BASE: vae-mnist · rebar · K=1 steps=100 · seed 0, 1"]
+    assert matches.notes == ["only in NEW: vae-mnist · rebar · K=1 steps=50 · seed 0"]
 
 
 def test_without_training_own_and_shared_parameters_are_the_same(tmp_path: Path) -> None:
@@ -94,10 +93,51 @@ def test_a_pair_of_many_configurations_is_refused(tmp_path: Path) -> None:
         match(several, several, {"rebar": "rebar"})
 
 
-def test_what_failed_is_said(tmp_path: Path) -> None:
+def test_what_failed_in_new_alone_is_broken(tmp_path: Path) -> None:
     base = results(tmp_path / "a", record(cell()))
     new = results(tmp_path / "b", record(cell(), status="diverged", reason="NaN at step 3"))
-    assert any("in NEW, seed 0 diverged: NaN at step 3" in note for note in match(base, new).notes)
+    (broken,) = match(base, new).broken
+    assert broken.endswith("in NEW, seed 0 diverged: NaN at step 3")
+    mended = match(new, base)
+    assert mended.broken == []
+    assert any("in BASE, seed 0 diverged: NaN at step 3" in note for note in mended.notes)
+    both = match(new, new)
+    assert both.broken == []
+    assert sum("seed 0 diverged" in note for note in both.notes) == 2
+
+
+def test_a_seed_that_failed_and_base_lacks_is_broken_unless_base_fails_too(tmp_path: Path) -> None:
+    base = results(tmp_path / "a", record(cell(seed=0)))
+    partly = results(tmp_path / "b", record(cell(seed=0)), record(cell(seed=1), status="failed", reason="no luck"))
+    new = results(tmp_path / "c", record(cell(seed=2), status="failed", reason="no luck"))
+    assert [text.rpartition("in NEW, ")[2] for text in match(base, new).broken] == ["seed 2 failed: no luck"]
+    assert match(partly, new).broken == []
+
+
+def test_another_version_of_the_task_is_not_comparable(tmp_path: Path) -> None:
+    base = results(tmp_path / "a", record(cell()))
+    other = results(tmp_path / "b", record(cell(task_version=2)))
+    both = results(tmp_path / "c", record(cell()), record(cell(task_version=2)))
+    matches = match(base, other)
+    assert not matches.found
+    (text,) = matches.missing
+    assert text.startswith("not comparable: ")
+    assert text.endswith("task version 1 in BASE and 2 in NEW")
+    assert len(match(base, both).found) == 1
+    assert match(base, both).missing == []
+    assert any("task version 2 in NEW and 1 in BASE" in note for note in match(base, both).notes)
+    assert [text.split(":")[0] for text in match(both, base).missing] == ["not comparable"]
+
+
+def test_a_metric_and_a_step_that_new_lacks_are_missing(tmp_path: Path) -> None:
+    full = [gradient(metric, 1.0, step) for step in (0, 100) for metric in ("variance", "relative_bias")]
+    base = results(tmp_path / "a", record(cell(), gradients=full))
+    less = results(tmp_path / "b", record(cell(), gradients=full[:1]))
+    assert [text.rpartition(": ")[2] for text in match(base, less).missing] == [
+        "step 100 measured in BASE only",
+        "relative_bias of guide measured in BASE only",
+    ]
+    assert match(less, base).missing == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from scipy import stats
 
 from bench.compare.matching import Match, MeasuredCell
 from bench.compare.quantities import parse_threshold, with_thresholds
-from bench.compare.verdicts import Judged, judge, violations
+from bench.compare.verdicts import Judged, decided, judge, violations
 from bench.errors import UsageError
 from bench.machine.streams import seeded
 from bench.measure.metrics import gradient_metrics
@@ -130,6 +130,25 @@ def test_evaluations_are_counted_and_seconds_judged_over_invocations() -> None:
     assert verdicts(base, slower) == {"seconds": "equivalent", "evaluations": "equivalent"}
     at_once = {seed: timed(2.0 + seed / 100, "b") for seed in range(4)}
     assert verdicts(base, at_once)["seconds"] == "inconclusive"
+
+
+def test_a_change_that_would_have_to_be_absurd_is_not_told_as_detectable() -> None:
+    def timed(seconds: float, run: str) -> MeasuredCell:
+        rows = {(0, "all", "seconds"): gradient(seconds, seconds, seconds)}
+        return MeasuredCell(cell(rows, run=run).row, rows, ("a processor", 2, 2))
+
+    sides = [{seed: timed(1.0 + seed * 2, f"{side}{seed}") for seed in range(2)} for side in "ab"]
+    (one,) = judge([Match(*sides)])
+    assert (one.verdict, math.isnan(one.detectable)) == ("inconclusive", True)
+
+
+def test_counts_alone_decide_nothing() -> None:
+    counted = {(0, "all", "evaluations"): gradient(1.0, 1.0, 1.0)}
+    judged = judge([one_seed(cell(counted), cell(counted)), one_seed(cell(status="failed"), cell(status="failed"))])
+    assert {one.verdict for one in judged} == {"equivalent"}
+    assert decided(judged) == []
+    assert len(decided(judged, [parse_threshold("evaluations:+1%")])) == 1
+    assert len(decided(judge([one_seed(variance(1.0), variance(1.0))]))) == 1
 
 
 def test_different_targets_are_not_compared() -> None:

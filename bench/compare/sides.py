@@ -1,0 +1,77 @@
+"""What the two sides of one experiment do not have in common: seeds, steps, versions, and how their cells ended."""
+
+from collections.abc import Mapping
+
+from bench.compare.experiments import Match, MeasuredCell
+
+
+def about(experiment: Match) -> list[str]:
+    """Return what the two sides of one experiment do not have in common, and no comparison needs."""
+    notes = []
+    alone = _seeds_alone(experiment.new, experiment.base)
+    if alone:
+        notes.append(f"seed {alone} only in NEW")
+    steps = _odd_steps(experiment.new, experiment.base)
+    if steps:
+        notes.append(f"step {steps} measured in NEW only")
+    base, new = experiment.versions
+    if base != new:
+        notes.append(f"estimator version {base} in BASE and {new} in NEW")
+    new_failures = _newly_broken(experiment)
+    for side, cells in (("BASE", experiment.base), ("NEW", experiment.new)):
+        notes += [
+            f"in {side}, {_end(seed, cell)}"
+            for seed, cell in cells.items()
+            if cell.row["status"] != "done" and not (side == "NEW" and seed in new_failures)
+        ]
+    return notes
+
+
+def missing(experiment: Match) -> list[str]:
+    """Return what was measured in BASE, and not in NEW, in a sentence each."""
+    texts = []
+    alone = _seeds_alone(experiment.base, experiment.new)
+    if alone:
+        texts.append(f"seed {alone} only in BASE")
+    steps = _odd_steps(experiment.base, experiment.new)
+    if steps:
+        texts.append(f"step {steps} measured in BASE only")
+    sides = [
+        {where for cell in side.values() for where in cell.gradients} for side in (experiment.base, experiment.new)
+    ]
+    common = {where[0] for where in sides[0]} & {where[0] for where in sides[1]}
+    lost = dict.fromkeys((group, metric) for step, group, metric in sorted(sides[0] - sides[1]) if step in common)
+    texts += [f"{metric} of {group} measured in BASE only" for group, metric in lost]
+    return texts
+
+
+def broken(experiment: Match) -> list[str]:
+    """Return which cells of NEW failed or diverged, where BASE's did not, in a sentence each."""
+    return [f"in NEW, {_end(seed, experiment.new[seed])}" for seed in _newly_broken(experiment)]
+
+
+def _newly_broken(experiment: Match) -> list[int]:
+    """Return the seeds of NEW that failed or diverged: where BASE's did not, or none of BASE's if it lacks the seed."""
+    base = {seed: cell.row["status"] == "done" for seed, cell in experiment.base.items()}
+    return [
+        seed
+        for seed, cell in experiment.new.items()
+        if cell.row["status"] != "done" and base.get(seed, all(base.values()))
+    ]
+
+
+def _end(seed: int, cell: MeasuredCell) -> str:
+    return f"seed {seed} {cell.row['status']}: {cell.row['reason']}"
+
+
+def _seeds_alone(cells: Mapping[int, MeasuredCell], others: Mapping[int, MeasuredCell]) -> str:
+    """Return the seeds that only one side has, in words; none where the sides have no seed in common, as is meant."""
+    if not others.keys() & cells.keys():
+        return ""
+    return ", ".join(map(str, sorted(cells.keys() - others.keys())))
+
+
+def _odd_steps(cells: Mapping[int, MeasuredCell], others: Mapping[int, MeasuredCell]) -> str:
+    """Return the steps that only one side was measured at, in words."""
+    steps = [{where[0] for cell in side.values() for where in cell.gradients} for side in (cells, others)]
+    return ", ".join(map(str, sorted(steps[0] - steps[1])))
