@@ -19,6 +19,7 @@ from bench.execution.session import Asked, Session
 from bench.execution.sources import sources_of
 from bench.figures.fitting import fitting_kind
 from bench.machine.device import allow_tf32, find_device
+from bench.results.leftovers import FIGURES
 from bench.results.render import Block, render
 from bench.results.schema import Record
 from bench.results.store import Store
@@ -134,7 +135,7 @@ def _draw(records: Sequence[Record], store: Store, messages: Console) -> None:
     from bench.figures.write import write
 
     kind = fitting_kind(records)
-    file = store.folder / "figures" / f"{kind}.pdf"
+    file = store.folder / FIGURES / f"{kind}.pdf"
     try:
         results = load(*(store.record_path(record.cell).parent for record in records))
         for path in write(kind, results, file, "pdf", Page()):

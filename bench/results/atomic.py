@@ -1,5 +1,10 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all.
 
+What is written is a file of its own at first. Its writer holds a lock on it, which the system takes away when the
+writer ends, however it ends: that is how others tell a file in the making from one that a killed process has left.
+"""
+
+import glob
 import io
 import os
 import secrets
@@ -10,6 +15,12 @@ from typing import Any, BinaryIO, cast, final
 
 from bench.errors import MachineTrouble
 
+try:
+    import fcntl
+except ImportError:
+    # Windows: there a file that somebody has open can be neither removed nor renamed.
+    fcntl = None
+
 TEMPORARY = "*.tmp"
 
 
@@ -18,22 +29,26 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """Give a file to write to; it takes the place of `path`, flushed to disk, when the block ends without an error.
 
     Whatever happens in between, the power failing included, a reader finds the old file or the new one. Where the
-    process is killed, a `*.tmp` file stays behind.
+    process is killed, a `*.tmp` file stays behind; whoever writes to `path` next removes it.
 
     Raises:
         MachineTrouble: the folder or the disk does not take it.
     """
-    # Not tempfile: its files are for the user alone, and results are shared.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    watched = None
+    temporary = watched = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
+        remove_abandoned(path.parent, path.name)
+        temporary, opened = _begun(path)
+        with opened as file:
             watched = _Watched(file)
             yield cast(BinaryIO, watched)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            if fcntl is not None:
+                # While it is locked: nobody may take it for abandoned.
+                temporary.replace(path)
+        if fcntl is None:
+            temporary.replace(path)
         _sync_folder(path.parent)
     except Exception as error:
         # A library may say in its own words that the disk is full, as torch does.
@@ -43,8 +58,43 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise MachineTrouble(f"cannot write {path}: {cause.strerror or cause}") from error
     finally:
         # A read-only disk refuses even that.
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path, name: str | None = None) -> None:
+    """Remove the halves of files that no process is writing any more, as far as the folder lets go of them.
+
+    Args:
+        folder: where they are.
+        name: of the file that they were to become; of any without it.
+    """
+    for half in folder.glob(f".{'*' if name is None else glob.escape(name)}.*-????????.tmp"):
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            if fcntl is None:
+                half.unlink()
+                continue
+            with half.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                half.unlink()
+
+
+def _begun(path: Path) -> tuple[Path, BinaryIO]:
+    """Make a file beside `path` that is locked for as long as it is open; return where, and the file."""
+    while True:
+        # Not tempfile: its files are for the user alone, and results are shared.
+        temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        file = temporary.open("xb")
+        if fcntl is None:
+            return temporary, file
+        # Some network disks have no locks: there, nothing is ever taken for abandoned.
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if temporary.exists():
+            return temporary, file
+        # Between the two, it was taken for abandoned.
+        file.close()
 
 
 @final

@@ -1,11 +1,9 @@
-"""What killed processes leave in a results folder, and who may remove it: whoever holds the lock that they held."""
+"""What killed processes leave in a results folder, and who removes it."""
 
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
-
-from bench.results.atomic import TEMPORARY
+from bench.results.atomic import TEMPORARY, remove_abandoned
 
 LOCK: Final = ".lock"
 """The lock of all that is written in a folder."""
@@ -13,6 +11,8 @@ RUNS: Final = "runs"
 """The folder of the notes about invocations."""
 CHECKS: Final = "check.json"
 """The verdicts of `bench check --out`."""
+FIGURES: Final = "figures"
+"""The folder of the figures that a run draws."""
 
 _PROBES: Final = (".writable-*", "..writable-*")
 """Of versions that tried with a file of that name whether a folder takes one."""
@@ -29,18 +29,8 @@ def remove_strays(results: Path) -> None:
     for pattern in _PROBES:
         for probe in results.glob(pattern):
             probe.unlink(missing_ok=True)
-    for half in results.glob(f"*/.trajectory-{TEMPORARY}"):
-        # `.trajectory-ID.pt.PID-RANDOM.tmp`, written under the lock `trajectory-ID.lock`
-        name = half.name.removeprefix(".").partition(".")[0]
-        _remove(half, half.with_name(f"{name}.lock"))
-    for half in (*(results / RUNS).glob(TEMPORARY), *results.glob(f".{CHECKS}.{TEMPORARY}")):
-        _remove(half, half.with_name(LOCK))
-
-
-def _remove(half: Path, lock: Path) -> None:
-    """Remove a half-written file, unless somebody holds the lock under which it is written."""
-    try:
-        with FileLock(lock, timeout=0):
-            half.unlink(missing_ok=True)
-    except Timeout:
-        return
+    for folder in {path.parent for path in results.glob(f"*/.trajectory-{TEMPORARY}")}:
+        remove_abandoned(folder)
+    for name in (RUNS, FIGURES):
+        remove_abandoned(results / name)
+    remove_abandoned(results, CHECKS)

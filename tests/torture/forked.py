@@ -1,0 +1,143 @@
+"""Commands run in children of a process that has imported everything: one costs a second where a new one costs six."""
+
+import importlib
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, final
+
+_IMPORTED: Final = (
+    "torch._dynamo",
+    "torch.fx.experimental.proxy_tensor",
+    "pyarrow.parquet",
+    "matplotlib.backends.backend_pdf",
+    "bench.execution.invocation",
+    "bench.figures.write",
+    "bench.cli.run",
+    "bench.cli.plot",
+    "estimators.score_function",
+    "estimators.pathwise",
+)
+"""What commands import only when they need it."""
+
+_PATIENCE: Final = 300.0
+"""Seconds after which a command hangs."""
+
+
+def prepare(cache: Path) -> None:
+    """Make this process one whose children run commands; nothing of `bench.execution` has been imported before.
+
+    Chunks are remembered in `cache`, since draws depend on them. A gradient's time, which no table is compared in, is
+    measured no longer than needed. Checkpoints are written after each step.
+    """
+    if "bench.execution.checkpoint" in sys.modules:
+        raise RuntimeError("bench was imported before it could be told to write a checkpoint after each step")
+    os.environ |= {
+        "OMP_NUM_THREADS": "1",
+        "BENCH_CHECKPOINT_SECONDS": "0",
+        "BENCH_CACHE": str(cache),
+        "MPLBACKEND": "agg",
+    }
+    import torch
+
+    # A child has the thread that forked it and no other, so that there must not be any.
+    torch.set_num_threads(1)
+    for name in _IMPORTED:
+        importlib.import_module(name)
+    from bench.measure import cost
+
+    cost.seconds = partial(cost.seconds, budget=0.0)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended.
+
+    Attributes:
+        code: its exit code; of one that a signal ended, minus that signal's number; None of one that hung.
+        said: what it printed.
+        seconds: how long it took.
+    """
+
+    code: int | None
+    said: str
+    seconds: float
+
+    @property
+    def was_killed(self) -> bool:
+        return self.code == -signal.SIGKILL
+
+
+@final
+class Child:
+    """A command that runs in a process of its own.
+
+    Args:
+        words: of the command, without `bench`.
+        log: file for what it prints.
+        before: what the process does first.
+        after: what it does last, unless it is killed.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        log: Path,
+        before: Callable[[], object] = lambda: None,
+        after: Callable[[], object] = lambda: None,
+    ) -> None:
+        sys.stdout.flush()
+        self._log, self._begun = log, time.monotonic()
+        self._process = os.fork()
+        if self._process == 0:
+            code = 99
+            try:
+                code = _run(words, log, before, after)
+            finally:
+                # Nothing of the parent's is flushed or cleaned up here.
+                os._exit(code)
+
+    def wait(self, kill_after: float | None = None) -> Ended:
+        """Wait for its end, or kill it after so many seconds."""
+        deadline = self._begun + (_PATIENCE if kill_after is None else kill_after)
+        hangs = False
+        while True:
+            ended, status = os.waitpid(self._process, os.WNOHANG)
+            if ended:
+                break
+            if time.monotonic() >= deadline:
+                hangs = kill_after is None
+                os.kill(self._process, signal.SIGKILL)
+                _, status = os.waitpid(self._process, 0)
+                break
+            time.sleep(0.002)
+        code = None if hangs else os.waitstatus_to_exitcode(status)
+        return Ended(code, self._log.read_text(errors="replace"), time.monotonic() - self._begun)
+
+
+def _run(words: Sequence[str], log: Path, before: Callable[[], object], after: Callable[[], object]) -> int:
+    from bench.cli import main
+
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    os.close(file)
+    sys.argv = ["bench", *words]
+    try:
+        before()
+        main(list(words))
+    except SystemExit as left:
+        after()
+        return left.code if isinstance(left.code, int) else 99
+    except BaseException:
+        traceback.print_exc()
+        return 99
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()

@@ -1,0 +1,152 @@
+"""Runs are killed at any moment and given again: `python -m tests.torture.kills --kills 500 --seed 0`.
+
+README.md beside this file says what is drawn, what is checked and what is printed.
+"""
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.torture.commands import COMMANDS, Command, Reference, failure, in_folder, referred
+from tests.torture.forked import Child, prepare
+from tests.torture.operations import Killing, Point, watch
+from tests.torture.tally import Tally
+from tests.torture.verdicts import damaged, lost, records
+
+_MOST_IN_A_ROW: Final = 6
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Where one process is killed: at a point, or after a share of the time that the command takes undisturbed."""
+
+    point: Point | None
+    share: float = 0.0
+
+    @property
+    def kind(self) -> str:
+        """What kind of moment it is."""
+        if self.point is None:
+            return "kills by the clock"
+        return "kills inside a write" if self.point.call == "write" else "kills at a call"
+
+    def __str__(self) -> str:
+        return f"after {self.share:.0%} of its time" if self.point is None else str(self.point)
+
+    def start(self, reference: Reference, folder: Path, log: Path) -> tuple[Child, float | None]:
+        """Start the command that is killed here; return it, and after how many seconds its parent is to do that."""
+        words, point = in_folder(reference.command.words, folder), self.point
+        if point is None:
+            return Child(words, log), self.share * reference.seconds
+        return Child(words, log, lambda: watch(folder, Killing(point))), None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A command, killed some times and then finished.
+
+    Attributes:
+        number: it is drawn from the seed and this.
+        command: which.
+        kills: one after the other.
+        last: the words that finish it.
+    """
+
+    number: int
+    command: Command
+    kills: tuple[Kill, ...]
+    last: tuple[str, ...]
+
+    def __str__(self) -> str:
+        end = "" if self.last == self.command.words else ", then finished without --rerun"
+        return f"trial {self.number}: {self.command.name}, killed {', '.join(map(str, self.kills))}{end}"
+
+
+def drawn(seed: int, number: int, references: Sequence[Reference]) -> Trial:
+    """Return a trial: a command, points in its work or times, and what finishes it."""
+    chance = random.Random(f"{seed}/{number}")
+    reference = references[number % len(references)]
+    count = 1
+    while count < _MOST_IN_A_ROW and chance.random() < 0.7:
+        count += 1
+    last = reference.command.words
+    if reference.command.goes_on and chance.random() < 0.5:
+        last = reference.command.goes_on
+    return Trial(number, reference.command, tuple(kill_of(chance, reference) for _ in range(count)), last)
+
+
+def kill_of(chance: random.Random, reference: Reference) -> Kill:
+    """Draw a moment to kill a command at."""
+    kind = chance.choice(("clock", "call", "write"))
+    if kind == "clock":
+        return Kill(None, chance.random())
+    # The kinds of files alike, however often each is written: most writes are those of checkpoints.
+    places = sorted(name for name in reference.counts if name.startswith("write ") == (kind == "write"))
+    place = chance.choice(places)
+    call, _, part = place.partition(" ")
+    share = chance.random() if kind == "write" else float(chance.random() < 0.5)
+    return Kill(Point(call, part, chance.randint(1, reference.counts[place]), share))
+
+
+def make(trial: Trial, reference: Reference, work: Path, tally: Tally) -> None:
+    """Make a trial and look at what it leaves, after each kill and at its end."""
+    folder, log, command = work / "trial", work / "log", trial.command
+    shutil.rmtree(folder, ignore_errors=True)
+    reference.begin(folder)
+    for kill in trial.kills:
+        before = records(folder)
+        child, kill_after = kill.start(reference, folder, log)
+        ended = child.wait(kill_after)
+        if ended.was_killed:
+            tally.done[kill.kind] += 1
+        elif ended.code == 0:
+            tally.done["processes that ended first"] += 1
+        else:
+            tally.note("failed commands", [failure(ended)])
+        tally.note("losses", lost(before, folder, command.replaces))
+        tally.note("damages", damaged(folder))
+    before = records(folder)
+    ended = Child(in_folder(trial.last, folder), log).wait()
+    reference.judge(folder, ended, before, command.replaces and trial.last == command.words, tally)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make trials until so many processes were killed; return 1 where anything was found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.torture.kills", description=__doc__)
+    parser.add_argument("--kills", type=int, default=500, help="how many processes are killed, at least")
+    parser.add_argument("--seed", type=int, default=0, help="what trials are drawn from")
+    parser.add_argument("--trial", type=int, help="make this trial alone")
+    parser.add_argument("--command", action="append", choices=COMMANDS, help="kill this command only; repeatable")
+    parser.add_argument("--work", type=Path, help="folder to work in  [default: a temporary one]")
+    asked = parser.parse_args(arguments)
+    names = list(dict.fromkeys(asked.command or COMMANDS))
+    again = f"python -m tests.torture.kills --seed {asked.seed}"
+    again += "".join(f" --command {name}" for name in names if asked.command)
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="kills-", dir=asked.work) as where:
+        work = Path(where)
+        prepare(work / "cache")
+        references = [referred(COMMANDS[name], work) for name in names]
+        number = asked.trial or 0
+        while tally.trials == 0 or (asked.trial is None and _killed(tally) < asked.kills):
+            before = tally.found.total()
+            trial = drawn(asked.seed, number, references)
+            make(trial, references[number % len(references)], work, tally)
+            tally.end(trial, before, f"{again} --trial {number}")
+            number += 1
+    print(f"{_killed(tally)} kills in {tally}")
+    return int(tally.found.total() > 0)
+
+
+def _killed(tally: Tally) -> int:
+    return sum(count for kind, count in tally.done.items() if kind.startswith("kills"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
