@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.torture.forked import Child, Ended
+from tests.torture.forked import FIGURES, Child, Ended
 from tests.torture.operations import Counting, watch
 from tests.torture.tally import Tally
 from tests.torture.verdicts import damaged, differing, files, lost
@@ -20,7 +20,7 @@ _MEASURED: Final = ("--replicates", "40", "--evaluation-samples", "5", "--out", 
 _TWO: Final = ("run", "--task", "gaussian-quadratic", "--estimator", "reinforce", "--estimator", "reparam")
 _TRAINED: Final = (
     "run", "--task", "bernoulli-quadratic", "--estimator", "reinforce-ema", "--at", "own", "--batch-seeds", "off",
-    "--seeds", "0-1", "--steps", "8", "--checkpoints", "3", *_MEASURED,
+    "--seeds", "0-1", "--steps", "6", "--checkpoints", "2", *_MEASURED,
 )  # fmt: skip
 _TOGETHER: Final = ("--at", "own", "--batch-seeds", "on", "--seeds", "0-2", "--steps", "6", "--checkpoints", "2")
 
@@ -46,6 +46,11 @@ class Command:
     rounding: float = 0.0
 
     @property
+    def imports(self) -> tuple[str, ...]:
+        """What it imports when it needs it."""
+        return FIGURES if "--plot" in self.words or self.words[0] == "plot" else ()
+
+    @property
     def replaces(self) -> bool:
         """Whether finished cells are run again."""
         return "--rerun" in self.words
@@ -54,7 +59,7 @@ class Command:
 COMMANDS: Final = {
     command.name: command
     for command in (
-        Command("untrained", (*_TWO, "--no-train", "--seeds", "0-1", *_MEASURED)),
+        Command("untrained", (*_TWO, "--no-train", *_MEASURED)),
         Command("trained", _TRAINED),
         Command("shared", (*_TWO, *_SHARED, *_MEASURED)),
         # Single and double precision: what seeds in one step differ by is what rounding does to a training.

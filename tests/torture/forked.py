@@ -6,35 +6,38 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, final
 
-_IMPORTED: Final = (
+FIGURES: Final = ("matplotlib.backends.backend_pdf", "matplotlib.backends.backend_svg", "bench.figures.write")
+"""What commands import that draw."""
+
+_ALWAYS: Final = (
     "torch._dynamo",
     "torch.fx.experimental.proxy_tensor",
     "pyarrow.parquet",
-    "matplotlib.backends.backend_pdf",
     "bench.execution.invocation",
-    "bench.figures.write",
     "bench.cli.run",
     "bench.cli.plot",
     "estimators.score_function",
     "estimators.pathwise",
 )
-"""What commands import only when they need it."""
-
 _PATIENCE: Final = 300.0
 """Seconds after which a command hangs."""
 
 
-def prepare(cache: Path) -> None:
+def prepare(cache: Path, imports: Iterable[str]) -> None:
     """Make this process one whose children run commands; nothing of `bench.execution` has been imported before.
 
-    Chunks are remembered in `cache`, since draws depend on them. A gradient's time, which no table is compared in, is
-    measured no longer than needed. Checkpoints are written after each step.
+    Checkpoints are written after each step. Chunks and a gradient's time, which no table is compared in, are measured
+    no longer than needed.
+
+    Args:
+        cache: where chunks are remembered, on which draws depend.
+        imports: what commands import only when they need it.
     """
     if "bench.execution.checkpoint" in sys.modules:
         raise RuntimeError("bench was imported before it could be told to write a checkpoint after each step")
@@ -48,11 +51,14 @@ def prepare(cache: Path) -> None:
 
     # A child has the thread that forked it and no other, so that there must not be any.
     torch.set_num_threads(1)
-    for name in _IMPORTED:
+    for name in (*_ALWAYS, *imports):
         importlib.import_module(name)
-    from bench.measure import cost
+    from bench.measure import chunk, cost
 
+    chunk.fastest_chunk = partial(chunk.fastest_chunk, seconds=0.0)
     cost.seconds = partial(cost.seconds, budget=0.0)
+    # What a killed process has written is there, flushed to disk or not: no power fails here.
+    os.fsync = lambda _: None
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="kills-", dir=asked.work) as where:
         work = Path(where)
-        prepare(work / "cache")
+        prepare(work / "cache", [each for name in names for each in COMMANDS[name].imports])
         references = [referred(COMMANDS[name], work) for name in names]
         number = asked.trial or 0
         while tally.trials == 0 or (asked.trial is None and _killed(tally) < asked.kills):
