@@ -4,8 +4,6 @@ import copy
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol, final
 
-import torch
-
 from bench.execution.checkpoint import Checkpoint, Progress
 from bench.execution.final import evaluated
 from bench.execution.initial import initial
@@ -18,10 +16,10 @@ from bench.machine.device import find_device
 from bench.machine.matmul import onednn_keeps_float32, onednn_pays
 from bench.machine.streams import Stream, seeded
 from bench.measure.settling import settled
-from bench.results.atomic import replacing
 from bench.results.schema import Final as FinalValues
 from bench.results.schema import Record
 from bench.results.store import Store
+from bench.results.tensors import save_tensors
 from bench.settings import Cell
 from bench.training.diverged import Diverged
 from bench.training.trainer import Trainer
@@ -178,9 +176,8 @@ class CellRun:
             notes=[*self.progress.notes, *(["oneDNN multiplied float32 matrices"] if self.progress.onednn else [])],
             task_source=self.source.task,
             estimator_source=self.source.estimator,
+            parameters=save_tensors(self.store.parameters_path(self.cell), self.task.state_dict()),
         )
-        with replacing(self.store.parameters_path(self.cell)) as file:
-            torch.save(self.task.state_dict(), file)
         self.store.write(record)
         self.checkpoint.file.unlink(missing_ok=True)
         return record

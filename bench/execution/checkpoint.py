@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, final
 
-from bench.execution.kept import keep, kept, set_aside
+from bench.execution.kept import keep, kept
 from bench.execution.sources import Maker
 from bench.measure.chunk import LARGEST_CHUNK
+from bench.results.aside import set_aside
 from bench.results.schema import GradientRow
 from bench.settings import Cell
 from bench.training.restoring import Unfit, built, require, require_duration

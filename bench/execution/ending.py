@@ -1,6 +1,6 @@
 """How an invocation ends for cells without a result: in one sentence, with their exit code, and with where to look."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -60,8 +60,13 @@ def _failure(failed: Sequence[Record], cells: int, out: Path, of: str) -> CellsF
     for record in shown:
         lines.append(f"  {title(record.cell)}: {record.reason}")
         log = logs[record.cell.id]
-        lines += [f"    {log} shows the way there"] if log.exists() else []
+        lines += [f"    {log} shows the way there"] if log.is_file() else []
     lines += [f"  and {len(failed) - len(shown)} more"] if len(failed) > len(shown) else []
     status = with_out("bench status", out)
     lines.append(f"`{status}` lists them, and the same command with `--rerun failed` runs them again")
-    return CellsFailed("\n".join(lines), [log.read_text() for log in logs.values() if log.exists()])
+    return CellsFailed("\n".join(lines), _texts(logs.values()))
+
+
+def _texts(logs: Iterable[Path]) -> list[str]:
+    """Return what tracebacks say, of those that are there and are files."""
+    return [log.read_text(encoding="utf-8", errors="replace") for log in logs if log.is_file()]

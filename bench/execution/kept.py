@@ -1,7 +1,6 @@
 """Files that runs keep for later ones, checkpoints and trajectories: whole, with a digest, and with what made them."""
 
 import io
-import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,8 +8,9 @@ import torch
 
 from bench.errors import ResultsError
 from bench.machine.memory import is_out_of_memory
+from bench.results.aside import make_room, no_file
 from bench.results.atomic import replacing
-from bench.results.sealed import FIRST_LINE, first_line
+from bench.results.sealed import FIRST_LINE, archive_damage, first_line, fits, is_of_another
 from bench.training.restoring import Unfit, require
 
 _ARCHIVE: Final = b"PK"
@@ -27,8 +27,9 @@ def keep(path: Path, content: dict[str, Any]) -> None:
     stream = io.BytesIO()
     torch.save(content, stream)
     payload = stream.getbuffer()
+    make_room(path)
     with replacing(path) as file:
-        file.write(first_line(payload))
+        file.write(first_line(payload, path))
         file.write(payload)
 
 
@@ -41,19 +42,22 @@ def kept(path: Path) -> dict[Any, Any] | None:
     """
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except IsADirectoryError:
-        raise Unfit("it is a folder") from None
     except OSError as error:
+        if what := no_file(path, error):
+            raise Unfit(what) from None
+        if isinstance(error, FileNotFoundError):
+            return None
         raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
     if data.startswith(_ARCHIVE):
+        why = archive_damage(io.BytesIO(data))
+        require(not why, why)
         return _loaded(data)
     first = FIRST_LINE.match(data)
     require(first is not None, "it does not begin as such a file does")
     assert first is not None
+    require(not is_of_another(first, path), "it is another's")
     payload = memoryview(data)[first.end() :]
-    require(first[0] == first_line(payload), "its digest is not that of what it holds: it was damaged or cut short")
+    require(fits(first, io.BytesIO(payload)), "its digest is not that of what it holds: it was damaged or cut short")
     return _loaded(payload)
 
 
@@ -67,14 +71,3 @@ def _loaded(payload: bytes | memoryview) -> dict[Any, Any]:
         raise Unfit(f"{type(error).__name__} in reading it") from error
     require(isinstance(content, dict), "it holds something else")
     return content
-
-
-def set_aside(path: Path) -> Path:
-    """Give what cannot be used another name beside it, and return that."""
-    number = 1
-    while os.path.lexists(aside := path.with_name(f"{path.name}.corrupt-{number}")):
-        number += 1
-    try:
-        return path.replace(aside)
-    except OSError as error:
-        raise ResultsError(f"cannot rename {path}: {error.strerror or error}") from error

@@ -5,6 +5,7 @@ from typing import Literal
 from bench.execution.checkpoint import continues
 from bench.execution.sources import Maker, Source
 from bench.machine.info import software
+from bench.results.parameters import QUICKLY, difference
 from bench.results.schema import Record
 from bench.results.store import Store, ignored
 from bench.settings import Cell
@@ -39,6 +40,10 @@ def recall(
         if unknown
         else ""
     )
+    if known.parameters is not None:
+        path = store.parameters_path(cell)
+        if lacking := difference(path, known.parameters, QUICKLY):
+            return None, f"its {path.name} {lacking}"
     if known.status != "failed":
         return known, f"{known.status} already, not run again{hint}"
     if rerun == "failed":

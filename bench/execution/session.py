@@ -27,6 +27,7 @@ from bench.execution.run_cells import run_alone, run_together
 from bench.execution.sources import Maker, sources_of
 from bench.execution.tally import Tally
 from bench.names.strangers import said
+from bench.results.aside import make_room
 from bench.results.schema import Record
 from bench.results.store import FOREVER, Begun, Store
 from bench.settings import Cell
@@ -191,6 +192,7 @@ class Session:
             reason = said(error)
             log = self.store.traceback_path(cell)
             say(self.messages, f"{title(cell)} failed: {reason}; {log} shows the way there")
+            make_room(log)
             log.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
             seconds = time.perf_counter() - begun
             source = self.sources[cell.id]

@@ -10,7 +10,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from bench.errors import UsageError
-from bench.execution.kept import keep, kept, set_aside
+from bench.execution.kept import keep, kept
 from bench.execution.recall import Rerun
 from bench.execution.sources import Maker, Source
 from bench.machine.device import observations
@@ -19,6 +19,7 @@ from bench.names.building import named_reference
 from bench.names.registry import ESTIMATORS
 from bench.names.source import source_of
 from bench.names.spec import Spec, parse_spec
+from bench.results.aside import set_aside
 from bench.settings import Cell, cell_id
 from bench.training.diverged import Diverged
 from bench.training.exact_gradient import ExactGradient

@@ -9,6 +9,7 @@ from bench.names.building import build_task
 from bench.names.commands import with_out
 from bench.names.registry import TASKS
 from bench.pictures.subjects import SHOWN
+from bench.results.parameters import REMEDY
 from bench.results.schema import Record
 from bench.results.store import Store, locate
 from bench.results.tensors import load_tensors
@@ -28,13 +29,14 @@ class Trained(NamedTuple):
             ResultsError: the parameters are not there, or are of another version of the task.
         """
         path = self.store.parameters_path(self.record.cell)
-        again = "run it again with `--rerun all`"
+        told, again = self.record.parameters, "run it again with `--rerun all`"
         try:
-            state = load_tensors(path)
+            state = load_tensors(path, told)
         except FileNotFoundError:
-            raise ResultsError(f"{path} is not there, and holds what the run learned: {again}") from None
+            remedy = again if told is None else "repeat the `bench run` that wrote it"
+            raise ResultsError(f"{path} is not there, and holds what the run learned: {remedy}") from None
         except ResultsError as error:
-            raise ResultsError(f"{error}: {again}") from error
+            raise ResultsError(f"{error}: {again if told is None else REMEDY}") from error
         TASKS.require_named(self.record.cell.task_spec, "is not shown")
         task = build_task(self.record.cell.task_spec, dtype=next(iter(state.values())).dtype)
         try:

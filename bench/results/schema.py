@@ -6,15 +6,17 @@ A field's unit and meaning are in its metadata. `bench.results.columns` makes th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from typing import Final as Constant
+
+from msgspec import Meta
 
 from bench.decoding import Amount, Count, Size
 from bench.fields import column
 from bench.results.metrics import ACTIVE_UNITS, FINAL_VALUES, Metric
 from bench.settings import Cell
 
-SCHEMA_VERSION: Constant = 6
+SCHEMA_VERSION: Constant = 7
 
 Status = Literal["done", "diverged", "failed"]
 
@@ -112,10 +114,24 @@ class Final:
 
 
 @dataclass(frozen=True)
+class Written:
+    """A file beside a record, as it was written.
+
+    Attributes:
+        bytes: how long it is.
+        sha256: its digest.
+    """
+
+    bytes: Count
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True)
 class Record:
     """Everything measured on one cell.
 
-    `final` is None where the cell did not get to the end of training, `chunk` where nothing was measured.
+    `final` is None where the cell did not get to the end of training, `chunk` where nothing was measured, `parameters`
+    where the cell failed.
     """
 
     cell: Cell
@@ -141,6 +157,8 @@ class Record:
     estimator_source: str | None = field(
         default=None, metadata=column("", "of an estimator that is not ours, likewise")
     )
+    # None in records of an earlier version, too.
+    parameters: Written | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Final, NoReturn, TypeVar
 from filelock import FileLock, Timeout
 
 from bench.errors import CellBusy, ResultsError
+from bench.results.aside import make_room, no_file, set_aside
 from bench.results.atomic import replacing
 from bench.results.codec import CorruptRecord, corrupt, dump, parse
 from bench.results.leftovers import LOCK, RUNS, remove_strays, remove_temporaries
@@ -113,7 +114,7 @@ class Store:
             return self.read(cell)
         except CorruptRecord as error:
             path = self.record_path(cell)
-            aside = _set_aside(path)
+            aside = set_aside(path)
             warn(f"{path} is not a readable record ({error.why}): it is now {aside.name}, and the cell is run again")
             return None
 
@@ -123,7 +124,9 @@ class Store:
         Raises:
             ResultsError: the folder does not take it.
         """
-        with replacing(self.folder / begun.cell.folder / BEGUN) as file:
+        path = self.folder / begun.cell.folder / BEGUN
+        make_room(path)
+        with replacing(path) as file:
             file.write(dump(begun))
 
     def write(self, record: Record) -> Path:
@@ -133,6 +136,7 @@ class Store:
             ResultsError: the folder does not take it.
         """
         path = self.record_path(record.cell)
+        make_room(path)
         with replacing(path) as file:
             file.write(dump(record))
         self.tidy(record)
@@ -146,8 +150,8 @@ class Store:
         folder = self.record_path(record.cell).parent
         done_with = (BEGUN,) if record.status == "failed" else (BEGUN, CHECKPOINT, TRACEBACK)
         for name in done_with:
-            if not (folder / name).is_dir():
-                (folder / name).unlink(missing_ok=True)
+            make_room(folder / name)
+            (folder / name).unlink(missing_ok=True)
 
     @contextmanager
     def lock(self, cell: Cell, patience: float = _PATIENCE) -> Iterator[None]:
@@ -223,7 +227,7 @@ class Store:
             try:
                 read_run(path)
             except CorruptRecord as error:
-                aside = _set_aside(path)
+                aside = set_aside(path)
                 warn(f"{path} is not a readable note of a run ({error.why}): it is now {aside.name}")
             except ResultsError:
                 continue  # of a newer version, or not for us to read: not damaged
@@ -260,20 +264,28 @@ def read_run(path: Path) -> RunInfo | None:
     """Return the note of an invocation in a file, or None where there is no file.
 
     Raises:
-        CorruptRecord: it is damaged.
+        CorruptRecord: it is damaged, or that of another run than its name says.
         ResultsError: it cannot be opened, or its schema version is not readable.
     """
-    return _read(RunInfo, path)
+    run = _read(RunInfo, path)
+    if run is not None and run.run != path.stem:
+        raise corrupt(RunInfo, path, f"it is the note of another run, {run.run}")
+    return run
 
 
 def read_begun(cell_folder: Path) -> Begun | None:
     """Return the note about a cell without a record; None where there is none, as an earlier version left none.
 
     Raises:
-        CorruptRecord: it is damaged.
+        CorruptRecord: it is damaged, or that of another cell than its folder's.
         ResultsError: it cannot be opened, or its schema version is not readable.
     """
-    return _read(Begun, cell_folder / BEGUN)
+    path = cell_folder / BEGUN
+    begun = _read(Begun, path)
+    folder = CELL_FOLDER.fullmatch(cell_folder.name)
+    if begun is not None and folder is not None and folder["id"] != begun.cell.id:
+        raise corrupt(Begun, path, f"it is the note of another cell, {begun.cell.folder}")
+    return begun
 
 
 def is_running(cell_folder: Path) -> bool:
@@ -293,19 +305,13 @@ def is_running(cell_folder: Path) -> bool:
 def _read(kind: type[T], path: Path) -> T | None:
     try:
         data = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except IsADirectoryError as error:
-        raise corrupt(kind, path, "it is a folder") from error
     except OSError as error:
+        if what := no_file(path, error):
+            raise corrupt(kind, path, what) from error
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return None
         raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
     return parse(kind, data, path)
-
-
-def _set_aside(path: Path) -> Path:
-    """Give a damaged file another name, and return it."""
-    taken = len(list(path.parent.glob(f"{path.name}.corrupt-*")))
-    return path.replace(path.with_name(f"{path.name}.corrupt-{taken + 1}"))
 
 
 def _each(read: Callable[[Path], T | None], paths: Iterable[Path], unreadable: Unreadable) -> Iterator[T]:

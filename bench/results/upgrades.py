@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from bench.decoding import Undecodable
 from bench.results.schema import Begun, Record, RunInfo
 
 Data = dict[str, Any]
@@ -10,19 +11,30 @@ Data = dict[str, Any]
 _NEW_IN_2: Final = ("log_evidence", "gap", "gap_se", "active_units", "seeds_together")
 
 
+def _with_new(content: Data, **new: Any) -> Data:
+    """Return content with the keys of the next version.
+
+    Raises:
+        Undecodable: it has one of them, and so is not of the version that it says it is of.
+    """
+    for key in new.keys() & content.keys():
+        raise Undecodable(f"it has `{key}`, which came with a later version than it says")
+    return {**content, **new}
+
+
 def _second(record: Data) -> Data:
     """Return a record of version 1 as one of version 2, in which there are ways of learning and more final values."""
     final = record["final"]
     return {
         **record,
-        "training": [{**row, "updated": "both"} for row in record["training"]],
-        "final": None if final is None else {**final, **dict.fromkeys(_NEW_IN_2)},
+        "training": [_with_new(row, updated="both") for row in record["training"]],
+        "final": None if final is None else _with_new(final, **dict.fromkeys(_NEW_IN_2)),
     }
 
 
 def _third(record: Data) -> Data:
     """Return a record of version 2 as one of version 3, whose norms have their squares beside them."""
-    return {**record, "gradients": [{**row, "square": None} for row in record["gradients"]]}
+    return {**record, "gradients": [_with_new(row, square=None) for row in record["gradients"]]}
 
 
 def _fourth(record: Data) -> Data:
@@ -30,8 +42,13 @@ def _fourth(record: Data) -> Data:
     cell = record["cell"]
     relaxed = "gumbel-softmax" in (cell["estimator"], cell["estimator_parameters"].get("estimator"))
     of = "relaxed" if relaxed else "target"
-    rows = [{**row, "objective_of": of} for row in record["training"]]
-    return {**record, "training": rows, "task_source": None, "estimator_source": None}
+    rows = [_with_new(row, objective_of=of) for row in record["training"]]
+    return _with_new({**record, "training": rows}, task_source=None, estimator_source=None)
+
+
+def _seventh(record: Data) -> Data:
+    """Return a record of version 6 as one of version 7, which knows the file of parameters."""
+    return _with_new(record, parameters=None)
 
 
 def _unchanged(content: Data) -> Data:
@@ -42,10 +59,17 @@ FIRST_WITH_DIGEST: Final = 6
 """The version from which on a file has a digest."""
 
 UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
-    Record: {1: _second, 2: _third, 3: _fourth, 4: _unchanged, 5: _unchanged},
+    Record: {1: _second, 2: _third, 3: _fourth, 4: _unchanged, 5: _unchanged, 6: _seventh},
     # Version 5 knows the cells of a run.
-    RunInfo: {1: _unchanged, 2: _unchanged, 3: _unchanged, 4: lambda run: {**run, "cells": []}, 5: _unchanged},
-    Begun: {5: _unchanged},
+    RunInfo: {
+        1: _unchanged,
+        2: _unchanged,
+        3: _unchanged,
+        4: lambda run: _with_new(run, cells=[]),
+        5: _unchanged,
+        6: _unchanged,
+    },
+    Begun: {5: _unchanged, 6: _unchanged},
 }
 """What makes a file of schema version v one of version v + 1, by v."""
 

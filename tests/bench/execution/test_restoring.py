@@ -22,6 +22,7 @@ from bench.execution.sources import Source, sources_of
 from bench.machine.streams import seeded
 from bench.measure import cost
 from bench.names.registry import TASKS
+from bench.results.aside import set_aside
 from bench.results.schema import Record
 from bench.results.store import Store
 from bench.results.tables import load
@@ -277,7 +278,7 @@ def test_each_that_is_set_aside_keeps_a_name_of_its_own(tmp_path: Path) -> None:
     names = []
     for text in ("one", "two"):
         file.write_text(text)
-        names.append(kept.set_aside(file))
+        names.append(set_aside(file))
     assert [name.read_text() for name in names] == ["one", "two"]
 
 

@@ -41,9 +41,10 @@ def sealed(content: dict[str, Any]) -> bytes:
 
 
 def of_version(version: int, data: bytes) -> dict[str, Any]:
-    """Return the content of a file as if a version without digests had written it."""
+    """Return the content of a file as if a version without digests had written it, which knew no parameters either."""
     content = {**json.loads(data), "schema_version": version}
     del content["sha256"]
+    content.pop("parameters", None)
     return content
 
 

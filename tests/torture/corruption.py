@@ -1,0 +1,387 @@
+"""Damage files of a results folder at random, and look what the commands make of it.
+
+    python -m tests.torture.corruption --trials 2000 --seed 0
+
+Each trial damages one to three files of a copy of a small folder, reads it with the commands that read, and runs again
+what made it. Looked for are: a traceback, an exit code that is not documented, a process that a signal ended; a number
+that differs, and nothing said; a damaged file that `bench results validate` does not name; a folder that the rerun has
+not mended. A trial is repeated by its seed and number: `--seed 0 --only 17`.
+"""
+
+import argparse
+import csv
+import io
+import json
+import random
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from tests.torture import corruption_bytes
+from tests.torture.corruption_damage import damages
+from tests.torture.corruption_folder import KINDS, RESULTS, RUNS, WITH_DIGEST, files, finish, make, makers, old_record
+from tests.torture.corruption_forks import Command, Outcome, call, forked, imported, warmed
+
+VALIDATE: Final = ("results", "validate", RESULTS, "--format", "json")
+_TABLES: Final = tuple(
+    ("table", RESULTS, "--what", what, "--format", "csv") for what in ("gradients", "training", "final")
+)
+_NOTES: Final = ("table", RESULTS, "--what", "runs", "--format", "csv")
+_STATUS: Final = ("status", RESULTS)
+_COMPARE: Final = ("compare", "whole", RESULTS, "--format", "csv")
+_SAMPLES: Final = ("samples", RESULTS, "--out", "shown", "--format", "png")
+_PLOT: Final = ("plot", "final", RESULTS, "--out", "drawn.svg")
+_KEPT: Final = ("reference", "--folder", "kept", "--estimator", "reparam")
+
+CODES: Final[dict[str, set[int]]] = {
+    "results": {0, 5},
+    "table": {0, 2, 5},
+    "status": {0, 3, 5},
+    "compare": {0, 1, 2, 5},
+    "samples": {0, 2, 4, 5},
+    "plot": {0, 2, 5},
+    "reference": {0, 1, 2, 5},
+    "run": {0, 2, 3, 5},
+}
+"""Exit codes that a command may end with, damaged files or not."""
+
+_TIMED: Final = {"run", "started", "seconds", "seconds_per_step", "notes"}
+"""Columns that another run changes; notes say that a file was set aside."""
+_TIMED_METRICS: Final = {"seconds", "work_variance", "peak_memory"}
+
+FAULTS: Final = ("traceback or exit code", "abort", "silent change", "unnamed", "not mended")
+
+Rows = dict[str, list[tuple[str, ...]]]
+"""By cell, the rows of a table."""
+
+
+@dataclass
+class Hit:
+    """One damaged file.
+
+    Attributes:
+        kind: of the file.
+        damage: what was done to it.
+        path: of it, below the trial's folder.
+        changed: whether it is another than before.
+        old: whether it is the record that knows no digest.
+        made_by: which of `RUNS` makes it again.
+    """
+
+    kind: str
+    damage: str
+    path: Path
+    changed: bool
+    old: bool
+    made_by: set[str]
+
+    @property
+    def sealed(self) -> bool:
+        return self.damage.endswith("sealed")
+
+    @property
+    def gone(self) -> bool:
+        return self.damage == "deleted"
+
+    @property
+    def is_first_format(self) -> bool:
+        """Whether it is an archive as the first format was, whose content a run alone looks at."""
+        return self.kind in ("checkpoint", "trajectory") and self.damage in ("a bare tensor", "another archive")
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.kind}): {self.damage}"
+
+
+@dataclass
+class Trial:
+    """What one trial found."""
+
+    number: int
+    hits: list[Hit]
+    faults: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Torture:
+    """The whole folder, and what the commands say of it."""
+
+    def __init__(self, seed: int, workplace: Path, made: Path) -> None:
+        self.seed, self.workplace, self.made = seed, workplace, made
+        self.files = files(made)
+        self.old = old_record(made)
+        self.makers = {path: makers(made, path) for paths in self.files.values() for path in paths}
+        ended = workplace / "ended"
+        shutil.copytree(made, ended)
+        finish(ended)
+        self.before = [_rows(one.out) for one in forked(made, _TABLES)]
+        self.after = call(ended, tables)
+        shutil.copytree(made / RESULTS, workplace / "whole")
+        self.compared = self._outcome(self._copied("compared"), _COMPARE).out
+
+        scratch = self._copied("scratch")
+        warmed(scratch, [VALIDATE, *_TABLES, _STATUS, _COMPARE, *RUNS.values()])
+
+    def run(self, number: int) -> Trial:
+        """Damage a copy of the folder, and return what was wrong with how it was taken."""
+        chance = random.Random(f"{self.seed}/{number}")
+        root = self._copied(f"trial-{number}")
+        try:
+            trial = Trial(number, list(self._damaged(chance, number, root)))
+            self._read(chance, trial, root)
+            self._mend(trial, root)
+        finally:
+            shutil.rmtree(root)
+        return trial
+
+    def _copied(self, name: str) -> Path:
+        root = self.workplace / name
+        shutil.copytree(self.made, root)
+        (root / "whole").symlink_to(self.workplace / "whole")
+        return root
+
+    def _outcome(self, root: Path, *commands: Command) -> Outcome:
+        return forked(root, commands)[-1]
+
+    def _damaged(self, chance: random.Random, number: int, root: Path) -> Iterator[Hit]:
+        kinds = [[*KINDS][number % len(KINDS)], *chance.choices([*KINDS], k=chance.choice((0, 0, 0, 1, 2)))]
+        for kind in kinds:
+            whole = chance.choice(self.files[kind])
+            path = root / whole.relative_to(self.made)
+            if not path.is_file() or path.is_symlink() or path.read_bytes() != whole.read_bytes():
+                continue
+            known = damages(kind)
+            name = chance.choice([*known])
+            if not whole.stat().st_size and name in ("bits flipped", "cut short", "zeros", "blocks swapped"):
+                name = "bytes appended"
+            others = [root / other.relative_to(self.made) for other in self.files[kind] if other != whole]
+            known[name](chance, path, [other for other in others if other.is_file()])
+            changed = not path.is_file() or path.is_symlink() or path.read_bytes() != whole.read_bytes()
+            yield Hit(kind, name, path.relative_to(root), changed, whole == self.old, self.makers[whole])
+
+    def _read(self, chance: random.Random, trial: Trial, root: Path) -> None:
+        kinds = {hit.kind for hit in trial.hits}
+        commands: list[Command] = [VALIDATE, chance.choice(_TABLES), _STATUS]
+        commands += [_COMPARE] * (chance.random() < (0.4 if "record" in kinds else 0.05))
+        commands += [_NOTES] * ("note of a run" in kinds)
+        commands += [_SAMPLES] * ("parameters" in kinds or chance.random() < 0.05)
+        commands += [_PLOT] * (chance.random() < 0.05)
+        commands += [_KEPT] * ("kept moments" in kinds)
+        commands += [(*RUNS["sweep"], "--dry-run")] * ("configuration" in kinds)
+        done = forked(root, commands, before=_moments_as_kept)
+        self._require_sound(trial, commands, done)
+        by_command = {one.command: one for one in done}
+        if VALIDATE in by_command:
+            self._require_named(trial, by_command[VALIDATE])
+        for command, before in zip(_TABLES, self.before, strict=True):
+            if command in by_command:
+                self._require_same(trial, by_command[command], before)
+        if _COMPARE in by_command:
+            self._require_compared(trial, by_command[_COMPARE])
+        if _SAMPLES in by_command:
+            self._require_shown(trial, by_command[_SAMPLES])
+
+    def _require_sound(self, trial: Trial, commands: Sequence[Command], done: Sequence[Outcome]) -> None:
+        for one in done:
+            words = " ".join(one.command)
+            if one.code is None or one.code < 0:
+                trial.faults.append(("abort", f"`bench {words}` ended with {one.code}: {one.err[-500:]}"))
+            elif "Traceback (most" in one.err or one.code not in CODES[one.command[0]]:
+                trial.faults.append(("traceback or exit code", f"`bench {words}`: {one.code}\n{one.err[-1500:]}"))
+            elif one.code == 5 and not one.err.strip() and not one.out.strip():
+                trial.faults.append(("unnamed", f"`bench {words}` says nothing"))
+        assert len(done) == len(commands) or trial.faults
+
+    def _require_named(self, trial: Trial, outcome: Outcome) -> None:
+        wrong = {str(one["file"]) for one in json.loads(outcome.out)["wrong"]} if outcome.out else set()
+        broken = {hit.path.parent for hit in trial.hits if hit.kind == "record" and hit.changed}
+        for hit in trial.hits:
+            # What a program has sealed is what was written, as far as a digest can tell; what is deleted may be.
+            exempt = hit.sealed or hit.old or hit.is_first_format
+            lost = hit.gone and (hit.kind != "parameters" or hit.path.parent in broken | {self._old_folder})
+            if hit.kind in WITH_DIGEST and hit.changed and not exempt and not lost and str(hit.path) not in wrong:
+                trial.faults.append(("unnamed", f"{hit.path} is not among {sorted(wrong)}"))
+        damaged = {str(hit.path) for hit in trial.hits} | {str(hit.path.parent / "parameters.pt") for hit in trial.hits}
+        for stranger in wrong - damaged:
+            trial.faults.append(("unnamed", f"{stranger} was not damaged, and validate names it"))
+
+    @property
+    def _old_folder(self) -> Path:
+        return self.old.parent.relative_to(self.made)
+
+    def _require_same(self, trial: Trial, outcome: Outcome, before: Rows) -> None:
+        records = [hit for hit in trial.hits if hit.kind == "record" and hit.changed]
+        if outcome.code == 5:
+            if not any(str(hit.path) in outcome.err for hit in records):
+                trial.faults.append(("unnamed", f"no damaged record in: {outcome.err}"))
+            return
+        found = _rows(outcome.out)
+        free = {_cell_of(hit.path) for hit in records if hit.sealed or hit.old or hit.gone}
+        for cell, rows in before.items():
+            if found.get(cell) != rows and cell not in free:
+                trial.faults.append(("silent change", f"`bench {' '.join(outcome.command)}`: rows of {cell}"))
+        if strange := found.keys() - before.keys():
+            trial.faults.append(("silent change", f"cells that were not: {strange}"))
+
+    def _require_compared(self, trial: Trial, outcome: Outcome) -> None:
+        records = [hit for hit in trial.hits if hit.kind == "record" and hit.changed]
+        if outcome.code == 5:
+            if not any(str(hit.path) in outcome.err for hit in records):
+                trial.faults.append(("unnamed", f"no damaged record in: {outcome.err}"))
+        elif outcome.out != self.compared and not any(hit.sealed or hit.old or hit.gone for hit in records):
+            trial.faults.append(("silent change", "`bench compare` finds other numbers"))
+
+    def _require_shown(self, trial: Trial, outcome: Outcome) -> None:
+        """Only a finished training of one task is shown: where its parameters are damaged, that is said."""
+        for hit in trial.hits:
+            concerns = hit.kind == "parameters" and hit.made_by == {"shown"} and hit.changed
+            if concerns and (outcome.code != 5 or str(hit.path.parent) not in outcome.err):
+                trial.faults.append(("unnamed", f"`bench samples` ends with {outcome.code}: {outcome.err}"))
+
+    def _mend(self, trial: Trial, root: Path) -> None:
+        """Run again what made the damaged files, and require the numbers of the whole folder."""
+        # A configuration that was changed asks for other cells; what lies in the place of a lock is for a person.
+        if any(hit.kind == "configuration" for hit in trial.hits) or self._locked(trial):
+            return
+        for hit in trial.hits:
+            if hit.kind == "trajectory":
+                _make_needed(root, hit.path)
+        names = set().union(*(hit.made_by for hit in trial.hits)) or {"untrained"}
+        commands = [RUNS[name] for name in RUNS if name in names]
+        commands.append(VALIDATE)
+        frames = root / "tables.json"
+        done = forked(root, commands, after=lambda: frames.write_text(json.dumps(tables())))
+        self._require_sound(trial, commands, done)
+        for one in done[:-1]:
+            expected = 3 if one.command == RUNS["failed"] else 0
+            if one.code != expected:
+                trial.faults.append(("not mended", f"`bench {' '.join(one.command)}`: {one.code}\n{one.err[-800:]}"))
+        if not frames.exists():
+            trial.faults.append(("not mended", "there are no tables"))
+            return
+        if done[-1].code != 0:
+            trial.faults.append(("not mended", f"validate afterwards: {done[-1].out}"))
+        free = {_cell_of(hit.path) for hit in trial.hits if hit.kind == "record" and (hit.sealed or hit.old)}
+        # With another chunk, which the record states, other samples are drawn.
+        remeasured = "chunks" in {hit.kind for hit in trial.hits}
+        found = json.loads(frames.read_text())
+        chunks = {cell for cell, chunk in self.after["chunk"].items() if found["chunk"].get(cell) != chunk}
+        for cell in self.before[0]:
+            if cell in free or (remeasured and cell in chunks):
+                continue
+            for what in ("gradients", "training", "final"):
+                if found[what].get(cell) != self.after[what].get(cell):
+                    trial.faults.append(("not mended", f"{what} of {cell}"))
+
+    def _locked(self, trial: Trial) -> bool:
+        return any(hit.kind == "lock" and hit.damage in _NO_LOCK for hit in trial.hits)
+
+
+_NO_LOCK: Final = ("a folder", "a folder with a file", "a link to nothing", "a link to itself")
+
+
+def _moments_as_kept() -> None:
+    """Take the moments in the repository for fresh ones: they are read here, and not measured."""
+    from bench.cli import reference
+    from bench.regression.table import read_table
+    from tests.torture.corruption_folder import KEPT
+
+    reference._measure = lambda names, *_: [one for one in read_table(KEPT) if one.estimator in names]
+
+
+def _make_needed(root: Path, trajectory: Path) -> None:
+    """Take away records of cells that are measured along trajectories: while there are all, no run needs one."""
+    for folder in (root / trajectory.parent).glob("reparam-K1-seed*"):
+        record = folder / "record.json"
+        if record.is_file() and not record.is_symlink() and b'"at": "shared"' in record.read_bytes():
+            record.unlink()
+
+
+def _cell_of(path: Path) -> str:
+    return path.parent.name.rpartition("-")[2]
+
+
+def _rows(text: str) -> Rows:
+    """Return the rows of a table by cell."""
+    found: Rows = {}
+    for row in csv.DictReader(io.StringIO(text)):
+        found.setdefault(row["cell"], []).append(tuple(row.values()))
+    return found
+
+
+def tables() -> dict[str, dict[str, Any]]:
+    """Return the tables of the results folder by cell, without what another run changes, and each cell's chunk."""
+    from bench.results.tables import load
+
+    results = load(RESULTS)
+    found: dict[str, dict[str, Any]] = {"chunk": {}}
+    for what in ("gradients", "training", "final"):
+        frame = getattr(results, what)
+        found[what] = {}
+        for row in frame.astype(str).to_dict("records"):
+            if row.get("metric") not in _TIMED_METRICS:
+                kept = [value for name, value in row.items() if name not in _TIMED]
+                found[what].setdefault(row["cell"], []).append(kept)
+            if what == "final":
+                found["chunk"][row["cell"]] = row["chunk"]
+    return found
+
+
+def _summary(trials: Sequence[Trial], seconds: float) -> Iterator[str]:
+    hits = [hit for trial in trials for hit in trial.hits]
+    for what, counts in (
+        ("kind of file", Counter(hit.kind for hit in hits)),
+        ("damage", Counter(hit.damage for hit in hits)),
+    ):
+        yield f"damaged files by {what}: {', '.join(f'{name} {count}' for name, count in sorted(counts.items()))}"
+    unchanged = sum(not hit.changed for hit in hits)
+    yield f"{len(trials)} trials, {len(hits)} damaged files ({unchanged} as they were) in {seconds:.0f} s"
+    faults = Counter(what for trial in trials for what, _ in trial.faults)
+    yield ", ".join(f"{what}: {faults[what]}" for what in FAULTS)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run trials, print what was wrong and a summary; return 1 where anything was."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="number of the first trial")
+    parser.add_argument("--only", type=int, help="number of the one trial to repeat")
+    parser.add_argument("--bytes", type=int, default=1500, help="places of each checkpoint that are damaged in turn")
+    parser.add_argument("--made", type=Path, help="the folder to damage copies of; made there where it is not yet")
+    asked = parser.parse_args(arguments)
+    imported()
+    begun = time.monotonic()
+    with TemporaryDirectory(prefix="corruption-") as temporary:
+        made = asked.made or Path(temporary) / "made"
+        if not made.exists():
+            make(made)
+        torture = Torture(asked.seed, Path(temporary), made)
+        numbers = [asked.only] if asked.only is not None else range(asked.first, asked.first + asked.trials)
+        trials = []
+        for number in numbers:
+            trials.append(trial := torture.run(number))
+            _report(trial, asked.seed)
+        missed = [] if asked.only is not None else corruption_bytes.missed(made, asked.bytes, asked.seed)
+    for line in (*_summary(trials, time.monotonic() - begun), *corruption_bytes.lines(missed)):
+        print(line)
+    return int(any(trial.faults for trial in trials) or any(one.read for one in missed))
+
+
+def _report(trial: Trial, seed: int) -> None:
+    if not trial.faults:
+        return
+    print(f"trial {trial.number}: `python -m tests.torture.corruption --seed {seed} --only {trial.number}` repeats it")
+    for hit in trial.hits:
+        print(f"  damaged {hit}")
+    for what, detail in trial.faults:
+        print(f"  {what}: {detail}")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
