@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 
@@ -10,11 +10,8 @@ from bench.errors import ResultsError
 from bench.machine.memory import is_out_of_memory
 from bench.results.aside import make_room, no_file
 from bench.results.atomic import replacing
-from bench.results.sealed import FIRST_LINE, archive_damage, first_line, fits, is_of_another
+from bench.results.sealed import ARCHIVE, FIRST_LINE, archive_damage, first_line, fits, is_of_another
 from bench.training.restoring import Unfit, require
-
-_ARCHIVE: Final = b"PK"
-"""How files of the first format begin, which have neither a first line nor a digest."""
 
 
 def keep(path: Path, content: dict[str, Any]) -> None:
@@ -48,7 +45,8 @@ def kept(path: Path) -> dict[Any, Any] | None:
         if isinstance(error, FileNotFoundError):
             return None
         raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
-    if data.startswith(_ARCHIVE):
+    # Files of the first format have neither a first line nor a digest.
+    if data.startswith(ARCHIVE):
         why = archive_damage(io.BytesIO(data))
         require(not why, why)
         return _loaded(data)

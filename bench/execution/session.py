@@ -28,6 +28,7 @@ from bench.execution.sources import Maker, sources_of
 from bench.execution.tally import Tally
 from bench.names.strangers import said
 from bench.results.aside import make_room
+from bench.results.atomic import replacing
 from bench.results.schema import Record
 from bench.results.store import FOREVER, Begun, Store
 from bench.settings import Cell
@@ -193,7 +194,8 @@ class Session:
             log = self.store.traceback_path(cell)
             say(self.messages, f"{title(cell)} failed: {reason}; {log} shows the way there")
             make_room(log)
-            log.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
+            with replacing(log) as file:
+                file.write(traceback.format_exc().encode("utf-8", "backslashreplace"))
             seconds = time.perf_counter() - begun
             source = self.sources[cell.id]
             record = Record(

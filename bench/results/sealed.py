@@ -5,14 +5,18 @@ In the first line of those that runs keep is the format, whose it is, and the di
 """
 
 import hashlib
+import io
 import re
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 FIRST_LINE: Final = re.compile(rb"varbench kept (?:2|3 of (?P<of>[0-9a-f]{16})) sha256 (?P<digest>[0-9a-f]{64})\n")
 """The second format does not say whose the file is."""
+
+ARCHIVE: Final = b"PK"
+"""How an archive begins, as `torch.save` writes it."""
 
 _ID: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])")
 
@@ -29,7 +33,7 @@ def first_line(payload: bytes | memoryview, path: Path) -> bytes:
     return f"varbench kept 3 of {of} sha256 {digest.hexdigest()}\n".encode()
 
 
-def fits(first: re.Match[bytes], rest: BinaryIO) -> bool:
+def fits(first: re.Match[bytes], rest: io.BufferedReader | io.BytesIO) -> bool:
     """Return whether what follows the first line of a file is what was written behind it."""
     found = hashlib.file_digest(rest, lambda: _hash(first["of"] or b"")).hexdigest()
     return found == first["digest"].decode()
@@ -46,13 +50,17 @@ def is_of_another(first: re.Match[bytes], path: Path) -> bool:
     return None not in (first["of"], owner) and first["of"].decode() != owner
 
 
-def archive_damage(file: BinaryIO) -> str:
+def archive_damage(file: io.BufferedReader | io.BytesIO) -> str:
     """Return in words what is wrong with an archive, of which every byte of its members is read; PyTorch does not look.
 
     >>> import io
     >>> archive_damage(io.BytesIO(b"PK"))
     'it is no archive of tensors: File is not a zip file'
     """
+    file.seek(0)
+    # To the library of zip files, one may begin with anything.
+    if file.read(len(ARCHIVE)) != ARCHIVE:
+        return "it begins as no such file does"
     try:
         with zipfile.ZipFile(file) as archive:
             member = archive.testzip()

@@ -25,7 +25,7 @@ class Missed(NamedTuple):
 
 
 def missed(made: Path, places: int, seed: int) -> list[Missed]:
-    """Damage a copy of each file at so many places, spread over all of it, its ends whole; nothing else is looked at."""
+    """Damage a copy of each file at so many places, spread over all of it; see `_places`."""
     of_kind = files(made)
     found = []
     for kind in ("checkpoint", "trajectory", "parameters"):
@@ -38,7 +38,8 @@ def missed(made: Path, places: int, seed: int) -> list[Missed]:
 def lines(found: Sequence[Missed]) -> Iterator[str]:
     """Give a line for each file, and one for each place whose damage was not found."""
     for one in found:
-        yield f"{one.file}: {one.size} bytes, {one.flipped} bits flipped, cut to {one.cut} lengths, {len(one.read)} read"
+        tried = f"{one.flipped} bits flipped, cut to {one.cut} lengths"
+        yield f"{one.file}: {one.size} bytes, {tried}, {len(one.read)} read"
         yield from (f"  {what}" for what in one.read)
 
 

@@ -30,6 +30,8 @@ class Outcome(NamedTuple):
 
 def imported() -> None:
     """Import what the commands import, so that their processes need not."""
+    # What `vmap` and the tables import when they are used is most of the time that a child would need.
+
     import bench.cli.compare
     import bench.cli.plot
     import bench.cli.reference
