@@ -26,8 +26,8 @@ def results() -> None:
 def validate(results: tuple[Path, ...], form: Literal["text", "json"]) -> None:
     """Read every byte of RESULTS: results folders, or tasks or cells in them; by default results.
 
-    Records, notes of runs, checkpoints, trajectories and parameters are compared with the digests that they carry.
-    Records of schema versions before 6 carry none: their fields are checked all the same.
+    Records, notes of runs, checkpoints and trajectories are compared with the digests that they carry, parameters with
+    that in their record. Records of schema versions before 6 carry none: their fields are checked all the same.
 
     Exit codes: 0 every file is whole; 5 some are not.
 

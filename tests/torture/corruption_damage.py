@@ -141,8 +141,8 @@ def _ways(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 _ODD: Final = (None, True, -1, 0, 1.5, 2**63, 10**400, "", "nan", "inf", "\udce9", "\0", [], {}, [[]], {"": []})
 _MARK: Final = "to be replaced"
 _RAW: Final = (
-    b"[" * 100_000, b'{"a":' * 100_000, b"NaN", b"Infinity", b"1e999", b"-0", b"01", b'"\\ud800"', b'"\\u0000"',
-    b'"\xff"',
+    b"[" * 100_000, b'{"a":' * 100_000,
+    b"NaN", b"Infinity", b"1e999", b"-0", b"01", b'"\\ud800"', b'"\\u0000"', b'"\xff"',
 )  # fmt: skip
 
 

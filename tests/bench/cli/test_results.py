@@ -3,12 +3,15 @@
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from bench.execution.kept import keep
 from bench.results.codec import dump
+from bench.results.parameters import written
 from bench.results.schema import Begun
 from bench.results.store import Store
 from tests.bench.cli.conftest import Bench
@@ -96,3 +99,53 @@ def test_no_results_are_no_damage(bench: Bench) -> None:
     nowhere = bench("results", "validate", "nowhere")
     assert (nowhere.code, nowhere.out) == (5, "")
     assert nowhere.err.startswith("Error: nowhere does not exist")
+
+
+def test_parameters_are_those_that_their_record_tells_of(bench: Bench, files: dict[str, Path]) -> None:
+    whole = files["parameters"].read_bytes()
+    Store("results").write(record(parameters=written(whole)))
+    assert bench("results", "validate").code == 0
+    other = io.BytesIO()
+    torch.save({"a": torch.arange(100.0) + 1}, other)
+    for damage, why in ((other.getvalue(), "does not have the digest that its record tells"), (None, "is not there")):
+        files["parameters"].unlink()
+        if damage is not None:
+            files["parameters"].write_bytes(damage)
+        outcome = bench("results", "validate")
+        assert outcome.code == 5
+        text = " ".join(outcome.out.split())
+        assert f"{files['parameters']} {why}: delete it, and repeat the `bench run` that wrote it" in text
+
+
+def test_what_stands_before_an_archive_is_damage(bench: Bench, files: dict[str, Path]) -> None:
+    for kind in ("checkpoint", "trajectory", "parameters"):
+        whole = files[kind].read_bytes()
+        files[kind].write_bytes(b"\xef\xbb\xbf" + whole)
+        assert bench("results", "validate").code == 5
+        files[kind].write_bytes(whole)
+
+
+def test_a_file_that_another_cell_keeps_is_named(bench: Bench, files: dict[str, Path], tmp_path: Path) -> None:
+    trajectory = files["trajectory"]
+    keep(trajectory, {"a": 1})
+    assert bench("results", "validate").code == 0
+    trajectory.rename(trajectory.with_name("trajectory-0123456789abcdee.pt"))
+    assert "it is another's" in " ".join(bench("results", "validate").out.split())
+
+
+@pytest.mark.parametrize("kind", ["record", "run", "begun", "parameters", "checkpoint", "trajectory"])
+@pytest.mark.parametrize("to", ["nowhere", "itself"])
+def test_a_link_in_the_place_of_a_file_is_named(bench: Bench, files: dict[str, Path], kind: str, to: str) -> None:
+    files[kind].unlink()
+    files[kind].symlink_to(files[kind].name if to == "itself" else to)
+    outcome = bench("results", "validate", "--format", "json")
+    assert outcome.code == 5
+    assert [one["file"] for one in json.loads(outcome.out)["wrong"]] == [str(files[kind])]
+
+
+def test_the_note_of_another_run_or_cell_is_named(bench: Bench, files: dict[str, Path]) -> None:
+    files["run"].write_bytes(dump(replace(RUN, run="another")))
+    files["begun"].write_bytes(dump(Begun(cell(seed=7), RUN.run)))
+    text = " ".join(bench("results", "validate").out.split())
+    assert "it is the note of another run, another" in text
+    assert "it is the note of another cell" in text

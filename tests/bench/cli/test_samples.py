@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from bench.pictures import IMAGES, KINDS
+from bench.results.parameters import written
+from bench.results.store import Store, read_record
 from tests.bench.cli.conftest import Outcome
 from tests.bench.pictures.trained import finish
 
@@ -87,6 +91,25 @@ def test_parameters_that_are_gone_are_an_error(bench: Bench, damage: Callable[[P
     assert outcome.code == 5
     assert message in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_parameters_that_are_not_those_of_the_record_are_refused(bench: Bench) -> None:
+    folder = finish(Path("results"), VAE)
+    path = folder / "parameters.pt"
+    known = read_record(folder / "record.json")
+    assert known is not None
+    Store("results").write(replace(known, parameters=written(path.read_bytes())))
+    assert bench("samples", "--kind", "prior").code == 0
+    whole = torch.load(path)
+    torch.save({name: value.double() for name, value in whole.items()}, path)
+    outcome = bench("samples", "--kind", "prior")
+    assert outcome.code == 5
+    assert f"{path} has" in outcome.err
+    assert ": delete it, and repeat the `bench run` that wrote it, which makes it again" in outcome.err
+    path.unlink()
+    outcome = bench("samples", "--kind", "prior")
+    assert outcome.code == 5
+    assert "is not there, and holds what the run learned: repeat the `bench run` that wrote it" in outcome.err
 
 
 def test_data_that_are_gone_are_an_error(bench: Bench) -> None:

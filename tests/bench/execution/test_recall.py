@@ -9,6 +9,7 @@ from bench.execution.checkpoint import continues, other_maker
 from bench.execution.kept import keep
 from bench.execution.recall import Rerun, recall
 from bench.execution.sources import Maker, Source
+from bench.results.parameters import QUICKLY, written
 from bench.results.store import Store
 from tests.bench.results.samples import cell, record
 
@@ -75,3 +76,33 @@ def test_a_checkpoint_of_another_maker_is_not_continued(
 def test_what_another_maker_is_is_said() -> None:
     said = MADE.difference(asdict(replace(MADE, varbench="0.0.1", task="")))
     assert said == f"varbench was 0.0.1, and is {MADE.varbench}; the source of the task was ours, and is {NOW.task}"
+
+
+@pytest.mark.parametrize(
+    ("content", "up_to", "why"),
+    [
+        (b"whole", QUICKLY, ""),
+        (None, QUICKLY, "its parameters.pt is not there"),
+        (b"long, too", QUICKLY, "its parameters.pt has 9 bytes instead of 5"),
+        (b"other", QUICKLY, "its parameters.pt does not have the digest that its record tells"),
+        # A large one is read by `bench results validate`, and not for every hit.
+        (b"other", 4, ""),
+        ("folder", QUICKLY, "its parameters.pt is no file"),
+        ("link", QUICKLY, "its parameters.pt is no file"),
+    ],
+)
+def test_a_cell_whose_parameters_are_not_those_of_its_record_is_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | str | None, up_to: int, why: str
+) -> None:
+    monkeypatch.setattr("bench.execution.recall.QUICKLY", up_to)
+    path = Store(tmp_path).parameters_path(cell())
+    path.parent.mkdir(parents=True)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content == "folder":
+        path.mkdir()
+    elif content == "link":
+        path.symlink_to("nowhere")
+    known = record(parameters=written(b"whole"))
+    found, said = recall(cell(), known, Store(tmp_path), None, Source())
+    assert (found, said) == ((None, why) if why else (known, "done already, not run again"))

@@ -7,8 +7,10 @@ from typing import Any, NoReturn
 import pytest
 import torch
 
+from bench.errors import CellsFailed
 from bench.execution import session
 from bench.execution.console import Console
+from bench.execution.ending import require_results
 from bench.execution.plan import Plan
 from bench.execution.recall import Rerun
 from bench.execution.session import Asked, Session
@@ -105,3 +107,43 @@ def test_a_cell_that_failed_is_none_that_is_left(tmp_path: Path, monkeypatch: py
     assert [one.status for one in found] == ["failed", "done"]
     assert "took" in told.getvalue()
     assert "to go" not in told.getvalue()
+
+
+@pytest.mark.parametrize("lies_there", ["a link", "a link to itself", "a folder"])
+def test_a_traceback_takes_the_place_of_what_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lies_there: str
+) -> None:
+    def alone(*_: Any) -> Record:
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr(session, "run_alone", alone)
+    one = cell(task="gaussian-quadratic", task_parameters={})
+    log, elsewhere = Store(tmp_path / "R").traceback_path(one), tmp_path / "elsewhere"
+    log.parent.mkdir(parents=True)
+    elsewhere.write_text("somebody's")
+    if lies_there == "a folder":
+        log.mkdir()
+    else:
+        log.symlink_to(elsewhere if lies_there == "a link" else log.name)
+    data = {str(one.task_spec): TASKS.build(one.task_spec).load()}
+    asked = Asked(tmp_path / "R", None, dry_run=False, plot=False)
+    running = Session(Plan([one], data, []), Store(tmp_path / "R"), asked, Console(file=io.StringIO()))
+    assert [found.status for found in running.run_or_recall([one])] == ["failed"]
+    assert "RuntimeError: no luck" in log.read_text()
+    assert not log.is_symlink()
+    assert elsewhere.read_text() == "somebody's"
+
+
+@pytest.mark.parametrize("damage", [b"\xc3\x28", "a folder", "a link to itself"])
+def test_a_damaged_traceback_does_not_hide_why_a_cell_failed(tmp_path: Path, damage: bytes | str) -> None:
+    failed = record(status="failed", reason="no luck", final=None)
+    log = Store(tmp_path).traceback_path(failed.cell)
+    log.parent.mkdir(parents=True)
+    if isinstance(damage, bytes):
+        log.write_bytes(damage)
+    elif damage == "a folder":
+        log.mkdir()
+    else:
+        log.symlink_to(log.name)
+    with pytest.raises(CellsFailed, match="no luck"):
+        require_results([failed.cell], [failed], tmp_path)

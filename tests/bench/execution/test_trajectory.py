@@ -225,3 +225,12 @@ def test_what_was_not_measured(changes: dict[str, Any], status: Any, lacking: li
     one = replace(usual, measurement=replace(usual.measurement, **changes))
     # The record has moments at steps 0 and 100, and 10 lies between them.
     assert unmeasured_steps(record(one, status=status)) == lacking
+
+
+def test_the_trajectory_of_another_seed_is_not_taken_for_this_ones(tmp_path: Path, plan: Plan) -> None:
+    before, _ = trajectory(plan, tmp_path / "R")
+    (file,) = (tmp_path / "R").rglob("trajectory-*.pt")
+    other = file.with_name(f"trajectory-{'0' * 16}.pt")
+    kept.keep(other, {**(kept.kept(file) or {}), "snapshots": {0: before.snapshots[4], 4: before.snapshots[0]}})
+    other.replace(file)
+    _is_trained_anew(plan, tmp_path / "R", before)
