@@ -237,9 +237,9 @@ class Torture:
 
     def _require_shown(self, trial: Trial, outcome: Outcome) -> None:
         """Only a finished training of one task is shown: where its parameters are damaged, that is said."""
+        named = outcome.code == 5 and any(str(hit.path.parent) in outcome.err for hit in trial.hits)
         for hit in trial.hits:
-            concerns = hit.kind == "parameters" and hit.made_by == {"shown"} and hit.changed
-            if concerns and (outcome.code != 5 or str(hit.path.parent) not in outcome.err):
+            if hit.kind == "parameters" and hit.made_by == {"shown"} and hit.changed and not named:
                 trial.faults.append(("unnamed", f"`bench samples` ends with {outcome.code}: {outcome.err}"))
 
     def _mend(self, chance: random.Random, trial: Trial, root: Path) -> None:
