@@ -233,7 +233,7 @@ class Torture:
             if not any(str(hit.path) in outcome.err for hit in records):
                 trial.faults.append(("unnamed", f"no damaged record in: {outcome.err}"))
         elif outcome.out != self.compared and not any(hit.sealed or hit.old or hit.gone for hit in records):
-            # Without the note of its run, on which machine a cell was timed is not known; no other number is the note's.
+            # Without the note of its run it is not known on which machine a cell was timed; no number is the note's.
             notes = [hit for hit in trial.hits if hit.kind == "note of a run" and hit.changed]
             if any(hit.sealed or hit.gone or str(hit.path) in outcome.err for hit in notes):
                 return
@@ -259,7 +259,10 @@ class Torture:
             if hit.kind == "trajectory":
                 _make_needed(root, hit.path)
         names = set().union(*(hit.made_by for hit in trial.hits)) or {"untrained"}
-        commands = [RUNS[name] for name in RUNS if name in names]
+        # As validate advises of parameters of which no record tells.
+        bare = any(hit.kind == "parameters" and hit.made_by == {"of-before"} for hit in trial.hits)
+        more = {"of-before": ("--rerun", "all")} if bare else {}
+        commands = [(*RUNS[name], *more.get(name, ())) for name in RUNS if name in names]
         commands.append(VALIDATE)
         frames = root / "tables.json"
         done = forked(root, commands, after=lambda: frames.write_text(json.dumps(tables())))
