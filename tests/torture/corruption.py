@@ -70,7 +70,7 @@ class Hit:
         damage: what was done to it.
         path: of it, below the trial's folder.
         changed: whether it is another than before.
-        old: whether it is the record that knows no digest.
+        old: whether it is of the cell whose record knows no digests.
         made_by: which of `RUNS` makes it again.
     """
 
@@ -161,7 +161,7 @@ class Torture:
             others = [root / other.relative_to(self.made) for other in self.files[kind] if other != whole]
             known[name](chance, path, [other for other in others if other.is_file()])
             changed = not path.is_file() or path.is_symlink() or path.read_bytes() != whole.read_bytes()
-            yield Hit(kind, name, path.relative_to(root), changed, whole == self.old, self.makers[whole])
+            yield Hit(kind, name, path.relative_to(root), changed, whole.parent == self.old.parent, self.makers[whole])
 
     def _read(self, chance: random.Random, trial: Trial, root: Path) -> None:
         kinds = {hit.kind for hit in trial.hits}

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from bench.errors import ResultsError
@@ -51,9 +52,11 @@ def _tried(path: Path, kind: str, places: int, seed: int) -> list[Any]:
     if kind == "parameters":
         told = written(data)
         read = lambda file: load_tensors(file, told)  # noqa: E731
-    copy = path.with_name("copy.pt")
     wrong = []
-    try:
+    with TemporaryDirectory() as temporary:
+        # Whose a file is, is in the name of its folder.
+        copy = Path(temporary) / path.parent.name / path.name
+        copy.parent.mkdir()
         for place in chosen:
             damaged = bytearray(data)
             damaged[place] ^= 1 << chance.randrange(8)
@@ -61,8 +64,6 @@ def _tried(path: Path, kind: str, places: int, seed: int) -> list[Any]:
             wrong += [f"byte {place}"] * _is_read(read, copy)
             copy.write_bytes(data[:place])
             wrong += [f"cut to {place}"] * _is_read(read, copy)
-    finally:
-        copy.unlink(missing_ok=True)
     return [len(data), len(chosen), len(chosen), wrong]
 
 
