@@ -57,6 +57,8 @@ _TIMED_METRICS: Final = {"seconds", "work_variance", "peak_memory"}
 
 FAULTS: Final = ("traceback or exit code", "abort", "silent change", "unnamed", "not mended")
 
+_MANY: Final = 50
+
 Rows = dict[str, list[tuple[str, ...]]]
 """By cell, the rows of a table."""
 
@@ -123,8 +125,9 @@ class Torture:
         shutil.copytree(made / RESULTS, workplace / "whole")
         self.compared = self._outcome(self._copied("compared"), _COMPARE).out
 
-        scratch = self._copied("scratch")
-        warmed(scratch, [VALIDATE, *_TABLES, _STATUS, _COMPARE, *RUNS.values()])
+    def warm(self) -> None:
+        """Do once what each trial would do again; it pays from some fifty trials on."""
+        warmed(self._copied("scratch"), [VALIDATE, *_TABLES, _STATUS, _COMPARE, *RUNS.values()])
 
     def run(self, number: int) -> Trial:
         """Damage a copy of the folder, and return what was wrong with how it was taken."""
@@ -373,6 +376,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not made.exists():
             make(made)
         torture = Torture(asked.seed, Path(temporary), made)
+        if asked.only is None and asked.trials > _MANY:
+            torture.warm()
         numbers = [asked.only] if asked.only is not None else range(asked.first, asked.first + asked.trials)
         trials = []
         for number in numbers:

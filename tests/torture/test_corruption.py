@@ -69,7 +69,7 @@ def test_a_damaged_file_is_refused_or_what_it_was(kind: str, made: Path, tmp_pat
     whole = files(made)[kind]
     names = sorted(damages(kind))
 
-    @settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.sampled_from(names), st.integers(0, 2**32))
     def check(name: str, seed: int) -> None:
         chance = random.Random(seed)
