@@ -10,7 +10,7 @@ from typing import Final
 from tests.torture.forked import FIGURES, Child, Ended
 from tests.torture.operations import Counting, watch
 from tests.torture.tally import Tally
-from tests.torture.verdicts import damaged, differing, files, lost
+from tests.torture.verdicts import damaged, differing, files, leftovers, lost
 
 OUT: Final = "{out}"
 """Stands for the results folder."""
@@ -119,9 +119,9 @@ class Reference:
             return
         tally.note("losses", lost(before, folder, replaces))
         tally.note("damages", damaged(folder))
-        wanted, there = files(self.folder), files(folder)
-        tally.note("losses", sorted(f"{name} is not there" for name in wanted - there))
-        tally.note("leftovers", sorted(there - wanted))
+        wanted = files(self.folder)
+        tally.note("losses", sorted(f"{name} is not there" for name in wanted - files(folder)))
+        tally.note("leftovers", leftovers(folder, wanted))
         tally.note("differing tables", differing(self.folder, folder, self.command.rounding))
 
 

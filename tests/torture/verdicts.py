@@ -1,6 +1,7 @@
 """What must be so of a results folder, whatever has become of the processes that wrote it."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,8 @@ _TIMES: Final = {
 """Columns that are the clock's, by table."""
 _TIMED: Final = ("seconds", "work_variance")
 """Metrics that are the clock's."""
+_STRAY: Final = re.compile(r"checkpoint\.pt|begun\.json|traceback\.txt|\.?\.writable-.*|.*\.tmp|.*\.corrupt-\d+")
+"""Names of files that are never left where all is done."""
 _OF_COMPANIONS: Final = ("seeds_together", "notes")
 """Columns that say which seeds were trained in one step, which a kill may change."""
 
@@ -32,6 +35,11 @@ def files(folder: Path) -> set[str]:
     """Return all files but the notes about runs, of which each run adds one."""
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
     return {name for name in found if not (name.startswith("runs/") and name.endswith(".json"))}
+
+
+def leftovers(folder: Path, wanted: Set[str]) -> list[str]:
+    """Return the files that are not among the wanted ones, or that no finished run leaves."""
+    return sorted(name for name in files(folder) if name not in wanted or _STRAY.fullmatch(Path(name).name))
 
 
 def damaged(folder: Path) -> Iterator[str]:
