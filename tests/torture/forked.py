@@ -26,7 +26,7 @@ _ALWAYS: Final = (
     "estimators.pathwise",
 )
 _PATIENCE: Final = 300.0
-"""Seconds after which a command hangs."""
+"""Seconds after which a command hangs, usually."""
 
 
 def prepare(cache: Path, imports: Iterable[str]) -> None:
@@ -109,9 +109,9 @@ class Child:
                 # Nothing of the parent's is flushed or cleaned up here.
                 os._exit(code)
 
-    def wait(self, kill_after: float | None = None) -> Ended:
-        """Wait for its end, or kill it after so many seconds."""
-        deadline = self._begun + (_PATIENCE if kill_after is None else kill_after)
+    def wait(self, kill_after: float | None = None, patience: float = _PATIENCE) -> Ended:
+        """Wait for its end, or kill it after so many seconds; one that has not ended after `patience` hangs."""
+        deadline = self._begun + (patience if kill_after is None else kill_after)
         hangs = False
         while True:
             ended, status = os.waitpid(self._process, os.WNOHANG)

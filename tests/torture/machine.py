@@ -238,7 +238,7 @@ def many_seeds(work: Path, seeds: int, tally: Tally) -> None:
 
     words = "run --task gaussian-quadratic --estimator reinforce --batch-seeds on --steps 1 --checkpoints 1"
     words += f" --replicates 40 --evaluation-samples 5 --seeds 0-{seeds - 1} --out {work / 'many'}"
-    ended = Child(words.split(), work / "log", limit).wait()
+    ended = Child(words.split(), work / "log", limit).wait(patience=3600.0)
     if ended.code != 0:
         tally.note("failed commands", [failure(ended)])
     tally.note("damages", damaged(work / "many"))
