@@ -1,5 +1,7 @@
 """Which cells need not run, since their records are there."""
 
+import math
+import os
 from typing import Literal
 
 from bench.execution.checkpoint import continues
@@ -11,7 +13,7 @@ from bench.results.store import Store, ignored
 from bench.settings import Cell
 
 Rerun = Literal["failed", "stale", "all"]
-"""Which finished cells are run again."""
+"""Which finished cells are run again; a file of parameters that is gone or damaged is a failure, too."""
 
 
 def recall(
@@ -42,8 +44,13 @@ def recall(
     )
     if known.parameters is not None:
         path = store.parameters_path(cell)
-        if lacking := difference(path, known.parameters, QUICKLY):
-            return None, f"its {path.name} {lacking}"
+        if lacking := difference(path, known.parameters, QUICKLY if rerun is None else math.inf):
+            lacking = f"its {path.name} {lacking}"
+            # Somebody may have removed it to save room, and no table needs it.
+            if rerun is None and not os.path.lexists(path):
+                hint += f"; {lacking}, and --rerun failed makes it again"
+            else:
+                return None, lacking
     if known.status != "failed":
         return known, f"{known.status} already, not run again{hint}"
     if rerun == "failed":

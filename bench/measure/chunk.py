@@ -116,7 +116,8 @@ def _key(device: torch.device, *identity: object) -> str:
 
 def _remember(file: Path, key: str, chunk: int) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(f".{os.getpid()}")
+    # While it is locked nobody else writes: what a killed process has left under this name is overwritten.
+    temporary = file.with_suffix(".tmp")
     with FileLock(file.with_suffix(".lock")):
         try:
             temporary.write_text(json.dumps({**_read(file), key: chunk}, indent=0, sort_keys=True))

@@ -30,13 +30,13 @@ class Trained(NamedTuple):
         """
         path = self.store.parameters_path(self.record.cell)
         told, again = self.record.parameters, "run it again with `--rerun all`"
+        remedy = again if told is None else REMEDY
         try:
             state = load_tensors(path, told)
         except FileNotFoundError:
-            remedy = again if told is None else "repeat the `bench run` that wrote it"
             raise ResultsError(f"{path} is not there, and holds what the run learned: {remedy}") from None
         except ResultsError as error:
-            raise ResultsError(f"{error}: {again if told is None else REMEDY}") from error
+            raise ResultsError(f"{error}: {remedy}") from error
         TASKS.require_named(self.record.cell.task_spec, "is not shown")
         task = build_task(self.record.cell.task_spec, dtype=next(iter(state.values())).dtype)
         try:

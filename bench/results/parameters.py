@@ -12,7 +12,7 @@ from bench.results.schema import Written
 QUICKLY: Final = 16 << 20
 """Bytes whose digest takes some hundredths of a second."""
 
-REMEDY: Final = "delete it, and repeat the `bench run` that wrote it, which makes it again"
+REMEDY: Final = "repeat the `bench run` that wrote it with `--rerun failed`, which makes it again"
 
 
 def written(payload: bytes | memoryview) -> Written:

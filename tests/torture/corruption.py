@@ -262,9 +262,11 @@ class Torture:
             if hit.kind == "trajectory":
                 _make_needed(root, hit.path)
         names = set().union(*(hit.made_by for hit in trial.hits)) or {"untrained"}
-        # As validate advises of parameters of which no record tells.
-        bare = any(hit.kind == "parameters" and hit.made_by == {"of-before"} for hit in trial.hits)
-        more = {"of-before": ("--rerun", "all")} if bare else {}
+        more: dict[str, tuple[str, str]] = {}
+        for hit in trial.hits:
+            # As validate advises: of parameters of which no record tells, and of those that are gone.
+            if hit.kind == "parameters" and (hit.gone or "of-before" in hit.made_by):
+                more |= {name: ("--rerun", "all" if name == "of-before" else "failed") for name in hit.made_by}
         commands = [(*RUNS[name], *more.get(name, ())) for name in RUNS if name in names]
         commands.append(VALIDATE)
         frames = root / "tables.json"

@@ -114,7 +114,7 @@ def test_parameters_are_those_that_their_record_tells_of(bench: Bench, files: di
         outcome = bench("results", "validate")
         assert outcome.code == 5
         text = " ".join(outcome.out.split())
-        assert f"{files['parameters']} {why}: delete it, and repeat the `bench run` that wrote it" in text
+        assert f"{files['parameters']} {why}: repeat the `bench run` that wrote it with `--rerun failed`" in text
 
 
 def test_what_stands_before_an_archive_is_damage(bench: Bench, files: dict[str, Path]) -> None:

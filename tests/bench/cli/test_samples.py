@@ -105,11 +105,11 @@ def test_parameters_that_are_not_those_of_the_record_are_refused(bench: Bench) -
     outcome = bench("samples", "--kind", "prior")
     assert outcome.code == 5
     assert f"{path} has" in outcome.err
-    assert ": delete it, and repeat the `bench run` that wrote it, which makes it again" in outcome.err
+    assert ": repeat the `bench run` that wrote it with `--rerun failed`, which makes it again" in outcome.err
     path.unlink()
     outcome = bench("samples", "--kind", "prior")
     assert outcome.code == 5
-    assert "is not there, and holds what the run learned: repeat the `bench run` that wrote it" in outcome.err
+    assert "is not there, and holds what the run learned: repeat the `bench run`" in outcome.err
 
 
 def test_data_that_are_gone_are_an_error(bench: Bench) -> None:

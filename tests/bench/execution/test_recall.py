@@ -82,7 +82,6 @@ def test_what_another_maker_is_is_said() -> None:
     ("content", "up_to", "why"),
     [
         (b"whole", QUICKLY, ""),
-        (None, QUICKLY, "its parameters.pt is not there"),
         (b"long, too", QUICKLY, "its parameters.pt has 9 bytes instead of 5"),
         (b"other", QUICKLY, "its parameters.pt does not have the digest that its record tells"),
         # A large one is read by `bench results validate`, and not for every hit.
@@ -106,3 +105,14 @@ def test_a_cell_whose_parameters_are_not_those_of_its_record_is_run_again(
     known = record(parameters=written(b"whole"))
     found, said = recall(cell(), known, Store(tmp_path), None, Source())
     assert (found, said) == ((None, why) if why else (known, "done already, not run again"))
+    # Where failures are to be run again, all of it is read.
+    again, _ = recall(cell(), known, Store(tmp_path), "failed", Source())
+    assert again == (known if content == b"whole" else None)
+
+
+def test_parameters_that_were_removed_are_made_again_where_that_is_asked_for(tmp_path: Path) -> None:
+    known = record(parameters=written(b"whole"))
+    found, said = recall(cell(), known, Store(tmp_path), None, Source())
+    assert found == known
+    assert said.endswith("; its parameters.pt is not there, and --rerun failed makes it again")
+    assert recall(cell(), known, Store(tmp_path), "failed", Source()) == (None, "its parameters.pt is not there")
