@@ -17,6 +17,7 @@ from bench.execution.recall import recall
 from bench.execution.report import gradient_table
 from bench.execution.session import Asked, Session
 from bench.execution.sources import sources_of
+from bench.execution.suspects import suspicions
 from bench.figures.fitting import fitting_kind
 from bench.machine.device import allow_tf32, find_device
 from bench.results.leftovers import FIGURES
@@ -49,6 +50,8 @@ def execute(request: Request, asked: Asked) -> None:
     if records:
         _print_records(records)
         where = asked.out / records[0].cell.folder if len(records) == 1 else asked.out
+        for sentence in suspicions(records):
+            say(messages, sentence)
         say(messages, f"{where}\nnext: {after_run(request, records, asked.out)}", "")
         if asked.plot:
             _draw(records, Store(asked.out), messages)

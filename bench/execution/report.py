@@ -64,19 +64,31 @@ def _summary(records: Sequence[Record]) -> Summary:
 
 def _verdicts(records: Sequence[Record], summary: Summary) -> Verdicts:
     """Return the verdicts on the biases of a table, by configuration and parameter group."""
-    found = {
-        (line.configuration, group): said
-        for line in comparables(records)
-        for group in _reported_groups(line.records[0])
-        if (said := summary.moment(line.configuration, group, _JUDGED)) is not None
-    }
     declared = [
         record.cell.configuration
         for record in records
         if declared_biased(record.cell.estimator, parameters_text(record.cell.estimator_parameters))
     ]
     silent = undecided(tidy(records).gradients)
+    found = _biases(records, summary)
     return judged(found, [key for key in found if key[0] in declared], silent)
+
+
+def _biases(records: Sequence[Record], summary: Summary) -> dict[tuple[str, str], Said]:
+    return {
+        (line.configuration, group): said
+        for line in comparables(records)
+        for group in _reported_groups(line.records[0])
+        if (said := summary.moment(line.configuration, group, _JUDGED)) is not None
+    }
+
+
+def relative_biases(records: Sequence[Record]) -> dict[tuple[str, str], Said]:
+    """Return the relative biases that the table of one task has, by configuration and parameter group."""
+    step = max((row.step for record in records for row in record.gradients), default=None)
+    if step is None:
+        return {}
+    return _biases(records, _summary([replace(record, gradients=_at(record, step)) for record in records]))
 
 
 def _lines(line: Comparable, summary: Summary, verdicts: Verdicts) -> list[list[str]]:

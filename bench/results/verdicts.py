@@ -51,7 +51,10 @@ class Verdict:
 
 
 def judged(
-    biases: Mapping[Key, Said], declared: Iterable[Key] = (), undecided: Iterable[Key] = ()
+    biases: Mapping[Key, Said],
+    declared: Iterable[Key] = (),
+    undecided: Iterable[Key] = (),
+    level: float = 1 - LEVEL,
 ) -> dict[Key, Verdict]:
     """Return the verdicts on the biases of one table, by key; those without an interval have none.
 
@@ -59,11 +62,12 @@ def judged(
         biases: with their intervals.
         declared: of estimators that declare a bias.
         undecided: those that say nothing, unless they are declared.
+        level: how often a table without any bias may have a single one that counts as seen.
     """
     declared, undecided = set(declared), set(undecided)
     p_values = {key: p_of_zero(*said) for key, said in biases.items() if key in declared or key not in undecided}
     known = {key: p for key, p in p_values.items() if not math.isnan(p)}
-    level = (1 - LEVEL) / max(len(known), 1)
+    level = level / max(len(known), 1)
     return {
         key: Verdict(
             p < level, would_be_seen(biases[key].value, biases[key].high, level, biases[key].seeds), key in declared

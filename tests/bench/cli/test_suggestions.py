@@ -27,15 +27,22 @@ KINDS = {
     f"--checkpoints 2 {FEW} {OUT}",
     "a failure": "run --task gaussian-quadratic --estimator broken:Broken --estimator reinforce "
     f"--no-train {FEW} {OUT}",
+    "what is biased": f"run --task gaussian-quadratic --estimator broken:Flipped --estimator reinforce "
+    f"--no-train --replicates 400 {OUT}",
     "nothing but failures": f"run --task gaussian-quadratic --estimator broken:Broken --no-train {FEW} {OUT}",
 }
 BROKEN = """
-from estimators.base import Estimator
+from estimators.base import Estimate, Estimator
+from estimators.score_function.reinforce import Reinforce
 class Broken(Estimator):
     targets = ('expectation',)
     formula = paper = 'none'
     def estimate(self, task, x, samples):
         raise RuntimeError('out of luck')
+class Flipped(Reinforce):
+    def estimate(self, task, x, samples):
+        right = super().estimate(task, x, samples)
+        return Estimate(right.objective, -right.surrogate)
 """
 
 
@@ -80,12 +87,16 @@ def test_what_is_suggested_works(told: Any, kind: str) -> None:
     for line, outcome in _all_suggested(told, first, folder):
         # Cells that fail, fail again, and `bench status` tells them; of nothing but failures there is no table.
         codes = {0} if not fails else {3} if line.startswith(("status", "run")) else {0, 5}
+        if line.startswith("check"):
+            # What is biased in a run is biased.
+            codes = {1}
         assert outcome.code in codes, (line, outcome.err)
         assert "Traceback" not in outcome.err
-        if folder != "results" and not line.startswith("list"):
+        if folder != "results" and not line.startswith(("list", "check", "info")):
             assert folder in line
         ran += 1
     assert ran > 2
+    assert ("is biased, and declared unbiased" in first.err) is (kind == "what is biased")
 
 
 def test_what_was_interrupted_is_continued_as_it_says(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
