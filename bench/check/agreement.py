@@ -7,10 +7,12 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from bench.check.clock import Clock
 from bench.check.deviations import not_finite, quantile
 from bench.check.draws import Draws
 from bench.check.verdicts import Violation
 from bench.results.digits import apart
+from estimators.base import Estimator
 
 _COUNT: Final = 4096
 _SMALL_CHUNK: Final = 64
@@ -57,19 +59,24 @@ def persistent(
     return disagreement(first(), second(), level, rounding)
 
 
-def disagreements(draws: Draws, level: float) -> Iterator[Violation]:
+def disagreements(draws: Draws, another: Callable[[], Estimator], level: float, clock: Clock) -> Iterator[Violation]:
     """Yield a violation for each setting that changes the mean: the chunk size, float32, a GPU.
 
     Args:
         draws: in float64 on the CPU.
+        another: returns a new instance of the estimator in the same state. One that has run cannot always be copied.
         level: the false-alarm probability of each of the `COMPARISONS`.
+        clock: when it is over, fewer rows are drawn.
     """
 
     def reference() -> Tensor:
-        return _rows(draws, _COUNT)
+        return _rows(draws, _COUNT, clock)
 
     def chunked() -> Tensor:
-        return torch.cat([draws.batch(_SMALL_CHUNK) for _ in range(_COUNT // _SMALL_CHUNK)])
+        parts = [draws.batch(_SMALL_CHUNK)]
+        while len(parts) < _COUNT // _SMALL_CHUNK and not clock.over():
+            parts.append(draws.batch(_SMALL_CHUNK))
+        return torch.cat(parts)
 
     reference()  # finds out whether vmap works
     if draws.reason is None:
@@ -79,8 +86,8 @@ def disagreements(draws: Draws, level: float) -> Iterator[Violation]:
                 "chunk size", f"chunks of {_SMALL_CHUNK} and of {draws.chunk} differ in their means: {found}"
             )
     for name, device, dtype in settings():
-        moved = _moved(draws, device, dtype)
-        found = persistent(lambda moved=moved: _rows(moved, _COUNT), reference, level, _FLOAT32)
+        moved = _moved(draws, another(), device, dtype)
+        found = persistent(lambda moved=moved: _rows(moved, _COUNT, clock), reference, level, _FLOAT32)
         if found is not None:
             yield Violation(name, f"its mean differs: {found}")
 
@@ -95,15 +102,14 @@ COMPARISONS: Final = 3
 """The most comparisons that `disagreements` makes."""
 
 
-def _moved(draws: Draws, device: torch.device, dtype: torch.dtype) -> Draws:
+def _moved(draws: Draws, estimator: Estimator, device: torch.device, dtype: torch.dtype) -> Draws:
     task = copy.deepcopy(draws.task).to(device, dtype)
-    estimator = copy.deepcopy(draws.estimator).to(device, dtype)
-    return Draws(task, estimator, draws.x.to(device, dtype), draws.samples)
+    return Draws(task, estimator.to(device, dtype), draws.x.to(device, dtype), draws.samples)
 
 
-def _rows(draws: Draws, count: int) -> Tensor:
-    """Return about `count` rows; fewer where they are drawn one by one."""
-    parts: list[Tensor] = []
-    while sum(map(len, parts)) < (count if draws.reason is None else count // 16):
+def _rows(draws: Draws, count: int, clock: Clock) -> Tensor:
+    """Return about `count` rows; fewer where they are drawn one by one, or where the time is over."""
+    parts: list[Tensor] = [draws.draw(_SMALL_CHUNK)]
+    while sum(map(len, parts)) < (count if draws.reason is None else count // 16) and not clock.over():
         parts.append(draws.draw(count))
     return torch.cat(parts)

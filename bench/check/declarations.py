@@ -8,11 +8,13 @@ from typing import Final
 from torch import Tensor
 
 from bench.check.agreement import COMPARISONS, disagreements
+from bench.check.clock import Clock
 from bench.check.draws import Draws, group_sizes
-from bench.check.estimators import settled
+from bench.check.estimators import resumed, settled
 from bench.check.gradient import GradientCheck
 from bench.check.points import Point, Subject, first_line, task_subjects
 from bench.check.probes import Probe
+from bench.check.side_effects import changes
 from bench.check.verdicts import Line, Violation
 from bench.machine.device import CPU
 from bench.machine.streams import seeded
@@ -20,6 +22,9 @@ from estimators.base import Estimator, Unfit
 from tasks.base import Task
 
 _COUNT: Final = 256
+_LEAST: Final = 2.0
+"""Seconds that the comparisons of settings may take however little time there is."""
+
 _ZERO: Final = 1e-6
 """Standard deviations up to this share of the gradient's size are rounding."""
 
@@ -43,18 +48,25 @@ class DeclarationCheck:
         return COMPARISONS
 
     @property
+    def work(self) -> int:
+        """See `Check`."""
+        return 0
+
+    @property
     def subject(self) -> str:
         """What a line of the report calls it."""
         return "declared properties"
 
     def run(self, level: float, tolerance: float, seconds: float, seed: int) -> Line:
-        """Return the verdict; `tolerance` and `seconds` play a part only where the task is doubted."""
-        start = time.perf_counter()
+        """Return the verdict; `tolerance` plays a part only where the task is doubted."""
+        start, own = time.perf_counter(), self.point.copied()
+        clock = Clock(max(seconds, _LEAST))
         checks: list[Callable[[], Iterator[Violation]]] = [
             self._latents,
-            self._fewest_samples,
-            self._zero_variance,
-            lambda: self._settings(level),
+            lambda: self._fewest_samples(own),
+            lambda: self._zero_variance(own),
+            lambda: self._settings(own, level, clock),
+            lambda: changes(own, self.point),
         ]
         violations: list[Violation] = []
         with seeded(CPU, seed, "declarations", self.estimator.name):
@@ -85,17 +97,17 @@ class DeclarationCheck:
                 family = "Bernoulli" if discrete else "Gaussian"
                 yield Violation("latents", f"'{kind}' is declared, and a task with a {family} latent is not refused")
 
-    def _fewest_samples(self) -> Iterator[Violation]:
+    def _fewest_samples(self, point: Point) -> Iterator[Violation]:
         estimator = self.estimator.build()
         fewer = estimator.minimum_samples - 1
-        if fewer > 0 and not _refuses(estimator, self.point.task, self.point.x, fewer):
+        if fewer > 0 and not _refuses(estimator, point.task, point.x, fewer):
             yield Violation("minimum_samples", f"{fewer + 1} is declared, and {fewer} is not refused")
 
-    def _zero_variance(self) -> Iterator[Violation]:
+    def _zero_variance(self, given: Point) -> Iterator[Violation]:
         where = type(self.estimator.build()).zero_variance
         if where is None:
             return
-        points = [Point(s, moved=False) for s in task_subjects(_WHERE[where])] if where in _WHERE else [self.point]
+        points = [Point(s, moved=False) for s in task_subjects(_WHERE[where])] if where in _WHERE else [given]
         for point in points:
             estimator = settled(self.estimator, point, self.samples)
             if _refuses(estimator, point.task, point.x, self.samples):
@@ -109,9 +121,10 @@ class DeclarationCheck:
                     "zero variance", f"declared at '{where}', and on {point.name} the deviation is {spread:.2g}"
                 )
 
-    def _settings(self, level: float) -> Iterator[Violation]:
-        estimator = settled(self.estimator, self.point, self.samples)
-        yield from disagreements(Draws(self.point.task, estimator, self.point.x, self.samples), level)
+    def _settings(self, point: Point, level: float, clock: Clock) -> Iterator[Violation]:
+        estimator = settled(self.estimator, point, self.samples)
+        draws = Draws(point.task, estimator, point.x, self.samples)
+        yield from disagreements(draws, lambda: resumed(self.estimator, point, estimator), level, clock)
 
 
 def _relative_spread(rows: Tensor) -> float:

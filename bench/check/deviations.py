@@ -10,7 +10,8 @@ from bench.check.points import Exact
 
 PROJECTIONS: Final = 8
 
-_DOMINATED: Final = 0.2
+DOMINATED: Final = 0.2
+"""The share of the variance from which on a single row is said to dominate it."""
 
 _ROUNDING: Final = 1e-6
 """Relative to the gradient's size: quadratures and sums are not more exact than this."""
@@ -102,14 +103,14 @@ class Deviations:
         statistic = torch.where(shift.isfinite(), statistic, torch.inf)
         return torch.where(self.tested, statistic, 0.0)
 
-    def dominated(self) -> Tensor:
-        """Return along which directions a single row makes up a fifth of the variance, [D].
+    def dominated(self, share: float = DOMINATED) -> Tensor:
+        """Return along which directions a single row makes up a share of the variance, a fifth unless given, [D].
 
         There the sum is not near a normal variable, and may never be: the variance may be infinite.
         """
         spread = (self.sums[1] - self.count * self.shift() ** 2).clamp(min=0)
         single = (self.largest.sqrt() - self.shift().abs()).clamp(min=0) ** 2
-        return single > _DOMINATED * spread.maximum((self.count**0.5 * self.rounding) ** 2)
+        return single > share * spread.maximum((self.count**0.5 * self.rounding) ** 2)
 
     def relative_bias(self) -> float:
         """Return ‖mean − exact‖ / ‖exact‖ of the claimed part of the gradient, its sampling error taken out."""

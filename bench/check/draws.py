@@ -44,6 +44,9 @@ class Draws:
         work = size + 16 * samples * x.shape[0]
         self.chunk = max(64, min(_LARGEST_CHUNK, _NUMBERS_AT_ONCE // work))
         self.reason: str | None = None
+        # What is made at the first call and kept must not be made within vmap: it could not be used outside any more.
+        with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
+            estimator(task, x, samples)
 
     def draw(self, count: int) -> Tensor:
         """Return at most `count` rows, as many as are drawn at once; one by one where `vmap` fails."""

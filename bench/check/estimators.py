@@ -54,4 +54,22 @@ def settled(subject: Subject[Estimator], point: Point, samples: int) -> Estimato
     """
     estimator = subject.build()
     estimator.prepare(point.task, point.x)
+    if not adapts(estimator):
+        return estimator.double()
     return settling.settled(estimator.double(), point.task, point.x, samples, steps=_STEPS, step_size=_STEP_SIZE)
+
+
+def resumed(subject: Subject[Estimator], point: Point, estimator: Estimator) -> Estimator:
+    """Return a new instance with the `state_dict` of another, as a run has it that goes on from a checkpoint."""
+    other = subject.build()
+    other.prepare(point.task, point.x)
+    other.double().load_state_dict(estimator.state_dict())
+    return other
+
+
+def adapts(estimator: Estimator) -> bool:
+    """Return whether an estimator, or one that it is made of, has state: parameters, buffers, or what it observes."""
+    if any(True for _ in estimator.parameters()) or any(True for _ in estimator.buffers()):
+        return True
+    parts = (part for part in estimator.modules() if isinstance(part, Estimator))
+    return any(type(part).observe is not Estimator.observe for part in parts)

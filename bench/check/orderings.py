@@ -66,6 +66,11 @@ class OrderingCheck:
         return 1
 
     @property
+    def work(self) -> int:
+        """See `Check`."""
+        return 0
+
+    @property
     def subject(self) -> str:
         """What a line of the report calls it."""
         o = self.ordering

@@ -6,9 +6,10 @@ from typing import Final, Protocol
 
 from bench.check.declarations import DeclarationCheck
 from bench.check.estimators import estimator_subjects
-from bench.check.gradient import GradientCheck
+from bench.check.gradient import GradientCheck, claimed
 from bench.check.orderings import ORDERINGS, OrderingCheck
 from bench.check.points import Point, Subject, TaskAtFault, first_line, task_subjects
+from bench.check.side_effects import changes
 from bench.check.verdicts import Line
 from bench.errors import BenchError, UsageError
 from bench.names.registry import ESTIMATORS, TASKS
@@ -35,6 +36,11 @@ class Check(Protocol):
     @property
     def tests(self) -> int:
         """The number of tests that share the level of a run."""
+        ...
+
+    @property
+    def work(self) -> int:
+        """How much there is to do, about; checks of an estimator with less of it are run before those with more."""
         ...
 
     def run(self, level: float, tolerance: float, seconds: float, seed: int) -> Line:
@@ -67,7 +73,8 @@ def make_plan(estimators: Sequence[Subject[Estimator]], points: Sequence[Point],
         checks: list[Check] = []
         for point in points:
             try:
-                found = _fitting_samples(estimator, point)
+                own = point.copied()
+                found = _fitting_samples(estimator, own)
             except TaskAtFault as fault:
                 plan.lines.append(Line(subject.name, point.name, "task at fault", detail=str(fault)))
                 continue
@@ -76,7 +83,10 @@ def make_plan(estimators: Sequence[Subject[Estimator]], points: Sequence[Point],
                 detail = f"it refuses by {first_line(error)}; require() must raise Unfit, with the reason"
                 plan.lines.append(Line(subject.name, point.name, "violated", detail=detail))
                 continue
-            if isinstance(found, str):
+            changed = "; ".join(map(str, changes(own, point)))
+            if changed:
+                plan.lines.append(Line(subject.name, point.name, "violated", detail=f"in require(): {changed}"))
+            elif isinstance(found, str):
                 plan.lines.append(Line(subject.name, point.name, "not applicable", detail=found))
             else:
                 checks.append(GradientCheck(subject, point, found))
@@ -102,6 +112,8 @@ def _fitting_samples(estimator: Estimator, point: Point) -> tuple[int, ...] | st
         estimator.require(point.task, point.x, fewest)
     except Unfit as reason:
         return str(reason)
+    if not bool(claimed(estimator, point).any()):
+        return f"φ follows an aim of its own, {point.name} has no θ, and a bias of the objective is declared"
     more = [samples for samples in (_SAMPLES, 2 * fewest, 2) if samples > fewest]
     chosen = [fewest] if point.has_exact(estimator, fewest) else []
     chosen += [samples for samples in more if _has_exact_mean(estimator, point, samples)][:1]

@@ -1,5 +1,6 @@
 """Where estimators are checked: a small variant of a task, at parameters away from its symmetric start."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar, final
@@ -68,6 +69,7 @@ class Point:
             start = {name: value.clone() for name, value in self.task.state_dict().items()}
             if moved:
                 self._move()
+        self._original = self
         self._exact: dict[tuple[Target, int], Exact] = {}
         self._known: dict[tuple[Target, int], bool] = {}
         if moved and not _is_answer(self._answer(self.task.target, 1)):
@@ -78,6 +80,15 @@ class Point:
     def _move(self) -> None:
         for value in self.task.parameters():
             value += _SHIFT * torch.randn(value.shape, dtype=value.dtype)
+
+    def copied(self) -> "Point":
+        """Return a point with a task and observations of its own, so that nobody changes them for others.
+
+        Its exact answers are those of the original, whatever becomes of the copy.
+        """
+        other = copy.copy(self)
+        other.task, other.x = copy.deepcopy(self.task), self.x.clone()
+        return other
 
     @property
     def names(self) -> list[str]:
@@ -114,10 +125,12 @@ class Point:
     def exact(self, estimator: Estimator, samples: int) -> Exact:
         """Return the exact gradient and value of an estimator's target, which must be known."""
         if estimator.own_target:
-            return _exact(self.task, estimator.exact(self.task, self.x, samples))
-        key = (estimator.target(self.task), samples)
+            own = self._original.copied()
+            return _exact(own.task, estimator.exact(own.task, own.x, samples))
+        original = self._original
+        key = (estimator.target(original.task), samples)
         if key not in self._exact:
-            self._exact[key] = _exact(self.task, self.task.exact(key[0], self.x, samples))
+            self._exact[key] = _exact(original.task, original.task.exact(key[0], original.x, samples))
         return self._exact[key]
 
 

@@ -3,7 +3,6 @@
 import multiprocessing
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
+from bench.check.clock import Clock
 from bench.check.plan import Check, Plan
 from bench.check.verdicts import FALSE_ALARM, Line
 from bench.errors import BenchError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from multiprocessing.pool import IMapIterator
 
 _GENEROSITY: Final = 6.0
+_KEPT: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Settings:
     Attributes:
         seed: of all draws.
         tolerance: the relative bias that a `pass` excludes.
-        budget: seconds for the whole run, about.
+        budget: seconds of work for the whole run, about, in each process.
         false_alarm: the probability of a negative verdict in the whole run although all is right.
         jobs: checks at a time, each in a process of its own; more than one needs `can_fork()`.
     """
@@ -49,35 +50,56 @@ def run_plan(plan: Plan, settings: Settings) -> Iterator[Line]:
     """Yield the lines of a plan in its order as they come about, those that do not apply last.
 
     The level is divided by the number of tests (Bonferroni). Most cases are clear long before their time is over, so
-    each may take a few times its share of what is left of the budget.
+    each may take a few times its share of what is left of the budget. Of one estimator's checks those on the smallest
+    tasks come first.
 
     Raises:
         BenchError: the system ended a process.
     """
-    run = _Run([check for checks in plan.checks.values() for check in checks], plan.tests, settings)
+    orders = {
+        name: sorted(range(len(checks)), key=lambda position, checks=checks: checks[position].work)
+        for name, checks in plan.checks.items()
+    }
+    run = _Run([plan.checks[name][position] for name in orders for position in orders[name]], plan.tests, settings)
     found = _side_by_side(run) if settings.jobs > 1 else map(run.line, range(len(run.checks)))
-    for estimator, checks in plan.checks.items():
-        lines: list[Line] = []
-        for _ in checks:
-            lines.append(next(found))
-            yield lines[-1]
-        yield from _unconfirmed(estimator, lines)
+    for estimator, order in orders.items():
+        lines: dict[int, Line] = {}
+        told: list[Line] = []
+        for position in order:
+            lines[position] = next(found)
+            # In the plan's order, as soon as all before it are there.
+            while (shown := len(told)) in lines:
+                told.append(lines[shown])
+                yield told[-1]
+        yield from _unconfirmed(estimator, told)
     yield from plan.lines
 
 
 class _Run:
-    """Checks in order, with the level and the time that each may use."""
+    """Checks in order, with the level and the time that each may use.
+
+    Time is shared by position, in seconds of work, and not by the clock on the wall. Half of its even share is kept for
+    every check; what a check may use beyond that, up to a few even shares, is what those before it have left over. So
+    no slow estimator takes the time of those behind it.
+    """
 
     def __init__(self, checks: list[Check], tests: int, settings: Settings) -> None:
         self.checks = checks
         self.settings = settings
         self._level = settings.false_alarm / max(1, tests)
-        self._end = time.perf_counter() + settings.budget
+        self.start()
+
+    def start(self) -> None:
+        """Let the time run from now, in this process."""
+        self._clock = Clock(self.settings.budget)
 
     def line(self, position: int) -> Line:
         """Run the check at a position, and return its line."""
-        left = max(0.0, self._end - time.perf_counter())
-        share = left * min(1.0, self.settings.jobs * _GENEROSITY / (len(self.checks) - position))
+        even = self.settings.budget * self.settings.jobs / len(self.checks)
+        # Processes beside this one are taken to have worked as much.
+        left = self._clock.left() * self.settings.jobs
+        behind = len(self.checks) - position - 1
+        share = max(_KEPT * even, min(_GENEROSITY * left / (behind + 1), left - _KEPT * even * behind))
         return self.checks[position].run(self._level, self.settings.tolerance, share, self.settings.seed)
 
 
@@ -111,6 +133,7 @@ def _adopt(run: _Run) -> None:
     """Take over a run in a forked process, which leaves Ctrl-C to its parent and has one core to itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    run.start()
     _adopted.append(run)
 
 

@@ -1,6 +1,6 @@
 """A group-sequential test that stops as soon as the case is clear, and a confirmation on fresh draws."""
 
-import time
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -9,12 +9,19 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from bench.check.deviations import Deviations, quantile
+from bench.check.clock import Clock
+from bench.check.deviations import DOMINATED, Deviations, quantile
 from bench.check.verdicts import POWER
 
 FIRST_LOOK: Final = 2**11
 LAST_LOOK: Final = 2**22
 _LEAST_CONFIRMATION: Final = 2**14
+_AT_FIRST: Final = 512
+_CONFIRMING: Final = 10.0
+"""Seconds that a confirmation may take in any case: what is off should be so on a slow machine, too."""
+
+RAREST: Final = 1e-4
+"""The probability of the rarest event that a confirmation waits for."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,7 @@ class Outcome:
         detectable: the smallest bias of a coordinate, relative to its scale, that is seen with 99% power.
         relative_bias: of the whole gradient.
         replicates: drawn, those of the confirmation included.
+        waited: whether a busy machine, and not the work that was allowed, ended it.
     """
 
     verdict: Literal["off", "clear", "open"]
@@ -52,6 +60,7 @@ class Outcome:
     detectable: float
     relative_bias: float
     replicates: int
+    waited: bool = False
 
 
 def sequential_test(
@@ -61,6 +70,7 @@ def sequential_test(
     level: float,
     tolerance: float,
     seconds: float,
+    rarest: float = RAREST,
 ) -> Outcome:
     """Draw until the mean is clearly off, or clearly not off by more than `tolerance`, or `seconds` are over.
 
@@ -73,38 +83,61 @@ def sequential_test(
     confirmed does not end the test. Nothing is concluded from fewer draws than the first look has, nor where a single
     row makes up a fifth of the variance.
 
+    Where the mean is off by more than a standard deviation, as along a direction that was constant so far, what is
+    missing may be an event too rare to have been seen. There the confirmation draws so often that one of probability
+    `rarest` would have come with all but the look's level, or says nothing.
+
     Args:
         draw: returns at most the given number of rows [n, P + 1].
         fresh: returns empty deviations.
-        scales: what a bias of each coordinate of the gradient is relative to, [P].
+        scales: what a bias of each coordinate of the gradient is relative to, and then one of the objective, [P + 1].
         level: the probability of an alarm if the mean is right.
         tolerance: the relative bias that the test is to exclude.
-        seconds: for the draws of the looks; a confirmation takes as long again at most.
+        seconds: for the draws of the looks, of work (`Clock`); a confirmation takes as long again at most, or a few.
+        rarest: the probability of the rarest event that is waited for; one asks for nothing.
     """
+    clock = Clock(seconds)
     deviations = fresh()
     detectable, alarm, confirmations = float("inf"), None, 0
-    for spent in _looks(draw, deviations, level, time.perf_counter() + seconds):
+    for spent in _looks(draw, deviations, level, clock):
         each = spent / (2 * deviations.tests)
         detectable = _detectable(deviations, scales, each)
         alarm = _alarm(deviations, each)
         if alarm is not None:
-            again = fresh()
-            least = max(deviations.count, _LEAST_CONFIRMATION)
-            _fill(draw, again, least, time.perf_counter() + seconds)
+            again, rare = fresh(), math.ceil(-math.log(spent) / rarest) if rarest < 1 else 0
+            least = max(deviations.count, _LEAST_CONFIRMATION, rare if _beyond_spread(alarm, deviations) else 0)
+            _fill(draw, again, least, Clock(max(seconds, _CONFIRMING)))
             confirmations += again.count
-            repeated = _repeated(alarm, again, spent)
+            repeated = _repeated(alarm, again, spent, rare)
             if repeated is not None:
                 drawn = deviations.count + confirmations
                 return Outcome("off", repeated, detectable, again.relative_bias(), drawn)
         elif detectable <= tolerance:
             break
     verdict = "clear" if alarm is None and detectable <= tolerance else "open"
-    return Outcome(verdict, alarm, detectable, deviations.relative_bias(), deviations.count + confirmations)
+    drawn = deviations.count + confirmations
+    return Outcome(verdict, alarm, detectable, deviations.relative_bias(), drawn, clock.waited)
 
 
-def _repeated(alarm: Alarm, again: Deviations, level: float) -> Alarm | None:
-    """Return the alarm as fresh draws have it, or None where they do not confirm it."""
-    if again.count < FIRST_LOOK or bool(again.dominated()[alarm.direction]):
+def _beyond_spread(alarm: Alarm, deviations: Deviations) -> bool:
+    """Return whether the mean along an alarm's direction is off by more than a standard deviation."""
+    spread = deviations.standard_error()[alarm.direction] * deviations.count**0.5
+    return bool(deviations.shift()[alarm.direction].abs() > spread)
+
+
+def _repeated(alarm: Alarm, again: Deviations, level: float, rare: int) -> Alarm | None:
+    """Return the alarm as fresh draws have it, or None where they do not confirm it.
+
+    Args:
+        alarm: to confirm.
+        again: the fresh draws.
+        level: the probability of a confirmation where the mean is right.
+        rare: the fewest draws from which a mean is off by more than a standard deviation.
+    """
+    least = rare if _beyond_spread(alarm, again) else 0
+    # The n events that a mean rests on may all have failed to come with probability e⁻ⁿ.
+    share = min(DOMINATED, -0.5 / math.log(level)) if rare else DOMINATED
+    if again.count < max(FIRST_LOOK, least) or bool(again.dominated(share)[alarm.direction]):
         return None
     statistic = float(again.statistic()[alarm.direction])
     if statistic * alarm.statistic <= 0 or abs(statistic) <= quantile(level, again.count):
@@ -113,23 +146,26 @@ def _repeated(alarm: Alarm, again: Deviations, level: float) -> Alarm | None:
     return Alarm(alarm.direction, float(again.shift()[alarm.direction]), statistic, words)
 
 
-def _looks(draw: Callable[[int], Tensor], deviations: Deviations, level: float, deadline: float) -> Iterator[float]:
-    """Draw up to each look, and yield how much of the level it may spend; the deadline makes a look the last."""
+def _looks(draw: Callable[[int], Tensor], deviations: Deviations, level: float, clock: Clock) -> Iterator[float]:
+    """Draw up to each look, and yield how much of the level it may spend; one when the clock is over is the last."""
     before, count = 0.0, FIRST_LOOK
     while count <= LAST_LOOK:
         share = (count / LAST_LOOK) ** 0.5
-        in_time = _fill(draw, deviations, count, deadline)
+        in_time = _fill(draw, deviations, count, clock)
         yield level * (share - before)
         if not in_time:
             return
         before, count = share, 2 * count
 
 
-def _fill(draw: Callable[[int], Tensor], deviations: Deviations, count: int, deadline: float) -> bool:
-    """Draw until there are `count` rows; return whether the deadline was met. Some rows are drawn in any case."""
+def _fill(draw: Callable[[int], Tensor], deviations: Deviations, count: int, clock: Clock) -> bool:
+    """Draw until there are `count` rows; return whether it was in time. Some rows are drawn in any case.
+
+    At most as many at once as there are, so that slow draws do not run far beyond their time.
+    """
     while deviations.count < count:
-        deviations.update(draw(count - deviations.count))
-        if time.perf_counter() > deadline:
+        deviations.update(draw(min(count - deviations.count, max(_AT_FIRST, deviations.count))))
+        if clock.over():
             return False
     return True
 
@@ -151,7 +187,12 @@ def _alarm(deviations: Deviations, level: float) -> Alarm | None:
 
 
 def _detectable(deviations: Deviations, scales: Tensor, level: float) -> float:
-    """Return the largest over coordinates of the relative bias that is seen with 99% power."""
-    errors = deviations.standard_error()[: len(scales)] / scales
-    claimed = errors[deviations.tested[: len(scales)]]
-    return float(claimed.max()) * (quantile(level, deviations.count) + float(stats.norm.ppf(POWER)))
+    """Return the largest over coordinates of the relative bias that is seen with 99% power.
+
+    Where no coordinate of the gradient is claimed, that of the objective.
+    """
+    size = len(scales)
+    errors, claimed = deviations.standard_error()[:size] / scales, deviations.tested[:size].clone()
+    if bool(claimed[:-1].any()):
+        claimed[-1] = False
+    return float(errors[claimed].max()) * (quantile(level, deviations.count) + float(stats.norm.ppf(POWER)))

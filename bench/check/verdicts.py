@@ -50,6 +50,8 @@ class Line:
         replicates: gradients drawn.
         seconds: that it took.
         detail: what is wrong and where, or why nothing was tested.
+        waited: whether a busy machine ended it before its share of work was done, so that on an idle one it may end
+            otherwise.
     """
 
     estimator: str
@@ -60,6 +62,7 @@ class Line:
     replicates: int | None = None
     seconds: float = 0.0
     detail: str = ""
+    waited: bool = False
 
     @property
     def negative(self) -> bool:
