@@ -47,8 +47,8 @@ def estimator_subject(what: "str | Spec | type[Estimator] | Estimator") -> Subje
     return Subject(str(spec), lambda: ESTIMATORS.build(spec))
 
 
-def settled(subject: Subject[Estimator], point: Point, samples: int) -> Estimator:
-    """Return an instance in float64 whose adaptive state and learned parts have seen 20 estimates at `point`.
+def settled(subject: Subject[Estimator], point: Point, samples: int, steps: int = _STEPS) -> Estimator:
+    """Return an instance in float64 whose adaptive state and learned parts have seen `steps` estimates at `point`.
 
     A control variate that is still zero hides what is wrong with it. The task's parameters stay as they are.
     """
@@ -56,7 +56,7 @@ def settled(subject: Subject[Estimator], point: Point, samples: int) -> Estimato
     estimator.prepare(point.task, point.x)
     if not adapts(estimator):
         return estimator.double()
-    return settling.settled(estimator.double(), point.task, point.x, samples, steps=_STEPS, step_size=_STEP_SIZE)
+    return settling.settled(estimator.double(), point.task, point.x, samples, steps=steps, step_size=_STEP_SIZE)
 
 
 def resumed(subject: Subject[Estimator], point: Point, estimator: Estimator) -> Estimator:

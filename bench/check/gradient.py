@@ -128,23 +128,12 @@ class GradientCheck:
 
         # Nobody is accused of a bias that is declared: an event that is rare may be missed.
         rarest = RAREST if draws.estimator.unbiased else 1.0
-        return sequential_test(draws.draw, fresh, self._scales(exact), level, tolerance, seconds, rarest)
-
-    def _scales(self, exact: Exact) -> Tensor:
-        """Return what a bias is relative to: the norm of a coordinate's group, φ or θ, and the objective, [P + 1]."""
-        scales = torch.empty_like(exact.gradient)
-        start = 0
-        for size in self.point.groups.values():
-            part = exact.gradient[start : start + size].norm()
-            whole = exact.gradient.norm()
-            scales[start : start + size] = part if part > 0 else whole if whole > 0 else 1.0
-            start += size
-        return torch.cat([scales, scales.new_tensor([max(1.0, abs(exact.value))])])
+        return sequential_test(draws.draw, fresh, scales(self.point, exact), level, tolerance, seconds, rarest)
 
     def _conclude(self, estimator: Estimator, draws: Draws, exact: Exact, outcome: Outcome) -> "_Result":
         notes = [] if draws.reason is None else [f"drawn one by one, since vmap failed: {draws.reason}"]
         if outcome.alarm is not None:
-            notes.insert(0, self._describe(exact, outcome, draws.samples))
+            notes.insert(0, f"K={draws.samples}: {describe(self.point, exact, outcome)}")
         if outcome.verdict == "off":
             verdict: Verdict = "biased" if estimator.unbiased else "biased, as declared"
         elif outcome.verdict == "clear":
@@ -157,25 +146,6 @@ class GradientCheck:
                 notes.insert(0, "the machine was busy: alone on it, the test would have gone on")
         return _Result(verdict, "; ".join(notes), outcome)
 
-    def _describe(self, exact: Exact, outcome: Outcome, samples: int) -> str:
-        alarm = outcome.alarm
-        assert alarm is not None
-        size = len(exact.row)
-        where = f"K={samples}: "
-        error = abs(alarm.statistic)
-        off = f"{error:.0f} standard errors" if error < _FAR else "without any variance"
-        if alarm.direction < size:
-            name, value = self.point.names[alarm.direction], float(exact.row[alarm.direction])
-            if alarm.not_finite:
-                return f"{where}{name}: {alarm.not_finite}"
-            found, expected = apart(value + alarm.shift, value)
-            text = f"{name} is {found} and not {expected} ({off})"
-        elif alarm.direction == size:
-            text = f"off by {number(alarm.shift)} along the exact gradient ({off})"
-        else:
-            text = f"off along a random projection ({off})"
-        return where + text + ("" if alarm.direction == size - 1 else f"; relative bias {outcome.relative_bias:.2g}")
-
 
 def claimed(estimator: Estimator, point: Point) -> Tensor:
     """Return whose mean an estimator claims: of the coordinates of φ and θ, and of the objective, [P + 1]."""
@@ -184,6 +154,38 @@ def claimed(estimator: Estimator, point: Point) -> Tensor:
     tested[: sizes["guide"]] = estimator.trains_guide and estimator.guide_follows_target
     tested[-1] = estimator.unbiased
     return tested
+
+
+def scales(point: Point, exact: Exact) -> Tensor:
+    """Return what a bias is relative to: the norm of a coordinate's group, φ or θ, and the objective, [P + 1]."""
+    found = torch.empty_like(exact.gradient)
+    start = 0
+    for size in point.groups.values():
+        part = exact.gradient[start : start + size].norm()
+        whole = exact.gradient.norm()
+        found[start : start + size] = part if part > 0 else whole if whole > 0 else 1.0
+        start += size
+    return torch.cat([found, found.new_tensor([max(1.0, abs(exact.value))])])
+
+
+def describe(point: Point, exact: Exact, outcome: Outcome) -> str:
+    """Return where a mean is off, and by how much."""
+    alarm = outcome.alarm
+    assert alarm is not None
+    size = len(exact.row)
+    error = abs(alarm.statistic)
+    off = f"{error:.0f} standard errors" if error < _FAR else "without any variance"
+    if alarm.direction < size:
+        name, value = point.names[alarm.direction], float(exact.row[alarm.direction])
+        if alarm.not_finite:
+            return f"{name}: {alarm.not_finite}"
+        found, expected = apart(value + alarm.shift, value)
+        text = f"{name} is {found} and not {expected} ({off})"
+    elif alarm.direction == size:
+        text = f"off by {number(alarm.shift)} along the exact gradient ({off})"
+    else:
+        text = f"off along a random projection ({off})"
+    return text + ("" if alarm.direction == size - 1 else f"; relative bias {outcome.relative_bias:.2g}")
 
 
 @dataclass(frozen=True)

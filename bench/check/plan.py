@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bench.check.declarations import DeclarationCheck
+from bench.check.dependence import DependenceCheck
 from bench.check.estimators import estimator_subjects
 from bench.check.gradient import GradientCheck, claimed
 from bench.check.orderings import ORDERINGS, OrderingCheck
 from bench.check.points import Point, Subject, TaskAtFault, first_line, task_subjects
+from bench.check.reach import ReachCheck, fitting_sites
 from bench.check.side_effects import changes
 from bench.check.verdicts import Line
 from bench.errors import BenchError, UsageError
@@ -93,8 +95,17 @@ def make_plan(estimators: Sequence[Subject[Estimator]], points: Sequence[Point],
                 if len(checks) == 1:
                     checks.append(DeclarationCheck(subject, point, found[-1]))
         if checks:
-            plan.checks[subject.name] = checks + _orderings(subject.name)
+            plan.checks[subject.name] = checks + _elsewhere(subject, estimator) + _orderings(subject.name)
     return plan
+
+
+def _elsewhere(subject: Subject[Estimator], estimator: Estimator) -> list[Check]:
+    try:
+        sites = tuple(fitting_sites(estimator))
+    except Exception:
+        # It refuses by another error than Unfit, which is said of the points.
+        return []
+    return [DependenceCheck(subject, sites), ReachCheck(subject, sites)] if sites else []
 
 
 def _orderings(estimator: str) -> list[Check]:

@@ -1,0 +1,123 @@
+"""What a draw depends on: the seed and the `state_dict`, and nothing that a resumed run does not have."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import torch
+from torch import Tensor
+
+from bench.check.draws import Draws
+from bench.check.estimators import adapts, resumed, settled
+from bench.check.points import Point, Subject, first_line
+from bench.check.reach import site_point
+from bench.check.sites import Kind
+from bench.check.verdicts import Line, Violation
+from bench.machine.device import CPU
+from bench.machine.streams import seeded
+from estimators.base import Estimator
+
+_STEPS: Final = 3
+"""How many estimates are observed after a resume, beside one that went on."""
+
+
+@dataclass(frozen=True)
+class DependenceCheck:
+    """Compares single draws of instances that should do the same, or should not, on a task for each kind of latent."""
+
+    estimator: Subject[Estimator]
+    sites: tuple[tuple[Kind, Literal["elbo", "expectation"]], ...]
+
+    @property
+    def tests(self) -> int:
+        """The number of tests that share the level of a run: none, as nothing here is left to chance."""
+        return 0
+
+    @property
+    def work(self) -> int:
+        """See `Check`."""
+        return 0
+
+    @property
+    def subject(self) -> str:
+        """What a line of the report calls it."""
+        return "seeds, state and resuming"
+
+    def run(self, level: float, tolerance: float, seconds: float, seed: int) -> Line:
+        """Return the verdict; `level`, `tolerance` and `seconds` play no part."""
+        start = time.perf_counter()
+        violations: dict[str, Violation] = {}
+        samples = 2 * self.estimator.build().minimum_samples
+        for kind, target in self.sites:
+            point = site_point(kind, target).copied()
+            try:
+                with seeded(CPU, seed, "dependence", self.estimator.name, kind):
+                    # What is found on one task is not told again of the next.
+                    violations = {v.property: v for v in self._at(point, samples, seed)} | violations
+            except Exception as error:
+                # A stranger's code may raise anything; that it does is the finding.
+                violations["failed"] = Violation("failed", first_line(error))
+        return Line(
+            estimator=self.estimator.name,
+            subject=self.subject,
+            verdict="violated" if violations else "pass",
+            samples=(samples,),
+            seconds=time.perf_counter() - start,
+            detail="; ".join(map(str, violations.values())),
+        )
+
+    def _at(self, point: Point, samples: int, seed: int) -> Iterator[Violation]:
+        estimator = settled(self.estimator, point, samples)
+        one = Draws(point.task, estimator, point.x, samples)
+        first = _seeded_row(one, seed, "first")
+        if not _same(first, _seeded_row(one, seed, "first")):
+            yield Violation(
+                "random numbers",
+                "the same seed gives another draw in the next call: noise that is not PyTorch's own, a generator of its "
+                "own, or something that a call leaves behind",
+            )
+            return
+        other = Draws(point.task, resumed(self.estimator, point, estimator), point.x, samples)
+        if not _same(first, _seeded_row(other, seed, "first")):
+            yield Violation("state", f"a new instance with the same state_dict and seed draws otherwise: {_KEEP}")
+            return
+        yield from self._repeated(one, other, first, seed)
+        if adapts(estimator):
+            yield from _continued(one, other, seed)
+
+    def _repeated(self, one: Draws, other: Draws, first: Tensor, seed: int) -> Iterator[Violation]:
+        """Yield a violation where what should differ does not; an estimator may be without chance altogether."""
+        rows = [_seeded_row(one, seed, name) for name in ("second", "third")]
+        with seeded(CPU, seed, "stream"):
+            pairs = [(one.loop(1), other.loop(1)) for _ in range(4)]
+        drawn = torch.cat([first, *rows, *(row for pair in pairs for row in pair)])
+        if _same(drawn, first.expand_as(drawn)):
+            return
+        if all(_same(first, row) for row in rows):
+            yield Violation("random numbers", "another seed gives the same draw")
+        if all(_same(*pair) for pair in pairs):
+            yield Violation("random numbers", "two instances share their noise, though one draws after the other")
+
+
+_KEEP: Final = "keep what it adapts in buffers or parameters, else its numbers change when a run is resumed"
+
+
+def _continued(one: Draws, other: Draws, seed: int) -> Iterator[Violation]:
+    """Yield a violation where an instance that was resumed observes the same and goes another way."""
+    for step in range(_STEPS):
+        for draws in (one, other):
+            with seeded(CPU, seed, "observed", step):
+                draws.estimator.observe(draws.estimator.estimate(draws.task, draws.x, draws.samples))
+        if not _same(_seeded_row(one, seed, "after", step), _seeded_row(other, seed, "after", step)):
+            yield Violation("state", f"{step + 1} calls of observe() after a resume its draws are others: {_KEEP}")
+            return
+
+
+def _seeded_row(draws: Draws, *purpose: object) -> Tensor:
+    with seeded(CPU, "dependence", *purpose):
+        return draws.loop(1)
+
+
+def _same(first: Tensor, second: Tensor) -> bool:
+    return torch.allclose(first, second, rtol=1e-9, atol=1e-12, equal_nan=True)

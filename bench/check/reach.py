@@ -1,0 +1,242 @@
+"""Beyond the points: other K and B, a log p that is far from zero or large, single precision, a long training."""
+
+import copy
+import functools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import torch
+from torch import Tensor
+
+from bench.check.agreement import disagreement
+from bench.check.clock import Clock
+from bench.check.deviations import Deviations
+from bench.check.draws import Draws
+from bench.check.estimators import settled
+from bench.check.gradient import claimed, describe, scales
+from bench.check.points import Exact, Point, Subject, first_line
+from bench.check.sequential import sequential_test
+from bench.check.sites import Kind, OneSite, OneSiteCost
+from bench.check.verdicts import Line, Violation
+from bench.machine.device import CPU
+from bench.machine.streams import seeded
+from estimators.base import Estimate, Estimator, Unfit
+
+_ROWS: Final = 256
+_OBSERVED: Final = 1000
+_OBSERVING: Final = 0.2
+_SETTLING: Final = 4
+_QUICK: Final = 2
+"""The largest K whose exact mean is worked out for a target of an estimator's own, which takes seconds beyond."""
+
+_FLOAT32: Final = 1e-3
+_SECONDS: Final = 2.0
+"""Of work for one test, where there is an alarm to look into; without one it ends at its first look."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to look beside the points.
+
+    Attributes:
+        name: what is unusual there.
+        samples: K.
+        copies: how often the three observations are repeated.
+        scale: of log p or the cost.
+        shift: of log p or the cost.
+        test: what is tested: that the mean is exact; that it is the same in float32; or that values are finite, where
+            what is added to f drowns a mean in noise.
+        long: whether adaptive state has observed a thousand estimates.
+    """
+
+    name: str
+    samples: int = 4
+    copies: int = 1
+    scale: float = 1.0
+    shift: float = 0.0
+    test: Literal["mean", "float32", "finite"] = "mean"
+    long: bool = False
+
+
+PLACES: Final = (
+    Place("B = 51", 2, copies=17),
+    Place("B = 21", 4, copies=7),
+    Place("K = 8", 8),
+    Place("1000 log p", scale=1000.0),
+    Place("1000 log p, in float32", scale=1000.0, test="float32"),
+    Place("log p − 1000", shift=-1000.0, test="finite"),
+    Place("log p − 1000, in float32", shift=-1000.0, test="float32"),
+    Place("after 1000 calls of observe", long=True),
+)
+
+_KINDS: Final[tuple[Kind, ...]] = ("Gaussian", "Bernoulli", "categorical")
+
+
+@functools.cache
+def site_point(kind: Kind, target: Literal["elbo", "expectation"], scale: float = 1.0, shift: float = 0.0) -> Point:
+    """Return the task with one site of a kind, as a point."""
+    what = "log p" if target == "elbo" else "cost"
+    build = OneSite if target == "elbo" else OneSiteCost
+    return Point(Subject(f"a {what} with one {kind} latent", lambda: build(kind, scale, shift)), moved=False)
+
+
+def fitting_sites(estimator: Estimator) -> list[tuple[Kind, Literal["elbo", "expectation"]]]:
+    """Return the tasks with one site that an estimator fits: of each kind a bound or, failing that, a cost."""
+    found: list[tuple[Kind, Literal["elbo", "expectation"]]] = []
+    for kind in _KINDS:
+        for target in ("elbo", "expectation"):
+            if _fits(estimator, site_point(kind, target).copied(), 2 * estimator.minimum_samples):
+                found.append((kind, target))
+                break
+    return found
+
+
+def _fits(estimator: Estimator, point: Point, samples: int) -> bool:
+    try:
+        estimator.require(point.task, point.x, samples)
+    except Unfit:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class ReachCheck:
+    """Looks at an estimator where the points do not: at every place, on one task for each kind of latent."""
+
+    estimator: Subject[Estimator]
+    sites: tuple[tuple[Kind, Literal["elbo", "expectation"]], ...]
+
+    @property
+    def tests(self) -> int:
+        """The number of tests that share the level of a run."""
+        return 2 * len(PLACES) * len(self.sites)
+
+    @property
+    def work(self) -> int:
+        """See `Check`."""
+        return 0
+
+    @property
+    def subject(self) -> str:
+        """What a line of the report calls it."""
+        return "other K, B and sizes of f"
+
+    def run(self, level: float, tolerance: float, seconds: float, seed: int) -> Line:
+        """Return the verdict; `tolerance` plays no part, nor do `seconds` unless nothing is left."""
+        start = time.perf_counter()
+        violations: list[Violation] = []
+        looked: set[int] = set()
+        for kind, target in self.sites:
+            for place in PLACES:
+                point = site_point(kind, target, place.scale, place.shift)
+                samples = self._samples(place, point)
+                if samples is None:
+                    continue
+                looked.add(samples)
+                where = f"{place.name}, K = {samples}, {point.name}"
+                try:
+                    with seeded(CPU, seed, "reach", self.estimator.name, kind, place.name):
+                        violations += [replace_where(v, where) for v in self._at(place, point, samples, level)]
+                except Exception as error:
+                    # A stranger's code may raise anything; that it does is the finding.
+                    violations.append(Violation("failed", f"{where}: {first_line(error)}"))
+        return Line(
+            estimator=self.estimator.name,
+            subject=self.subject,
+            verdict="violated" if violations else "pass",
+            samples=tuple(sorted(looked)),
+            seconds=time.perf_counter() - start,
+            detail="; ".join(map(str, violations)),
+        )
+
+    def _samples(self, place: Place, point: Point) -> int | None:
+        """Return K at a place, or the first multiple of the fewest above it (samples may come in groups); or None."""
+        estimator = self.estimator.build()
+        if place.long and not _observes(estimator):
+            return None
+        fewest = estimator.minimum_samples
+        for samples in dict.fromkeys((max(place.samples, fewest), -(-place.samples // fewest) * fewest)):
+            if _fits(estimator, point.copied(), samples):
+                return samples
+        return None
+
+    def _at(self, place: Place, original: Point, samples: int, level: float) -> Iterator[Violation]:
+        point = original.copied()
+        point.x = point.x.repeat(place.copies, 1)
+        estimator = settled(self.estimator, point, samples, _SETTLING)
+        if place.long:
+            _observe(estimator, [estimator.estimate(point.task, point.x, samples) for _ in range(_SETTLING)])
+        draws = Draws(point.task, estimator, point.x, samples)
+        rows = draws.draw(_ROWS)
+        if not bool(rows.isfinite().all()):
+            yield _not_finite(rows)
+        elif place.test == "float32":
+            yield from self._single(draws, rows, estimator, level)
+        # Draws one by one are dear: one place has to do.
+        elif place.test == "mean" and estimator.unbiased and (draws.reason is None or place is PLACES[0]):
+            exact = _exact(original, estimator, samples)
+            if exact is not None:
+                yield from _biased(draws, rows, point, exact, level)
+
+    def _single(self, draws: Draws, rows: Tensor, estimator: Estimator, level: float) -> Iterator[Violation]:
+        own = copy.deepcopy(draws.task)
+        other = self.estimator.build()
+        other.prepare(own, draws.x)
+        other.double().load_state_dict(estimator.state_dict())
+        single = Draws(own.float(), other.float(), draws.x.float(), draws.samples)
+        found = single.draw(_ROWS)
+        if not bool(found.isfinite().all()):
+            yield _not_finite(found)
+        elif disagreement(found, rows, level, _FLOAT32) is not None:
+            again = disagreement(single.draw(_ROWS), draws.draw(_ROWS), level, _FLOAT32)
+            if again is not None:
+                yield Violation("float32", f"the mean is another one: {again}")
+
+
+def _biased(draws: Draws, pilot: Tensor, point: Point, exact: Exact, level: float) -> Iterator[Violation]:
+    """Yield a violation where the mean is off at the first look of a test."""
+    tested = claimed(draws.estimator, point)
+    outcome = sequential_test(
+        draws.draw,
+        lambda: Deviations(exact, pilot, tested, torch.Generator().manual_seed(0)),
+        scales(point, exact),
+        level,
+        torch.inf,
+        _SECONDS,
+    )
+    if outcome.verdict == "off":
+        yield Violation("biased", describe(point, exact, outcome))
+
+
+def _observes(estimator: Estimator) -> bool:
+    parts = (part for part in estimator.modules() if isinstance(part, Estimator))
+    return any(type(part).observe is not Estimator.observe for part in parts)
+
+
+def _observe(estimator: Estimator, estimates: list[Estimate]) -> None:
+    """Let a thousand estimates be observed, or as many as there is time for."""
+    clock, left = Clock(_OBSERVING), _OBSERVED
+    while left and not clock.over():
+        estimator.observe(estimates[left % len(estimates)])
+        left -= 1
+
+
+def _exact(point: Point, estimator: Estimator, samples: int) -> Exact | None:
+    """Return the exact gradient where it is known and quick to work out."""
+    if estimator.own_target and samples > _QUICK:
+        return None
+    return point.exact(estimator, samples) if point.has_exact(estimator, samples) else None
+
+
+def replace_where(violation: Violation, where: str) -> Violation:
+    """Return a violation that says where it was seen."""
+    return Violation(violation.property, f"{where}: {violation.found}")
+
+
+def _not_finite(rows: Tensor) -> Violation:
+    count = int((~rows.isfinite()).any(1).sum())
+    return Violation(
+        "not finite", f"NaN or infinite in {count} of {len(rows)} draws; average weights by `log_mean_exp`"
+    )
