@@ -74,8 +74,8 @@ class DependenceCheck:
         if not _same(first, _seeded_row(one, seed, "first")):
             yield Violation(
                 "random numbers",
-                "the same seed gives another draw in the next call: noise that is not PyTorch's own, a generator of its "
-                "own, or something that a call leaves behind",
+                "the same seed gives another draw in the next call: noise that is not PyTorch's own, a generator of "
+                "its own, or something that a call leaves behind",
             )
             return
         other = Draws(point.task, resumed(self.estimator, point, estimator), point.x, samples)

@@ -237,6 +237,5 @@ def replace_where(violation: Violation, where: str) -> Violation:
 
 def _not_finite(rows: Tensor) -> Violation:
     count = int((~rows.isfinite()).any(1).sum())
-    return Violation(
-        "not finite", f"NaN or infinite in {count} of {len(rows)} draws; average weights by `log_mean_exp`"
-    )
+    found = f"NaN or infinite in {count} of {len(rows)} draws; keep to logarithms, as `log_mean_exp` does"
+    return Violation("not finite", found)

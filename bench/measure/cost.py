@@ -4,7 +4,8 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, final
+from functools import wraps
+from typing import Any, Final, final
 
 import numpy as np
 import torch
@@ -79,22 +80,55 @@ def _by_chance(measured: Callable[[], int]) -> Interval:
     return positive_mean(torch.tensor(found, dtype=torch.float64), torch.ones(GROUPS, dtype=torch.float64))
 
 
+_DOORS: Final = ("__call__", "forward", "log_joint")
+"""By which of its methods a model may be evaluated."""
+
+
 @contextmanager
 def count_evaluations(task: Task) -> Iterator[list[int]]:
-    """Count how many values of log p(x, z) (or f) the model returns within the body; the list holds the count."""
-    count = [0]
+    """Count how many values of log p(x, z) (or f) the model returns within the body; the list holds the count.
 
-    def add(_module: Any, _inputs: Any, output: Tensor) -> None:
-        # Inside an estimator's own `vmap` a tensor shows one element of the batch, and holds all of it.
-        while functorch.is_functorch_wrapped_tensor(output):
-            output = functorch.get_unwrapped(output)
-        count[0] += output.numel()
+    By whatever door: a call, `forward` or `log_joint`, of the model or of a copy of it. One that goes through another
+    counts once.
+    """
+    count, inside = [0], [False]
 
-    handle = task.model.register_forward_hook(add)
+    def counted(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        @wraps(method)
+        def evaluate(*arguments: Any, **options: Any) -> Tensor:
+            if inside[0]:
+                return method(*arguments, **options)
+            inside[0] = True
+            try:
+                output = method(*arguments, **options)
+            finally:
+                inside[0] = False
+            count[0] += _numel(output)
+            return output
+
+        return evaluate
+
+    # In the class, since a copy of the model would take along a method that belongs to the original.
+    cls = type(task.model)
+    own = {name: vars(cls)[name] for name in _DOORS if name in vars(cls)}
+    for name in _DOORS:
+        if hasattr(cls, name):
+            setattr(cls, name, counted(getattr(cls, name)))
     try:
         yield count
     finally:
-        handle.remove()
+        for name in _DOORS:
+            if name in own:
+                setattr(cls, name, own[name])
+            elif name in vars(cls):
+                delattr(cls, name)
+
+
+def _numel(output: Tensor) -> int:
+    # Inside an estimator's own `vmap` a tensor shows one element of the batch, and holds all of it.
+    while functorch.is_functorch_wrapped_tensor(output):
+        output = functorch.get_unwrapped(output)
+    return output.numel()
 
 
 def seconds(work: Callable[[], None], device: torch.device, budget: float = 0.5, least: int = 21) -> Interval:

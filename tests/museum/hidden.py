@@ -13,7 +13,7 @@ from tests.museum.protocol import Plain
 
 
 class WrongForManySamples(Plain):
-    """Adds up the samples in blocks of four, and forgets what is left over: beyond four, only the first block counts."""
+    """Adds up the samples in blocks of four, and forgets all but the first block."""
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         value = evaluate(task, x, Reparameterized(samples)).f

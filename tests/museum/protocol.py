@@ -1,11 +1,13 @@
 """Estimators whose mean gradient is right, and that break a promise of the protocol or of their own."""
 
+import copy
+
 import torch
 from torch import Tensor
 
-from estimators.base import Estimate, Estimator, evaluate
+from estimators.base import Estimate, Estimator, evaluate, generative
 from estimators.draw import Detached, Reparameterized
-from tasks.base import Task
+from tasks.base import Latents, Task
 
 
 class Plain(Estimator):
@@ -56,6 +58,36 @@ class EvaluatesTwice(Plain):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         super().estimate(task, x, samples)
         return super().estimate(task, x, samples)
+
+
+class EvaluatesByAnotherDoor(Plain):
+    """Twice the evaluations that it declares, one of them by a method of the model."""
+
+    def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
+        run = evaluate(task, x, Reparameterized(samples))
+        self.again(task, x, run.trace.latents)
+        value = run.f.mean(0)
+        return Estimate(value.detach(), value)
+
+    def again(self, task: Task, x: Tensor, latents: Latents) -> Tensor:
+        """Return what the model has returned already."""
+        return generative(task, "this").log_joint(x, latents)
+
+
+class EvaluatesByForward(EvaluatesByAnotherDoor):
+    """The same, by `forward`."""
+
+    def again(self, task: Task, x: Tensor, latents: Latents) -> Tensor:
+        return task.model.forward(x, latents)
+
+
+class EvaluatesACopyBatched(EvaluatesByAnotherDoor):
+    """The same, by a copy of the model and one sample at a time, within `vmap`."""
+
+    def again(self, task: Task, x: Tensor, latents: Latents) -> Tensor:
+        model = copy.deepcopy(task.model)
+        constant = {name: value.detach() for name, value in latents.items()}
+        return torch.func.vmap(lambda z: model(x, {name: value[None] for name, value in z.items()}))(constant)
 
 
 class LearnsWhileMeasured(Plain):
