@@ -37,15 +37,38 @@ class Estimate:
     auxiliary: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class Bias:
+    """What is claimed of the mean gradient of an estimator that is declared biased; `bench check` tests it.
+
+    Unless one of the first two says more, only its sign and size are claimed.
+
+    Attributes:
+        vanishes: whether the bias is O(1/K) in the samples K.
+        like: the name of an estimator with the same mean, as in `st-gumbel-softmax(temperature=0.5)`.
+        within: along the exact gradient, that of φ and that of θ each, the mean has its sign, and is that many times as
+            large or as small at most; at infinity the sign alone is claimed.
+
+    >>> from varbench import Bias
+    >>> Bias(vanishes=True)
+    Bias(vanishes=True, like='', within=10.0)
+    """
+
+    vanishes: bool = False
+    like: str = ""
+    within: float = 10.0
+
+
 class Estimator(nn.Module, ABC):
     """One Monte Carlo gradient estimator. Hyperparameters are constructor arguments; learned parts are modules.
 
-    Where a hyperparameter decides it, an instance overrides `unbiased`, `own_target`, `latents`, `differentiates` or
-    `minimum_samples` of its class.
+    Where a hyperparameter decides it, an instance overrides `unbiased`, `bias_claim`, `own_target`, `latents`,
+    `differentiates` or `minimum_samples` of its class.
 
     Attributes:
         targets: the targets whose gradient it estimates; on a task it is the task's own where that is among them.
         unbiased: whether the mean gradient is the gradient of that target.
+        bias_claim: what is claimed of the mean gradient where it is not.
         latents: what every latent site must be.
         differentiates: whether it takes the derivative of what the model returns in the latents: in all of them where
             they are relaxed, else in the reparameterizable ones. A class that does not say so is taken to where
@@ -68,6 +91,7 @@ class Estimator(nn.Module, ABC):
 
     targets: tuple[Target, ...]
     unbiased: bool = True
+    bias_claim: Bias = Bias()
     latents: Literal["any", "reparameterizable", "enumerable", "relaxable"] = "any"
     differentiates: bool = False
     minimum_samples: int = 1

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from estimators import distributions
     from estimators import draw as draws
     from estimators.base import (
+        Bias,
         Estimate,
         Estimator,
         Evaluation,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Bias",
     "Data",
     "DataUnavailable",
     "Defaults",
@@ -107,6 +109,7 @@ _HOMES: Final = {
     "bench.contract": ("check_estimator", "check_task", "estimator_contract", "task_contract"),
     "bench.results.tables": ("Results", "load"),
     "estimators.base": (
+        "Bias",
         "Estimate",
         "Estimator",
         "Evaluation",

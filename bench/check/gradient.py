@@ -7,6 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from bench.check.bias import wrong_sign_or_size
 from bench.check.clock import Clock
 from bench.check.deviations import Deviations
 from bench.check.draws import Draws
@@ -37,7 +38,7 @@ class GradientCheck:
     @property
     def tests(self) -> int:
         """The number of tests that share the level of a run."""
-        return 2 * len(self.samples)
+        return 3 * len(self.samples)
 
     @property
     def work(self) -> int:
@@ -117,6 +118,11 @@ class GradientCheck:
             if violations:
                 return _Result("violated", _at_samples(samples, violations), None)
             outcome = self._test(draws, exact, level, tolerance, seconds)
+            if not estimator.unbiased:
+                tested = claimed(estimator, self.point)
+                wrong = list(wrong_sign_or_size(draws, self.point, exact, tested, level / 2))
+                if wrong:
+                    return _Result("violated", _at_samples(samples, wrong), outcome)
         return self._conclude(estimator, draws, exact, outcome)
 
     def _test(self, draws: Draws, exact: Exact, level: float, tolerance: float, seconds: float) -> Outcome:

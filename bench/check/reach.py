@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.check.agreement import disagreement
+from bench.check.bias import another_mean, does_not_vanish
 from bench.check.clock import Clock
 from bench.check.deviations import Deviations
 from bench.check.draws import Draws
@@ -111,7 +112,7 @@ class ReachCheck:
     @property
     def tests(self) -> int:
         """The number of tests that share the level of a run."""
-        return 2 * len(PLACES) * len(self.sites)
+        return (2 * len(PLACES) + 1) * len(self.sites)
 
     @property
     def work(self) -> int:
@@ -142,6 +143,7 @@ class ReachCheck:
                 except Exception as error:
                     # A stranger's code may raise anything; that it does is the finding.
                     violations.append(Violation("failed", f"{where}: {first_line(error)}"))
+            violations += self._claims(site_point(kind, target).copied(), seed, level)
         return Line(
             estimator=self.estimator.name,
             subject=self.subject,
@@ -150,6 +152,22 @@ class ReachCheck:
             seconds=time.perf_counter() - start,
             detail="; ".join(map(str, violations)),
         )
+
+    def _claims(self, point: Point, seed: int, level: float) -> Iterator[Violation]:
+        """Yield what is claimed of a declared bias, and does not hold."""
+        estimator = self.estimator.build()
+        if estimator.unbiased or not (estimator.bias_claim.like or estimator.bias_claim.vanishes):
+            return
+        with seeded(CPU, seed, "bias", self.estimator.name, point.name):
+            try:
+                if estimator.bias_claim.like:
+                    samples = 2 * estimator.minimum_samples
+                    yield from another_mean(estimator, self.estimator, point, samples, level)
+                if estimator.bias_claim.vanishes:
+                    yield from does_not_vanish(estimator, self.estimator, point, claimed(estimator, point), level)
+            except Exception as error:
+                # A stranger's code may raise anything; that it does is the finding.
+                yield Violation("failed", f"at its bias, {point.name}: {first_line(error)}")
 
     def _samples(self, place: Place, point: Point) -> int | None:
         """Return K at a place, or the first multiple of the fewest above it (samples may come in groups); or None."""

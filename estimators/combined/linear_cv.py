@@ -39,7 +39,16 @@ class LinearCV(Estimator):
         if pilot < 2:
             raise ValueError(f"pilot must be at least 2; it is {pilot}")
         self.inner, self.pilot = _build(estimator), pilot
-        for name in ("targets", "unbiased", "own_target", "objective", "latents", "minimum_samples", "trains_guide"):
+        for name in (
+            "targets",
+            "unbiased",
+            "bias",
+            "own_target",
+            "objective",
+            "latents",
+            "minimum_samples",
+            "trains_guide",
+        ):
             setattr(self, name, getattr(self.inner, name))
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:

@@ -6,6 +6,7 @@ from torch import Size, Tensor
 from torch.distributions import Distribution
 
 from estimators import distributions
+from estimators.base import Bias
 from estimators.distributions import Noise
 from estimators.parts.hard_forward import HardForward, hard_sample
 from estimators.parts.sampling import Sampling
@@ -33,6 +34,7 @@ class GumbelRao(HardForward):
         if draws < 1:
             raise ValueError(f"draws must be at least 1; it is {draws}")
         self.draws = draws
+        self.bias_claim = Bias(like=f"st-gumbel-softmax(temperature={temperature})")
 
     def sample(self, distribution: Distribution, shape: Size, noise: Noise) -> tuple[Tensor, Tensor]:
         relaxation = distributions.relaxation(distribution)

@@ -10,7 +10,7 @@ from estimators.base import Estimate, evaluate
 from estimators.distributions import Noise
 from estimators.draw import Draw, sample_shape
 from estimators.parts.sampling import AnyDraws, Sampling
-from estimators.parts.temperature import require_temperature
+from estimators.parts.temperature import bias_at, require_temperature
 from tasks.base import Task
 
 
@@ -39,6 +39,7 @@ class GumbelSoftmax(AnyDraws):
         super().__init__(sampling)
         require_temperature(temperature)
         self.temperature = temperature
+        self.bias = bias_at(temperature)
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         value = evaluate(task, x, _Relaxed(samples, self.temperature, self.noise())).f.mean(0)

@@ -4,7 +4,7 @@ from typing import final
 
 from torch import Tensor
 
-from estimators.base import Estimate, Estimator, generative, log_mean_exp
+from estimators.base import Bias, Estimate, Estimator, generative, log_mean_exp
 from estimators.draw import Detached
 from tasks.base import Task
 
@@ -21,6 +21,7 @@ class NaiveMC(Estimator):
 
     targets = ("evidence",)
     unbiased = False
+    bias_claim = Bias(vanishes=True)
     trains_guide = False
     formula = "log (1/M) Σ_m p_θ(x|z_m), z_m ~ p(z);  θ: Σ_m w̃_m ∇_θ log p_θ(x, z_m)"
     paper = "the lecture on variational auto-encoders, problems 1 and 2"

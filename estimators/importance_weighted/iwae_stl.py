@@ -4,7 +4,7 @@ from typing import final
 
 from torch import Tensor
 
-from estimators.base import Estimate, Estimator, log_mean_exp, log_prob_detached
+from estimators.base import Bias, Estimate, Estimator, log_mean_exp, log_prob_detached
 from estimators.draw import Reparameterized
 from tasks.base import Task
 
@@ -20,6 +20,7 @@ class IWAESTL(Estimator):
 
     targets = ("iwae",)
     unbiased = False
+    bias_claim = Bias(within=3.0)
     latents = "reparameterizable"
     minimum_samples = 2
     formula = "φ: Σ_k w̃_k ∂_z log w_k ∇_φ z_k;  θ: Σ_k w̃_k ∇_θ log p(x, z_k)"

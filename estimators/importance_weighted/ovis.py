@@ -5,7 +5,7 @@ from typing import final
 
 from torch import Tensor
 
-from estimators.base import Estimate, Estimator, evaluate, log_mean_exp, log_mean_exp_of_others
+from estimators.base import Bias, Estimate, Estimator, evaluate, log_mean_exp, log_mean_exp_of_others
 from estimators.draw import Detached
 from tasks.base import Task
 
@@ -37,6 +37,8 @@ class OVIS(Estimator):
             raise ValueError(f"gamma must be in [0, 1]; it is {gamma}")
         self.gamma = gamma
         self.unbiased = gamma == 0
+        if gamma == 1:
+            self.bias_claim = Bias(like="iwae-stl")
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))

@@ -4,7 +4,7 @@ from typing import final
 
 from torch import Tensor
 
-from estimators.base import Estimate, Estimator, evaluate, log_mean_exp
+from estimators.base import Bias, Estimate, Estimator, evaluate, log_mean_exp
 from estimators.draw import Detached
 from estimators.parts import exact
 from tasks.base import Task
@@ -23,6 +23,7 @@ class RWS(Estimator):
     targets = ("wake",)
     own_target = True
     unbiased = False
+    bias_claim = Bias(vanishes=True)
     minimum_samples = 2
     formula = "φ: Σ_k w̃_k ∇_φ log q(z_k|x);  θ: Σ_k w̃_k ∇_θ log p(x, z_k)"
     paper = "Bornschein & Bengio 2015, eq. 10; Le, Kosiorek, Siddharth, Teh & Wood 2019, eq. 6"

@@ -4,7 +4,7 @@ from typing import final
 
 from torch import Tensor
 
-from estimators.base import Estimate, Estimator
+from estimators.base import Bias, Estimate, Estimator
 from estimators.importance_weighted.dreg import doubly_reparameterized
 from estimators.importance_weighted.rws import exact_wake
 from tasks.base import Task
@@ -21,6 +21,7 @@ class RWSDReG(Estimator):
     targets = ("wake",)
     own_target = True
     unbiased = False
+    bias_claim = Bias(like="rws")
     latents = "reparameterizable"
     minimum_samples = 2
     zero_variance = "posterior"

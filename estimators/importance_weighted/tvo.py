@@ -5,7 +5,7 @@ from typing import Literal, final, get_args
 import torch
 from torch import Tensor, nn
 
-from estimators.base import Estimate, Estimator, evaluate
+from estimators.base import Bias, Estimate, Estimator, evaluate
 from estimators.draw import Detached
 from estimators.parts import exact
 from tasks.base import Task
@@ -33,6 +33,7 @@ class TVO(Estimator):
     targets = ("tvo",)
     own_target = True
     unbiased = False
+    bias_claim = Bias(vanishes=True)
     minimum_samples = 2
     formula = (
         "Σ_k Δβ_k [Σ_i w̃_i ∇ℓ_i + (S/(S−1)) Σ_i w̃_i (ℓ_i − ℓ̄) ∇(β_k log p + (1−β_k) log q)(z_i)], w̃ = softmax(β_k ℓ)"

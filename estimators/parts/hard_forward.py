@@ -12,7 +12,7 @@ from estimators.base import Estimate, integrand, log_prob_detached
 from estimators.distributions import Noise
 from estimators.draw import Draw, sample_shape
 from estimators.parts.sampling import AnyDraws, Sampling
-from estimators.parts.temperature import require_temperature
+from estimators.parts.temperature import bias_at, require_temperature
 from tasks.base import Task
 
 
@@ -36,6 +36,7 @@ class HardForward(AnyDraws):
         super().__init__(sampling)
         require_temperature(temperature)
         self.temperature = temperature
+        self.bias = bias_at(temperature)
 
     @abstractmethod
     def sample(self, distribution: Distribution, shape: Size, noise: Noise) -> tuple[Tensor, Tensor]:

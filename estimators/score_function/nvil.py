@@ -1,11 +1,12 @@
 """Neural variational inference and learning: a learned baseline."""
 
+import math
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from estimators.base import Estimate, evaluate
+from estimators.base import Bias, Estimate, evaluate
 from estimators.draw import Detached
 from estimators.parts.sampling import AnyDraws, Sampling
 from tasks.base import Task
@@ -45,6 +46,8 @@ class NVIL(AnyDraws):
             raise ValueError(f"decay must be in [0, 1); it is {decay}")
         self.hidden, self.decay, self.normalise = hidden, decay, normalise
         self.unbiased = not normalise
+        # σ may be any number.
+        self.bias_claim = Bias(within=math.inf)
         self.bias = nn.Parameter(torch.zeros(()))
         self.network = nn.Sequential()
         for name in ("total", "square", "mass"):
