@@ -42,7 +42,7 @@ class LinearCV(Estimator):
         for name in (
             "targets",
             "unbiased",
-            "bias",
+            "bias_claim",
             "own_target",
             "objective",
             "latents",
