@@ -113,3 +113,40 @@ VIOLATED = (
     ),
 )
 """Broken promises that show in one estimate, in a variance that is not zero, or between two settings."""
+
+ELSEWHERE = (
+    *(
+        Exhibit(name, f"{_HERE}hidden:{broken}", f"{_HERE}hidden:{twin}", (_ONE_DIMENSION,))
+        for name, broken, twin in (
+            ("all but four samples forgotten", "WrongForManySamples", "TorchNoise"),
+            ("all but sixteen rows forgotten", "WrongForManyRows", "TorchNoise"),
+            ("f clipped at ±150", "Clipped", "TorchNoise"),
+            ("log of a mean of exp", "OverflowingBound", "StableBound"),
+            ("worn out by a thousand steps", "WornOut", "Baseline"),
+            ("moving average that no checkpoint keeps", "BaselineOutsideBuffers", "Baseline"),
+            ("noise from NumPy", "NumpyNoise", "TorchNoise"),
+            ("a generator of its own", "OwnGenerator", "TorchNoise"),
+            ("a sign that alternates", "AlternatingSign", "TorchNoise"),
+            ("noise that instances share", "SharedNoise", "TorchNoise"),
+        )
+    ),
+    *(
+        Exhibit(name, f"{_HERE}side_effects:{broken}", f"{_HERE}side_effects:WorksOnACopy", (_ONE_DIMENSION,))
+        for name, broken in (
+            ("φ moved while it is measured", "MovesParameters"),
+            ("θ left frozen", "FreezesTheModel"),
+            ("observations centred where they lie", "CentresObservations"),
+            ("gradients left behind", "LeavesGradients"),
+        )
+    ),
+    *(
+        Exhibit(name, f"{_HERE}biased:{broken}", f"{_HERE}biased:{twin}", (_ONE_DIMENSION,))
+        for name, broken, twin in (
+            ("a sign behind a declared bias", "SignHidden", "Shrunk"),
+            ("a sum behind a declared bias", "FarTooLarge", "Shrunk"),
+            ("a bias that is O(1) and not O(1/K)", "Persisting", "Vanishing"),
+            ("a mean that is not another's", "NotTheSame", "SameAsReparam"),
+        )
+    ),
+)
+"""What only other sizes, a second instance, a copy of the task or a claim of a declared bias shows."""
