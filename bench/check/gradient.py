@@ -85,7 +85,8 @@ class GradientCheck:
         results: list[_Result] = []
         try:
             for position, samples in enumerate(self.samples):
-                share = clock.left() / (len(self.samples) - position)
+                # An exact value that is worked out for the first time may take all of it.
+                share = max(clock.left() / (len(self.samples) - position), seconds / (2 * len(self.samples)))
                 # On a copy, so that nobody changes what others are checked on.
                 own = replace(self, point=self.point.copied())
                 result = own._at(samples, level, tolerance, share, seed)
