@@ -10,22 +10,20 @@ import random
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, final
+from typing import Final
 
 from tests.torture.commands import COMMANDS, Command, Reference, failure, in_folder, referred
+from tests.torture.disks import ROOM, cannot_mount, disk
 from tests.torture.forked import Child, Ended, prepare
 from tests.torture.kills import Kill, kill_of
 from tests.torture.tally import Tally
 from tests.torture.verdicts import damaged, lost, records
 
-_ROOM: Final = "size=64m,nr_inodes=10k"
 _MOST_FILES: Final = 6
 _PAGE: Final = 4096
 
@@ -53,43 +51,6 @@ class Trial:
         return f"trial {self.number}: {self.command.name}, {self.kind} ({self.share:.1%}; {kills})"
 
 
-@final
-class Disk:
-    """A file system in memory."""
-
-    def __init__(self, where: Path) -> None:
-        self.where = where
-
-    def remount(self, options: str) -> None:
-        """Change its size, or whether it takes anything."""
-        _mount("-o", f"remount,{options}", str(self.where))
-
-
-@contextmanager
-def disk(where: Path, options: str) -> Iterator[Disk]:
-    """Give a file system of its own; raise `CalledProcessError` where this user may not mount one."""
-    where.mkdir(exist_ok=True)
-    _mount("-t", "tmpfs", "-o", options, "torture", str(where))
-    try:
-        yield Disk(where)
-    finally:
-        subprocess.run(["umount", str(where)], check=True, capture_output=True)
-
-
-def _mount(*words: str) -> None:
-    subprocess.run(["mount", *words], check=True, capture_output=True, text=True)
-
-
-def cannot_mount(work: Path) -> str:
-    """Return why no file system can be mounted; empty where one can."""
-    try:
-        with disk(work / "tried", _ROOM):
-            return ""
-    except (OSError, subprocess.CalledProcessError) as error:
-        said = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else str(error)
-        return f"no file system can be mounted ({said}); `unshare -rm` before the command may let it"
-
-
 def _full_disk(trial: Trial, reference: Reference, work: Path, tally: Tally) -> None:
     """Let the disk have room for a share of the results' bytes."""
 
@@ -113,7 +74,7 @@ def _full_table(trial: Trial, reference: Reference, work: Path, tally: Tally) ->
 def _on_a_small_disk(
     trial: Trial, reference: Reference, work: Path, tally: Tally, limited: Callable[[os.statvfs_result], str]
 ) -> None:
-    with disk(work / "disk", _ROOM) as full:
+    with disk(work / "disk", ROOM) as full:
         folder = full.where / "R"
         reference.begin(folder)
         full.remount(limited(os.statvfs(full.where)))
@@ -121,7 +82,7 @@ def _on_a_small_disk(
         ended = Child(in_folder(trial.command.words, folder), work / "log").wait()
         _require_sentence(ended, tally)
         _require_kept(trial, before, folder, tally)
-        full.remount(_ROOM)
+        full.remount(ROOM)
         _finish(trial, reference, folder, work, tally)
 
 
@@ -145,7 +106,7 @@ def _few_files(trial: Trial, reference: Reference, work: Path, tally: Tally) -> 
 
 def _read_only(trial: Trial, reference: Reference, work: Path, tally: Tally) -> None:
     """Let a killed run's folder take nothing any more."""
-    with disk(work / "disk", _ROOM) as stuck:
+    with disk(work / "disk", ROOM) as stuck:
         folder = stuck.where / "R"
         reference.begin(folder)
         for kill in filter(None, trial.kills):
