@@ -11,8 +11,7 @@ from torch import Tensor
 from bench.check.draws import Draws
 from bench.check.estimators import adapts, resumed, settled
 from bench.check.points import Point, Subject, first_line
-from bench.check.reach import site_point
-from bench.check.sites import Kind
+from bench.check.sites import Kind, site_point
 from bench.check.verdicts import Line, Violation
 from bench.machine.device import CPU
 from bench.machine.streams import seeded

@@ -10,8 +10,9 @@ from bench.check.estimators import estimator_subjects
 from bench.check.gradient import GradientCheck, claimed
 from bench.check.orderings import ORDERINGS, OrderingCheck
 from bench.check.points import Point, Subject, TaskAtFault, first_line, task_subjects
-from bench.check.reach import ReachCheck, fitting_sites
+from bench.check.reach import ReachCheck
 from bench.check.side_effects import changes
+from bench.check.sites import fitting_sites
 from bench.check.verdicts import Line
 from bench.errors import BenchError, UsageError
 from bench.names.registry import ESTIMATORS, TASKS

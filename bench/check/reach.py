@@ -1,7 +1,6 @@
 """Beyond the points: other K and B, a log p that is far from zero or large, single precision, a long training."""
 
 import copy
-import functools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,11 +18,11 @@ from bench.check.estimators import settled
 from bench.check.gradient import claimed, describe, scales
 from bench.check.points import Exact, Point, Subject, first_line
 from bench.check.sequential import sequential_test
-from bench.check.sites import Kind, OneSite, OneSiteCost
+from bench.check.sites import Kind, fits, site_point
 from bench.check.verdicts import Line, Violation
 from bench.machine.device import CPU
 from bench.machine.streams import seeded
-from estimators.base import Estimate, Estimator, Unfit
+from estimators.base import Estimate, Estimator
 
 _ROWS: Final = 256
 _OBSERVED: Final = 1000
@@ -74,35 +73,6 @@ PLACES: Final = (
     Place("log p − 1000, in float32", shift=-1000.0, test="float32"),
     Place("after 1000 calls of observe", long=True),
 )
-
-_KINDS: Final[tuple[Kind, ...]] = ("Gaussian", "Bernoulli", "categorical")
-
-
-@functools.cache
-def site_point(kind: Kind, target: Literal["elbo", "expectation"], scale: float = 1.0, shift: float = 0.0) -> Point:
-    """Return the task with one site of a kind, as a point."""
-    what = "log p" if target == "elbo" else "cost"
-    build = OneSite if target == "elbo" else OneSiteCost
-    return Point(Subject(f"a {what} with one {kind} latent", lambda: build(kind, scale, shift)), moved=False)
-
-
-def fitting_sites(estimator: Estimator) -> list[tuple[Kind, Literal["elbo", "expectation"]]]:
-    """Return the tasks with one site that an estimator fits: of each kind a bound or, failing that, a cost."""
-    found: list[tuple[Kind, Literal["elbo", "expectation"]]] = []
-    for kind in _KINDS:
-        for target in ("elbo", "expectation"):
-            if _fits(estimator, site_point(kind, target).copied(), 2 * estimator.minimum_samples):
-                found.append((kind, target))
-                break
-    return found
-
-
-def _fits(estimator: Estimator, point: Point, samples: int) -> bool:
-    try:
-        estimator.require(point.task, point.x, samples)
-    except Unfit:
-        return False
-    return True
 
 
 @dataclass(frozen=True)
@@ -185,7 +155,7 @@ class ReachCheck:
             return None
         fewest = estimator.minimum_samples
         for samples in dict.fromkeys((max(place.samples, fewest), -(-place.samples // fewest) * fewest)):
-            if _fits(estimator, point.copied(), samples):
+            if fits(estimator, point.copied(), samples):
                 return samples
         return None
 

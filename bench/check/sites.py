@@ -1,5 +1,6 @@
 """One cheap task for each kind of latent, whose density can be shifted, scaled and tempered: every answer is exact."""
 
+import functools
 import math
 from typing import Final, Literal, final
 
@@ -7,13 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Independent, Normal, OneHotCategorical
 
-from estimators.base import log_mean_exp
+from bench.check.points import Point, Subject
+from estimators.base import Estimator, Unfit, log_mean_exp
 from estimators.parts import exact
 from tasks.base import Data, Draw, GenerativeModel, Guide, Latents, Model, Target, Task
 
 Kind = Literal["Gaussian", "Bernoulli", "categorical"]
 
 _WIDTH: Final[dict[Kind, int]] = {"Gaussian": 1, "Bernoulli": 2, "categorical": 3}
+_KINDS: Final[tuple[Kind, ...]] = ("Gaussian", "Bernoulli", "categorical")
 _REACH: Final = 40.0
 _STEP: Final = 0.2
 """Of the integral over u in `_bound`, whose error is below 1e-9 for the models of this file."""
@@ -145,3 +148,31 @@ def _site(kind: Kind, where: Tensor, scale: Tensor | None) -> Distribution:
         return Independent(Bernoulli(logits=where, validate_args=False), 1, validate_args=False)
     assert scale is not None
     return Independent(Normal(where, scale.expand_as(where), validate_args=False), 1, validate_args=False)
+
+
+@functools.cache
+def site_point(kind: Kind, target: Literal["elbo", "expectation"], scale: float = 1.0, shift: float = 0.0) -> Point:
+    """Return the task with one site of a kind, as a point."""
+    what = "log p" if target == "elbo" else "cost"
+    build = OneSite if target == "elbo" else OneSiteCost
+    return Point(Subject(f"a {what} with one {kind} latent", lambda: build(kind, scale, shift)), moved=False)
+
+
+def fitting_sites(estimator: Estimator) -> list[tuple[Kind, Literal["elbo", "expectation"]]]:
+    """Return the tasks with one site that an estimator fits: of each kind a bound or, failing that, a cost."""
+    found: list[tuple[Kind, Literal["elbo", "expectation"]]] = []
+    for kind in _KINDS:
+        for target in ("elbo", "expectation"):
+            if fits(estimator, site_point(kind, target).copied(), 2 * estimator.minimum_samples):
+                found.append((kind, target))
+                break
+    return found
+
+
+def fits(estimator: Estimator, point: Point, samples: int) -> bool:
+    """Return whether an estimator accepts a point with K = `samples`."""
+    try:
+        estimator.require(point.task, point.x, samples)
+    except Unfit:
+        return False
+    return True
