@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, Literal
 
 from bench.decoding import AsWritten, Count, Size
@@ -71,7 +72,7 @@ class Cell:
     def identity(self) -> dict[str, Any]:
         """Return everything that the results depend on, as plain JSON values.
 
-        Settings that came later are left out at their defaults, so that earlier cells keep their ids.
+        The dictionaries in it are the cell's own. Settings that came later are left out at their defaults, so that earlier cells keep their ids.
         """
         return {
             **_without_defaults(self),
@@ -79,12 +80,12 @@ class Cell:
             "measurement": _without_defaults(self.measurement),
         }
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Return the first 16 hex digits of the SHA-256 of the canonical JSON of the identity."""
         return cell_id(self.identity())
 
-    @property
+    @cached_property
     def configuration(self) -> str:
         """Return the id without the seed: cells that differ in nothing else share it."""
         return cell_id({key: value for key, value in self.identity().items() if key != "seed"})
@@ -122,5 +123,5 @@ def cell_id(identity: dict[str, Any]) -> str:
 
 
 def _without_defaults(settings: Cell | Training | Measurement) -> dict[str, Any]:
-    values = asdict(settings)
-    return {one.name: values[one.name] for one in fields(settings) if values[one.name] != one.default}
+    values = {one.name: (getattr(settings, one.name), one.default) for one in fields(settings)}
+    return {name: value for name, (value, default) in values.items() if value != default}

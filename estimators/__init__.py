@@ -102,6 +102,9 @@ INDEX: Final[dict[str, tuple[str, str]]] = {
     for name, (path, summary, _) in members.items()
 }
 
+FAMILIES: Final[dict[str, tuple[str, ...]]] = {family: tuple(members) for family, members in _FAMILIES.items()}
+"""The names of each family, in their order."""
+
 SEATS: Final[dict[str, int]] = {name: seat for members in _FAMILIES.values() for name, (_, _, seat) in members.items()}
 """A number of each estimator's own, of which its colour in figures comes: a new one takes the next that is free."""
 

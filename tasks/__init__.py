@@ -94,4 +94,7 @@ INDEX: Final[dict[str, tuple[str, str]]] = {
     for name, (path, summary) in members.items()
 }
 
+FAMILIES: Final[dict[str, tuple[str, ...]]] = {kind: tuple(members) for kind, members in _KINDS.items()}
+"""The names of each kind, in their order."""
+
 ALIASES: Final[dict[str, str]] = {}

@@ -1,39 +1,59 @@
 """`bench run`: train, measure and evaluate estimators on tasks."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from bench.cli import completion
-from bench.cli.config import with_config
+from bench.cli.blocks import blocks_of, doubts
 from bench.cli.numbers import Finite, Numbers, Whole
 from bench.cli.specs import SpecType
-from bench.errors import UsageError
+from bench.escaping import echo
 
 _OPTIONS = [
     click.option("--task", "tasks", type=SpecType("task"), multiple=True, help="Task; repeatable."),
-    click.option("--estimator", "estimators", type=SpecType("estimator"), multiple=True, help="Estimator; repeatable."),
+    click.option(
+        "--estimator",
+        "estimators",
+        type=SpecType("estimator", patterns=True),
+        multiple=True,
+        help="Estimator; repeatable. all, 'discrete:*' (a family) and 'reinforce*' stand for those of them that fit.",
+    ),
     click.option("--samples", type=Numbers(), help="Samples K per datapoint, as 1,5,50.  [default: the task's]"),
     click.option("--seeds", type=Numbers(), default=(0,), show_default="0", help="Training seeds, as 0-4."),
     click.option("--steps", type=Whole(), help="Training steps.  [default: the task's]"),
-    click.option("--batch-size", type=Whole(1), help="Datapoints per step.  [default: the task's]"),
-    click.option("--optimizer", type=click.Choice(["adam", "sgd"]), help="[default: the task's]"),
-    click.option("--model-lr", type=Finite(0), help="Step size ρ of θ.  [default: the task's]"),
-    click.option("--guide-lr", type=Finite(0), help="Step size η of φ.  [default: the task's]"),
+    click.option(
+        "--batch-size", type=Whole(1), multiple=True, help="Datapoints per step; repeatable.  [default: the task's]"
+    ),
+    click.option(
+        "--optimizer", type=click.Choice(["adam", "sgd"]), multiple=True, help="Repeatable.  [default: the task's]"
+    ),
+    click.option(
+        "--model-lr", type=Finite(0), multiple=True, help="Step size ρ of θ; repeatable.  [default: the task's]"
+    ),
+    click.option(
+        "--guide-lr", type=Finite(0), multiple=True, help="Step size η of φ; repeatable.  [default: the task's]"
+    ),
     click.option(
         "--schedule",
+        multiple=True,
         shell_complete=completion.schedules,
-        help="constant, robbins-monro(power=, delay=) or staged(stages=, growth=).",
+        help="constant, robbins-monro(power=, delay=) or staged(stages=, growth=); repeatable.",
     ),
-    click.option("--model-schedule", shell_complete=completion.schedules, help="The same, of ρ alone."),
-    click.option("--guide-schedule", shell_complete=completion.schedules, help="The same, of η alone."),
+    click.option(
+        "--model-schedule", multiple=True, shell_complete=completion.schedules, help="The same, of ρ alone; repeatable."
+    ),
+    click.option(
+        "--guide-schedule", multiple=True, shell_complete=completion.schedules, help="The same, of η alone; repeatable."
+    ),
     click.option(
         "--learning",
+        multiple=True,
         shell_complete=completion.ways_of_learning,
-        default="joint",
-        show_default=True,
-        help="joint, or em(guide_steps=5, model_steps=1): variational EM, φ and θ in turn.",
+        default=("joint",),
+        show_default="joint",
+        help="joint, or em(guide_steps=5, model_steps=1): variational EM, φ and θ in turn; repeatable.",
     ),
     click.option("--no-train", is_flag=True, help="Measure and evaluate the initial parameters: --steps 0."),
     click.option("--replicates", type=Whole(40), help="Measure exactly this many gradients."),
@@ -75,18 +95,6 @@ _OPTIONS = [
     click.option("--config", type=click.Path(path_type=Path), help="Options from a TOML file; the command line wins."),
 ]
 
-_RIVALS: Final = {
-    "steps": ("no_train",),
-    "no_train": ("steps",),
-    "replicates": ("precision",),
-    "precision": ("replicates",),
-    **dict.fromkeys(
-        ("optimizer", "model_lr", "schedule", "model_schedule", "guide_schedule", "learning", "checkpoints", "at"),
-        ("no_train",),
-    ),
-}
-"""By an option, those beside which it has nothing to do."""
-
 
 def _with_options(command: Any) -> Any:
     for option in reversed(_OPTIONS):
@@ -108,35 +116,9 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     bench run --task vae-mnist --estimator reinforce --estimator reparam --samples 5 --seeds 0-4
     bench run --task 'gaussian-quadratic(k=2)' --estimator reinforce --no-train
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
-    config = options.pop("config")
-    if config is not None:
-        options = _without_overruled(ctx, with_config(ctx, options, config))
-    if not options["tasks"] or not options["estimators"]:
-        missing = "--task" if not options["tasks"] else "--estimator"
-        raise UsageError(f"name at least one {missing}; `bench list` shows them")
-    from bench.execution.invocation import Asked, execute
-    from bench.execution.plan import Request
+    how, blocks = blocks_of(ctx, options, options.pop("config"))
+    for doubt in doubts(blocks):
+        echo(f"warning: {doubt}", err=True)
+    from bench.execution.invocation import Asked, execute_all
 
-    steps = _steps(options.pop("no_train"), options["steps"])
-    names = ("out", "rerun", "dry_run", "plot", "batch_seeds", "wait")
-    asked = Asked(**{name: options.pop(name) for name in names})
-    execute(Request(**{**options, "steps": steps}), asked)
-
-
-def _steps(no_train: bool, steps: int | None) -> int | None:
-    if no_train and steps:
-        raise UsageError(f"--no-train trains nothing, and --steps {steps} does: give one of the two")
-    return 0 if no_train else steps
-
-
-def _without_overruled(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
-    """Return options without those of a file to which one of the command line leaves nothing to do."""
-
-    def is_on_command_line(name: str) -> bool:
-        return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-
-    overruled = {
-        name for name, over in _RIVALS.items() if not is_on_command_line(name) and any(map(is_on_command_line, over))
-    }
-    # What is not on the command line has its default there.
-    return {name: ctx.params[name] if name in overruled else value for name, value in options.items()}
+    execute_all([request for block in blocks for request in block.requests()], Asked(**how))

@@ -6,23 +6,35 @@ import click
 from click.shell_completion import CompletionItem
 
 from bench.cli import completion
+from bench.names.selecting import Pattern, is_pattern, select
 from bench.names.spec import Spec, parse_spec
 
 
 @final
 class SpecType(click.ParamType):
-    """`name` or `name(parameter=value, ...)`, completed and checked without importing torch."""
+    """`name` or `name(parameter=value, ...)`, completed and checked without importing torch.
+
+    Args:
+        kind: what it names.
+        patterns: whether `all`, `family:*` and `name*` are taken, too.
+    """
 
     name = "name(parameter=value)"
 
-    def __init__(self, kind: Literal["task", "estimator"]) -> None:
-        self.kind = kind
+    def __init__(self, kind: Literal["task", "estimator"], patterns: bool = False) -> None:
+        self.kind, self.patterns = kind, patterns
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Spec:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Spec | Pattern:
         from bench.names.registry import ESTIMATORS, TASKS
 
-        spec = value if isinstance(value, Spec) else parse_spec(value)
-        (TASKS if self.kind == "task" else ESTIMATORS).resolve(spec.name)
+        if isinstance(value, Spec | Pattern):
+            return value
+        registry = TASKS if self.kind == "task" else ESTIMATORS
+        if self.patterns and is_pattern(value):
+            select(registry, value)
+            return Pattern(value)
+        spec = parse_spec(value)
+        registry.resolve(spec.name)
         return spec
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -3,7 +3,6 @@
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,11 +13,11 @@ from bench.errors import CellsFailed, ResultsError
 from bench.escaping import echo
 from bench.names.commands import once_more, with_folder, with_out
 from bench.names.spec import spanned
+from bench.results.apart import told_apart
 from bench.results.order import by_number, place
 from bench.results.standing import Standing, State, standings
 from bench.results.store import Store, ignored, locate
 from bench.results.text import folded, terminal_width, text_table, wrapped
-from bench.settings import Cell
 
 _HEADERS: Final = ("estimator", "K", "seeds", "state", "took", "started (UTC)")
 _UP_TO_STATE: Final = 4
@@ -95,7 +94,7 @@ def _as_json(found: Sequence[Standing]) -> dict[str, object]:
 
 def _as_text(found: Sequence[Standing]) -> str:
     """Return a table per task, what the cells without a result say, and how many there are of each state."""
-    settings = _settings_apart([one.cell for one in found if one.cell is not None])
+    settings = told_apart([one.cell for one in found if one.cell is not None])
     by_task: dict[str, dict[tuple[str, str, str], list[Standing]]] = {}
     for one in found:
         name = f"{one.estimator}{settings.get(one.cell.id, '') if one.cell else ''}"
@@ -139,20 +138,6 @@ def _explanations(found: Sequence[Standing]) -> list[str]:
         paragraphs.append("\n".join(lines))
     more = len(unclear) - _MOST_EXPLAINED
     return paragraphs + ([f"and {more} more, which --format json has"] if more > 0 else [])
-
-
-def _settings_apart(cells: Sequence[Cell]) -> dict[str, str]:
-    """Return by a cell's id the settings in which it differs from others of the same task, estimator and K."""
-    configurations = {replace(cell, seed=0).id: cell for cell in cells}.values()
-    names = {(str(cell.task_spec), str(cell.estimator_spec), cell.samples) for cell in configurations}
-    if len(names) == len(configurations):
-        return {}
-    from bench.results.columns import NAMED
-    from bench.results.naming import settings_apart
-    from bench.results.tables import settings_table
-
-    texts = settings_apart(settings_table(cells), *NAMED)
-    return {cell.id: "".join(f" {text}" for text in texts[place]) for place, cell in enumerate(cells)}
 
 
 def _next(found: Sequence[Standing], store: Store) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.errors import UsageError
-from bench.execution.plan import Request, make_plan
+from bench.execution.plan import Request, plan_all
 from bench.figures.fitting import fitting_kind
 from bench.names.commands import with_folder, with_out
 from bench.names.spec import Spec
@@ -15,25 +15,25 @@ from bench.results.schema import Record
 _RIVALS: Final = ("reparam", "reinforce-loo", "reinforce")
 
 
-def after_run(request: Request, records: Sequence[Record], out: Path) -> str:
+def after_run(requests: Sequence[Request], records: Sequence[Record], out: Path) -> str:
     """Return what to do next: whom to compare with, the figure that fits what was run, the table; or who failed."""
     shown = [record for record in records if record.status != "failed"]
     if not shown:
         return f"`{with_out('bench status', out)}` for what went wrong"
-    rival = _rival(request, {record.cell.estimator for record in records})
+    rival = _rival(requests, {record.cell.estimator for record in records})
     add = f"add `--estimator {rival}`, " if rival else ""
     drawn = out / shown[0].cell.folder if len(shown) == 1 else out
     plot, table = with_folder(f"bench plot {fitting_kind(shown)}", drawn), with_folder("bench table", out)
     return f"{add}`{plot}` or `{table}`"
 
 
-def _rival(request: Request, estimators: set[str]) -> str | None:
+def _rival(requests: Sequence[Request], estimators: set[str]) -> str | None:
     """Return whom to compare a single estimator with: one that fits all that was asked for, or none."""
     others = [name for name in _RIVALS if name not in estimators]
     if len(estimators) > 1:
         return None
     try:
-        plan = make_plan(replace(request, estimators=tuple(map(Spec, others))))
+        plan = plan_all([replace(request, estimators=tuple(map(Spec, others))) for request in requests])
     except UsageError:
         return None
     refused = {spec for spec, _ in plan.refused}

@@ -11,7 +11,7 @@ from bench.machine.matmul import onednn_pays
 from bench.machine.streams import seeded
 from bench.names.building import build_task
 from bench.results.store import Store
-from bench.settings import Cell, cell_id
+from bench.settings import Cell
 
 BatchSeeds = Literal["auto", "on", "off"]
 
@@ -33,15 +33,16 @@ def companions(cells: Sequence[Cell], mode: BatchSeeds) -> list[list[Cell]]:
         mode: `auto` trains seeds together on a GPU, and on a CPU where the step is small enough for that to pay.
     """
     groups: dict[str, list[Cell]] = {}
-    for cell in cells:
-        identity = {key: value for key, value in cell.identity().items() if key != "seed"}
-        groups.setdefault(cell_id(identity), []).append(cell)
+    places: dict[str, int] = {}
+    for place, cell in enumerate(cells):
+        groups.setdefault(cell.configuration, []).append(cell)
+        places[cell.id] = place
     found: list[list[Cell]] = []
     for group in groups.values():
         # Each cell's lock is a file that stays open while it runs; data and libraries need some, too.
         most = min(most_together(group[0], mode), max(1, open_files() // 2)) if len(group) > 1 else 1
         found += [group[start : start + most] for start in range(0, len(group), most)]
-    return sorted(found, key=lambda group: cells.index(group[0]))
+    return sorted(found, key=lambda group: places[group[0].id])
 
 
 def most_together(cell: Cell, mode: BatchSeeds) -> int:

@@ -4,19 +4,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.names.registry import ESTIMATORS
+from bench.results.apart import told_apart
 from bench.results.schema import Record
 
 
 @dataclass(frozen=True)
 class Comparable:
-    """Records that differ in the seed only: what one line of a report is about."""
+    """Records that differ in the seed only: what one line of a report is about.
+
+    Attributes:
+        records: of the seeds.
+        settings: those that tell it from other lines; see `told_apart`.
+    """
 
     records: Sequence[Record]
+    settings: str = ""
 
     @property
     def estimator(self) -> str:
-        """Return the estimator with its parameters."""
-        return ESTIMATORS.brief(self.records[0].cell.estimator_spec)
+        """Return the estimator with its parameters, and with the settings that tell it from other lines."""
+        return f"{ESTIMATORS.brief(self.records[0].cell.estimator_spec)}{self.settings}"
 
     @property
     def samples(self) -> int:
@@ -34,12 +41,13 @@ def comparables(records: Iterable[Record]) -> list[Comparable]:
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(record.cell.configuration, []).append(record)
-    return [Comparable(members) for members in groups.values()]
+    apart = told_apart([members[0].cell for members in groups.values()])
+    return [Comparable(members, apart.get(members[0].cell.id, "")) for members in groups.values()]
 
 
-def label(record: Record) -> str:
+def label(line: Comparable) -> str:
     """Return the estimator with its parameters and K, as a line of a report is named."""
-    return f"{ESTIMATORS.brief(record.cell.estimator_spec)} K={record.cell.samples}"
+    return f"{line.estimator} K={line.samples}"
 
 
 def span(values: Sequence[int]) -> str:

@@ -8,6 +8,7 @@ from bench.errors import CellBusy, CellsFailed
 from bench.execution.measured import in_words, unmeasured_steps
 from bench.execution.messages import title
 from bench.names.commands import with_out
+from bench.results.apart import told_apart
 from bench.results.schema import Record
 from bench.results.store import Store
 from bench.settings import Cell
@@ -31,9 +32,9 @@ def require_results(cells: Sequence[Cell], records: Sequence[Record], out: Path,
     """
     failed = [record for record in records if record.status == "failed"]
     if failed:
-        raise _failure(failed, len(cells), out, of)
+        raise _failure(failed, cells, out, of)
     if cut_short := [record for record in records if unmeasured_steps(record)]:
-        raise CellsFailed("\n".join(_lacking(cut_short, len(cells), of)))
+        raise CellsFailed("\n".join(_lacking(cut_short, cells, of)))
     busy = len(cells) - len(records)
     if busy:
         raise CellBusy(
@@ -42,23 +43,25 @@ def require_results(cells: Sequence[Cell], records: Sequence[Record], out: Path,
         )
 
 
-def _lacking(records: Sequence[Record], cells: int, of: str) -> Iterator[str]:
+def _lacking(records: Sequence[Record], cells: Sequence[Cell], of: str) -> Iterator[str]:
     """Give the lines about cells that were not measured wherever they were to be."""
-    yield f"{len(records)} of {cells} cells{of} could not be measured at all steps asked for:"
+    apart = told_apart(cells)
+    yield f"{len(records)} of {len(cells)} cells{of} could not be measured at all steps asked for:"
     for record in records[:_MOST_LINES]:
         at = in_words(unmeasured_steps(record))
         said = next((note for note in record.notes if note.startswith(f"nothing was measured at {at}")), None)
-        yield f"  {title(record.cell)}: {said or f'nothing was measured at {at}: {record.reason}'}"
+        yield f"  {title(record.cell, apart=apart)}: {said or f'nothing was measured at {at}: {record.reason}'}"
     if len(records) > _MOST_LINES:
         yield f"  and {len(records) - _MOST_LINES} more"
 
 
-def _failure(failed: Sequence[Record], cells: int, out: Path, of: str) -> CellsFailed:
+def _failure(failed: Sequence[Record], cells: Sequence[Cell], out: Path, of: str) -> CellsFailed:
+    apart = told_apart(cells)
     store, shown = Store(out), failed[:_MOST_LINES]
     logs = {record.cell.id: store.traceback_path(record.cell) for record in shown}
-    lines = [f"{len(failed)} of {cells} cells{of} failed:"]
+    lines = [f"{len(failed)} of {len(cells)} cells{of} failed:"]
     for record in shown:
-        lines.append(f"  {title(record.cell)}: {record.reason}")
+        lines.append(f"  {title(record.cell, apart=apart)}: {record.reason}")
         log = logs[record.cell.id]
         lines += [f"    {log} shows the way there"] if log.is_file() else []
     lines += [f"  and {len(failed) - len(shown)} more"] if len(failed) > len(shown) else []

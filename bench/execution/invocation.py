@@ -1,6 +1,6 @@
 """The door: run the cells of a request one after the other and print what came out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from rich.text import Text
 
@@ -11,7 +11,7 @@ from bench.execution.companions import companions
 from bench.execution.console import Console
 from bench.execution.ending import require_results
 from bench.execution.messages import output, say, title
-from bench.execution.plan import Plan, Request, make_plan
+from bench.execution.plan import Plan, Request, plan_all
 from bench.execution.reached import diverged_lines, final_table
 from bench.execution.recall import recall
 from bench.execution.report import gradient_table
@@ -26,23 +26,28 @@ from bench.results.schema import Record
 from bench.results.store import Store
 from bench.results.tables import export, load
 from bench.results.text import wrapped
+from bench.settings import Cell
 
-__all__ = ["Asked", "execute", "print_dry_run", "run_plan"]
+__all__ = ["Asked", "execute", "execute_all", "print_dry_run", "run_plan"]
 
 
 def execute(request: Request, asked: Asked) -> None:
-    """Plan a request, run its cells, and print tables on stdout; progress goes to stderr.
+    """Plan and run a request; see `execute_all`."""
+    execute_all([request], asked)
+
+
+def execute_all(requests: Sequence[Request], asked: Asked) -> None:
+    """Plan requests of one device, run their cells, and print tables on stdout; progress goes to stderr.
 
     Raises:
         CellsFailed: some of its cells failed; the others are recorded and printed.
         CellBusy: another process is running some of them, and they were not to be waited for.
     """
     messages = Console(stderr=True)
-    find_device(request.device)
-    allow_tf32(request.tf32)
-    plan = make_plan(request)
-    for spec, reason in plan.refused:
-        say(messages, f"skipped {spec}: {reason}")
+    find_device(requests[0].device)
+    allow_tf32(requests[0].tf32)
+    plan = plan_all(requests)
+    _tell(plan, messages)
     if asked.dry_run:
         print_dry_run(plan, asked)
         return
@@ -52,10 +57,24 @@ def execute(request: Request, asked: Asked) -> None:
         where = asked.out / records[0].cell.folder if len(records) == 1 else asked.out
         for sentence in suspicions(records):
             say(messages, sentence)
-        say(messages, f"{where}\nnext: {after_run(request, records, asked.out)}", "")
+        say(messages, f"{where}\nnext: {after_run(requests, records, asked.out)}", "")
         if asked.plot:
             _draw(records, Store(asked.out), messages)
     require_results(plan.cells, records, asked.out)
+
+
+def _tell(plan: Plan, messages: Console) -> None:
+    """Say what a plan leaves out, and how large it is."""
+    for spec, reason in plan.refused:
+        say(messages, f"skipped {spec}: {reason}")
+    for task, (fit, chosen) in plan.fitting.items():
+        say(messages, f"{task}: {fit} of {chosen} estimators fit", "")
+    for rule in plan.unmatched:
+        say(messages, f"warning: nothing is left out by exclude {{{rule.said}}}")
+    if len(plan.cells) > 1:
+        configurations = len({cell.configuration for cell in plan.cells})
+        without = f"; {plan.excluded} are excluded" if plan.excluded else ""
+        say(messages, f"{len(plan.cells)} cells of {configurations} configurations{without}", "")
 
 
 def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
@@ -110,13 +129,23 @@ def print_dry_run(plan: Plan, asked: Asked) -> None:
 def _print_records(records: Sequence[Record]) -> None:
     """Print tables per task: moments at the last step, what training reached."""
     console = output()
-    for task in dict.fromkeys(str(record.cell.task_spec) for record in records):
-        mine = [record for record in records if str(record.cell.task_spec) == task]
-        for table in (gradient_table(mine), final_table(mine)):
+    for mine in _parted(records, lambda cell: str(cell.task_spec)):
+        # A table is of one step along one kind of training, and its values are of parameters that were trained or not.
+        gradients = _parted(mine, lambda cell: (cell.training.steps, cell.measurement.at))
+        values = _parted(mine, lambda cell: cell.training.steps > 0)
+        for table in (*map(gradient_table, gradients), *map(final_table, values)):
             if table is not None:
                 _print_table(table, console)
         for line in diverged_lines(mine):
             console.print(f"{wrapped(line)}\n")
+
+
+def _parted(records: Sequence[Record], key: Callable[[Cell], Hashable]) -> list[list[Record]]:
+    """Return records by what a function makes of their cells, in the order in which they come."""
+    parts: dict[Hashable, list[Record]] = {}
+    for record in records:
+        parts.setdefault(key(record.cell), []).append(record)
+    return [*parts.values()]
 
 
 def _print_table(table: Block, console: Console) -> None:

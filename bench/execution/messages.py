@@ -1,5 +1,7 @@
 """What a run says: results on stdout, what happens on stderr."""
 
+from collections.abc import Mapping
+
 import rich.console
 
 from bench.execution.console import Console
@@ -17,8 +19,20 @@ def say(console: rich.console.Console, message: str, style: str = "yellow") -> N
     console.print(message, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def title(first: Cell, *others: Cell) -> str:
-    """Return what a line calls a cell, or several that differ in their seed alone."""
+def title(first: Cell, *others: Cell, apart: Mapping[str, str] | None = None) -> str:
+    """Return what a line calls a cell, or several that differ in their seed alone.
+
+    Args:
+        first: of the cells.
+        others: that are trained in one step with it.
+        apart: by a cell's id, the settings that tell it from others; see `told_apart`.
+    """
     seeds = f"{1 + len(others)} seeds in one step" if others else f"seed {first.seed}"
-    task, estimator = TASKS.brief(first.task_spec), ESTIMATORS.brief(first.estimator_spec)
-    return f"{task} · {estimator} · K={first.samples} · {seeds}"
+    return f"{named_cell(first, apart)} · {seeds}"
+
+
+def named_cell(cell: Cell, apart: Mapping[str, str] | None = None) -> str:
+    """Return what a line calls a cell, whatever its seed."""
+    task, estimator = TASKS.brief(cell.task_spec), ESTIMATORS.brief(cell.estimator_spec)
+    settings = (apart or {}).get(cell.id, "")
+    return f"{task} · {estimator} · K={cell.samples}{settings}"

@@ -1,19 +1,15 @@
 """From what was asked on the command line to cells: defaults filled in, names resolved, misfits refused."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar, final
 
 from bench.errors import UsageError
-from bench.execution.fit import Ground, default_samples, misfit
-from bench.execution.references import require_references
-from bench.execution.returned import require_estimate
-from bench.execution.size import require_draws_in_memory, require_parameters_in_memory
-from bench.execution.soundness import require_sound
-from bench.execution.trajectory import require_reference
-from bench.machine.device import CPU, dtype_name
-from bench.machine.streams import seeded
-from bench.names.building import build_task, load_data
+from bench.execution.fit import default_samples
+from bench.execution.grounds import Grounds
+from bench.execution.request import Exclusion, Request
+from bench.machine.device import dtype_name
+from bench.names.building import load_data
 from bench.names.consent import modules_of, name_modules
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import Spec
@@ -22,6 +18,8 @@ from bench.training.learning import Joint, parse_learning
 from bench.training.schedules import parse_schedule
 from estimators.base import Estimator
 from tasks.base import Data, Task
+
+__all__ = ["Plan", "Request", "make_plan", "plan_all"]
 
 T = TypeVar("T")
 
@@ -37,90 +35,120 @@ _OF_TRAINING: Final = (
 
 
 @dataclass(frozen=True)
-class Request:
-    """What was asked for; None means the task's default."""
-
-    tasks: tuple[Spec, ...]
-    estimators: tuple[Spec, ...]
-    samples: tuple[int, ...] | None = None
-    seeds: tuple[int, ...] = (0,)
-    steps: int | None = None
-    batch_size: int | None = None
-    optimizer: Literal["adam", "sgd"] | None = None
-    model_lr: float | None = None
-    guide_lr: float | None = None
-    schedule: str | None = None
-    model_schedule: str | None = None
-    guide_schedule: str | None = None
-    learning: str = "joint"
-    replicates: int | None = None
-    precision: float | None = None
-    checkpoints: int | None = None
-    evaluation_samples: int | None = None
-    at: Literal["own", "shared"] | None = None
-    dtype: Literal["float32", "float64"] | None = None
-    device: Literal["cpu", "cuda"] = "cpu"
-    tf32: bool = False
-
-
-@dataclass(frozen=True)
 class Plan:
-    """The cells to run, the data of each task by its label, and which combinations do not fit, with the reason."""
+    """What is to be run.
+
+    Attributes:
+        cells: each once, in the order in which they were asked for.
+        data: those of each task, by its label.
+        refused: which combinations do not fit, with the reason.
+        fitting: by task, how many of the estimators that patterns chose fit it, and how many they chose.
+        excluded: cells that were left out as asked.
+        unmatched: exclusions that no cell matches.
+    """
 
     cells: list[Cell]
     data: dict[str, Data]
     refused: list[tuple[str, str]]
+    fitting: dict[str, tuple[int, int]] = field(default_factory=dict)
+    excluded: int = 0
+    unmatched: list[Exclusion] = field(default_factory=list)
 
 
 def make_plan(request: Request, load: Callable[[Spec, Task], Data] = load_data) -> Plan:
-    """Return the cells of a request.
+    """Return the cells of a request; see `plan_all`."""
+    return plan_all([request], load)
+
+
+def plan_all(requests: Sequence[Request], load: Callable[[Spec, Task], Data] = load_data) -> Plan:
+    """Return the cells of requests, one after the other.
 
     Raises:
         UsageError: a name or parameter is unknown, nothing of what was asked for fits, or something would do nothing; a
             task or an estimator of somebody else's lacks something, or returns what it must not.
         DataUnavailable: a task's data are not there.
     """
-    _require_used(request)
-    name_modules(module for spec in (*request.tasks, *request.estimators) for module in modules_of(spec))
-    cells: dict[str, Cell] = {}
-    data: dict[str, Data] = {}
-    refused: dict[tuple[str, str], None] = {}
-    estimators = [(spec, ESTIMATORS.build(spec)) for spec in request.estimators]
-    for task_spec in request.tasks:
-        with seeded(CPU, "probe"):
-            task = build_task(task_spec)
-        rows = load(task_spec, task)
-        ground = Ground(task_spec, task, rows, _first(request.batch_size, task.defaults.batch_size))
-        require_parameters_in_memory(ground, request.dtype, request.device)
-        require_sound(task, rows)
-        data[str(Spec(TASKS.resolve(task_spec.name), TASKS.parameters(task_spec)))] = rows
-        require_references(ground)
-        found = list(_cells(request, ground, estimators, refused))
-        if any(cell.along_trajectory for cell in found):
-            require_reference(task_spec, task, ground.x)
-        cells |= {cell.id: cell for cell in found}
-    if not cells:
-        raise UsageError("; ".join(reason for _, reason in refused) or "nothing to run")
-    return Plan(list(cells.values()), data, list(refused))
+    planner = _Planner(Grounds(load))
+    for request in requests:
+        planner.add(request)
+    return planner.plan(requests)
 
 
-def _cells(
-    request: Request,
-    ground: Ground,
-    estimators: Sequence[tuple[Spec, Estimator]],
-    refused: dict[tuple[str, str], None],
-) -> Iterator[Cell]:
-    """Give the cells of a task; what does not fit it is added to `refused`, with the reason."""
-    for spec, estimator in estimators:
+@final
+class _Planner:
+    """Gathers the cells of requests; what was found out of a task and an estimator is not asked again."""
+
+    def __init__(self, grounds: Grounds) -> None:
+        self._grounds = grounds
+        self._cells: dict[str, Cell] = {}
+        self._refused: dict[tuple[str, str], None] = {}
+        self._unfit: dict[str, None] = {}
+        self._chosen: dict[str, dict[str, bool]] = {}
+        self._excluded = 0
+        self._matched: set[int] = set()
+
+    def add(self, request: Request) -> None:
+        """Add the cells of a request."""
+        _require_used(request)
+        name_modules(module for spec in (*request.tasks, *request.estimators) for module in modules_of(spec))
+        # What is written wrong is said before data are read.
+        for spec in request.estimators:
+            self._grounds.estimator(spec, str(spec) in request.chosen)
+        for task in request.tasks:
+            for spec in request.estimators:
+                for cell in self._fitting(request, task, spec):
+                    for seed in request.seeds:
+                        one = replace(cell, seed=seed)
+                        self._cells.setdefault(one.id, one)
+
+    def plan(self, requests: Sequence[Request]) -> Plan:
+        """Return what was gathered."""
+        rules = {id(rule): rule for request in requests for rule in request.exclude}
+        if not self._cells:
+            raise UsageError(self._nothing())
+        return Plan(
+            list(self._cells.values()),
+            self._grounds.data,
+            list(self._refused),
+            {task: (sum(fits.values()), len(fits)) for task, fits in self._chosen.items()},
+            self._excluded,
+            [rule for key, rule in rules.items() if key not in self._matched],
+        )
+
+    def _nothing(self) -> str:
+        """Return why there is no cell."""
+        said = [reason for _, reason in self._refused]
+        if self._unfit:
+            first = next(iter(self._unfit))
+            said.append(f"no estimator of those that were chosen fits ({first}); `bench list --matrix` shows which do")
+        return "; ".join(said) or ("every cell is excluded" if self._excluded else "nothing to run")
+
+    def _fitting(self, request: Request, task: Spec, spec: Spec) -> Iterator[Cell]:
+        """Give the cell with seed 0 of each K with which an estimator fits a task; note what does not fit."""
+        is_chosen = str(spec) in request.chosen
+        fits = self._chosen.setdefault(str(task), {}) if is_chosen else {}
+        estimator, trouble = self._grounds.estimator(spec, is_chosen)
+        if estimator is None:
+            fits[str(spec)] = False
+            self._unfit[trouble] = None
+            return
+        ground = self._grounds.of(request, task)
         for samples in request.samples or (default_samples(ground.task, estimator),):
-            reason = misfit(ground, spec, estimator, samples)
-            if reason is not None:
-                refused[str(spec), reason] = None
+            if rules := [rule for rule in request.exclude if rule.holds(task, spec, samples)]:
+                self._matched.update(map(id, rules))
+                self._excluded += len(request.seeds)
                 continue
-            require_draws_in_memory(ground, samples, request.dtype, request.device)
-            require_estimate(ground, spec, samples)
-            for seed in request.seeds:
-                yield _cell(request, ground.spec, ground.task, ground.data, spec, estimator, samples, seed)
+            reason = self._grounds.misfit(request, task, spec, samples, is_chosen)
+            fits[str(spec)] = fits.get(str(spec), False) or reason is None
+            if reason is None:
+                cell = _cell(request, ground.spec, ground.task, ground.data, spec, estimator, samples)
+                if cell.along_trajectory:
+                    self._grounds.require_reference(task)
+                yield cell
+            elif is_chosen:
+                self._unfit[reason] = None
+            else:
+                self._refused[str(spec), reason] = None
 
 
 def _require_used(request: Request) -> None:
@@ -146,8 +174,8 @@ def _cell(
     spec: Spec,
     estimator: Estimator,
     samples: int,
-    seed: int,
 ) -> Cell:
+    """Return the cell with seed 0."""
     defaults = task.defaults
     schedule = _first(request.guide_schedule, _first(request.schedule, defaults.schedule))
     of_model = _first(request.model_schedule, _first(request.schedule, defaults.schedule))
@@ -166,7 +194,7 @@ def _cell(
         learning=request.learning,
     )
     measurement = Measurement(
-        at=request.at or ("shared" if len(request.estimators) > 1 and training.steps else "own"),
+        at=request.at or ("shared" if request.several and training.steps else "own"),
         replicates=request.replicates,
         replicates_cap=defaults.replicates_cap,
         precision=_first(request.precision, defaults.precision),
@@ -182,7 +210,7 @@ def _cell(
         estimator_parameters=ESTIMATORS.parameters(spec),
         estimator_version=estimator.version,
         samples=samples,
-        seed=seed,
+        seed=0,
         dataset=data.name,
         dtype=dtype,
         device=request.device,

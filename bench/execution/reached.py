@@ -57,8 +57,9 @@ def _final_notes(done: Sequence[Record], names: Sequence[str], several: bool) ->
 def diverged_lines(records: Sequence[Record]) -> list[str]:
     """Return one line per training that diverged."""
     return [
-        f"{label(record)}, seed {record.cell.seed}: diverged: {record.reason}"
-        for record in records
+        f"{label(line)}, seed {record.cell.seed}: diverged: {record.reason}"
+        for line in comparables(records)
+        for record in line.records
         if record.status == "diverged"
     ]
 

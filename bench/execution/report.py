@@ -152,7 +152,7 @@ def _without_reference(records: Sequence[Record], step: int) -> list[str]:
         rows = [row for record in line.records for row in _at(record, step)]
         targets = dict.fromkeys(row.target for row in rows if row.metric == "variance")
         for target in targets if not any(map(_is_compared, rows)) else ():
-            lacking.setdefault(target, []).append(label(line.records[0]))
+            lacking.setdefault(target, []).append(label(line))
     task = TASKS.brief(records[0].cell.task_spec)
     return [
         f"no reference for {', '.join(names)}: "

@@ -27,6 +27,7 @@ from bench.execution.run_cells import run_alone, run_together
 from bench.execution.sources import Maker, sources_of
 from bench.execution.tally import Tally
 from bench.names.strangers import said
+from bench.results.apart import told_apart
 from bench.results.aside import make_room
 from bench.results.atomic import replacing
 from bench.results.schema import Record
@@ -65,6 +66,7 @@ class Session:
         self.plan, self.store, self.asked, self.messages = plan, store, asked, messages
         self.references = KnownReferences()
         self.sources = sources_of(plan.cells)
+        self._apart = told_apart(plan.cells)
         self._said = Said()
         records = {cell.id: store.record_path(cell).exists() for cell in plan.cells}
         self._tally = Tally(plan.cells, {key: asked.rerun == "all" or not there for key, there in records.items()})
@@ -102,7 +104,7 @@ class Session:
         They come last, so that processes that are given the same grid share its cells.
         """
         for cell, before in self._busy:
-            say(self.messages, f"{title(cell)}: another process is running it; waiting for its result")
+            say(self.messages, f"{self._title(cell)}: another process is running it; waiting for its result")
             with self.store.lock(cell, FOREVER):
                 # What the other process has just made is a result, whatever was to be run again.
                 fresh = self.store.stamp(cell) != before
@@ -112,6 +114,9 @@ class Session:
                 else:
                     yield found
 
+    def _title(self, *cells: Cell) -> str:
+        return title(*cells, apart=self._apart)
+
     def _recall(self, cell: Cell, rerun: Rerun | None) -> Record | None:
         known = self.store.read_or_set_aside(cell, lambda message: say(self.messages, f"warning: {message}"))
         source, checkpoint = self.sources[cell.id], self.store.checkpoint_path(cell)
@@ -119,14 +124,14 @@ class Session:
         if found is not None:
             self.store.tidy(found)
             self._tally.found(cell)
-            say(self.messages, f"{self._tally.place([cell])}{title(cell)}: {why}")
+            say(self.messages, f"{self._tally.place([cell])}{self._title(cell)}: {why}")
             return found
         if known is not None:
-            say(self.messages, f"{title(cell)}: run again, since {why}")
+            say(self.messages, f"{self._title(cell)}: run again, since {why}")
         if rerun == "all":
             discard(checkpoint)
         elif why := other_maker(checkpoint, Maker.of(source)):
-            say(self.messages, f"{title(cell)}: its checkpoint is not continued, since {why}; it starts anew")
+            say(self.messages, f"{self._title(cell)}: its checkpoint is not continued, since {why}; it starts anew")
             discard(checkpoint)
         return None
 
@@ -152,13 +157,13 @@ class Session:
                 self._require_machine(error)
                 halves, why = [], named(error)
             if len(halves) > 1:
-                say(self.messages, f"{title(*left)}: {why}; trained as {len(halves)} halves")
+                say(self.messages, f"{self._title(*left)}: {why}; trained as {len(halves)} halves")
                 torch.cuda.empty_cache()
                 for half in halves:
                     yield from self._run(half)
                 return
             how = "one by one" if len(left) > 1 else "without a CUDA graph"
-            say(self.messages, f"{title(*left)}: trained {how}, since {why}")
+            say(self.messages, f"{self._title(*left)}: trained {how}, since {why}")
         for cell in left:
             yield self._run_alone(cell)
 
@@ -192,7 +197,7 @@ class Session:
             # One cell's failure is a result like any other; the rest of the grid goes on.
             reason = said(error)
             log = self.store.traceback_path(cell)
-            say(self.messages, f"{title(cell)} failed: {reason}; {log} shows the way there")
+            say(self.messages, f"{self._title(cell)} failed: {reason}; {log} shows the way there")
             make_room(log)
             with replacing(log) as file:
                 file.write(traceback.format_exc().encode("utf-8", "backslashreplace"))
@@ -221,7 +226,8 @@ class Session:
         for cell in cells:
             self.store.begin(Begun(cell, self.run_id))
         data = self.plan.data[str(cells[0].task_spec)]
-        say(self.messages, f"{self._tally.place(cells)}{title(*cells)}{self._surroundings(cells[0], data)}", "bold")
+        words = f"{self._tally.place(cells)}{self._title(*cells)}{self._surroundings(cells[0], data)}"
+        say(self.messages, words, "bold")
         return data
 
     def _surroundings(self, cell: Cell, data: Data) -> str:

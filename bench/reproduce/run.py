@@ -13,7 +13,7 @@ from bench.escaping import echo
 from bench.execution.console import Console
 from bench.execution.ending import require_results
 from bench.execution.invocation import Asked, print_dry_run, run_plan
-from bench.execution.plan import Plan, Request, make_plan
+from bench.execution.plan import Plan, Request, plan_all
 from bench.figures import draw, rows
 from bench.figures.page import Format, Page
 from bench.figures.save import provenance, save, save_rows
@@ -76,10 +76,7 @@ def plan_of(requests: Sequence[Request], device: Literal["cpu", "cuda"]) -> Plan
     Raises:
         DataUnavailable: a task's data are not there.
     """
-    plans = [make_plan(dataclasses.replace(request, device=device)) for request in requests]
-    cells = {cell.id: cell for plan in plans for cell in plan.cells}
-    data = {task: rows for plan in plans for task, rows in plan.data.items()}
-    return Plan(list(cells.values()), data, [reason for plan in plans for reason in plan.refused])
+    return plan_all([dataclasses.replace(request, device=device) for request in requests])
 
 
 def _told(recipe: Recipe, ran: Ran, length: Literal["full", "quick"]) -> list[str]:

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 
-from bench.cli.config import with_config
+from bench.cli.blocks import blocks_of
 from bench.cli.run import run
 from bench.errors import UsageError
+from bench.execution.block import Block
+from bench.names.selecting import Pattern
 from bench.names.spec import Spec
 
 FILE = Path("sweep.toml")
@@ -21,11 +22,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def read(content: str | bytes, *words: str) -> dict[str, Any]:
-    """Return the options that a file gives to a command line."""
+def asked(content: str | bytes, *words: str) -> tuple[dict[str, Any], list[Block]]:
+    """Return how a file and a command line have cells run, and the blocks that say which."""
     FILE.write_bytes(content if isinstance(content, bytes) else content.encode())
     with run.make_context("run", ["--config", str(FILE), *words]) as ctx:
-        return with_config(ctx, ctx.params, FILE)
+        options = {name: value for name, value in ctx.params.items() if name not in ("config", "quiet")}
+        return blocks_of(ctx, options, FILE)
+
+
+def read(content: str | bytes, *words: str) -> dict[str, Any]:
+    """Return what a file says to a command line that names a task and an estimator, where the file does not."""
+    text = content if isinstance(content, str) else ""
+    needed = {"task": "gaussian-quadratic", "estimator": "reinforce"}
+    more = [word for key, name in needed.items() if not text.startswith(key) for word in (f"--{key}", name)]
+    how, (block,) = asked(content, *words, *more)
+    return {**how, **block.settings, "estimators": block.estimators}
 
 
 @pytest.mark.parametrize(
@@ -35,14 +46,17 @@ def read(content: str | bytes, *words: str) -> dict[str, Any]:
         ("samples = 5", "samples", (5,)),
         ("samples = [1, 5]", "samples", (1, 5)),
         ('seeds = "0-2,7"', "seeds", (0, 1, 2, 7)),
-        ("model-lr = 1", "model_lr", 1.0),
-        ("model-lr = 1e-3", "model_lr", 1e-3),
-        ("no-train = true", "no_train", True),
+        ("model-lr = 1", "model_lr", (1.0,)),
+        ("model-lr = 1e-3", "model_lr", (1e-3,)),
+        ("guide-lr = [1e-3, 1]", "guide_lr", (1e-3, 1.0)),
+        ('learning = ["joint", "em"]', "learning", ("joint", "em")),
+        ("no-train = true", "steps", 0),
         ("tf32 = true", "tf32", True),
         ('dtype = "float64"', "dtype", "float64"),
-        ('schedule = "staged(stages=3)"', "schedule", "staged(stages=3)"),
+        ('schedule = "staged(stages=3)"', "schedule", ("staged(stages=3)",)),
         ('task = "ppca"', "tasks", (Spec("ppca"),)),
         ('estimator = ["reparam", "stl"]', "estimators", (Spec("reparam"), Spec("stl"))),
+        ('estimator = ["all", "stl"]', "estimators", (Pattern("all"), Spec("stl"))),
         ('out = "new"', "out", Path("new")),
         ('out = "~/new"', "out", Path.home() / "new"),
         ('out = "~"', "out", Path.home()),
@@ -68,6 +82,16 @@ def test_a_value_is_what_the_command_line_would_make_of_it(content: str, name: s
         ("samples", '"1;5"', "'1;5' is not a list of numbers and ranges such as 1,5,50 or 0-4"),
         ("seeds", "1979-05-27", 'it must be whole numbers, as 5, [1, 5, 50] or "0-4", not "1979-05-27"'),
         ("no-train", "1", "it must be true or false, not 1"),
+        ("guide-lr", '[1, "2"]', 'it must be a number, or a list of them, not "2"'),
+        ("guide-lr", "[]", "it is an empty list: leave it out, or give a value"),
+        ("batch-size", "[5, 0]", "0 is not in the range x>=1."),
+        ("estimator", '"vimko"', "there is no estimator 'vimko'; did you mean 'vimco'?"),
+        (
+            "estimator",
+            '"discret:*"',
+            "'discret:*': there is no family 'discret' of estimators; did you mean 'discrete'?",
+        ),
+        ("estimator", '"vimko*"', "no estimator has a name like 'vimko*'; `bench list` names them"),
         ("dtype", "64", "it must be a text in quotes, not 64"),
         ("dtype", '"float16"', "'float16' is not one of 'float32', 'float64'."),
         ("out", "true", "it must be a text in quotes, not true"),
@@ -85,14 +109,53 @@ def test_a_wrong_value_is_refused_with_file_and_key(key: str, value: str, senten
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("stepz = 3", "there is no option 'stepz'; did you mean 'steps'?"),
-        ("[run]\nsteps = 3", "there is no option 'run'; options stand at the top of the file, in no section"),
+        ("stepz = 3", ": there is no option 'stepz'; did you mean 'steps'?"),
+        ("[run]\nsteps = 3", ": there is no option 'run'; options stand at the top of the file, or below [[sweep]]"),
+        ("quiet = true", ": there is no option 'quiet'"),
+        ("[sweep]\nsteps = 3", ": 'sweep' is a list of blocks: write [[sweep]] above each of them"),
+        ("sweep = []", ": 'sweep' is a list of blocks: write [[sweep]] above each of them"),
+        ("[[sweep]]\nstepz = 3", ": [[sweep]]: there is no option 'stepz'; did you mean 'steps'?"),
+        ("[[sweep]]\n[[sweep]]\nsteps = true", ": [[sweep]] 2: 'steps': it must be a whole number, not true"),
+        ('[[sweep]]\nout = "R"', ": [[sweep]]: 'out' is of the whole file: it stands at its top, above [[sweep]]"),
+        ("exclude = 5", ": 'exclude': it must be a list of tables, as [{task = \"ppca\", samples = 5}]"),
+        ("exclude = [{}]", ": 'exclude': it must have tables, as {task = \"ppca\", samples = 5}, not {}"),
+        ("exclude = [{tsk = 'ppca'}]", ": 'exclude': cells are not left out by 'tsk'; did you mean 'task'?"),
+        (
+            "exclude = [{seeds = 5}]",
+            ": 'exclude': cells are not left out by 'seeds'; there are task, estimator, samples",
+        ),
+        (
+            "exclude = [{samples = true}]",
+            ": 'exclude': 'samples': it must be whole numbers, as 5, [1, 5, 50] or \"0-4\", not true",
+        ),
+        ("exclude = [{task = 5}]", ": 'exclude': 'task': it must be a name in quotes, or a list of them, not 5"),
+        (
+            "[estimator.rebor]\nguide-lr = 1",
+            ": [estimator.\"rebor\"]: there is no estimator 'rebor'; did you mean 'rebar'?",
+        ),
+        (
+            "[estimator]\nguide-lr = 1",
+            ': [estimator."guide-lr"]: it must be a table of settings, not 1',
+        ),
+        (
+            "[estimator.rebar]\nguide-lr = '1'",
+            ': [estimator."rebar"]: \'guide-lr\': it must be a number, or a list of them, not "1"',
+        ),
+        (
+            "[estimator.rebar]\nguide-rl = 1",
+            ": [estimator.\"rebar\"]: there is no option 'guide-rl'; did you mean 'guide-lr'?",
+        ),
+        (
+            "[estimator.rebar]\nsteps = 1",
+            ": [estimator.\"rebar\"]: no estimator has 'steps' of its own; it may have samples, batch-size, optimizer, "
+            "model-lr, guide-lr, schedule, model-schedule, guide-schedule, learning",
+        ),
     ],
 )
-def test_an_unknown_key_is_refused_and_so_is_a_section(content: str, sentence: str) -> None:
+def test_an_unknown_key_is_refused_with_its_place(content: str, sentence: str) -> None:
     with pytest.raises(UsageError) as refused:
         read(content)
-    assert str(refused.value) == f"--config sweep.toml: {sentence}"
+    assert str(refused.value) == f"--config sweep.toml{sentence}"
 
 
 def test_a_byte_order_mark_is_no_matter() -> None:
@@ -111,7 +174,7 @@ def test_the_command_line_wins() -> None:
 
 def test_a_file_that_is_not_there_is_named() -> None:
     with (
-        click.Context(run) as ctx,
+        run.make_context("run", ["--config", "none.toml"]) as ctx,
         pytest.raises(UsageError, match=r"^--config none.toml cannot be read: No such file or directory$"),
     ):
-        with_config(ctx, {}, Path("none.toml"))
+        blocks_of(ctx, ctx.params, Path("none.toml"))

@@ -12,9 +12,9 @@ from bench.results.schema import Record
 from tests.bench.results.samples import record
 
 
-def _ran(task: str, *estimators: str, **request: Any) -> tuple[Request, list[Record]]:
+def _ran(task: str, *estimators: str, **request: Any) -> tuple[list[Request], list[Record]]:
     asked = Request((parse_spec(task),), tuple(map(Spec, estimators)), **request)
-    return asked, [record(one) for one in make_plan(asked).cells]
+    return [asked], [record(one) for one in make_plan(asked).cells]
 
 
 @pytest.mark.parametrize(

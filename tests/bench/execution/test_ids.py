@@ -11,7 +11,7 @@ import torch
 import estimators
 import tasks
 from bench.decoding import Decoder
-from bench.execution import plan
+from bench.execution import grounds
 from bench.execution.plan import Request, make_plan
 from bench.names.spec import Spec
 from bench.settings import Cell, Measurement, Training
@@ -53,8 +53,8 @@ def test_tf32_makes_another_cell_where_it_changes_numbers(
     device: Literal["cpu", "cuda"], dtype: Literal["float32", "float64"], kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # No GPU is needed to know what a cell on one is called.
-    monkeypatch.setattr(plan, "require_parameters_in_memory", lambda *_: None)
-    monkeypatch.setattr(plan, "require_draws_in_memory", lambda *_: None)
+    monkeypatch.setattr(grounds, "require_parameters_in_memory", lambda *_: None)
+    monkeypatch.setattr(grounds, "require_draws_in_memory", lambda *_: None)
     asked = Request((Spec("gaussian-quadratic"),), (Spec("reinforce"),), device=device, dtype=dtype)
     (without,), (allowed,) = make_plan(asked).cells, make_plan(replace(asked, tf32=True)).cells
     assert "tf32" not in without.identity()

@@ -1,0 +1,269 @@
+"""Grids of `bench run`: axes, blocks of a file, exclusions, settings of estimators' own, estimators by patterns."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from bench.cli.blocks import blocks_of, doubts
+from bench.cli.run import run
+from bench.errors import UsageError
+from bench.execution import grounds
+from bench.execution.block import Block
+from bench.execution.plan import Plan, plan_all
+from bench.settings import Cell
+
+FILE = Path("sweep.toml")
+TOY = ("--task", "gaussian-quadratic")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def blocks(*words: str) -> list[Block]:
+    with run.make_context("run", list(words)) as ctx:
+        options = {name: value for name, value in ctx.params.items() if name not in ("config", "quiet")}
+        return blocks_of(ctx, options, ctx.params["config"])[1]
+
+
+def plan(*words: str) -> Plan:
+    """Return the plan of a command line."""
+    return plan_all([request for block in blocks(*words) for request in block.requests()])
+
+
+def of_file(content: str, *words: str) -> Plan:
+    """Return the plan of a file and a command line."""
+    FILE.write_text(content)
+    return plan("--config", str(FILE), *words)
+
+
+def told(cells: Sequence[Cell], *what: Callable[[Cell], object]) -> list[tuple[object, ...]]:
+    return [tuple(one(cell) for one in what) for cell in cells]
+
+
+def name(cell: Cell) -> str:
+    return cell.estimator
+
+
+def rate(cell: Cell) -> float:
+    return cell.training.guide_lr
+
+
+def size(cell: Cell) -> int:
+    return cell.samples
+
+
+def test_every_axis_is_multiplied_and_its_cells_are_those_of_single_commands() -> None:
+    axes = {
+        "--guide-lr": ("1e-3", "1e-2"),
+        "--model-lr": ("1e-3", "1e-2"),
+        "--optimizer": ("adam", "sgd"),
+        "--batch-size": ("1", "2"),
+        "--schedule": ("constant", "staged"),
+        "--guide-schedule": ("constant", "robbins-monro"),
+        "--model-schedule": ("constant", "robbins-monro"),
+        "--learning": ("joint", "em"),
+    }
+    common = ("--task", "ppca(n=8)", "--estimator", "reparam", "--samples", "1,2", "--seeds", "0-1")
+    for axis, values in axes.items():
+        single = [cell.id for value in values for cell in plan(*common, axis, value).cells]
+        grid = plan(*common, *(word for value in values for word in (axis, value)))
+        assert [cell.id for cell in grid.cells] == single
+        assert len(single) == 8
+    everything = [word for axis, values in axes.items() for value in values for word in (axis, value)]
+    # The general schedule is overruled by those of φ and θ.
+    assert len(plan(*common, *everything).cells) == 2**7 * 4
+
+
+def test_blocks_are_commands_one_after_the_other() -> None:
+    found = of_file(
+        """
+        task = "gaussian-quadratic"
+        seeds = "0-1"
+        steps = 40
+        [[sweep]]
+        estimator = ["reinforce", "reparam"]
+        guide-lr = [1e-3, 1e-2]
+        [[sweep]]
+        estimator = "reinforce-loo"
+        samples = [2, 4]
+        no-train = true
+        [[sweep]]
+        task = "gaussian-cosine"
+        estimator = "reparam"
+        seeds = 7
+        """
+    )
+    two = ("--estimator", "reinforce", "--estimator", "reparam")
+    commands = [
+        (*TOY, *two, "--seeds", "0-1", "--steps", "40", "--guide-lr", "1e-3", "--guide-lr", "1e-2"),
+        (*TOY, "--estimator", "reinforce-loo", "--seeds", "0-1", "--samples", "2,4", "--no-train"),
+        ("--task", "gaussian-cosine", "--estimator", "reparam", "--seeds", "7", "--steps", "40"),
+    ]
+    assert [cell.id for cell in found.cells] == [cell.id for words in commands for cell in plan(*words).cells]
+    assert len(found.cells) == 8 + 4 + 1
+
+
+def test_cells_that_several_blocks_have_are_one() -> None:
+    block = '[[sweep]]\nestimator = "reparam"\n'
+    assert len(of_file(f'task = "gaussian-quadratic"\n{block}{block}samples = [1, 2]\n').cells) == 2
+
+
+def test_the_command_line_overrides_every_block() -> None:
+    content = """
+    task = "gaussian-quadratic"
+    [[sweep]]
+    estimator = "reparam"
+    guide-lr = [1e-3, 1e-2]
+    [sweep.estimator.reinforce]
+    guide-lr = 1
+    [[sweep]]
+    estimator = "reparam"
+    optimizer = "sgd"
+    """.replace('estimator = "reparam"\n    guide-lr', "guide-lr")
+    assert told(of_file(content).cells, name, rate) == [("reinforce", 1.0), ("reparam", 0.01)]
+    assert told(of_file(content, "--guide-lr", "0.5").cells, name, rate) == [("reinforce", 0.5), ("reparam", 0.5)]
+    # `--no-train` leaves the optimizer nothing to do, and both blocks their step sizes, which adaptive state has, too.
+    assert {cell.training.steps for cell in of_file(content, "--no-train").cells} == {0}
+
+
+def test_an_estimator_has_settings_of_its_own() -> None:
+    content = """
+    task = "gaussian-quadratic"
+    [estimator."score_function:*"]
+    guide-lr = 0.5
+    samples = [2, 3]
+    [estimator."reinforce-loo"]
+    guide-lr = [0.1, 0.2]
+    [[sweep]]
+    estimator = ["reparam", "reinforce", "reinforce-loo"]
+    guide-lr = [1.0, 2.0]
+    """
+    found = of_file(content)
+    assert told(found.cells, name, size, rate) == [
+        ("reparam", 1, 1.0),
+        ("reparam", 1, 2.0),
+        ("reinforce", 2, 0.5),
+        ("reinforce", 3, 0.5),
+        ("reinforce-loo", 2, 0.1),
+        ("reinforce-loo", 3, 0.1),
+        ("reinforce-loo", 2, 0.2),
+        ("reinforce-loo", 3, 0.2),
+    ]
+    # They are compared with each other, though they are trained apart.
+    assert {cell.measurement.at for cell in found.cells} == {"shared"}
+    (doubt,) = doubts(blocks("--config", str(FILE)))
+    assert doubt.startswith("reinforce, reinforce-loo: trained with settings of its own")
+    assert list(doubts(blocks("--config", str(FILE), "--at", "own"))) == []
+    assert list(doubts(blocks("--config", str(FILE), "--guide-lr", "1"))) == []
+
+
+def test_tables_name_the_estimators_where_nothing_else_does() -> None:
+    content = 'task = "gaussian-quadratic"\n[estimator.reparam]\n[estimator."reinforce"]\nguide-lr = 1\n'
+    assert told(of_file(content).cells, name, rate) == [("reparam", 0.01), ("reinforce", 1.0)]
+    assert told(of_file(content, "--estimator", "reparam").cells, name) == [("reparam",)]
+    assert list(doubts(blocks("--config", str(FILE), "--estimator", "reparam"))) == [
+        '[estimator."reinforce"] is about no estimator that is run'
+    ]
+
+
+def test_cells_are_excluded_by_what_agrees_in_all_keys() -> None:
+    content = """
+    task = ["gaussian-quadratic", "gaussian-quadratic(k=2)", "gaussian-cosine"]
+    estimator = ["reinforce", "reparam"]
+    samples = [1, 5]
+    exclude = [
+        {task = "*-cosine", samples = 5},
+        {task = "gaussian-quadratic(k=2)", estimator = ["pathwise:*"]},
+        {task = "gaussian-cosine", estimator = "reparam", samples = "1-3"},
+        {task = "ppca"},
+    ]
+    """
+    found = of_file(content)
+    assert told(found.cells, lambda cell: f"{cell.task} {cell.task_parameters['k']}", name, size) == [
+        ("gaussian-quadratic 3.0", "reinforce", 1),
+        ("gaussian-quadratic 3.0", "reinforce", 5),
+        ("gaussian-quadratic 3.0", "reparam", 1),
+        ("gaussian-quadratic 3.0", "reparam", 5),
+        ("gaussian-quadratic 2.0", "reinforce", 1),
+        ("gaussian-quadratic 2.0", "reinforce", 5),
+        ("gaussian-cosine 1.0", "reinforce", 1),
+    ]
+    assert found.excluded == 5
+    assert [rule.said for rule in found.unmatched] == ['task = "ppca"']
+
+
+def test_an_exclusion_of_a_block_is_of_no_other() -> None:
+    content = """
+    task = "gaussian-quadratic"
+    exclude = [{samples = 3}]
+    [[sweep]]
+    estimator = "reparam"
+    samples = [1, 2, 3]
+    exclude = [{samples = 1}]
+    [[sweep]]
+    estimator = "reinforce"
+    samples = [1, 2, 3]
+    """
+    assert told(of_file(content).cells, name, size) == [("reparam", 2), ("reinforce", 1), ("reinforce", 2)]
+    with pytest.raises(UsageError, match="every cell is excluded"):
+        of_file(content, "--samples", "3")
+
+
+def test_a_pattern_stands_for_those_that_fit() -> None:
+    found = plan(*TOY, "--estimator", "score_function:*", "--no-train")
+    names = ["reinforce", "reinforce-ema", "nvil", "reinforce-loo", "reinforce-optimal"]
+    assert list(dict.fromkeys(cell.estimator for cell in found.cells)) == names
+    assert found.fitting == {"gaussian-quadratic": (5, 6)}
+    assert not found.refused
+    assert told(plan(*TOY, "--estimator", "*-loo", "--estimator", "reparam").cells, name) == [
+        ("reinforce-loo",),
+        ("reparam",),
+    ]
+
+
+def test_a_misfit_that_is_named_is_refused_though_a_pattern_has_it_too() -> None:
+    found = plan(*TOY, "--estimator", "vargrad", "--estimator", "score_function:*", "--no-train")
+    assert [spec for spec, _ in found.refused] == ["vargrad"]
+    assert found.fitting == {"gaussian-quadratic": (5, 5)}
+
+
+def test_where_nothing_fits_a_pattern_one_sentence_says_so() -> None:
+    with pytest.raises(UsageError, match=r"^no estimator of those that were chosen fits \(.+\); `bench list --matrix`"):
+        plan(*TOY, "--estimator", "discrete:re*", "--no-train")
+
+
+def test_all_is_every_estimator_that_fits() -> None:
+    found = plan("--task", "bernoulli-quadratic", "--estimator", "all", "--no-train", "--samples", "2")
+    ((fit, chosen),) = found.fitting.values()
+    assert len({cell.estimator for cell in found.cells}) == fit
+    assert {"rebar", "disarm", "reinforce-loo", "enumerate"} <= {cell.estimator for cell in found.cells}
+    assert "reparam" not in {cell.estimator for cell in found.cells}
+    assert chosen >= 53
+
+
+def test_a_question_is_asked_once_however_large_a_grid_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+    for function in ("build_task", "require_sound", "misfit", "require_draws_in_memory"):
+        real = getattr(grounds, function)
+
+        def counted(*words: object, _real: Callable[..., object] = real, _name: str = function) -> object:
+            asked.append((_name,))
+            return _real(*words)
+
+        monkeypatch.setattr(grounds, function, counted)
+    block = 'estimator = ["reinforce", "reparam"]\nguide-lr = [1, 2, 3]\nmodel-lr = [1, 2]\nsamples = [1, 2]\n'
+    found = of_file(
+        f'task = "gaussian-quadratic"\nseeds = "0-4"\n[[sweep]]\n{block}[[sweep]]\n{block}optimizer = "sgd"\n'
+    )
+    assert len(found.cells) == 2 * 6 * 2 * 2 * 5
+    assert sorted(asked) == [
+        ("build_task",),
+        *[("misfit",)] * 4,
+        *[("require_draws_in_memory",)] * 4,
+        ("require_sound",),
+    ]
