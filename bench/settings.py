@@ -72,7 +72,8 @@ class Cell:
     def identity(self) -> dict[str, Any]:
         """Return everything that the results depend on, as plain JSON values.
 
-        The dictionaries in it are the cell's own. Settings that came later are left out at their defaults, so that earlier cells keep their ids.
+        The dictionaries in it are the cell's own. Settings that came later are left out at their defaults, so that
+        earlier cells keep their ids.
         """
         return {
             **_without_defaults(self),

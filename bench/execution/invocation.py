@@ -9,14 +9,13 @@ from bench.escaping import terminal
 from bench.execution.advice import after_run
 from bench.execution.companions import companions
 from bench.execution.console import Console
+from bench.execution.dry_run import print_dry_run
 from bench.execution.ending import require_results
-from bench.execution.messages import output, say, title
+from bench.execution.messages import output, say
 from bench.execution.plan import Plan, Request, plan_all
 from bench.execution.reached import diverged_lines, final_table
-from bench.execution.recall import recall
 from bench.execution.report import gradient_table
 from bench.execution.session import Asked, Session
-from bench.execution.sources import sources_of
 from bench.execution.suspects import suspicions
 from bench.figures.fitting import fitting_kind
 from bench.machine.device import allow_tf32, find_device
@@ -28,7 +27,7 @@ from bench.results.tables import export, load
 from bench.results.text import wrapped
 from bench.settings import Cell
 
-__all__ = ["Asked", "execute", "execute_all", "print_dry_run", "run_plan"]
+__all__ = ["Asked", "execute", "execute_all", "run_plan"]
 
 
 def execute(request: Request, asked: Asked) -> None:
@@ -49,7 +48,7 @@ def execute_all(requests: Sequence[Request], asked: Asked) -> None:
     plan = plan_all(requests)
     _tell(plan, messages)
     if asked.dry_run:
-        print_dry_run(plan, asked)
+        print_dry_run(plan, asked.out, asked.rerun)
         return
     records = run_plan(plan, asked, messages)
     if records:
@@ -108,22 +107,6 @@ def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
             f"{trouble}; finished cells are kept, and the same command goes on where this one was once that is mended"
         ) from error
     return [found[cell.id] for cell in plan.cells if cell.id in found]
-
-
-def print_dry_run(plan: Plan, asked: Asked) -> None:
-    """Print a line per cell: whether it would run, and why."""
-    console, store = output(), Store(asked.out)
-    runs, sources = 0, sources_of(plan.cells)
-    for cell in plan.cells:
-        try:
-            known = store.read(cell)
-        except BenchError as error:
-            known, why = None, str(error)
-        else:
-            known, why = recall(cell, known, store, asked.rerun, sources[cell.id])
-        runs += known is None
-        console.print(f"{'skip' if known else 'run '}  {title(cell)}  ({why})")
-    console.print(f"{runs} of {len(plan.cells)} cells would run into {asked.out}/")
 
 
 def _print_records(records: Sequence[Record]) -> None:

@@ -2,18 +2,22 @@
 
 import math
 import os
-from typing import Literal
+from typing import Final, Literal
 
+from bench.errors import ResultsError
 from bench.execution.checkpoint import continues
 from bench.execution.sources import Maker, Source
 from bench.machine.info import software
 from bench.results.parameters import QUICKLY, difference
 from bench.results.schema import Record
-from bench.results.store import Store, ignored
+from bench.results.store import Store, read_run
 from bench.settings import Cell
 
 Rerun = Literal["failed", "stale", "all"]
 """Which finished cells are run again; a file of parameters that is gone or damaged is a failure, too."""
+
+CONTINUES: Final = "continues from its checkpoint"
+"""Why a cell without a record is run, where it was interrupted."""
 
 
 def recall(
@@ -24,7 +28,7 @@ def recall(
         return None, "asked for with --rerun all"
     if known is None:
         goes_on = continues(store.checkpoint_path(cell), Maker.of(source))
-        return None, "continues from its checkpoint" if goes_on else "new"
+        return None, CONTINUES if goes_on else "new"
     then = {known.cell.task: known.task_source, known.cell.estimator: known.estimator_source}
     now = {cell.task: source.task, cell.estimator: source.estimator}
     changed = [name for name in now if then[name] not in (None, now[name])]
@@ -60,5 +64,8 @@ def recall(
 
 def _same_software(record: Record, store: Store) -> bool:
     """Return whether a record was made by the versions that are installed now; a record without a note was not."""
-    made = next((run for run in store.runs(ignored) if run.run == record.run), None)
+    try:
+        made = read_run(store.run_path(record.run))
+    except ResultsError:
+        return False
     return made is not None and {"varbench": made.varbench, "torch": made.torch} == software()

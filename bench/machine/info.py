@@ -19,7 +19,6 @@ def machine_info() -> dict[str, Any]:
 
     commit, dirty = _git()
     made = software()
-    gpu = torch.cuda.is_available()
     return {
         "varbench": made["varbench"],
         "python": platform.python_version(),
@@ -28,15 +27,24 @@ def machine_info() -> dict[str, Any]:
         "git_commit": commit,
         "git_dirty": dirty,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "cpu": cpu_model(),
-        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1,
-        "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if gpu else None,
-        "gpu_driver": _gpu_driver() if gpu else None,
-        "cuda": torch.version.cuda if gpu else None,
+        **hardware(),
+        "gpu_driver": _gpu_driver() if torch.cuda.is_available() else None,
+        "cuda": torch.version.cuda if torch.cuda.is_available() else None,
         "tf32_matmul": _allows_tf32(torch.backends.cuda.matmul),
         "tf32_convolution": _allows_tf32(torch.backends.cudnn),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
+    }
+
+
+def hardware() -> dict[str, Any]:
+    """Return what decides how long something takes, as `machine_info` has it."""
+    import torch
+
+    return {
+        "cpu": cpu_model(),
+        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
 
 

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 
 from bench.escaping import echo
 from bench.execution.console import Console
+from bench.execution.dry_run import print_dry_run
 from bench.execution.ending import require_results
-from bench.execution.invocation import Asked, print_dry_run, run_plan
+from bench.execution.invocation import Asked, run_plan
 from bench.execution.plan import Plan, Request, plan_all
 from bench.figures import draw, rows
 from bench.figures.page import Format, Page
@@ -52,7 +53,7 @@ def reproduce(
     find_device(device)
     plan = plan_of(recipe.full if length == "full" else recipe.quick, device)
     if asked.dry_run:
-        print_dry_run(plan, asked)
+        print_dry_run(plan, asked.out, asked.rerun)
         return
     records = run_plan(plan, asked, Console(stderr=True))
     require_results(plan.cells, records, asked.out, f" of {name}")

@@ -204,7 +204,7 @@ class Store:
         Raises:
             ResultsError: the folder does not take it.
         """
-        path = self.folder / RUNS / f"{run.run}.json"
+        path = self.run_path(run.run)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(path.parent / LOCK), replacing(path) as file:
@@ -212,6 +212,10 @@ class Store:
         except OSError as error:
             raise ResultsError(f"cannot write {path}: {error.strerror or error}") from error
         return path
+
+    def run_path(self, run: str) -> Path:
+        """Return where the note of an invocation is, or would be; `run` may come from a record of anybody's."""
+        return self.folder / RUNS / f"{Path(run).name}.json"
 
     def run_paths(self) -> list[Path]:
         """Return where the note of every invocation is, oldest first."""

@@ -1,0 +1,68 @@
+"""What a plan would run, and why, and for about how long: nothing is run, and nothing written."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from bench.errors import BenchError
+from bench.execution.checkpoint import steps_taken
+from bench.execution.estimate import Times
+from bench.execution.messages import named_cell, output
+from bench.execution.pace import duration
+from bench.execution.plan import Plan
+from bench.execution.recall import CONTINUES, Rerun, recall
+from bench.execution.sources import Source, sources_of
+from bench.names.spec import spanned
+from bench.results.apart import told_apart
+from bench.results.store import Store
+from bench.settings import Cell
+
+
+def print_dry_run(plan: Plan, out: Path, rerun: Rerun | None) -> None:
+    """Print a line per configuration and reason: whether its cells would run, and why; then how many, and how long.
+
+    Args:
+        plan: what is asked for.
+        out: the results folder.
+        rerun: which finished cells would be run again.
+    """
+    console, store = output(), Store(out)
+    sources, apart = sources_of(plan.cells), told_apart(plan.cells)
+    alike: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in plan.cells:
+        word, why = _fate(cell, store, rerun, sources)
+        alike.setdefault((cell.configuration, word, why), []).append(cell)
+    for (_, word, why), cells in alike.items():
+        seeds = spanned(cell.seed for cell in cells)
+        count = f"{len(cells)} cells: " if len(cells) > 1 else ""
+        seed = "seeds" if len(cells) > 1 else "seed"
+        console.print(f"{word:<4}  {named_cell(cells[0], apart)} · {seed} {seeds}  ({count}{why})")
+    due = [cell for (_, word, _), cells in alike.items() if word == "run" for cell in cells]
+    console.print(f"{len(due)} of {len(plan.cells)} cells would run into {out}/")
+    for line in _time(due, store):
+        console.print(line)
+
+
+def _fate(cell: Cell, store: Store, rerun: Rerun | None, sources: Mapping[str, Source]) -> tuple[str, str]:
+    """Return whether a cell would be run or skipped, and why."""
+    try:
+        known = store.read(cell)
+    except BenchError as error:
+        return "run", str(error)
+    found, why = recall(cell, known, store, rerun, sources[cell.id])
+    if why == CONTINUES:
+        why = f"interrupted at step {steps_taken(store.checkpoint_path(cell))}, where it continues"
+    return "run" if found is None else "skip", why
+
+
+def _time(due: list[Cell], store: Store) -> Iterator[str]:
+    """Give a line about how long cells will take, where that can be told of some."""
+    if not due:
+        return
+    times = Times(store, due)
+    known = [seconds for cell in due if (seconds := times.expected(cell)) is not None]
+    lacking = len(due) - len(known)
+    if known:
+        of = f" for {len(known)} of them" if lacking else ""
+        yield f"about {duration(sum(known))}{of}, by what such cells took on this hardware"
+    if lacking:
+        yield f"no estimate for {lacking} cell{'s' if lacking > 1 else ''}, since nothing alike was run here"
