@@ -8,6 +8,7 @@ import click
 from bench.cli import completion
 from bench.cli.blocks import blocks_of, doubts
 from bench.cli.numbers import Finite, Numbers, Whole
+from bench.cli.presets import PRESETS, spelled_out
 from bench.cli.specs import SpecType
 from bench.escaping import echo
 
@@ -52,8 +53,7 @@ _OPTIONS = [
         multiple=True,
         shell_complete=completion.ways_of_learning,
         default=("joint",),
-        show_default="joint",
-        help="joint, or em(guide_steps=5, model_steps=1): variational EM, φ and θ in turn; repeatable.",
+        help="joint, or em(guide_steps=5, model_steps=1): variational EM; repeatable.  [default: joint]",
     ),
     click.option("--no-train", is_flag=True, help="Measure and evaluate the initial parameters: --steps 0."),
     click.option("--replicates", type=Whole(40), help="Measure exactly this many gradients."),
@@ -92,7 +92,16 @@ _OPTIONS = [
     ),
     click.option("--dry-run", is_flag=True, help="Say what would run, and why, and stop."),
     click.option("--plot", is_flag=True, help="Draw the figure that fits, into figures/ of the results folder."),
-    click.option("--config", type=click.Path(path_type=Path), help="Options from a TOML file; the command line wins."),
+    click.option(
+        "--preset",
+        type=click.Choice([*PRESETS]),
+        help="; ".join(f"{name}: {spelled_out(name)}" for name in PRESETS) + ". Options beside it win.",
+    ),
+    click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        help="Options, or grids of them, from a TOML file; the command line wins.",
+    ),
 ]
 
 
@@ -108,12 +117,14 @@ def _with_options(command: Any) -> Any:
 def run(ctx: click.Context, /, **options: Any) -> None:
     """Train, measure and evaluate estimators on tasks.
 
-    Every combination of tasks, estimators, samples and seeds is a cell. Finished cells are not run again, and an
-    interrupted one continues where it was.
+    Every combination of tasks, estimators, samples, seeds and values of repeatable settings is a cell. Finished cells
+    are not run again, and an interrupted one continues where it was.
 
     \b
     bench run --task vae-mnist --estimator reinforce
     bench run --task vae-mnist --estimator reinforce --estimator reparam --samples 5 --seeds 0-4
+    bench run --task sbn-tiny --estimator 'discrete:*' --guide-lr 1e-3 --guide-lr 1e-2 --preset smoke
+    bench run --config sweep.toml --dry-run
     bench run --task 'gaussian-quadratic(k=2)' --estimator reinforce --no-train
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     how, blocks = blocks_of(ctx, options, options.pop("config"))

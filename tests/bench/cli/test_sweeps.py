@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli.blocks import blocks_of, doubts
+from bench.cli.presets import PRESETS, spelled_out
 from bench.cli.run import run
 from bench.errors import UsageError
 from bench.execution import grounds
@@ -267,3 +268,48 @@ def test_a_question_is_asked_once_however_large_a_grid_is(monkeypatch: pytest.Mo
         *[("require_draws_in_memory",)] * 4,
         ("require_sound",),
     ]
+
+
+def lengths(cell: Cell) -> tuple[object, ...]:
+    measured = cell.measurement
+    return cell.training.steps, measured.checkpoints, measured.replicates, measured.precision, cell.seed
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_the_options_that_the_help_spells_out(preset: str) -> None:
+    command = ("--task", "gaussian-quadratic", "--estimator", "reparam")
+    preset_cells = plan(*command, "--preset", preset).cells
+    assert [cell.id for cell in preset_cells] == [
+        cell.id for cell in plan(*command, *spelled_out(preset).split()).cells
+    ]
+    assert preset_cells[0].id != plan(*command).cells[0].id
+    with run.make_context("run", list(command)) as ctx:
+        assert spelled_out(preset) in " ".join(run.get_help(ctx).split())
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "expected"),
+    [
+        ("", "--preset smoke", (20, 2, 40, 0.05, 0)),
+        ("", "--preset smoke --steps 7 --checkpoints 3", (7, 3, 40, 0.05, 0)),
+        ("", "--preset smoke --precision 0.5", (20, 2, None, 0.5, 0)),
+        ("", "--preset smoke --no-train", (0, 6, 40, 0.05, 0)),
+        ("steps = 7", "--preset smoke", (20, 2, 40, 0.05, 0)),
+        ("no-train = true", "--preset smoke", (0, 6, 40, 0.05, 0)),
+        ("precision = 0.5", "--preset smoke", (20, 2, 40, 0.05, 0)),
+        ('preset = "smoke"', "", (20, 2, 40, 0.05, 0)),
+        ('preset = "smoke"\nsteps = 7', "", (7, 2, 40, 0.05, 0)),
+        ('preset = "smoke"\nsteps = 7', "--seeds 3 --steps 9", (9, 2, 40, 0.05, 3)),
+        ('preset = "quick"\nsteps = 7\nseeds = 1', "--preset smoke", (20, 2, 40, 0.05, 0)),
+        ('preset = "quick"\nseeds = 4\n[[sweep]]\npreset = "smoke"\nsteps = 7', "", (7, 2, 40, 0.05, 0)),
+        ('preset = "smoke"\n[[sweep]]\nno-train = true', "", (0, 6, 40, 0.05, 0)),
+    ],
+)
+def test_a_preset_is_below_the_options_beside_it(content: str, words: str, expected: tuple[object, ...]) -> None:
+    command = ("--task", "gaussian-quadratic", "--estimator", "reparam", *words.split())
+    assert told(of_file(content, *command).cells, lengths) == [(expected,)]
+
+
+def test_a_preset_that_is_none_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"^--config sweep.toml: 'preset': 'smok' is not one of"):
+        of_file('preset = "smok"', *TOY, "--estimator", "reparam")
