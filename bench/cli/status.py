@@ -8,14 +8,17 @@ from typing import Final, Literal
 
 import click
 
+from bench.cli.numbers import Finite
 from bench.cli.output import FORMAT, print_json
-from bench.errors import CellsFailed, ResultsError
+from bench.cli.watch import counts, watch_cells
+from bench.errors import CellsFailed, ResultsError, UsageError
 from bench.escaping import echo
+from bench.execution.console import Console
 from bench.names.commands import once_more, with_folder, with_out
 from bench.names.spec import spanned
 from bench.results.apart import told_apart
 from bench.results.order import by_number, place
-from bench.results.standing import Standing, State, standings
+from bench.results.standing import Known, Standing, State, standings
 from bench.results.store import Store, ignored, locate
 from bench.results.text import folded, terminal_width, text_table, wrapped
 
@@ -28,28 +31,48 @@ _MOST_EXPLAINED: Final = 10
 @click.command()
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="A results folder, as `bench run --out` has it.")
+@click.option("--watch", is_flag=True, help="Look again and again, until no cell is left to go.")
+@click.option("--every", type=Finite(0.1), default=2.0, show_default=True, help="Seconds between two looks of --watch.")
 @FORMAT
-def status(results: tuple[Path, ...], out: Path | None, form: Literal["text", "json"]) -> None:
+def status(
+    results: tuple[Path, ...], out: Path | None, watch: bool, every: float, form: Literal["text", "json"]
+) -> None:
     """Say how far the cells in RESULTS are: results folders, or tasks or cells in them; by default results.
 
     Done, running, interrupted, diverged, failed, unreadable; or not begun, where a run was to see to a cell and has
     left nothing of it. Parameters that are defaults are left out.
 
-    Exit codes: 0 nothing failed; 3 cells have failed; 5 a folder is not there, or records cannot be read.
+    With --watch a terminal shows how many cells are how far, and those that are running or went wrong, until none is
+    running, interrupted or not begun; elsewhere that is a line per change.
+
+    Exit codes: 0 nothing failed; 3 cells have failed; 5 a folder is not there, or records cannot be read; 130 --watch
+    was interrupted.
     """
+    if watch and form == "json":
+        raise UsageError("--watch is for readers, and --format json for programs: give one of the two")
     folders = [*results, *([out] if out is not None else [])] or [Path("results")]
     located = [_locate(folder) for folder in folders]
-    known = [(store, list(standings(store, below))) for store, below in located]
-    ordered = sorted({one.folder.resolve(): one for _, found in known for one in found}.values(), key=_order)
+    before: Known = {}
+
+    def look() -> list[tuple[Store, list[Standing]]]:
+        return [(store, list(standings(store, below, before))) for store, below in located]
+
+    is_told = watch and watch_cells(lambda: _ordered(look()), every, Console(), _in_brief)
+    known = look()
+    ordered = _ordered(known)
     if form == "json":
         print_json(_as_json(ordered))
-    elif ordered:
+    elif ordered and not is_told:
         echo(_as_text(ordered))
     if not ordered:
         echo(f"no cells in {', '.join(map(str, folders))}", err=True)
     for line in dict.fromkeys(_next(found, store) for store, found in known):
         echo(f"next: {line}", err=True)
     click.get_current_context().exit(_exit_code({one.state for one in ordered}))
+
+
+def _ordered(known: Sequence[tuple[Store, Sequence[Standing]]]) -> list[Standing]:
+    return sorted({one.folder.resolve(): one for _, found in known for one in found}.values(), key=_order)
 
 
 def _locate(folder: Path) -> tuple[Store, Path | None]:
@@ -94,16 +117,24 @@ def _as_json(found: Sequence[Standing]) -> dict[str, object]:
 
 def _as_text(found: Sequence[Standing]) -> str:
     """Return a table per task, what the cells without a result say, and how many there are of each state."""
+    return "\n\n".join([*_tables(found), *_explanations(found), counts(found)])
+
+
+def _tables(found: Sequence[Standing]) -> list[str]:
+    """Return a table per task."""
     settings = told_apart([one.cell for one in found if one.cell is not None])
     by_task: dict[str, dict[tuple[str, str, str], list[Standing]]] = {}
     for one in found:
         name = f"{one.estimator}{settings.get(one.cell.id, '') if one.cell else ''}"
         # Seeds that fare alike share a line.
         by_task.setdefault(one.task, {}).setdefault((name, str(one.samples), one.state), []).append(one)
-    tables = [_table(task, [_line(*key, alike) for key, alike in groups.items()]) for task, groups in by_task.items()]
-    states = Counter(one.state for one in found)
-    counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
-    return "\n\n".join([*tables, *_explanations(found), counts])
+    return [_table(task, [_line(*key, alike) for key, alike in groups.items()]) for task, groups in by_task.items()]
+
+
+def _in_brief(found: Sequence[Standing]) -> str:
+    """Return how many cells are how far, and the table of those that are running or went wrong."""
+    shown = [one for one in found if one.state not in ("done", "not begun")]
+    return "\n\n".join([counts(found) or "no cells yet", *_tables(shown), *_explanations(shown)])
 
 
 def _table(task: str, lines: Sequence[Sequence[str]]) -> str:

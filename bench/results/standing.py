@@ -11,6 +11,7 @@ from bench.names.registry import ESTIMATORS, TASKS
 from bench.results.codec import CorruptRecord
 from bench.results.schema import Begun, Planned, RunInfo
 from bench.results.store import (
+    BEGUN,
     CELL_FOLDER,
     CHECKPOINT,
     RECORD,
@@ -61,15 +62,25 @@ class Standing:
     mended: bool = False
 
 
-def standings(store: Store, below: Path | None = None) -> Iterator[Standing]:
+Known = dict[Path, tuple[tuple[int, ...], Standing]]
+"""By a cell's folder its standing, and which file said so: whoever looks again need not read that."""
+
+
+def standings(store: Store, below: Path | None = None, known: Known | None = None) -> Iterator[Standing]:
     """Give the standing of each cell of a results folder, or of a folder `below` in it.
 
     Cells that a run was to see to, and of which there is nothing, come last.
+
+    Args:
+        store: the folder.
+        below: a part of it.
+        known: of finished cells, from when it was looked before; what is found now is added.
     """
     planned = _planned(store)
     found = store.cell_folders(below)
+    known = {} if known is None else known
     for folder in found:
-        yield _standing(folder, planned)
+        yield _standing_again(folder, planned, known)
     there = {_below_results(folder) for folder in found}
     for name, (plan, run) in planned.items():
         folder = store.folder / name
@@ -91,6 +102,23 @@ def _numbers(folder: Path) -> tuple[int, int]:
     name = CELL_FOLDER.fullmatch(folder.name)
     assert name is not None
     return int(name["samples"]), int(name["seed"])
+
+
+def _standing_again(folder: Path, planned: dict[str, tuple[Planned, RunInfo]], known: Known) -> Standing:
+    """Return the standing of a cell, without reading a record that is the one of before."""
+    try:
+        file = (folder / RECORD).stat()
+    except OSError:
+        return _standing(folder, planned)
+    written = (file.st_mtime_ns, file.st_ino, file.st_size)
+    before = known.get(folder)
+    # A finished cell that is run again has a note, which is there for as long as that takes.
+    if before is not None and before[0] == written and not (folder / BEGUN).exists():
+        return before[1]
+    found = _standing(folder, planned)
+    if found.state in ("done", "diverged", "failed"):
+        known[folder] = written, found
+    return found
 
 
 def _standing(folder: Path, planned: dict[str, tuple[Planned, RunInfo]]) -> Standing:
