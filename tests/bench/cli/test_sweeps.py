@@ -1,10 +1,12 @@
 """Grids of `bench run`: axes, blocks of a file, exclusions, settings of estimators' own, estimators by patterns."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+import bench as varbench
 from bench.cli.blocks import blocks_of, doubts
 from bench.cli.presets import PRESETS, spelled_out
 from bench.cli.run import run
@@ -12,7 +14,9 @@ from bench.errors import UsageError
 from bench.execution import grounds
 from bench.execution.block import Block
 from bench.execution.plan import Plan, plan_all
+from bench.figures import rows
 from bench.settings import Cell
+from tests.bench.cli.conftest import Bench
 
 FILE = Path("sweep.toml")
 TOY = ("--task", "gaussian-quadratic")
@@ -313,3 +317,28 @@ def test_a_preset_is_below_the_options_beside_it(content: str, words: str, expec
 def test_a_preset_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match=r"^--config sweep.toml: 'preset': 'smok' is not one of"):
         of_file('preset = "smok"', *TOY, "--estimator", "reparam")
+
+
+def test_the_example_of_the_documentation_does_what_it_says(bench: Bench) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    FILE.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    outcome = bench("run", "--config", "sweep.toml", "--preset", "smoke", "--dry-run")
+    assert outcome.code == 0, outcome.err
+    assert re.search(r"\n200 of 200 cells would run into results/\nno estimate for 200 cells", outcome.out)
+    assert "run   sbn-tiny · arm · K=2 steps=20 guide_lr=0.001 at=shared" in outcome.out
+    assert "nothing is left out" not in outcome.err
+    assert not Path("results").exists()
+    for preset in PRESETS:
+        assert f"| `{preset}` | `{spelled_out(preset)}` |" in page
+
+
+def test_a_grid_over_step_sizes_has_a_row_for_each(bench: Bench) -> None:
+    grid = ("--estimator", "reparam", "--guide-lr", "0.1", "--guide-lr", "0.2", "--preset", "smoke", "--steps", "5")
+    outcome = bench("run", *TOY, *grid)
+    assert outcome.code == 0, outcome.err
+    assert "2 cells of 2 configurations" in outcome.err
+    for said in (outcome.out, bench("table").out, rows("variance", varbench.load("results")).to_csv()):
+        assert all(re.search(rf"reparam,? guide_lr={rate}", said) for rate in ("0.1", "0.2"))
+    again = bench("run", *TOY, *grid, "--guide-lr", "0.3", "--dry-run").out
+    assert "skip  gaussian-quadratic · reparam · K=1 guide_lr=0.1 · seed 0  (done already, not run" in again
+    assert "1 of 3 cells would run into results/\nabout " in again
