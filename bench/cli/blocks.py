@@ -62,11 +62,12 @@ def _block(
     # What is not on the command line has its default there, which is the least.
     defaults = {name: value for name, value in options.items() if name not in command_line}
     given = layered([*(one.options for one in written), command_line])
+    asked = {**defaults, **given}
     own: dict[str, dict[str, Any]] = {}
+    overruling = {**command_line, "no_train": asked["no_train"]}
     for one in written:
         for name, settings in one.own.items():
-            own[name] = {**own.get(name, {}), **without_overruled(settings, command_line)}
-    asked = {**defaults, **given}
+            own[name] = {**own.get(name, {}), **without_overruled(settings, overruling)}
     if not asked["estimators"]:
         # Where none are named, those are meant that have something of their own.
         (parameter,) = (one for one in ctx.command.params if one.name == "estimators")

@@ -42,6 +42,16 @@ def estimators() -> Named:
 
 
 @_completing
+def estimators_and_patterns() -> Named:
+    """Complete the name of an estimator, or what stands for several."""
+    import estimators
+    from bench.names.registry import ESTIMATORS
+
+    families = ((f"{family}:*", f"those of {family} that fit") for family in estimators.FAMILIES)
+    return (*_registered(ESTIMATORS), ("all", "every one that fits"), *families)
+
+
+@_completing
 def tasks_and_estimators() -> Named:
     """Complete the name of either."""
     from bench.names.registry import ESTIMATORS, TASKS

@@ -83,16 +83,16 @@ class _Reader:
         owners = content.pop(_OWNERS) if isinstance(content.get(_OWNERS), dict) else {}
         return Written(
             dict(self._options(content, place, known)),
-            {name: self._own(name, settings, place) for name, settings in owners.items()},
+            dict(self._own(name, settings, place) for name, settings in owners.items()),
             tuple(self._exclusions(rules, place)),
         )
 
-    def _own(self, name: str, settings: Any, place: str) -> dict[str, Any]:
+    def _own(self, name: str, settings: Any, place: str) -> tuple[str, dict[str, Any]]:
         place = f'{place}: [{_OWNERS}."{name}"]'
         if not isinstance(settings, dict):
             raise UsageError(f"{place}: it must be a table of settings, not {_json(settings)}")
-        self._value(self.keys.each[_OWNERS], [name], place)
-        return dict(self._options(settings, place, self.keys.own))
+        (spec,) = self._value(self.keys.each[_OWNERS], [name], place)
+        return str(spec), dict(self._options(settings, place, self.keys.own))
 
     def _options(
         self, content: Mapping[str, Any], place: str, known: Mapping[str, click.Option]
@@ -141,13 +141,18 @@ class _Reader:
 
 
 def _content(file: Path) -> dict[str, Any]:
+    text = ""
     try:
         # Some editors begin a file with a byte order mark.
-        return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+        text = file.read_bytes().decode("utf-8-sig")
+        return tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"--config {file} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"--config {file} is not TOML: {error}") from error
+        # To TOML, a key is either a list of names or a table.
+        is_both = str(error).startswith("Cannot ") and f"[{_OWNERS}." in text
+        hint = f'; beside [{_OWNERS}."..."], name the estimators below [[{_BLOCKS}]]' if is_both else ""
+        raise UsageError(f"--config {file} is not TOML: {error}{hint}") from error
 
 
 def _as_written(parameter: click.Option, value: Any) -> Any:

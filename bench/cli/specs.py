@@ -38,4 +38,6 @@ class SpecType(click.ParamType):
         return spec
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        return (completion.tasks if self.kind == "task" else completion.estimators)(ctx, param, incomplete)
+        if self.kind == "task":
+            return completion.tasks(ctx, param, incomplete)
+        return (completion.estimators_and_patterns if self.patterns else completion.estimators)(ctx, param, incomplete)

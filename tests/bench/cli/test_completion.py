@@ -23,7 +23,8 @@ def completed(line: str) -> dict[str, str | None]:
     [
         ("bench re", {"reproduce", "reference", "results"}),
         ("bench run --task gaussian-m", {"gaussian-mixture", "gaussian-mixture-20"}),
-        ("bench run --task ppca --estimator score", {"score-function"}),
+        ("bench run --task ppca --estimator score", {"score-function", "score_function:*"}),
+        ("bench run --task ppca --estimator al", {"all"}),
         ("bench run --schedule ", {"constant", "robbins-monro", "staged"}),
         ("bench run --guide-schedule s", {"staged"}),
         ("bench run --model-schedule r", {"robbins-monro"}),

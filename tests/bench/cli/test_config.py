@@ -168,6 +168,13 @@ def test_what_is_not_toml_is_said_not_to_be(content: bytes) -> None:
         read(content)
 
 
+@pytest.mark.parametrize("names", ["'rebar'", "['rebar', 'relax']"])
+def test_estimators_and_their_tables_in_one_place_are_told_where_to_go(names: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read(f"estimator = {names}\n[estimator.rebar]\nguide-lr = 1")
+    assert str(refused.value).endswith('; beside [estimator."..."], name the estimators below [[sweep]]')
+
+
 def test_the_command_line_wins() -> None:
     assert read("steps = 5\nsamples = 2", "--steps", "7") | {"samples": None} == read("", "--steps", "7")
 

@@ -167,6 +167,33 @@ def test_an_estimator_has_settings_of_its_own() -> None:
     assert list(doubts(blocks("--config", str(FILE), "--guide-lr", "1"))) == []
 
 
+def test_a_table_is_of_an_estimator_with_these_parameters_however_it_is_spaced() -> None:
+    content = """
+    task = "bernoulli-quadratic"
+    [estimator."relax( hidden = 4 )"]
+    guide-lr = 1
+    [[sweep]]
+    estimator = ["relax(hidden=4)", "relax"]
+    """
+    assert told(of_file(content).cells, rate) == [(1.0,), (0.01,)]
+
+
+def test_what_is_of_training_alone_is_nothing_to_a_block_without() -> None:
+    content = """
+    task = "gaussian-quadratic"
+    [estimator.reparam]
+    optimizer = "sgd"
+    guide-lr = 1
+    [[sweep]]
+    [[sweep]]
+    no-train = true
+    """
+    trained, untrained = of_file(content).cells
+    assert (trained.training.optimizer, untrained.training.optimizer) == ("sgd", "adam")
+    # Adaptive state settles at this step size.
+    assert (trained.training.guide_lr, untrained.training.guide_lr) == (1.0, 1.0)
+
+
 def test_tables_name_the_estimators_where_nothing_else_does() -> None:
     content = 'task = "gaussian-quadratic"\n[estimator.reparam]\n[estimator."reinforce"]\nguide-lr = 1\n'
     assert told(of_file(content).cells, name, rate) == [("reparam", 0.01), ("reinforce", 1.0)]
