@@ -1,6 +1,6 @@
 """What a plan would run, and why, and for about how long: nothing is run, and nothing written."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -28,38 +28,41 @@ def print_dry_run(plan: Plan, out: Path, rerun: Rerun | None) -> None:
     console, store = output(), Store(out)
     sources, apart = sources_of(plan.cells), told_apart(plan.cells)
     alike: dict[tuple[str, str, str], list[Cell]] = {}
+    due: dict[str, tuple[Cell, int]] = {}
     for cell in plan.cells:
-        word, why = _fate(cell, store, rerun, sources)
+        word, why, taken = _fate(cell, store, rerun, sources)
         alike.setdefault((cell.configuration, word, why), []).append(cell)
+        if word == "run":
+            due[cell.id] = cell, taken
     for (_, word, why), cells in alike.items():
         seeds = spanned(cell.seed for cell in cells)
         count = f"{len(cells)} cells: " if len(cells) > 1 else ""
         seed = "seeds" if len(cells) > 1 else "seed"
         console.print(f"{word:<4}  {named_cell(cells[0], apart)} · {seed} {seeds}  ({count}{why})")
-    due = [cell for (_, word, _), cells in alike.items() if word == "run" for cell in cells]
     console.print(f"{len(due)} of {len(plan.cells)} cells would run into {out}/")
-    for line in _time(due, store):
+    for line in _time([*due.values()], store):
         console.print(line)
 
 
-def _fate(cell: Cell, store: Store, rerun: Rerun | None, sources: Mapping[str, Source]) -> tuple[str, str]:
-    """Return whether a cell would be run or skipped, and why."""
+def _fate(cell: Cell, store: Store, rerun: Rerun | None, sources: Mapping[str, Source]) -> tuple[str, str, int]:
+    """Return whether a cell would be run or skipped, why, and how many training steps are done."""
     try:
         known = store.read(cell)
     except BenchError as error:
-        return "run", str(error)
+        return "run", str(error), 0
     found, why = recall(cell, known, store, rerun, sources[cell.id])
-    if why == CONTINUES:
-        why = f"interrupted at step {steps_taken(store.checkpoint_path(cell))}, where it continues"
-    return "run" if found is None else "skip", why
+    if why != CONTINUES:
+        return "run" if found is None else "skip", why, 0
+    taken = steps_taken(store.checkpoint_path(cell))
+    return "run", f"interrupted at step {taken}, where it continues", taken
 
 
-def _time(due: list[Cell], store: Store) -> Iterator[str]:
-    """Give a line about how long cells will take, where that can be told of some."""
+def _time(due: Sequence[tuple[Cell, int]], store: Store) -> Iterator[str]:
+    """Give a line about how long cells, of which some steps are taken, will take, where that can be told of some."""
     if not due:
         return
-    times = Times(store, due)
-    known = [seconds for cell in due if (seconds := times.expected(cell)) is not None]
+    times = Times(store, [cell for cell, _ in due])
+    known = [seconds for cell, taken in due if (seconds := times.expected(cell, taken)) is not None]
     lacking = len(due) - len(known)
     if known:
         of = f" for {len(known)} of them" if lacking else ""

@@ -56,12 +56,18 @@ class Times:
             mean.rest += rest / len(measured_steps(record.cell))
             mean.count += 1
 
-    def expected(self, cell: Cell) -> float | None:
-        """Return the seconds that a cell will take, as those took that are most like it; None without any."""
+    def expected(self, cell: Cell, taken: int = 0) -> float | None:
+        """Return the seconds that a cell will take, as those took that are most like it; None without any.
+
+        Args:
+            cell: of which `taken` training steps are done.
+            taken: by an interrupted run.
+        """
         mean = next((self._means[kind] for kind in _kinds(cell) if kind in self._means), None)
         if mean is None:
             return None
-        return (mean.training * cell.training.steps + mean.rest * len(measured_steps(cell))) / mean.count
+        steps, stops = cell.training.steps - taken, sum(step >= taken for step in measured_steps(cell))
+        return (mean.training * steps + mean.rest * stops) / mean.count
 
 
 def _kinds(cell: Cell) -> tuple[Hashable, ...]:

@@ -113,6 +113,8 @@ def test_a_time_is_that_of_the_cells_most_like_it_on_this_hardware(tmp_path: Pat
     # Twice the steps, and measured at three of them: 0, 10 and the last.
     (longer, *_) = plan_of(steps=200, checkpoints=2).cells
     assert times.expected(longer) == pytest.approx(2 * 4.0 + 3 * 6.0)
+    # Of which half is done, and the first two measurements.
+    assert times.expected(longer, 100) == pytest.approx(4.0 + 6.0)
     # Of another K there is nothing, and so this K is what there is.
     (wider, *_) = plan_of(samples=(50,)).cells
     assert times.expected(wider) == pytest.approx(10.0)
