@@ -13,7 +13,6 @@ from bench.cli.output import FORMAT, print_json
 from bench.cli.watch import counts, watch_cells
 from bench.errors import CellsFailed, ResultsError, UsageError
 from bench.escaping import echo
-from bench.execution.console import Console
 from bench.names.commands import once_more, with_folder, with_out
 from bench.names.spec import spanned
 from bench.results.apart import told_apart
@@ -57,7 +56,7 @@ def status(
     def look() -> list[tuple[Store, list[Standing]]]:
         return [(store, list(standings(store, below, before))) for store, below in located]
 
-    is_told = watch and watch_cells(lambda: _ordered(look()), every, Console(), _in_brief)
+    is_told = watch and watch_cells(lambda: _ordered(look()), every, _in_brief)
     known = look()
     ordered = _ordered(known)
     if form == "json":

@@ -7,11 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from rich.live import Live
-from rich.text import Text
-
 from bench.escaping import echo, terminal
-from bench.execution.console import Console
 from bench.results.standing import Standing, State
 
 _TO_GO: Final[tuple[State, ...]] = ("running", "interrupted", "not begun")
@@ -24,19 +20,24 @@ def counts(found: Sequence[Standing]) -> str:
 
 
 def watch_cells(
-    look: Callable[[], Sequence[Standing]], every: float, console: Console, view: Callable[[Sequence[Standing]], str]
+    look: Callable[[], Sequence[Standing]], every: float, view: Callable[[Sequence[Standing]], str]
 ) -> bool:
     """Show how far cells are until none is left to go: drawn anew on a terminal, elsewhere in a line per change.
 
     Args:
         look: returns how far they are now.
         every: seconds between two looks.
-        console: where it is shown.
         view: what a terminal shows.
 
     Returns:
         Whether all was told in lines, so that nothing is left to be shown.
     """
+    from rich.live import Live
+    from rich.text import Text
+
+    from bench.execution.console import Console
+
+    console = Console()
     if not console.is_terminal:
         _tell_changes(look, every)
         return True

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli import status, watch
+from bench.cli import watch
+from bench.execution import console
 from bench.execution.console import Console
 from bench.results import standing
 from bench.results.schema import Planned
@@ -82,7 +83,7 @@ def test_a_terminal_is_drawn_anew_and_ends_with_the_tables(
     bench: Bench, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = StringIO()
-    monkeypatch.setattr(status, "Console", lambda: Console(file=screen, force_terminal=True, width=80))
+    monkeypatch.setattr(console, "Console", lambda: Console(file=screen, force_terminal=True, width=80))
 
     def begin() -> None:
         store.write(record(cell(seed=1)))
