@@ -90,16 +90,16 @@ def _values(final: pd.DataFrame, results: Results) -> pd.DataFrame:
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
-    """Return a panel per task and estimator: log p(x) above the ELBO, a ring around the largest of each."""
+    """Return a panel per task, estimator and setting: log p(x) above the ELBO, a ring around the largest of each."""
     lines = [line for _, line in grouped(shown, "panel", "estimator", "name", "samples")]
     entries = [handle(_LOOKS[metric], about(metric).label) for metric in _LOOKS if metric in distinct(shown, "metric")]
     note = "; ".join(["ring: the largest", *bars_note(shown, "the evaluation's", "their span")])
     labels = [str(entry.get_label()) for entry in entries]
     figure, places = blocks_grid(page, [1] * len(lines), labels, note=note)
-    several = len(distinct(shown, "estimator")) > 1 or len(distinct(shown, "samples")) > 1
+    several = len(distinct(shown, "name")) > 1 or len(distinct(shown, "samples")) > 1
     for [place], line in zip(places, lines, strict=True):
         first = line.iloc[0]
-        named = f"{first['task']} · {first['estimator']}, K = {first['samples']}" if several else first["task"]
+        named = f"{first['task']} · {first['name']}, K = {first['samples']}" if several else first["task"]
         place.set_title(named, loc="left")
         for (metric,), of_metric in grouped(line, "metric"):
             _draw_line(place, of_metric.sort_values("at"), _LOOKS[str(metric)])

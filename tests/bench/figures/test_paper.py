@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -261,6 +262,13 @@ def test_the_evidence_chooses_a_degree(crowded: Results) -> None:
     axes = figures.draw("evidence", shown, Page()).axes[0]
     assert axes.get_xlabel() == "degree"
     assert {float(ring.get_xdata()[0]) for ring in _labelled(axes, "_best")} >= {4.0}
+
+
+def test_panels_of_the_evidence_say_in_which_setting_they_differ(crowded: Results) -> None:
+    shown = figures.rows("evidence", of_degrees(select(crowded, tasks=["ppca"], estimators=["reparam"])))
+    grid = pd.concat([shown.assign(name=f"reparam, guide_lr={rate}") for rate in (0.1, 0.2)])
+    titles = [" ".join(place.get_title(loc="left").split()) for place in figures.draw("evidence", grid, Page()).axes]
+    assert titles == [f"polynomial-regression · reparam, guide_lr={rate}, K = 1" for rate in (0.1, 0.2)]
 
 
 @pytest.mark.parametrize(
