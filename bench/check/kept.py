@@ -36,6 +36,7 @@ LINE: Final[Mapping[str, str]] = {
     "detectable": "the smallest relative bias of a coordinate that would have been seen; null where none was tested",
     "replicates": "gradients drawn",
     "seconds": "that it took",
+    "waited": "whether it ended before its work was done, since the machine was busy with other things",
     "detail": "what is wrong and where, or why nothing was tested",
 }
 """The keys of each of its lines."""

@@ -44,7 +44,7 @@ class Place:
     """Where to look beside the points.
 
     Attributes:
-        name: what is unusual there.
+        name: what is unusual there, beside K.
         samples: K.
         copies: how often the three observations are repeated.
         scale: of log p or the cost.
@@ -66,7 +66,7 @@ class Place:
 PLACES: Final = (
     Place("B = 51", 2, copies=17),
     Place("B = 21", 4, copies=7),
-    Place("K = 8", 8),
+    Place("", 8),
     Place("1000 log p", scale=1000.0),
     Place("1000 log p, in float32", scale=1000.0, test="float32"),
     Place("log p − 1000", shift=-1000.0, test="finite"),
@@ -112,8 +112,12 @@ class ReachCheck:
                 if clock.over():
                     left_out += 1
                     continue
+                if place.test == "mean" and any(one.property == "biased" for one in violations):
+                    # One says what is wrong, and to confirm each takes seconds.
+                    continue
                 looked.add(samples)
-                where = f"{place.name}, K = {samples}, {point.name}"
+                unusual = f"{place.name}, " if place.name else ""
+                where = f"{unusual}K = {samples}, {point.name}"
                 try:
                     with seeded(CPU, seed, "reach", self.estimator.name, kind, place.name):
                         violations += [replace_where(v, where) for v in self._at(place, point, samples, level)]

@@ -13,7 +13,7 @@ from bench.results.text import counted, folded, terminal_width
 
 _VERDICT_WIDTH: Final = len("biased, as declared")
 _INDENT: Final = "  "
-_REST: Final = len(f"{_INDENT}  K, K  {'':{_VERDICT_WIDTH}}  detectable  10.0 s")
+_REST: Final = len(f"{_INDENT}  K,K,K  {'':{_VERDICT_WIDTH}}  detectable  10.0 s")
 """Columns of a line that the subject does not take."""
 _LISTED: Final = 5
 """The most checks that do not apply that are listed without being asked for."""
@@ -62,7 +62,7 @@ class Layout:
         return "" if self._lists_all else folded(f"{self._inapplicable} checks do not apply: {_WHY_NOT}", 2)
 
     def _row(self, subject: str, samples: str, verdict: str, detectable: str, seconds: str) -> str:
-        rest = f"{samples:>4}  {verdict:<{_VERDICT_WIDTH}}  {detectable:>10}  {seconds:>6}".rstrip()
+        rest = f"{samples:>5}  {verdict:<{_VERDICT_WIDTH}}  {detectable:>10}  {seconds:>6}".rstrip()
         if len(subject) <= self._subject:
             return f"{_INDENT}{subject:<{self._subject}}  {rest}"
         return f"{_INDENT}{subject}\n{_INDENT}{'':{self._subject}}  {rest}"

@@ -100,9 +100,9 @@ def test_verdicts_are_kept_beside_results_and_told_to_ci(tmp_path: Path):
 
 def test_at_least_so_many_checks_are_judged():
     asked = ("reparam(sampling=iid)", "--task", "gaussian-quadratic", "--tolerance", "0.5")
-    enough, more = check(*asked, "--require", "2"), check(*asked, "--require", "3")
+    enough, more = check(*asked, "--require", "4"), check(*asked, "--require", "5")
     assert (enough.exit_code, more.exit_code) == (0, 1)
-    assert "--require asks for 3 judged checks, and there are 2" in " ".join(more.stderr.split())
+    assert "--require asks for 5 judged checks, and there are 4" in " ".join(more.stderr.split())
     assert "Not checked: reparam with " in enough.stdout
 
 
