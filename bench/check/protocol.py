@@ -9,6 +9,7 @@ from bench.check.agreement import persistent
 from bench.check.draws import Draws, group_sizes
 from bench.check.verdicts import Violation
 from bench.measure.cost import count_evaluations
+from bench.names.estimates import wrong_estimate
 from estimators.base import Estimate
 
 _LOOP = 256
@@ -26,8 +27,9 @@ def broken_properties(draws: Draws, level: float) -> list[Violation]:
     with count_evaluations(draws.task) as counted:
         estimate = draws.estimator.estimate(draws.task, draws.x, draws.samples)
     batch = draws.x.shape[0]
+    if wrong := wrong_estimate(estimate, draws.samples, batch):
+        return [Violation("estimate", f"it returned {wrong}")]
     return [
-        *_shapes(estimate, batch),
         *_leaks(draws, estimate),
         *_evaluations(draws, counted[0] / batch),
         *_state(draws, before),
@@ -35,15 +37,6 @@ def broken_properties(draws: Draws, level: float) -> list[Violation]:
         *_repetition(draws),
         *_batching(draws, level),
     ]
-
-
-def _shapes(estimate: Estimate, batch: int) -> Iterator[Violation]:
-    for name in ("objective", "surrogate"):
-        shape = tuple(getattr(estimate, name).shape)
-        if shape != (batch,):
-            yield Violation(name, f"its shape is {list(shape)} and not [B] = [{batch}]")
-    if estimate.auxiliary is not None and estimate.auxiliary.dim() != 0:
-        yield Violation("auxiliary loss", f"its shape is {list(estimate.auxiliary.shape)}, and it must be a scalar")
 
 
 def _leaks(draws: Draws, estimate: Estimate) -> Iterator[Violation]:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.bench.cli.conftest import Outcome
 
 Bench = Callable[..., Outcome]
@@ -31,7 +33,8 @@ def test_write_then_check_then_find_a_change(bench: Bench) -> None:
     assert told["missing"] == []
 
 
-def test_nothing_measured_is_no_pass(bench: Bench) -> None:
+def test_nothing_measured_is_no_pass(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.regression.moments.TASK_REPLICATES", {"bernoulli-quadratic": 2_000})
     assert bench("reference", "--write", "--estimator", "enumerate", "--folder", "kept").code == 0
     nothing = bench("reference", "--estimator", "disarm-iw", "--folder", "kept")
     assert nothing.code == 1
