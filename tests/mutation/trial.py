@@ -89,7 +89,7 @@ def _first_words(log: Path) -> str:
 
 def _check(mutant: Mutant) -> int:
     names = estimators_of(mutant.module)
-    return _bench(mutant, "check", *names, "--jobs", "1", "--budget", str(60 * len(names)), "--quiet") if names else 0
+    return _bench(mutant, "check", *names, "--jobs", "1", "--budget", str(30 * len(names)), "--quiet") if names else 0
 
 
 def _reference(mutant: Mutant) -> int:

@@ -136,6 +136,22 @@ def test_nvil_reads_its_averages_before_it_updates_them():
     )
 
 
+def test_nvil_divides_its_signal_by_the_moving_root_mean_square():
+    """Losses 9 and 25 with decay ½: (½ · 9 + 25) / 1½ = 59/3, of which a signal is divided by the root; 1 at least."""
+    task = GaussianQuadratic()
+    x = task.load().train
+    plain, divided = NVIL(decay=0.5), NVIL(decay=0.5, normalise=True)
+    for losses, divisor in (((9.0, 25.0), (59 / 3) ** 0.5), ((0.04, 0.09), 1.0)):
+        for estimator in (plain, divided):
+            for name in ("total", "square", "mass"):
+                getattr(estimator, name).zero_()
+            for loss in losses:
+                estimator.observe(Estimate(torch.tensor([2.0]), torch.zeros(1), torch.tensor(loss)))
+            torch.testing.assert_close(estimator.total / estimator.mass, torch.tensor(2.0))
+        whole, part = (replicate(task, e, x, samples=2, count=20, seed=1).matrix()[:, :-1] for e in (plain, divided))
+        torch.testing.assert_close(part * divisor, whole)
+
+
 def test_nvil_with_normalisation_is_declared_biased_and_is():
     estimator = nvil()
     estimator.normalise = True
