@@ -25,11 +25,11 @@ KINDS = {
     "evidence": f"run --task gamma-weights --estimator naive-mc --samples 2 --no-train {FEW} {OUT}",
     "what diverged": "run --task gaussian-quadratic --estimator reinforce --optimizer sgd --guide-lr 1e6 --steps 200 "
     f"--checkpoints 2 {FEW} {OUT}",
-    "a failure": "run --task gaussian-quadratic --estimator broken:Broken --estimator reinforce "
+    "a failure": "run --task gaussian-quadratic --estimator faulty:Broken --estimator reinforce "
     f"--no-train {FEW} {OUT}",
-    "what is biased": f"run --task gaussian-quadratic --estimator broken:Flipped --estimator reinforce "
+    "what is biased": f"run --task gaussian-quadratic --estimator faulty:Flipped --estimator reinforce "
     f"--no-train --replicates 400 {OUT}",
-    "nothing but failures": f"run --task gaussian-quadratic --estimator broken:Broken --no-train {FEW} {OUT}",
+    "nothing but failures": f"run --task gaussian-quadratic --estimator faulty:Broken --no-train {FEW} {OUT}",
 }
 BROKEN = """
 from estimators.base import Estimate, Estimator
@@ -55,7 +55,7 @@ def _suggested(outcome: Outcome) -> list[str]:
 @pytest.fixture
 def told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """Run a command as a shell does, so that it is noted with its results."""
-    Path("broken.py").write_text(BROKEN)
+    Path("faulty.py").write_text(BROKEN)
 
     def run(line: str) -> Outcome:
         words = shlex.split(line)
