@@ -70,7 +70,7 @@ class Maker:
             return "an earlier version of varbench made it"
         names = [name for name in now if made.get(name) != now[name]]
         return "; ".join(
-            f"{_WORDS[name]} was {made.get(name) or 'ours'}, and is {now[name] or 'ours'}" for name in names
+            f"{_WORDS[name]} was {made.get(name, 'not kept') or 'ours'}, and is {now[name] or 'ours'}" for name in names
         )
 
 

@@ -180,8 +180,10 @@ class Torture:
         broken = {hit.path.parent for hit in trial.hits if hit.kind == "record" and hit.changed}
         for hit in trial.hits:
             # What a program has sealed is what was written, as far as a digest can tell; what is deleted may be.
-            exempt = hit.sealed or hit.old or hit.is_first_format
-            lost = hit.gone and (hit.kind != "parameters" or hit.path.parent in broken | {self._old_folder})
+            # Where a record is damaged, and named, nothing tells of the parameters beside it.
+            untold = hit.kind == "parameters" and hit.path.parent in broken
+            exempt = hit.sealed or hit.old or hit.is_first_format or untold
+            lost = hit.gone and (hit.kind != "parameters" or hit.path.parent == self._old_folder)
             if hit.kind in WITH_DIGEST and hit.changed and not exempt and not lost and str(hit.path) not in wrong:
                 trial.faults.append(("unnamed", f"{hit.path} is not among {sorted(wrong)}"))
         damaged = {str(hit.path) for hit in trial.hits} | {str(hit.path.parent / "parameters.pt") for hit in trial.hits}
