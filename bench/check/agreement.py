@@ -70,7 +70,7 @@ def disagreements(draws: Draws, another: Callable[[], Estimator], level: float, 
     """
 
     def reference() -> Tensor:
-        return _rows(draws, _COUNT, clock)
+        return draws.about(_COUNT, _SMALL_CHUNK, clock.over)
 
     def chunked() -> Tensor:
         parts = [draws.batch(_SMALL_CHUNK)]
@@ -87,7 +87,9 @@ def disagreements(draws: Draws, another: Callable[[], Estimator], level: float, 
             )
     for name, device, dtype in settings():
         moved = _moved(draws, another(), device, dtype)
-        found = persistent(lambda moved=moved: _rows(moved, _COUNT, clock), reference, level, _FLOAT32)
+        found = persistent(
+            lambda moved=moved: moved.about(_COUNT, _SMALL_CHUNK, clock.over), reference, level, _FLOAT32
+        )
         if found is not None:
             yield Violation(name, f"its mean differs: {found}")
 
@@ -105,11 +107,3 @@ COMPARISONS: Final = 3
 def _moved(draws: Draws, estimator: Estimator, device: torch.device, dtype: torch.dtype) -> Draws:
     task = copy.deepcopy(draws.task).to(device, dtype)
     return Draws(task, estimator.to(device, dtype), draws.x.to(device, dtype), draws.samples)
-
-
-def _rows(draws: Draws, count: int, clock: Clock) -> Tensor:
-    """Return about `count` rows; fewer where they are drawn one by one, or where the time is over."""
-    parts: list[Tensor] = [draws.draw(_SMALL_CHUNK)]
-    while sum(map(len, parts)) < (count if draws.reason is None else count // 16) and not clock.over():
-        parts.append(draws.draw(count))
-    return torch.cat(parts)

@@ -1,7 +1,7 @@
 """What an estimator claims of a bias that it declares: its sign and size, that it vanishes, or whose mean it shares."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import torch
@@ -12,8 +12,10 @@ from bench.check.deviations import DOMINATED, quantile
 from bench.check.draws import Draws
 from bench.check.estimators import estimator_subject, settled
 from bench.check.points import Exact, Point, Subject
+from bench.check.sites import fits
 from bench.check.verdicts import Violation
-from estimators.base import Estimator, Unfit
+from bench.training.diverged import GREEK
+from estimators.base import Estimator
 
 _COUNT: Final = 2048
 _CONFIRMING: Final = 8 * _COUNT
@@ -22,8 +24,6 @@ _FEW: Final = 16
 _FOUR_TIMES: Final = 4 * _FEW
 _SLACK: Final = 0.1
 """Relative to the gradient, what is no bias where one should have vanished."""
-
-_GROUPS: Final = {"guide": "φ", "model": "θ"}
 
 
 def wrong_sign_or_size(draws: Draws, point: Point, exact: Exact, tested: Tensor, level: float) -> Iterator[Violation]:
@@ -49,17 +49,14 @@ def wrong_sign_or_size(draws: Draws, point: Point, exact: Exact, tested: Tensor,
             continue
 
         def ratios(count: int, part: slice = part, along: Tensor = along / norm**2) -> Tensor:
-            rows = [draws.draw(count)]
-            while sum(map(len, rows)) < (count if draws.reason is None else count // 16):
-                rows.append(draws.draw(count))
-            return torch.cat(rows)[:, part].to(along) @ along
+            return draws.about(count)[:, part].to(along) @ along
 
         found = _outside(ratios(_COUNT), claim.within, level) and _outside(ratios(_CONFIRMING), claim.within, level)
         if found:
             limit = "" if math.isinf(claim.within) else f" within a factor of {claim.within:g}, too"
             yield Violation(
                 "bias",
-                f"along the exact gradient of {_GROUPS[group]} the mean is {found} times as large; its sign is "
+                f"along the exact gradient of {GREEK[group]} the mean is {found} times as large; its sign is "
                 f"claimed{limit}",
             )
 
@@ -81,12 +78,10 @@ def another_mean(
     """Yield a violation where the mean is not that of the estimator that is claimed to have the same one."""
     name = estimator.bias_claim.like
     other = estimator_subject(name)
-    try:
-        other.build().require(point.task, point.x, samples)
-    except Unfit:
+    if not fits(other.build(), point, samples):
         return
-    mine, theirs = (_rows(settled(who, point, samples), point, samples) for who in (subject, other))
-    found = persistent(mine, theirs, level)
+    mine, theirs = (_draws(settled(who, point, samples), point, samples) for who in (subject, other))
+    found = persistent(lambda: mine.about(_MANY), lambda: theirs.about(_MANY), level)
     if found is not None:
         yield Violation("bias", f"the mean is claimed to be that of {name}, and is {found}")
 
@@ -102,7 +97,7 @@ def does_not_vanish(
         if not point.has_exact(estimator, samples):
             return
         exact = point.exact(estimator, samples)
-        rows = _rows(settled(subject, point, samples), point, samples)()
+        rows = _draws(settled(subject, point, samples), point, samples).about(_MANY)
         biases.append(rows.mean(0) - exact.row)
         errors.append(rows.std(0) / len(rows) ** 0.5)
         scale = torch.full_like(exact.row, float(exact.gradient.norm()))
@@ -126,13 +121,5 @@ def _claims(tested: Tensor) -> Tensor:
     return torch.cat([tested[:-1], torch.ones(1, dtype=torch.bool)])
 
 
-def _rows(estimator: Estimator, point: Point, samples: int) -> Callable[[], Tensor]:
-    draws = Draws(point.task, estimator, point.x, samples)
-
-    def rows() -> Tensor:
-        parts = [draws.draw(_MANY)]
-        while sum(map(len, parts)) < (_MANY if draws.reason is None else _MANY // 16):
-            parts.append(draws.draw(_MANY))
-        return torch.cat(parts)
-
-    return rows
+def _draws(estimator: Estimator, point: Point, samples: int) -> Draws:
+    return Draws(point.task, estimator, point.x, samples)

@@ -1,6 +1,7 @@
 """Replicates of a gradient estimate together with its objective, at fixed parameters."""
 
 import math
+from collections.abc import Callable
 from typing import Final, Literal, final
 
 import torch
@@ -56,6 +57,19 @@ class Draws:
             except (RuntimeError, ValueError, NotImplementedError) as error:
                 self.reason = unbatched(error)
         return self.loop(min(count, 64))
+
+    def about(self, count: int, first: int | None = None, over: Callable[[], bool] = lambda: False) -> Tensor:
+        """Return about `count` rows; a sixteenth where they are drawn one by one, and what there is when it is over.
+
+        Args:
+            count: how many, about.
+            first: how many of them are drawn before it is asked whether it is over.
+            over: whether the time is.
+        """
+        parts = [self.draw(count if first is None else first)]
+        while sum(map(len, parts)) < (count if self.reason is None else count // 16) and not over():
+            parts.append(self.draw(count))
+        return torch.cat(parts)
 
     def batch(self, count: int, randomness: Literal["different", "same"] = "different") -> Tensor:
         """Return `count` rows from one call of `vmap`."""

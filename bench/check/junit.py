@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from bench import escaping
+from bench.check.coverage import JUDGED
 from bench.check.verdicts import Line
 
 _SUITE: Final = "bench check"
-_NOT_RUN: Final = frozenset({"inconclusive", "not applicable", "not confirmed"})
 
 
 def as_junit(lines: Sequence[Line], missed: Sequence[str], strict: bool, seconds: float) -> str:
@@ -27,7 +27,7 @@ def as_junit(lines: Sequence[Line], missed: Sequence[str], strict: bool, seconds
     for line in lines:
         case = _case(suite, line.estimator, line.subject, line.seconds)
         fails = line.negative or (strict and line.verdict == "inconclusive")
-        if fails or line.verdict in _NOT_RUN:
+        if fails or line.verdict not in JUDGED:
             message = f"{line.verdict}: {line.detail}" if line.detail else line.verdict
             found = ET.SubElement(case, "failure" if fails else "skipped", message=escaping.line(message))
             if fails:

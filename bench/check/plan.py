@@ -12,7 +12,7 @@ from bench.check.orderings import ORDERINGS, OrderingCheck
 from bench.check.points import Point, Subject, TaskAtFault, first_line, task_subjects
 from bench.check.reach import ReachCheck
 from bench.check.side_effects import changes
-from bench.check.sites import fitting_sites
+from bench.check.sites import fits, fitting_sites
 from bench.check.verdicts import Line
 from bench.errors import BenchError, UsageError
 from bench.names.registry import ESTIMATORS, TASKS
@@ -134,11 +134,7 @@ def _fitting_samples(estimator: Estimator, point: Point) -> tuple[int, ...] | st
 
 def _has_exact_mean(estimator: Estimator, point: Point, samples: int) -> bool:
     """Return whether an estimator can be run with K = `samples`, and what its mean should be is known."""
-    try:
-        estimator.require(point.task, point.x, samples)
-    except Unfit:
-        return False
-    return point.has_exact(estimator, samples)
+    return fits(estimator, point, samples) and point.has_exact(estimator, samples)
 
 
 def make_points(tasks: Sequence[Subject[Task]]) -> tuple[list[Point], list[Line]]:
