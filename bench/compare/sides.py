@@ -7,13 +7,7 @@ from bench.compare.experiments import Match, MeasuredCell
 
 def about(experiment: Match) -> list[str]:
     """Return what the two sides of one experiment do not have in common, and no comparison needs."""
-    notes = []
-    alone = _seeds_alone(experiment.new, experiment.base)
-    if alone:
-        notes.append(f"seed {alone} only in NEW")
-    steps = _odd_steps(experiment.new, experiment.base)
-    if steps:
-        notes.append(f"step {steps} measured in NEW only")
+    notes = _alone("NEW", experiment.new, experiment.base)
     base, new = experiment.versions
     if base != new:
         notes.append(f"estimator version {base} in BASE and {new} in NEW")
@@ -29,13 +23,7 @@ def about(experiment: Match) -> list[str]:
 
 def missing(experiment: Match) -> list[str]:
     """Return what was measured in BASE, and not in NEW, in a sentence each."""
-    texts = []
-    alone = _seeds_alone(experiment.base, experiment.new)
-    if alone:
-        texts.append(f"seed {alone} only in BASE")
-    steps = _odd_steps(experiment.base, experiment.new)
-    if steps:
-        texts.append(f"step {steps} measured in BASE only")
+    texts = _alone("BASE", experiment.base, experiment.new)
     sides = [
         {where for cell in side.values() for where in cell.gradients} for side in (experiment.base, experiment.new)
     ]
@@ -62,6 +50,13 @@ def _newly_broken(experiment: Match) -> list[int]:
 
 def _end(seed: int, cell: MeasuredCell) -> str:
     return f"seed {seed} {cell.row['status']}: {cell.row['reason']}"
+
+
+def _alone(side: str, cells: Mapping[int, MeasuredCell], others: Mapping[int, MeasuredCell]) -> list[str]:
+    """Return which seeds and steps one side has and the other has not, in a sentence each."""
+    seeds, steps = _seeds_alone(cells, others), _odd_steps(cells, others)
+    texts = [f"seed {seeds} only in {side}"] if seeds else []
+    return texts + ([f"step {steps} measured in {side} only"] if steps else [])
 
 
 def _seeds_alone(cells: Mapping[int, MeasuredCell], others: Mapping[int, MeasuredCell]) -> str:
