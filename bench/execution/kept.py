@@ -8,9 +8,10 @@ import torch
 
 from bench.errors import ResultsError
 from bench.machine.memory import is_out_of_memory
-from bench.results.aside import make_room, no_file
-from bench.results.atomic import replacing
+from bench.results.aside import no_file
+from bench.results.atomic import placing
 from bench.results.sealed import ARCHIVE, FIRST_LINE, archive_damage, first_line, fits, is_of_another
+from bench.results.tensors import archived
 from bench.training.restoring import Unfit, require
 
 
@@ -20,12 +21,8 @@ def keep(path: Path, content: dict[str, Any]) -> None:
     Raises:
         ResultsError: the folder does not take it.
     """
-    # In memory first: an error of the disk inside `torch.save` does not say that it is one.
-    stream = io.BytesIO()
-    torch.save(content, stream)
-    payload = stream.getbuffer()
-    make_room(path)
-    with replacing(path) as file:
+    payload = archived(content)
+    with placing(path) as file:
         file.write(first_line(payload, path))
         file.write(payload)
 

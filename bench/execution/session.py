@@ -28,8 +28,7 @@ from bench.execution.sources import Maker, sources_of
 from bench.execution.tally import Tally
 from bench.names.strangers import said
 from bench.results.apart import told_apart
-from bench.results.aside import make_room
-from bench.results.atomic import replacing
+from bench.results.atomic import placing
 from bench.results.schema import Record
 from bench.results.store import FOREVER, Begun, Store
 from bench.settings import Cell
@@ -198,8 +197,7 @@ class Session:
             reason = said(error)
             log = self.store.traceback_path(cell)
             say(self.messages, f"{self._title(cell)} failed: {reason}; {log} shows the way there")
-            make_room(log)
-            with replacing(log) as file:
+            with placing(log) as file:
                 file.write(traceback.format_exc().encode("utf-8", "backslashreplace"))
             seconds = time.perf_counter() - begun
             source = self.sources[cell.id]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast, final
 
 from bench.errors import MachineTrouble
+from bench.results.aside import make_room
 
 try:
     import fcntl
@@ -61,6 +62,18 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def placing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file as `replacing` does, for a name that is ours alone: a folder that lies in its place is set aside.
+
+    Raises:
+        MachineTrouble: the folder or the disk does not take it.
+    """
+    make_room(path)
+    with replacing(path) as file:
+        yield file
 
 
 def remove_abandoned(folder: Path, name: str | None = None) -> None:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from bench.errors import CellBusy, ResultsError
 from bench.results.aside import make_room, no_file, set_aside
-from bench.results.atomic import replacing
+from bench.results.atomic import placing, replacing
 from bench.results.codec import CorruptRecord, corrupt, dump, parse
 from bench.results.leftovers import LOCK, RUNS, remove_strays, remove_temporaries
 from bench.results.schema import Begun, Record, RunInfo
@@ -124,9 +124,7 @@ class Store:
         Raises:
             ResultsError: the folder does not take it.
         """
-        path = self.folder / begun.cell.folder / BEGUN
-        make_room(path)
-        with replacing(path) as file:
+        with placing(self.folder / begun.cell.folder / BEGUN) as file:
             file.write(dump(begun))
 
     def write(self, record: Record) -> Path:
@@ -136,8 +134,7 @@ class Store:
             ResultsError: the folder does not take it.
         """
         path = self.record_path(record.cell)
-        make_room(path)
-        with replacing(path) as file:
+        with placing(path) as file:
             file.write(dump(record))
         self.tidy(record)
         return path

@@ -14,8 +14,7 @@ from bench.errors import ResultsError, in_utf8
 from bench.escaping import as_csv
 from bench.fields import Column
 from bench.names.spec import Value
-from bench.results.aside import make_room
-from bench.results.atomic import replacing
+from bench.results.atomic import placing
 from bench.results.codec import dump
 from bench.results.columns import FINAL, GRADIENTS, IDENTITY, PREFIXES, RUNS, SETTINGS, TRAINING
 from bench.results.leftovers import LOCK, remove_temporaries
@@ -147,8 +146,7 @@ def _write(results: Results, folder: Path) -> list[Path]:
         frame: pd.DataFrame = getattr(results, table.name)
         for suffix, data in ((".parquet", frame.to_parquet(index=False)), (".csv", as_csv(frame).encode())):
             written.append(folder / f"{table.name}{suffix}")
-            make_room(written[-1])
-            with replacing(written[-1]) as file:
+            with placing(written[-1]) as file:
                 file.write(data)
     return written
 

@@ -12,8 +12,7 @@ from typing import Any, Final
 import torch
 
 from bench.errors import ResultsError, headline
-from bench.results.aside import make_room
-from bench.results.atomic import replacing
+from bench.results.atomic import placing
 from bench.results.parameters import difference, written
 from bench.results.schema import Written
 from bench.results.sealed import archive_damage
@@ -42,13 +41,17 @@ def save_tensors(path: Path, state: Mapping[str, torch.Tensor]) -> Written:
     Raises:
         MachineTrouble: the folder does not take it.
     """
-    stream = io.BytesIO()
-    torch.save(state, stream)
-    payload = stream.getbuffer()
-    make_room(path)
-    with replacing(path) as file:
+    payload = archived(state)
+    with placing(path) as file:
         file.write(payload)
     return written(payload)
+
+
+def archived(content: object) -> memoryview:
+    """Return what `torch.save` writes. In memory: an error of the disk inside of it does not say that it is one."""
+    stream = io.BytesIO()
+    torch.save(content, stream)
+    return stream.getbuffer()
 
 
 def load_tensors(path: Path, told: Written | None = None) -> dict[str, torch.Tensor]:
