@@ -3,7 +3,6 @@
 README.md beside this file says what is drawn, what is checked and what is printed.
 """
 
-import argparse
 import random
 import shutil
 import sys
@@ -13,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.torture.commands import COMMANDS, Command, Reference, failure, in_folder, referred
-from tests.torture.forked import Child, prepare
+from tests.torture.asked import parser_of, references_of, repeated
+from tests.torture.commands import Command, Reference, failure, in_folder
+from tests.torture.forked import Child
 from tests.torture.operations import Killing, Point, watch
 from tests.torture.tally import Tally
 from tests.torture.verdicts import damaged, lost, records
@@ -118,27 +118,19 @@ def make(trial: Trial, reference: Reference, work: Path, tally: Tally) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make trials until so many processes were killed; return 1 where anything was found."""
-    parser = argparse.ArgumentParser(prog="python -m tests.torture.kills", description=__doc__)
+    parser = parser_of("kills", __doc__)
     parser.add_argument("--kills", type=int, default=500, help="how many processes are killed, at least")
-    parser.add_argument("--seed", type=int, default=0, help="what trials are drawn from")
-    parser.add_argument("--trial", type=int, help="make this trial alone")
-    parser.add_argument("--command", action="append", choices=COMMANDS, help="kill this command only; repeatable")
-    parser.add_argument("--work", type=Path, help="folder to work in  [default: a temporary one]")
     asked = parser.parse_args(arguments)
-    names = list(dict.fromkeys(asked.command or COMMANDS))
-    again = f"python -m tests.torture.kills --seed {asked.seed}"
-    again += "".join(f" --command {name}" for name in names if asked.command)
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="kills-", dir=asked.work) as where:
         work = Path(where)
-        prepare(work / "cache", [each for name in names for each in COMMANDS[name].imports])
-        references = [referred(COMMANDS[name], work) for name in names]
+        references = references_of(asked.command, work)
         number = asked.trial or 0
         while tally.trials == 0 or (asked.trial is None and _killed(tally) < asked.kills):
             before = tally.found.total()
             trial = drawn(asked.seed, number, references)
             make(trial, references[number % len(references)], work, tally)
-            tally.end(trial, before, f"{again} --trial {number}")
+            tally.end(trial, before, f"{repeated(parser, asked)} --trial {number}")
             number += 1
     print(f"{_killed(tally)} kills in {tally}")
     return int(tally.found.total() > 0)

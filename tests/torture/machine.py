@@ -3,7 +3,6 @@
 README.md beside this file says what is drawn, what is checked and what is printed.
 """
 
-import argparse
 import itertools
 import os
 import random
@@ -17,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.torture.commands import COMMANDS, Command, Reference, failure, in_folder, referred
+from tests.torture.asked import parser_of, references_of, repeated
+from tests.torture.commands import Command, Reference, failure, in_folder
 from tests.torture.disks import ROOM, cannot_mount, disk
-from tests.torture.forked import Child, Ended, prepare
+from tests.torture.forked import Child, Ended
 from tests.torture.kills import Kill, kill_of
 from tests.torture.tally import Tally
 from tests.torture.verdicts import damaged, lost, records
@@ -210,28 +210,20 @@ def many_seeds(work: Path, seeds: int, tally: Tally) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make so many trials; return 1 where anything was found."""
-    parser = argparse.ArgumentParser(prog="python -m tests.torture.machine", description=__doc__)
+    parser = parser_of("machine", __doc__)
     parser.add_argument("--trials", type=int, default=100, help="how many")
-    parser.add_argument("--seed", type=int, default=0, help="what trials are drawn from")
-    parser.add_argument("--trial", type=int, help="make this trial alone")
     parser.add_argument("--fault", action="append", choices=FAULTS, help="this fault only; repeatable")
-    parser.add_argument("--command", action="append", choices=COMMANDS, help="this command only; repeatable")
     parser.add_argument("--many", type=int, default=0, help="train so many seeds, too, with 1024 files")
-    parser.add_argument("--work", type=Path, help="folder to work in  [default: a temporary one]")
     asked = parser.parse_args(arguments)
     # So that nothing stays mounted.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    names = list(dict.fromkeys(asked.command or COMMANDS))
     kinds = list(dict.fromkeys(asked.fault or FAULTS))
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="machine-", dir=asked.work) as where:
         work = Path(where)
         why = cannot_mount(work)
-        again = f"python -m tests.torture.machine --seed {asked.seed}"
-        again += "".join(f" --command {name}" for name in names if asked.command)
-        again += "".join(f" --fault '{kind}'" for kind in kinds if asked.fault)
-        prepare(work / "cache", [each for name in names for each in COMMANDS[name].imports])
-        references = [referred(COMMANDS[name], work) for name in names]
+        again = repeated(parser, asked, *(word for kind in kinds if asked.fault for word in ("--fault", kind)))
+        references = references_of(asked.command, work)
         numbers = range(asked.trials) if asked.trial is None else [asked.trial]
         for number in numbers:
             before = tally.found.total()

@@ -49,6 +49,14 @@ def test_as_many_replicates_are_drawn_at_once(tmp_path: Path, monkeypatch: pytes
         same(frames(tmp_path / "other"), frames(tmp_path / "fresh"))
 
 
+def begun_with_onednn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut a cell off where oneDNN pays, and go to where it does not."""
+    monkeypatch.setattr(cell, "onednn_pays", lambda *_: True)
+    with pytest.raises(KeyboardInterrupt):
+        alone(folder, until=13)
+    monkeypatch.setattr(cell, "onednn_pays", lambda *_: False)
+
+
 def test_the_same_library_multiplies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[str] = []
 
@@ -57,10 +65,7 @@ def test_the_same_library_multiplies(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return exact_target_reference(*arguments)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr("bench.execution.meter.exact_target_reference", noted)
-    monkeypatch.setattr(cell, "onednn_pays", lambda *_: True)
-    with pytest.raises(KeyboardInterrupt):
-        alone(tmp_path / "R", until=13)
-    monkeypatch.setattr(cell, "onednn_pays", lambda *_: False)
+    begun_with_onednn(tmp_path / "R", monkeypatch)
     monkeypatch.setattr(cell, "onednn_keeps_float32", lambda: True)
     record, _ = alone(tmp_path / "R")
     assert "oneDNN multiplied float32 matrices" in record.notes
@@ -68,10 +73,7 @@ def test_the_same_library_multiplies(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_library_that_would_round_is_left_and_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cell, "onednn_pays", lambda *_: True)
-    with pytest.raises(KeyboardInterrupt):
-        alone(tmp_path / "R", until=13)
-    monkeypatch.setattr(cell, "onednn_pays", lambda *_: False)
+    begun_with_onednn(tmp_path / "R", monkeypatch)
     monkeypatch.setattr(cell, "onednn_keeps_float32", lambda: False)
     record, warnings = alone(tmp_path / "R")
     (warning,) = warnings
