@@ -14,7 +14,7 @@ from bench.check.bias import another_mean, does_not_vanish
 from bench.check.clock import Clock
 from bench.check.deviations import Deviations
 from bench.check.draws import Draws
-from bench.check.estimators import settled
+from bench.check.estimators import observes, resumed, settled
 from bench.check.gradient import claimed, describe, scales
 from bench.check.points import Exact, Point, Subject, first_line
 from bench.check.sequential import sequential_test
@@ -155,7 +155,7 @@ class ReachCheck:
     def _samples(self, place: Place, point: Point) -> int | None:
         """Return K at a place, or the first multiple of the fewest above it (samples may come in groups); or None."""
         estimator = self.estimator.build()
-        if place.long and not _observes(estimator):
+        if place.long and not observes(estimator):
             return None
         fewest = estimator.minimum_samples
         for samples in dict.fromkeys((max(place.samples, fewest), -(-place.samples // fewest) * fewest)):
@@ -174,19 +174,16 @@ class ReachCheck:
         if not bool(rows.isfinite().all()):
             yield _not_finite(rows)
         elif place.test == "float32":
-            yield from self._single(draws, rows, estimator, level)
+            yield from self._single(draws, rows, point, level)
         # Draws one by one are dear: one place has to do.
         elif place.test == "mean" and estimator.unbiased and (draws.reason is None or place is PLACES[0]):
             exact = _exact(original, estimator, samples)
             if exact is not None:
                 yield from _biased(draws, rows, point, exact, level)
 
-    def _single(self, draws: Draws, rows: Tensor, estimator: Estimator, level: float) -> Iterator[Violation]:
-        own = copy.deepcopy(draws.task)
-        other = self.estimator.build()
-        other.prepare(own, draws.x)
-        other.double().load_state_dict(estimator.state_dict())
-        single = Draws(own.float(), other.float(), draws.x.float(), draws.samples)
+    def _single(self, draws: Draws, rows: Tensor, point: Point, level: float) -> Iterator[Violation]:
+        other = resumed(self.estimator, point, draws.estimator)
+        single = Draws(copy.deepcopy(point.task).float(), other.float(), draws.x.float(), draws.samples)
         found = single.draw(_ROWS)
         if not bool(found.isfinite().all()):
             yield _not_finite(found)
@@ -209,11 +206,6 @@ def _biased(draws: Draws, pilot: Tensor, point: Point, exact: Exact, level: floa
     )
     if outcome.verdict == "off":
         yield Violation("biased", describe(point, exact, outcome))
-
-
-def _observes(estimator: Estimator) -> bool:
-    parts = (part for part in estimator.modules() if isinstance(part, Estimator))
-    return any(type(part).observe is not Estimator.observe for part in parts)
 
 
 def _observe(estimator: Estimator, estimates: list[Estimate]) -> None:
