@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from tests.forks import write_to
 from tests.mutation.mutants import ROOT, Mutant, module_files
 
 LAYERS = ("check", "reference", "tests")
@@ -61,9 +62,7 @@ def _in_child(mutant: Mutant, layer: str, log: Path) -> str | None:
     if child == 0:
         # Of the processor's time, since what else runs on the machine must not kill a mutant.
         resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS[layer], _SECONDS[layer] + 5))
-        with log.open("w") as file:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
+        write_to(log, 1, 2)
         code = 70
         try:
             code = _RUN[layer](mutant)

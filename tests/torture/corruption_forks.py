@@ -7,14 +7,13 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pyarrow
 
-from bench.measure import chunk, cost
+from tests.forks import measure_quickly, write_to
 
 Command = tuple[str, ...]
 
@@ -138,9 +137,7 @@ def _alone(work: Callable[[], object], seconds: int) -> None:
 def _within(root: Path, work: Callable[[], Any]) -> Any:
     os.chdir(root)
     os.environ["BENCH_CACHE"] = "cache"
-    # Times are not compared, and need not be precise.
-    cost.seconds = partial(cost.seconds, budget=0.0)
-    chunk.fastest_chunk = partial(chunk.fastest_chunk, seconds=0.0)
+    measure_quickly()
     return work()
 
 
@@ -168,9 +165,7 @@ def _run(files: Path, command: Command) -> None:
 
     for stream, number, suffix in ((sys.stdout, 1, ".out"), (sys.stderr, 2, ".err")):
         stream.flush()
-        descriptor = os.open(files.with_suffix(suffix), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(descriptor, number)
-        os.close(descriptor)
+        write_to(files.with_suffix(suffix), number)
     sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
     sys.argv = ["bench", *command]

@@ -8,9 +8,10 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final, final
+
+from tests.forks import measure_quickly, write_to
 
 FIGURES: Final = ("matplotlib.backends.backend_pdf", "matplotlib.backends.backend_svg", "bench.figures.write")
 """What commands import that draw."""
@@ -32,8 +33,7 @@ _PATIENCE: Final = 300.0
 def prepare(cache: Path, imports: Iterable[str]) -> None:
     """Make this process one whose children run commands; nothing of `bench.execution` has been imported before.
 
-    Checkpoints are written after each step. Chunks and a gradient's time, which no table is compared in, are measured
-    no longer than needed.
+    Checkpoints are written after each step, and what is measured is measured quickly.
 
     Args:
         cache: where chunks are remembered, on which draws depend.
@@ -53,10 +53,7 @@ def prepare(cache: Path, imports: Iterable[str]) -> None:
     torch.set_num_threads(1)
     for name in (*_ALWAYS, *imports):
         importlib.import_module(name)
-    from bench.measure import chunk, cost
-
-    chunk.fastest_chunk = partial(chunk.fastest_chunk, seconds=0.0)
-    cost.seconds = partial(cost.seconds, budget=0.0)
+    measure_quickly()
     # What a killed process has written is there, flushed to disk or not: no power fails here.
     os.fsync = lambda _: None
 
@@ -130,10 +127,7 @@ class Child:
 def _run(words: Sequence[str], log: Path, before: Callable[[], object], after: Callable[[], object]) -> int:
     from bench.cli import main
 
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for stream in (1, 2):
-        os.dup2(file, stream)
-    os.close(file)
+    write_to(log, 1, 2)
     sys.argv = ["bench", *words]
     try:
         before()
