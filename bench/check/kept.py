@@ -4,12 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from filelock import FileLock
-
 from bench import escaping
-from bench.errors import ResultsError
-from bench.results.atomic import replacing
-from bench.results.leftovers import CHECKS, LOCK
+from bench.results.leftovers import CHECKS
+from bench.results.store import write_locked
 
 KEYS: Final[Mapping[str, str]] = {
     "verdicts": "how often there was each verdict",
@@ -49,10 +46,5 @@ def keep(folder: Path, content: Mapping[str, Any]) -> Path:
         ResultsError: the folder does not take it.
     """
     path = folder / CHECKS
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / LOCK), replacing(path) as file:
-            file.write(f"{escaping.as_json(content)}\n".encode())
-    except OSError as error:
-        raise ResultsError(f"cannot write {path}: {error.strerror or error}") from error
+    write_locked(path, f"{escaping.as_json(content)}\n".encode())
     return path

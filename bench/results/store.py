@@ -202,12 +202,7 @@ class Store:
             ResultsError: the folder does not take it.
         """
         path = self.run_path(run.run)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.parent / LOCK), replacing(path) as file:
-                file.write(dump(run))
-        except OSError as error:
-            raise ResultsError(f"cannot write {path}: {error.strerror or error}") from error
+        write_locked(path, dump(run))
         return path
 
     def run_path(self, run: str) -> Path:
@@ -259,6 +254,20 @@ def read_record(path: Path) -> Record | None:
     if record is not None and folder is not None and folder["id"] != record.cell.id:
         raise corrupt(Record, path, f"it is the record of another cell, {record.cell.folder}")
     return record
+
+
+def write_locked(path: Path, data: bytes) -> None:
+    """Write a file whole, under the lock of all that is written in its folder.
+
+    Raises:
+        ResultsError: the folder does not take it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.parent / LOCK), replacing(path) as file:
+            file.write(data)
+    except OSError as error:
+        raise ResultsError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def read_run(path: Path) -> RunInfo | None:
