@@ -51,7 +51,7 @@ def _tried(path: Path, kind: str, places: int, seed: int) -> list[Any]:
     read: Callable[[Path], object] = kept
     if kind == "parameters":
         told = written(data)
-        read = lambda file: load_tensors(file, told)  # noqa: E731
+        read = lambda file: load_tensors(file, told)  # noqa: E731 - a name for one of two ways to read
     wrong = []
     with TemporaryDirectory() as temporary:
         # Whose a file is, is in the name of its folder.

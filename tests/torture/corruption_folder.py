@@ -111,7 +111,7 @@ def _killed_early() -> None:
             os._exit(0)
 
     Checkpoint.save = last
-    Checkpoint.due = property(lambda self: self.trainer.progress.step >= 3)  # pyright: ignore[reportAttributeAccessIssue]
+    Checkpoint.due = property(lambda self: self.trainer.progress.step >= 3)  # pyright: ignore[reportAttributeAccessIssue] - in place of its own
 
 
 def _make_old(root: Path) -> None:

@@ -49,7 +49,7 @@ def imported() -> None:
     import bench.pictures.write
     import bench.regression.check
     import bench.results.summary
-    import bench.results.validate  # noqa: F401
+    import bench.results.validate  # noqa: F401 - for what importing it does
 
 
 def forked(
@@ -166,8 +166,8 @@ def _run(files: Path, command: Command) -> None:
     for stream, number, suffix in ((sys.stdout, 1, ".out"), (sys.stderr, 2, ".err")):
         stream.flush()
         write_to(files.with_suffix(suffix), number)
-    sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115 - open while the process is
+    sys.stderr = open(2, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115 - open while the process is
     sys.argv = ["bench", *command]
     code: Any = None
     try:

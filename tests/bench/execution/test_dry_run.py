@@ -25,7 +25,7 @@ ELSEWHERE = replace(HERE, run="20260101T000000Z-fedcba", cores=HERE.cores + 1)
 
 def plan_of(**asked: object) -> Plan:
     request = {"steps": 100, "checkpoints": 1, "seeds": (0, 1, 2, 3), "at": "own", **asked}
-    return make_plan(Request((TASK,), (REPARAM, REINFORCE), **request))  # pyright: ignore[reportArgumentType]
+    return make_plan(Request((TASK,), (REPARAM, REINFORCE), **request))  # pyright: ignore[reportArgumentType] - fields by name
 
 
 def took(cell: Cell, seconds: float, training: float = 0.0, **changes: object) -> object:
@@ -104,9 +104,9 @@ def test_a_time_is_that_of_the_cells_most_like_it_on_this_hardware(tmp_path: Pat
     one, two, three, four, other, *_ = cells
     store.write_run(HERE)
     store.write_run(ELSEWHERE)
-    store.write(took(one, 10.0, 4.0))  # pyright: ignore[reportArgumentType]
-    store.write(took(two, 1000.0, run=ELSEWHERE.run))  # pyright: ignore[reportArgumentType]
-    store.write(took(three, 1000.0, status="failed"))  # pyright: ignore[reportArgumentType]
+    store.write(took(one, 10.0, 4.0))  # pyright: ignore[reportArgumentType] - any cell
+    store.write(took(two, 1000.0, run=ELSEWHERE.run))  # pyright: ignore[reportArgumentType] - any cell
+    store.write(took(three, 1000.0, status="failed"))  # pyright: ignore[reportArgumentType] - any cell
     times = Times(store, cells)
     assert times.expected(four) == pytest.approx(10.0)
     assert times.expected(other) is None

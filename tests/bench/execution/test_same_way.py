@@ -62,7 +62,7 @@ def test_the_same_library_multiplies(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     def noted(*arguments: object) -> object:
         used.append(float32_precision())
-        return exact_target_reference(*arguments)  # pyright: ignore[reportArgumentType]
+        return exact_target_reference(*arguments)  # pyright: ignore[reportArgumentType] - handed on as they come
 
     monkeypatch.setattr("bench.execution.meter.exact_target_reference", noted)
     begun_with_onednn(tmp_path / "R", monkeypatch)
