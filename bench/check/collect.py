@@ -27,8 +27,14 @@ from tasks.data import DataUnavailable
 def collect(
     estimators: "Sequence[Spec | str | type[Estimator] | Estimator]" = (),
     tasks: "Sequence[Spec | str | type[Task]]" = (),
+    jobs: int = 1,
 ) -> Plan:
     """Return the checks of the given estimators on the given tasks; none given means every registered one.
+
+    Args:
+        estimators: names, classes or instances.
+        tasks: names or classes.
+        jobs: estimators at a time whose checks are looked for, each in a process of its own.
 
     Raises:
         UsageError: something that is named does not exist, does not import, or is given a wrong parameter. What is only
@@ -41,7 +47,7 @@ def collect(
         subjects, lines = registered_estimators()
     where, unchecked = _tasks(tasks) if tasks else registered_tasks()
     points, unavailable = make_points(where)
-    return make_plan(subjects, points, [*lines, *unchecked, *unavailable])
+    return make_plan(subjects, points, [*lines, *unchecked, *unavailable], jobs)
 
 
 def _tasks(tasks: "Sequence[Spec | str | type[Task]]") -> tuple[list[Subject[Task]], list[Line]]:

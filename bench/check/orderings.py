@@ -4,20 +4,14 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-import torch
-from torch import Tensor
-
 from bench.check.deviations import quantile
-from bench.check.draws import Draws
-from bench.check.estimators import estimator_subject, settled
+from bench.check.estimators import estimator_subject
 from bench.check.points import Point, first_line, task_subjects
+from bench.check.variances import COUNT, GROUPS, group_variances
 from bench.check.verdicts import Line
 from bench.machine.device import CPU
 from bench.machine.streams import seeded
 from bench.results.digits import apart
-
-_GROUPS: Final = 40
-_COUNT: Final = 40_000
 
 
 @dataclass(frozen=True)
@@ -96,7 +90,7 @@ class OrderingCheck:
             subject=self.subject,
             verdict="violated" if detail else "pass",
             samples=(o.less_samples,),
-            replicates=2 * _COUNT,
+            replicates=2 * COUNT,
             seconds=time.perf_counter() - start,
             detail=detail,
         )
@@ -104,20 +98,10 @@ class OrderingCheck:
     def _reversed(self, point: Point, level: float) -> str:
         """Return what the variances are where the one that should be smaller is larger; else nothing."""
         o = self.ordering
-        less = _variances(o.less, point, o.less_samples)
-        more = _variances(o.more, point, o.more_samples) * o.factor
-        error = ((less.var() + more.var()) / _GROUPS).sqrt()
-        if bool(less.mean() - more.mean() <= quantile(level, _GROUPS) * error + 1e-9 * more.mean()):
+        less = group_variances(estimator_subject(o.less), point, o.less_samples)
+        more = group_variances(estimator_subject(o.more), point, o.more_samples) * o.factor
+        error = ((less.var() + more.var()) / GROUPS).sqrt()
+        if bool(less.mean() - more.mean() <= quantile(level, GROUPS) * error + 1e-9 * more.mean()):
             return ""
         texts = apart(float(less.mean()), float(more.mean()))
         return f"{texts[0]} against {texts[1]}: not as by {o.why}"
-
-
-def _variances(estimator: str, point: Point, samples: int) -> Tensor:
-    """Return the trace of the covariance in each group of replicates, [G]."""
-    draws = Draws(point.task, settled(estimator_subject(estimator), point, samples), point.x, samples)
-    rows: list[Tensor] = []
-    while sum(map(len, rows)) < _COUNT:
-        rows.append(draws.draw(_COUNT))
-    gradients = torch.cat(rows)[:_COUNT, :-1]
-    return gradients.reshape(_GROUPS, -1, gradients.shape[1]).var(1).sum(1)

@@ -10,9 +10,11 @@ from bench.check.estimators import estimator_subjects
 from bench.check.gradient import GradientCheck, claimed
 from bench.check.orderings import ORDERINGS, OrderingCheck
 from bench.check.points import Point, Subject, TaskAtFault, first_line, task_subjects
+from bench.check.processes import side_by_side
 from bench.check.reach import ReachCheck
 from bench.check.side_effects import changes
 from bench.check.sites import fits, fitting_sites
+from bench.check.variances import KNOWN, VarianceCheck
 from bench.check.verdicts import Line
 from bench.errors import BenchError, UsageError
 from bench.names.registry import ESTIMATORS, TASKS
@@ -64,40 +66,55 @@ class Plan:
         return sum(check.tests for checks in self.checks.values() for check in checks)
 
 
-def make_plan(estimators: Sequence[Subject[Estimator]], points: Sequence[Point], lines: Sequence[Line] = ()) -> Plan:
+def make_plan(
+    estimators: Sequence[Subject[Estimator]], points: Sequence[Point], lines: Sequence[Line] = (), jobs: int = 1
+) -> Plan:
     """Return the checks of each estimator at each point that it fits, and lines for the points that it does not."""
     plan = Plan({}, list(lines))
-    for subject in estimators:
-        try:
-            estimator = subject.build()
-        except BenchError as error:
-            plan.lines.append(Line(subject.name, "every task", "not applicable", detail=str(error)))
+    found = side_by_side(lambda which: _applicable(estimators[which], points), range(len(estimators)), jobs)
+    for subject, applicable in zip(estimators, found, strict=True):
+        if isinstance(applicable, Line):
+            plan.lines.append(applicable)
             continue
         checks: list[Check] = []
-        for point in points:
-            try:
-                own = point.copied()
-                found = _fitting_samples(estimator, own)
-            except TaskAtFault as fault:
-                plan.lines.append(Line(subject.name, point.name, "task at fault", detail=str(fault)))
+        for point, samples in zip(points, applicable, strict=True):
+            if isinstance(samples, Line):
+                plan.lines.append(samples)
                 continue
-            except Exception as error:
-                # A refusal is an Unfit with a reason; anything else would end a run with a traceback.
-                detail = f"it refuses by {first_line(error)}; require() must raise Unfit, with the reason"
-                plan.lines.append(Line(subject.name, point.name, "violated", detail=detail))
-                continue
-            changed = "; ".join(map(str, changes(own, point)))
-            if changed:
-                plan.lines.append(Line(subject.name, point.name, "violated", detail=f"in require(): {changed}"))
-            elif isinstance(found, str):
-                plan.lines.append(Line(subject.name, point.name, "not applicable", detail=found))
-            else:
-                checks.append(GradientCheck(subject, point, found))
-                if len(checks) == 1:
-                    checks.append(DeclarationCheck(subject, point, found[-1]))
+            checks.append(GradientCheck(subject, point, samples))
+            if len(checks) == 1:
+                checks.append(DeclarationCheck(subject, point, samples[-1]))
         if checks:
-            plan.checks[subject.name] = checks + _elsewhere(subject, estimator) + _orderings(subject.name)
+            plan.checks[subject.name] = checks + _elsewhere(subject, subject.build()) + _variances(subject.name)
     return plan
+
+
+def _applicable(subject: Subject[Estimator], points: Sequence[Point]) -> list[tuple[int, ...] | Line] | Line:
+    """Return, of each point, the numbers of samples to check an estimator with, or a line that says why there are none.
+
+    One line where it cannot be made.
+    """
+    try:
+        estimator = subject.build()
+    except BenchError as error:
+        return Line(subject.name, "every task", "not applicable", detail=str(error))
+    return [_applicable_at(point, subject.name, estimator) for point in points]
+
+
+def _applicable_at(point: Point, name: str, estimator: Estimator) -> tuple[int, ...] | Line:
+    try:
+        own = point.copied()
+        found = _fitting_samples(estimator, own)
+    except TaskAtFault as fault:
+        return Line(name, point.name, "task at fault", detail=str(fault))
+    except Exception as error:
+        # A refusal is an Unfit with a reason; anything else would end a run with a traceback.
+        detail = f"it refuses by {first_line(error)}; require() must raise Unfit, with the reason"
+        return Line(name, point.name, "violated", detail=detail)
+    changed = "; ".join(map(str, changes(own, point)))
+    if changed:
+        return Line(name, point.name, "violated", detail=f"in require(): {changed}")
+    return Line(name, point.name, "not applicable", detail=found) if isinstance(found, str) else found
 
 
 def _elsewhere(subject: Subject[Estimator], estimator: Estimator) -> list[Check]:
@@ -109,9 +126,10 @@ def _elsewhere(subject: Subject[Estimator], estimator: Estimator) -> list[Check]
     return [DependenceCheck(subject, sites), ReachCheck(subject, sites)] if sites else []
 
 
-def _orderings(estimator: str) -> list[Check]:
+def _variances(estimator: str) -> list[Check]:
     known = [o for o in ORDERINGS if o.less == estimator and {o.less, o.more} <= set(ESTIMATORS.entries)]
-    return [OrderingCheck(ordering) for ordering in known]
+    variances = [VarianceCheck(known) for known in KNOWN if known.estimator == estimator]
+    return [*(OrderingCheck(ordering) for ordering in known), *variances]
 
 
 def _fitting_samples(estimator: Estimator, point: Point) -> tuple[int, ...] | str:

@@ -1,26 +1,20 @@
 """Run a plan of checks at a false-alarm rate that holds for all of it together."""
 
-import multiprocessing
-import signal
-import sys
+import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
-import torch
-
-from bench.check.clock import Clock
 from bench.check.plan import Check, Plan
+from bench.check.processes import side_by_side
 from bench.check.verdicts import FALSE_ALARM, Line
-from bench.errors import BenchError
 
-if TYPE_CHECKING:
-    from multiprocessing.pool import IMapIterator
+_MARGIN: Final = 1.5
+"""How many times the work that is foreseen for a check it may do."""
 
-_GENEROSITY: Final = 6.0
-_KEPT: Final = 0.5
+_USED: Final = 0.4
+"""A check that ended long before its time was over does not lack time."""
 
 
 @dataclass(frozen=True)
@@ -42,109 +36,111 @@ class Settings:
     jobs: int = 1
 
 
-def can_fork() -> bool:
-    """Return whether checks can run side by side: where forks are safe, and no GPU's state would be forked."""
-    return sys.platform == "linux" and not torch.cuda.is_available()
-
-
 def run_plan(plan: Plan, settings: Settings) -> Iterator[Line]:
-    """Yield the lines of a plan in its order as they come about, those that do not apply last.
+    """Yield the lines of a plan as they come about, those that do not apply last.
 
-    The level is divided by the number of tests (Bonferroni). Most cases are clear long before their time is over, so
-    each may take a few times its share of what is left of the budget. Of one estimator's checks those on the smallest
-    tasks come first.
+    The level is divided by the number of tests (Bonferroni). Every check has about half of an even share of the time at
+    first; of one estimator, those on the smallest tasks come first. Most are clear long before that. Whatever time can
+    still decide goes on after all of them, what lacks least first: so as few as possible stay open, and no slow check
+    takes the time of others.
 
     Raises:
         BenchError: the system ended a process.
     """
-    orders = {
-        name: sorted(range(len(checks)), key=lambda position, checks=checks: checks[position].work)
-        for name, checks in plan.checks.items()
-    }
-    run = _Run([plan.checks[name][position] for name in orders for position in orders[name]], plan.tests, settings)
-    found = _side_by_side(run) if settings.jobs > 1 else map(run.line, range(len(run.checks)))
-    for estimator, order in orders.items():
-        lines: dict[int, Line] = {}
-        told: list[Line] = []
-        for position in order:
-            lines[position] = next(found)
-            # In the plan's order, as soon as all before it are there.
-            while (shown := len(told)) in lines:
-                told.append(lines[shown])
-                yield told[-1]
-        yield from _unconfirmed(estimator, told)
+    run = _Run([check for checks in plan.checks.values() for check in checks], plan.tests, settings)
+    blocks: list[range] = []
+    for checks in plan.checks.values():
+        start = blocks[-1].stop if blocks else 0
+        blocks.append(range(start, start + len(checks)))
+    untold = {position: waiting for block in blocks for waiting in [[*block]] for position in block}
+    for position in run.at_first([p for block in blocks for p in sorted(block, key=lambda p: run.checks[p].work)]):
+        waiting = untold[position]
+        # In the plan's order, as soon as all before it are there; what is undecided comes last.
+        while waiting and waiting[0] in run.lines:
+            if (next_one := waiting.pop(0)) not in run.undecided:
+                yield run.lines[next_one]
+    yield from run.later()
+    for name, block in zip(plan.checks, blocks, strict=True):
+        yield from _unconfirmed(name, [run.lines[position] for position in block])
     yield from plan.lines
 
 
 class _Run:
-    """Checks in order, with the level and the time that each may use.
+    """Checks by position, with the level and the time that each may use.
 
-    Time is shared by position, in seconds of work, and not by the clock on the wall. Half of its even share is kept for
-    every check; what a check may use beyond that, up to a few even shares, is what those before it have left over. So
-    no slow estimator takes the time of those behind it.
+    Attributes:
+        checks: to run.
+        lines: by position, what came out.
+        undecided: by position, the seconds of work that those did for which time was over.
     """
 
-    def __init__(self, checks: list[Check], tests: int, settings: Settings) -> None:
-        self.checks = checks
-        self.settings = settings
+    def __init__(self, checks: Sequence[Check], tests: int, settings: Settings) -> None:
+        self.checks, self.settings = checks, settings
+        self.lines: dict[int, Line] = {}
+        self.undecided: dict[int, float] = {}
         self._level = settings.false_alarm / max(1, tests)
-        self.start()
+        self._left = settings.budget * settings.jobs
 
-    def start(self) -> None:
-        """Let the time run from now, in this process."""
-        self._clock = Clock(self.settings.budget)
+    def at_first(self, order: Sequence[int]) -> Iterator[int]:
+        """Run all in an order, and give each position when its line is there."""
+        count = max(1, len(order))
+        share = (1 + 1 / count) / 2 * self._left / count
+        yield from self._round(dict.fromkeys(order, min(share, self.settings.budget)))
 
-    def line(self, position: int) -> Line:
-        """Run the check at a position, and return its line."""
-        even = self.settings.budget * self.settings.jobs / len(self.checks)
-        # Processes beside this one are taken to have worked as much.
-        left = self._clock.left() * self.settings.jobs
-        behind = len(self.checks) - position - 1
-        share = max(_KEPT * even, min(_GENEROSITY * left / (behind + 1), left - _KEPT * even * behind))
-        check, before = self.checks[position], time.process_time()
-        line = check.run(self._level, self.settings.tolerance, share, self.settings.seed)
-        if check.work == 0:
-            # What is asked once of each estimator takes what it takes, and no time of the tests of means.
-            self._clock.seconds += time.process_time() - before
-        return line
+    def later(self) -> Iterator[Line]:
+        """Go on with what is undecided while there is time for it, and yield its lines."""
+        while shares := self._affordable():
+            for position in self._round(shares):
+                if position not in self.undecided:
+                    yield self.lines[position]
+        yield from (self.lines[position] for position in sorted(self.undecided))
 
+    def _affordable(self) -> Mapping[int, float]:
+        """Return by position for how long what is undecided is to run; nothing where no time is left that would help.
 
-def _side_by_side(run: _Run) -> Iterator[Line]:
-    """Yield the lines of a run in order, several checks at a time; whoever stops iterating ends the processes."""
-    others = set(multiprocessing.active_children())
-    # A check holds functions that only a fork hands on.
-    with multiprocessing.get_context("fork").Pool(run.settings.jobs, _adopt, (run,)) as pool:
-        workers = set(multiprocessing.active_children()) - others
-        lines = pool.imap(_adopted_line, range(len(run.checks)))
-        for _ in run.checks:
-            yield _next(lines, workers)
+        It is run from the start, with the same draws.
+        """
+        shares: dict[int, float] = {}
+        left = self._left
+        for position in sorted(self.undecided, key=self._foreseen):
+            left -= self._foreseen(position)
+            if left < 0:
+                break
+            shares[position] = _MARGIN * self._foreseen(position)
+        if self.undecided and not shares:
+            # No verdict can be hoped for; but twice as many draws see smaller faults.
+            even = min(self._left / len(self.undecided), self.settings.budget)
+            shares = {position: even for position, work in self.undecided.items() if 2 * work < even}
+        return dict(sorted(shares.items()))
 
+    def _foreseen(self, position: int) -> float:
+        """Return in how many seconds of work an undecided check may be expected to come to a conclusion.
 
-def _next(lines: "IMapIterator[Line]", workers: set[BaseProcess]) -> Line:
-    """Return the next line; a pool would wait forever for that of a process that is gone."""
-    while True:
-        try:
-            return lines.next(timeout=1.0)
-        except multiprocessing.TimeoutError:
-            if not all(worker.is_alive() for worker in workers):
-                raise BenchError(
-                    "the system ended a process of this check, perhaps for lack of memory: try `--jobs 1`"
-                ) from None
+        What is detectable falls as 1/√n, and a test ends where n has doubled.
+        """
+        ratio = (self.lines[position].detectable or math.inf) / self.settings.tolerance
+        doublings = math.ceil(2 * math.log2(ratio)) if 1 < ratio < math.inf else 1
+        return self.undecided[position] * 2**doublings
 
+    def _round(self, shares: Mapping[int, float]) -> Iterator[int]:
+        """Run checks, each for so many seconds of work at most, and give each position when its line is there."""
+        found = side_by_side(self._timed, [*shares.items()], self.settings.jobs)
+        for position, (line, work) in zip(shares, found, strict=True):
+            before = self.lines.get(position)
+            self.lines[position] = line if before is None else replace(line, seconds=line.seconds + before.seconds)
+            self.undecided.pop(position, None)
+            if self.checks[position].work:
+                # What is asked once of each estimator takes what it takes, and no time of the tests of means.
+                self._left -= work
+            if line.verdict == "inconclusive" and line.detectable is not None and work > _USED * shares[position]:
+                self.undecided[position] = work
+            yield position
 
-_adopted: list[_Run] = []
-
-
-def _adopt(run: _Run) -> None:
-    """Take over a run in a forked process, which leaves Ctrl-C to its parent and has one core to itself."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-    run.start()
-    _adopted.append(run)
-
-
-def _adopted_line(position: int) -> Line:
-    return _adopted[-1].line(position)
+    def _timed(self, which: tuple[int, float]) -> tuple[Line, float]:
+        """Return a check's line, and the seconds of work that it took."""
+        (position, seconds), before = which, time.process_time()
+        line = self.checks[position].run(self._level, self.settings.tolerance, seconds, self.settings.seed)
+        return line, time.process_time() - before
 
 
 def _unconfirmed(estimator: str, lines: list[Line]) -> Iterator[Line]:

@@ -16,7 +16,6 @@ from bench.check.verdicts import POWER
 FIRST_LOOK: Final = 2**11
 LAST_LOOK: Final = 2**22
 _LEAST_CONFIRMATION: Final = 2**14
-_AT_FIRST: Final = 512
 _CONFIRMING: Final = 10.0
 """Seconds that a confirmation may take in any case: what is off should be so on a slow machine, too."""
 
@@ -161,10 +160,11 @@ def _looks(draw: Callable[[int], Tensor], deviations: Deviations, level: float, 
 def _fill(draw: Callable[[int], Tensor], deviations: Deviations, count: int, clock: Clock) -> bool:
     """Draw until there are `count` rows; return whether it was in time. Some rows are drawn in any case.
 
-    At most as many at once as there are, so that slow draws do not run far beyond their time.
+    At most as many at once as there are, so that slow draws do not run far beyond their time; below the first look,
+    from which nothing would be concluded, all that it needs.
     """
     while deviations.count < count:
-        deviations.update(draw(min(count - deviations.count, max(_AT_FIRST, deviations.count))))
+        deviations.update(draw(min(count - deviations.count, max(FIRST_LOOK, deviations.count))))
         if clock.over():
             return False
     return True

@@ -86,8 +86,9 @@ def check(
     from bench.check.coverage import Demands, shortfalls
     from bench.check.junit import as_junit
     from bench.check.kept import keep
+    from bench.check.processes import can_fork
     from bench.check.report import Layout, advice, as_json, summary
-    from bench.check.run import Settings, can_fork, run_plan
+    from bench.check.run import Settings, run_plan
     from bench.check.verdicts import Line
     from bench.results.text import folded
 
@@ -101,7 +102,7 @@ def check(
     # The tensors are small: several threads for one of them cost more than they bring.
     torch.set_num_threads(1)
     settings = Settings(seed=seed, tolerance=tolerance, budget=budget, jobs=jobs)
-    plan = collect(estimators, tasks)
+    plan = collect(estimators, tasks, jobs)
     layout = Layout(plan, verbose)
     if form == "text":
         echo(layout.header())

@@ -62,9 +62,17 @@ class JVI(Estimator):
         return samples
 
     def exact(self, task: Task, x: Tensor, samples: int) -> Tensor | None:
-        value = exact.without_gradient(task, "guide", lambda t: exact.mean(t, x, samples, self.bound))
-        bound = exact.without_gradient(task, "model", lambda t: exact.mean(t, x, samples, log_mean_exp))
-        return exact.with_gradient_of(value, bound)
+        def bound(task: Task, count: int) -> Tensor | None:
+            return exact.mean(task, x, count, log_mean_exp)
+
+        def jackknife(task: Task) -> Tensor | None:
+            # Every subset of so many samples has the same mean.
+            bounds = [(c, bound(task, samples - j)) for j, c in enumerate(jackknife_coefficients(samples, self.order))]
+            terms = [c * value for c, value in bounds if value is not None]
+            return torch.stack(terms).sum(0) if len(terms) == len(bounds) else None
+
+        value = exact.without_gradient(task, "guide", jackknife)
+        return exact.with_gradient_of(value, exact.without_gradient(task, "model", lambda t: bound(t, samples)))
 
     def require(self, task: Task, x: Tensor, samples: int) -> None:
         super().require(task, x, samples)

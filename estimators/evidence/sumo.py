@@ -1,5 +1,6 @@
 """Stochastically unbiased marginalisation."""
 
+import math
 from itertools import permutations
 from typing import final
 
@@ -114,8 +115,17 @@ def _drawn_truncation(u: Tensor) -> int:
 
 def _negative_mean_square(log_weight: Tensor) -> Tensor:
     """Return −E S² over 𝒦 ≤ K − 1 and over all orders of K log weights, [K, B] to [B]."""
-    chances = torch.tensor([*survival(len(log_weight) - 1), 0.0], dtype=log_weight.dtype, device=log_weight.device)
-    orders = list(permutations(range(len(log_weight))))
-    series = torch.stack([weighted_increments(log_weight[list(order)]).cumsum(0) for order in orders])
-    # S_k for k = 1, …, K − 1 is everything up to the k-th increment.
-    return -(-chances.diff()[:, None] * series[:, 1:].square()).sum(1).mean(0)
+    count = len(log_weight)
+    reached = [*survival(count - 1), 0.0]
+    sums: dict[tuple[int, ...], Tensor] = {(k,): weight for k, weight in enumerate(log_weight)}
+    mean_square = torch.zeros_like(log_weight[0])
+    for order in permutations(range(count)):
+        series = before = log_weight[order[0]]
+        for k in range(1, count):
+            first, added = tuple(sorted(order[: k + 1])), order[k]
+            if first not in sums:
+                sums[first] = torch.logaddexp(sums[tuple(sorted(order[:k]))], log_weight[added])
+            bound = sums[first] - math.log(k + 1)
+            series, before = series + (bound - before) / reached[k - 1], bound
+            mean_square = mean_square + (reached[k - 1] - reached[k]) * series.square()
+    return -mean_square / math.factorial(count)

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bench.check.kept import KEYS, LINE
-from bench.check.run import can_fork
+from bench.check.processes import can_fork
 from bench.cli import cli, main
 
 

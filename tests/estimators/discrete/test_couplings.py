@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.check import enumerated
 from estimators.base import Estimate, Estimator, Unfit, evaluate
 from estimators.discrete.arm import ARM
 from estimators.discrete.arms import ARMS, debiasing
@@ -18,7 +19,6 @@ from tasks.base import Task
 from tasks.images.vae_categorical import CategoricalMnist
 from tasks.latent_variables.mixture_vae import MixtureVAE
 from tasks.toys.bernoulli_quadratic import BernoulliQuadratic
-from tests.estimators import enumerated
 from tests.estimators.belief import misses_on_sbn, sbn
 from tests.estimators.exactness import misses
 from tests.estimators.tiny import Bits
