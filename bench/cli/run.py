@@ -8,6 +8,7 @@ import click
 from bench.cli import completion
 from bench.cli.blocks import blocks_of, doubts
 from bench.cli.numbers import Finite, Numbers, Whole
+from bench.cli.parts import ShardType
 from bench.cli.presets import PRESETS, spelled_out
 from bench.cli.specs import SpecType
 from bench.escaping import echo
@@ -90,6 +91,12 @@ _OPTIONS = [
         default=True,
         help="What to do about cells that another process runs: wait for it, or exit with 6.  [default: wait]",
     ),
+    click.option(
+        "--jobs",
+        type=Whole(1),
+        help="Cells, or seeds trained together, to run at a time.  [default: 1]",
+    ),
+    click.option("--shard", type=ShardType(), help="Run one part of all cells, as 1/4 to 4/4 on four machines."),
     click.option("--dry-run", is_flag=True, help="Say what would run, and why, and stop."),
     click.option("--plot", is_flag=True, help="Draw the figure that fits, into figures/ of the results folder."),
     click.option(

@@ -7,9 +7,9 @@ from typing import Any, Final, Protocol, final
 from bench.execution.checkpoint import Checkpoint, Progress
 from bench.execution.final import evaluated
 from bench.execution.initial import initial
+from bench.execution.making import Making
 from bench.execution.measured import in_words, measured_steps
 from bench.execution.meter import GradientMeter, KnownReferences, Where
-from bench.execution.recall import Rerun
 from bench.execution.sources import Maker, Source
 from bench.execution.trajectory import Keeping, Snapshots, reference_trajectory
 from bench.machine.device import find_device
@@ -54,15 +54,14 @@ class CellRun:
         cell: Cell,
         data: Data,
         store: Store,
-        run: str,
+        making: Making,
         listener: Listener,
         references: KnownReferences,
         source: Source,
-        rerun: Rerun | None = None,
         stream: Stream | None = None,
     ) -> None:
-        self.cell, self.store, self.run, self.listener, self.source = cell, store, run, listener, source
-        self._keeping = Keeping(store.folder, run, rerun, source.task)
+        self.cell, self.store, self.making, self.listener, self.source = cell, store, making, listener, source
+        self._keeping = Keeping(store.folder, making.run, making.rerun, source.task)
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self.data = data.to(find_device(cell.device))
         self.task, self.estimator = initial(cell, self.data)
@@ -79,6 +78,7 @@ class CellRun:
         pays_here = self.progress.onednn
         reason = self.checkpoint.restore()
         self.meter.chunks = self.progress.chunks
+        self.progress.notes += [note for note in self.making.notes if note not in self.progress.notes]
         if reason:
             self.progress.notes.append(reason)
             self.listener.warn(f"{self.store.folder / self.cell.folder}: {reason}")
@@ -164,7 +164,7 @@ class CellRun:
             self._warn_of_sites(self.task, Where(self.trainer.progress.step))
         record = Record(
             cell=self.cell,
-            run=self.run,
+            run=self.making.run,
             status="diverged" if diverged else "done",
             reason=str(diverged) if diverged else None,
             started=self.started,

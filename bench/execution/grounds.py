@@ -13,7 +13,7 @@ from bench.execution.soundness import require_sound
 from bench.execution.trajectory import require_reference
 from bench.machine.device import CPU
 from bench.machine.streams import seeded
-from bench.names.building import build_task
+from bench.names.building import build_task, load_data
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import Spec
 from estimators.base import Estimator
@@ -76,9 +76,8 @@ class Grounds:
         self._once(("reference", str(task)), lambda: require_reference(task, ground.task, ground.x))
 
     def _built(self, task: Spec) -> Ground:
-        with seeded(CPU, "probe"):
-            built = build_task(task)
-        return Ground(task, built, self._load(task, built), built.defaults.batch_size)
+        built, data = built_with_data(task, self._load)
+        return Ground(task, built, data, built.defaults.batch_size)
 
     def _require_sound(self, ground: Ground) -> None:
         require_sound(ground.task, ground.data)
@@ -98,6 +97,18 @@ class Grounds:
         if key not in self._known:
             self._known[key] = find()
         return self._known[key]
+
+
+def built_with_data(spec: Spec, load: Callable[[Spec, Task], Data] = load_data) -> tuple[Task, Data]:
+    """Return a task and its data, which are the same in every process.
+
+    Raises:
+        UsageError: see `build_task` and `load_data`.
+        DataUnavailable: its data are not there.
+    """
+    with seeded(CPU, "probe"):
+        built = build_task(spec)
+    return built, load(spec, built)
 
 
 def _if_possible(find: Callable[[], T], is_chosen: bool) -> tuple[T | None, str]:

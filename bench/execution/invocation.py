@@ -1,21 +1,25 @@
-"""The door: run the cells of a request one after the other and print what came out."""
+"""The door: run the cells of a request, here or in other processes, and print what came out."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 
 from rich.text import Text
 
 from bench.errors import BenchError, MachineTrouble, machine_trouble
 from bench.escaping import terminal
 from bench.execution.advice import after_run
+from bench.execution.asked import Asked
 from bench.execution.companions import companions
 from bench.execution.console import Console
 from bench.execution.dry_run import print_dry_run
 from bench.execution.ending import require_results
+from bench.execution.engines.choice import engine_of, require_together, threads_as_in
+from bench.execution.engines.engine import Engine
 from bench.execution.messages import output, say
 from bench.execution.plan import Plan, Request, plan_all
 from bench.execution.reached import diverged_lines, final_table
 from bench.execution.report import gradient_table
-from bench.execution.session import Asked, Session
+from bench.execution.session import Session
 from bench.execution.suspects import suspicions
 from bench.figures.fitting import fitting_kind
 from bench.machine.device import allow_tf32, find_device
@@ -43,10 +47,15 @@ def execute_all(requests: Sequence[Request], asked: Asked) -> None:
         CellBusy: another process is running some of them, and they were not to be waited for.
     """
     messages = Console(stderr=True)
+    require_together(asked)
     find_device(requests[0].device)
     allow_tf32(requests[0].tf32)
     plan = plan_all(requests)
     _tell(plan, messages)
+    if asked.shard is not None:
+        mine = asked.shard.of(plan.cells, asked.batch_seeds)
+        say(messages, f"shard {asked.shard}: {len(mine)} of them", "")
+        plan = replace(plan, cells=mine)
     if asked.dry_run:
         print_dry_run(plan, asked.out, asked.rerun)
         return
@@ -92,12 +101,10 @@ def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
         say(messages, f"warning: {message}")
 
     store.set_damaged_runs_aside(warn)
-    session = Session(plan, store, asked, messages)
-    groups = companions(plan.cells, asked.batch_seeds)
+    engine = engine_of(asked, plan.cells[0].device) if plan.cells else None
     try:
-        found = {record.cell.id: record for group in groups for record in session.run_or_recall(group)}
-        if asked.wait:
-            found.update((record.cell.id, record) for record in session.wait())
+        with threads_as_in(engine):
+            found = {record.cell.id: record for record in _records(plan, store, asked, messages, engine)}
         export(asked.out, errors="skip", warn=warn)
     except (MachineTrouble, OSError) as error:
         trouble = machine_trouble(error, asked.out)
@@ -107,6 +114,19 @@ def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
             f"{trouble}; finished cells are kept, and the same command goes on where this one was once that is mended"
         ) from error
     return [found[cell.id] for cell in plan.cells if cell.id in found]
+
+
+def _records(plan: Plan, store: Store, asked: Asked, messages: Console, engine: Engine | None) -> Iterator[Record]:
+    """Give the records of a plan's cells as they come about."""
+    session = Session(plan, store, asked, messages, 1 if engine is None else engine.at_once)
+    groups = companions(plan.cells, asked.batch_seeds)
+    if engine is None:
+        for group in groups:
+            yield from session.run_or_recall(group)
+    else:
+        yield from session.send_or_recall(groups, engine)
+    if asked.wait:
+        yield from session.wait()
 
 
 def _print_records(records: Sequence[Record]) -> None:

@@ -9,6 +9,7 @@ from typing import Final, Self, final
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
+from bench.execution.cell import Listener
 from bench.execution.console import Console
 from bench.execution.messages import say
 from bench.execution.pace import Pace, duration
@@ -147,7 +148,7 @@ class TerminalListener:
 class Share:
     """What one of several cells that run at once tells their listener: it hears of the sum."""
 
-    def __init__(self, listener: TerminalListener, place: int, done: dict[str, list[float]]) -> None:
+    def __init__(self, listener: Listener, place: int, done: dict[str, list[float]]) -> None:
         self._listener, self._place, self._done = listener, place, done
 
     def phase(self, name: str, done: float, total: float, note: str = "") -> None:
@@ -158,7 +159,7 @@ class Share:
         self._listener.warn(message)
 
 
-def shares(listener: TerminalListener, count: int) -> list[Share]:
+def shares(listener: Listener, count: int) -> list[Share]:
     """Return a listener for each of `count` cells, which are shown as one."""
     done: dict[str, list[float]] = {name: [0.0] * count for name in PHASES}
     return [Share(listener, place, done) for place in range(count)]

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bench.execution.cell import CellRun, Listener
+from bench.execution.making import Making
 from bench.execution.meter import KnownReferences
-from bench.execution.recall import Rerun
 from bench.execution.sources import Source
 from bench.machine.device import find_device
 from bench.machine.matmul import multiplied_by_onednn
@@ -23,14 +23,13 @@ def run_alone(
     cell: Cell,
     data: Data,
     store: Store,
-    run: str,
+    making: Making,
     listener: Listener,
     references: KnownReferences,
     source: Source,
-    rerun: Rerun | None = None,
 ) -> Record:
     """Run a cell to its end by plain autograd, and write its record; a training that diverges is recorded as such."""
-    one = CellRun(cell, data, store, run, listener, references, source, rerun)
+    one = CellRun(cell, data, store, making, listener, references, source)
     with seeded(one.trainer.device, cell.seed, "training"):
         one.restore()
         with multiplied_by_onednn(one.progress.onednn):
@@ -42,11 +41,10 @@ def run_together(
     cells: Sequence[Cell],
     data: Data,
     store: Store,
-    run: str,
+    making: Making,
     listeners: Sequence[Listener],
     references: KnownReferences,
     sources: Mapping[str, Source],
-    rerun: Rerun | None = None,
 ) -> Iterator[Record]:
     """Run cells that differ in their seed alone, trained in one step, to their ends; give their records as written.
 
@@ -65,11 +63,10 @@ def run_together(
             cell,
             data,
             store,
-            run,
+            making,
             listener,
             references,
             sources[cell.id],
-            rerun,
             OwnStream(device, cell.seed, "training"),
         )
         for cell, listener in zip(cells, listeners, strict=True)

@@ -14,10 +14,11 @@ class Tally:
     Args:
         cells: all of them.
         due: by a cell's id whether it is likely to be run, rather than found in the results folder.
+        at_once: how many jobs run at the same time.
     """
 
-    def __init__(self, cells: Sequence[Cell], due: Mapping[str, bool]) -> None:
-        self._total = len(cells)
+    def __init__(self, cells: Sequence[Cell], due: Mapping[str, bool], at_once: int = 1) -> None:
+        self._total, self._at_once = len(cells), at_once
         self._kinds = {cell.id: _kinds(cell) for cell in cells}
         self._left = {cell.id for cell in cells if due[cell.id]}
         self._seen: set[str] = set()
@@ -48,7 +49,7 @@ class Tally:
         took = f"took {duration(seconds)}"
         if not self._left:
             return took
-        rest = sum(map(self._expected, self._left))
+        rest = sum(map(self._expected, self._left)) / self._at_once
         return f"{took}; {len(self._left)} of {self._total} cells to go, about {duration(rest)}"
 
     def _expected(self, cell: str) -> float:

@@ -34,6 +34,11 @@ def name_modules(modules: Iterable[str]) -> None:
     _NAMED.set(_NAMED.get() | frozenset(modules))
 
 
+def named_modules() -> frozenset[str]:
+    """Return the modules that a person has named, for processes that do some of the work."""
+    return _NAMED.get()
+
+
 def is_named(module: str) -> bool:
     """Return whether a person has named a module, or a package that it lies in."""
     parts = module.split(".")

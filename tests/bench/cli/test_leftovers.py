@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.execution import session
+from bench.execution import runner
 from bench.execution.companions import companions
 from bench.machine.files import open_files
 from bench.measure import chunk
@@ -93,7 +93,7 @@ def test_more_seeds_than_files_may_be_open(bench: Bench, monkeypatch: pytest.Mon
             store.write(record(one))
             yield record(one)
 
-    monkeypatch.setattr(session, "run_together", together)
+    monkeypatch.setattr(runner, "run_together", together)
     before, limit = resource.getrlimit(resource.RLIMIT_NOFILE), 100
     monkeypatch.setattr("bench.execution.companions.open_files", lambda: limit)
     # Beside those that the test's own process has open.

@@ -299,7 +299,7 @@ def test_an_interrupted_cell_remembers_its_command(bench: Bench, monkeypatch: py
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("bench.execution.session.run_alone", interrupt)
+        patch.setattr("bench.execution.runner.run_alone", interrupt)
         patch.setattr("sys.argv", ["bench", "run", *TOY])
         assert bench("run", *TOY).code == 130
     assert bench("run", *TOY, "--seeds", "1").code == 0

@@ -104,7 +104,7 @@ def test_what_was_interrupted_is_continued_as_it_says(told: Any, monkeypatch: py
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("bench.execution.session.run_alone", interrupt)
+        patch.setattr("bench.execution.runner.run_alone", interrupt)
         assert told(f"{SEVERAL} --no-wait --rerun all").code == 130
     status = told("status 'my results'")
     assert "3 not begun, 1 interrupted" in status.out

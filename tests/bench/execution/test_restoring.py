@@ -16,6 +16,7 @@ from bench.errors import ResultsError
 from bench.execution import checkpoint, kept
 from bench.execution.cell import CellRun
 from bench.execution.kept import keep
+from bench.execution.making import Making
 from bench.execution.meter import KnownReferences
 from bench.execution.run_cells import run_alone, run_together
 from bench.execution.sources import Source, sources_of
@@ -73,13 +74,13 @@ def _quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def alone(folder: Path, until: float = float("inf")) -> tuple[Record, list[str]]:
     told, one = Told(until), toy()
     data = TASKS.build(one.task_spec).load()
-    record = run_alone(one, data, Store(folder), "now", told, KnownReferences(), Source())
+    record = run_alone(one, data, Store(folder), Making("now"), told, KnownReferences(), Source())
     return record, told.warnings
 
 
 def together(cells: list[Cell], folder: Path, until: float = float("inf")) -> list[Record]:
     data, told = TASKS.build(cells[0].task_spec).load(), [Told(until) for _ in cells]
-    return [*run_together(cells, data, Store(folder), "now", told, KnownReferences(), sources_of(cells))]
+    return [*run_together(cells, data, Store(folder), Making("now"), told, KnownReferences(), sources_of(cells))]
 
 
 def frames(folder: Path) -> list[pd.DataFrame]:
@@ -119,7 +120,7 @@ def restored(folder: Path) -> tuple[Content, list[str], list[str]]:
     """Return the state that training starts from, with the notes of its cell and what it warned of."""
     told, one = Told(), toy()
     data = TASKS.build(one.task_spec).load()
-    run = CellRun(one, data, Store(folder), "now", told, KnownReferences(), Source())
+    run = CellRun(one, data, Store(folder), Making("now"), told, KnownReferences(), Source())
     with seeded(run.trainer.device, one.seed, "training"):
         run.restore()
         state = run.trainer.state()

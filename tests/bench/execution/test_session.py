@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.errors import CellsFailed
-from bench.execution import session
+from bench.execution import runner
 from bench.execution.console import Console
 from bench.execution.ending import require_results
 from bench.execution.plan import Plan
@@ -32,8 +32,8 @@ def test_on_a_gpu_only_what_is_trained_is_said_to_be_trained_without_a_graph(
     def alone(one: Cell, *_: Any) -> Record:
         return record(one)
 
-    monkeypatch.setattr(session, "run_together", no_graph)
-    monkeypatch.setattr(session, "run_alone", alone)
+    monkeypatch.setattr(runner, "run_together", no_graph)
+    monkeypatch.setattr(runner, "run_alone", alone)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
     training = Training(steps, 1, "adam", 1e-2, 1e-2, "constant")
     one = cell(task="gaussian-quadratic", task_parameters={}, device="cuda", training=training)
@@ -97,7 +97,7 @@ def test_a_cell_that_failed_is_none_that_is_left(tmp_path: Path, monkeypatch: py
             raise RuntimeError("no luck")
         return record(one)
 
-    monkeypatch.setattr(session, "run_alone", alone)
+    monkeypatch.setattr(runner, "run_alone", alone)
     cells = [cell(task="gaussian-quadratic", task_parameters={}, seed=seed) for seed in (0, 1)]
     data = {str(cells[0].task_spec): TASKS.build(cells[0].task_spec).load()}
     told = io.StringIO()
@@ -116,7 +116,7 @@ def test_a_traceback_takes_the_place_of_what_is_no_file(
     def alone(*_: Any) -> Record:
         raise RuntimeError("no luck")
 
-    monkeypatch.setattr(session, "run_alone", alone)
+    monkeypatch.setattr(runner, "run_alone", alone)
     one = cell(task="gaussian-quadratic", task_parameters={})
     log, elsewhere = Store(tmp_path / "R").traceback_path(one), tmp_path / "elsewhere"
     log.parent.mkdir(parents=True)

@@ -11,6 +11,7 @@ import torch
 from bench.execution import checkpoint
 from bench.execution import companions as grouping
 from bench.execution.companions import at_the_same_step, companions
+from bench.execution.making import Making
 from bench.execution.meter import KnownReferences
 from bench.execution.run_cells import run_alone, run_together
 from bench.execution.sources import Source, sources_of
@@ -108,7 +109,9 @@ def _quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def run(cells: list[Cell], store: Store, until: float = float("inf")) -> list[Record]:
     data = TASKS.build(cells[0].task_spec).load()
     return [
-        *run_together(cells, data, store, "now", [Quiet(until) for _ in cells], KnownReferences(), sources_of(cells))
+        *run_together(
+            cells, data, store, Making("now"), [Quiet(until) for _ in cells], KnownReferences(), sources_of(cells)
+        )
     ]
 
 
@@ -131,7 +134,7 @@ def test_cells_trained_together_are_recorded_as_if_trained_alone(tmp_path: Path)
         assert record.notes[-1] == "2 seeds trained in one step, whose time is shared among them"
     data = TASKS.build(cells[0].task_spec).load()
     for one in cells:
-        alone = run_alone(one, data, Store(tmp_path / "alone"), "now", Quiet(), KnownReferences(), Source())
+        alone = run_alone(one, data, Store(tmp_path / "alone"), Making("now"), Quiet(), KnownReferences(), Source())
         assert alone.final is not None
         assert alone.final.seeds_together == 1
     for left, right in zip(frames(tmp_path / "together"), frames(tmp_path / "alone"), strict=True):

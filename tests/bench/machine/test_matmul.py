@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.execution.making import Making
 from bench.execution.meter import KnownReferences
 from bench.execution.run_cells import run_alone, run_together
 from bench.execution.sources import Source, sources_of
@@ -182,9 +183,9 @@ def test_a_cell_is_trained_measured_and_evaluated_with_it(
     listeners = [Precisions() for _ in cells]
     records: list[Record]
     if together:
-        records = [*run_together(cells, data, store, "now", listeners, KnownReferences(), sources_of(cells))]
+        records = [*run_together(cells, data, store, Making("now"), listeners, KnownReferences(), sources_of(cells))]
     else:
-        records = [run_alone(cells[0], data, store, "now", listeners[0], KnownReferences(), Source())]
+        records = [run_alone(cells[0], data, store, Making("now"), listeners[0], KnownReferences(), Source())]
     expected = {"medium"} if pays else {"highest"}
     for record, listener in zip(records, listeners, strict=True):
         assert record.status == "done"

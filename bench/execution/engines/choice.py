@@ -1,0 +1,49 @@
+"""Which engine runs the cells of an invocation, by what was asked for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+
+from bench.errors import UsageError
+from bench.execution.asked import Asked
+from bench.execution.engines.engine import Engine
+from bench.execution.engines.local import Local, gpus_here, threads_of
+
+
+def engine_of(asked: Asked, device: Literal["cpu", "cuda"]) -> Engine | None:
+    """Return the engine that was asked for; None where cells are run one after the other in this process.
+
+    Raises:
+        UsageError: what was asked for does not go together, or a package is missing.
+    """
+    require_together(asked)
+    jobs = asked.jobs or 1
+    if jobs == 1:
+        return None
+    return Local(jobs, threads_of(jobs), gpus_here() if device == "cuda" else ())
+
+
+def require_together(asked: Asked) -> None:
+    """Refuse options that say nothing to each other.
+
+    Raises:
+        UsageError: it says which.
+    """
+    if asked.dask is not None and asked.executor != "dask":
+        raise UsageError("--dask names a scheduler, which only --executor dask asks: give both, or neither")
+    if asked.slurm and asked.executor != "submitit":
+        raise UsageError("--slurm is for --executor submitit: give both, or neither")
+
+
+@contextmanager
+def threads_as_in(engine: Engine | None) -> Iterator[None]:
+    """Compute with as many threads as an engine's processes do: chunks of replicates, and so draws, depend on that."""
+    before = torch.get_num_threads()
+    if engine is not None:
+        torch.set_num_threads(engine.threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
