@@ -14,6 +14,7 @@ from bench.compare.quantities import COMPLETED, EVALUATIONS, FINAL, SECONDS, Qua
 from bench.errors import UsageError
 from bench.names.registry import TASKS
 from bench.names.spec import Spec
+from bench.results.beside import how_beside
 from bench.results.metrics import Direction
 
 
@@ -29,10 +30,16 @@ def compare_trainings(experiment: Match, quantities: Mapping[str, Quantity]) -> 
 
 def timings_differ_because(experiment: Match) -> str | None:
     """Return why the two sides' timings are not to be compared, or None where they are."""
-    hardware = {cell.hardware for cell in (*experiment.base.values(), *experiment.new.values())}
+    cells = (*experiment.base.values(), *experiment.new.values())
+    hardware = {cell.hardware for cell in cells}
     if None in hardware:
         return "the hardware is not on record"
-    return "the hardware is not the same" if len(hardware) > 1 else None
+    if len(hardware) > 1:
+        return "the hardware is not the same"
+    others = sorted({how_beside(cell.row["notes"]) for cell in cells})
+    if len(others) > 1:
+        return f"they were taken beside other jobs ({' or '.join(how or 'alone' for how in others)})"
+    return None
 
 
 def _evaluations(experiment: Match, quantity: Quantity) -> Iterator[Comparison]:

@@ -9,6 +9,7 @@ import pytest
 from bench.compare.matching import match, parse_pairs
 from bench.compare.trainings import timings_differ_because
 from bench.errors import UsageError
+from bench.results.beside import beside
 from bench.results.schema import Record
 from bench.results.store import Store
 from bench.results.tables import Results, load
@@ -150,6 +151,26 @@ def test_timings_are_compared_on_the_same_hardware_only(
     new = results(tmp_path / "b", record(cell()), **machine)
     found = timings_differ_because(match(base, new).found[0])
     assert found is None if reason is None else reason in str(found)
+
+
+@pytest.mark.parametrize(
+    ("notes", "reason"),
+    [
+        ([[], []], None),
+        ([["two seeds"], ["three seeds"]], None),
+        ([[beside("2 at a time")], ["two seeds", beside("2 at a time")]], None),
+        ([[], ["two seeds", beside("2 at a time")]], "they were taken beside other jobs (alone or 2 at a time)"),
+        (
+            [[beside("4 at a time")], [beside("2 at a time")]],
+            "they were taken beside other jobs (2 at a time or 4 at a time)",
+        ),
+    ],
+)
+def test_timings_that_were_taken_beside_other_jobs_are_compared_with_their_like_only(
+    tmp_path: Path, notes: list[list[str]], reason: str | None
+) -> None:
+    base, new = (results(tmp_path / str(side), record(cell(), notes=said)) for side, said in enumerate(notes))
+    assert timings_differ_because(match(base, new).found[0]) == reason
 
 
 def test_unknown_hardware_is_not_the_same(tmp_path: Path) -> None:
