@@ -11,7 +11,9 @@ from bench.cli.layers import layered, without_overruled
 from bench.errors import UsageError
 from bench.execution.block import AXES, Block
 
-_HOW: Final = ("out", "rerun", "wait", "dry_run", "plot", "batch_seeds", "jobs", "shard")
+_HOW: Final = (
+    "out", "rerun", "wait", "dry_run", "plot", "batch_seeds", "jobs", "shard", "executor", "dask", "slurm",
+)  # fmt: skip
 """Parameters that say how cells are run, and not which."""
 
 _ONCE: Final = (*_HOW, "device", "tf32")

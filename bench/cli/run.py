@@ -8,7 +8,7 @@ import click
 from bench.cli import completion
 from bench.cli.blocks import blocks_of, doubts
 from bench.cli.numbers import Finite, Numbers, Whole
-from bench.cli.parts import ShardType
+from bench.cli.parts import Setting, ShardType
 from bench.cli.presets import PRESETS, spelled_out
 from bench.cli.specs import SpecType
 from bench.escaping import echo
@@ -95,6 +95,17 @@ _OPTIONS = [
         "--jobs",
         type=Whole(1),
         help="Cells, or seeds trained together, to run at a time.  [default: 1]",
+    ),
+    click.option(
+        "--executor",
+        type=click.Choice(["local", "dask", "submitit"]),
+        default="local",
+        show_default=True,
+        help="Who runs cells: processes of this machine, a Dask cluster, SLURM.",
+    ),
+    click.option("--dask", metavar="ADDRESS", help="Scheduler of the Dask cluster.  [default: one of this machine]"),
+    click.option(
+        "--slurm", type=Setting(), multiple=True, help="Option of SLURM's, as partition=gpu or time=240; repeatable."
     ),
     click.option("--shard", type=ShardType(), help="Run one part of all cells, as 1/4 to 4/4 on four machines."),
     click.option("--dry-run", is_flag=True, help="Say what would run, and why, and stop."),

@@ -95,13 +95,13 @@ def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
         MachineTrouble: it no longer is, or something else of the machine has failed; finished cells are kept.
     """
     store = Store(asked.out)
+    engine = engine_of(asked, plan.cells[0].device) if plan.cells else None
     store.ensure_writable()
 
     def warn(message: str) -> None:
         say(messages, f"warning: {message}")
 
     store.set_damaged_runs_aside(warn)
-    engine = engine_of(asked, plan.cells[0].device) if plan.cells else None
     try:
         with threads_as_in(engine):
             found = {record.cell.id: record for record in _records(plan, store, asked, messages, engine)}

@@ -18,7 +18,7 @@ from bench.execution.grounds import built_with_data
 from bench.execution.making import Making
 from bench.execution.meter import KnownReferences
 from bench.execution.note import new_run
-from bench.execution.relay import Event, Relay
+from bench.execution.relay import Begin, Event, Phase, Relay
 from bench.execution.runner import Runner
 from bench.execution.sources import Source
 from bench.machine.device import allow_tf32
@@ -153,6 +153,13 @@ def run_job(job: Job, tell: Callable[[Event], object]) -> Outcome:
         runner = Runner(store, making, kept.of, sources, Relay(tell), kept.references)
         done, busy = see_to(job.due, store, runner)
         return Outcome(job, done, busy)
+
+
+def run_quietly(job: Job) -> Outcome:
+    """Run a job where nobody listens meanwhile; what there is to tell comes with the outcome."""
+    events: list[Event] = []
+    outcome = run_job(job, events.append)
+    return replace(outcome, events=tuple(event for event in events if not isinstance(event, Begin | Phase)))
 
 
 @final

@@ -1,5 +1,6 @@
 """What one gradient costs: seconds, evaluations of the model, peak memory."""
 
+import os
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ from bench.measure.moments import GROUPS
 from bench.measure.replicates import LOOP, Replicator
 from bench.statistics.intervals import Interval, median, positive_mean
 from tasks.base import Task
+
+_SECONDS: Final = float(os.environ.get("BENCH_COST_SECONDS", "0.5"))
+"""How long a gradient is timed, about. Tests of thousands of cells that compare no times need none of it."""
 
 
 def cost_metrics(
@@ -131,7 +135,7 @@ def _numel(output: Tensor) -> int:
     return output.numel()
 
 
-def seconds(work: Callable[[], None], device: torch.device, budget: float = 0.5, least: int = 21) -> Interval:
+def seconds(work: Callable[[], None], device: torch.device, budget: float = _SECONDS, least: int = 21) -> Interval:
     """Return the median time of `work` over at least `least` runs, after a warm-up, with its interval."""
     for _ in range(3):
         work()

@@ -9,7 +9,8 @@ import torch
 from bench.errors import UsageError
 from bench.execution.asked import Asked
 from bench.execution.engines.engine import Engine
-from bench.execution.engines.local import Local, gpus_here, threads_of
+from bench.execution.engines.local import Local, gpus_here, own_threads, threads_of
+from bench.machine.info import cores
 
 
 def engine_of(asked: Asked, device: Literal["cpu", "cuda"]) -> Engine | None:
@@ -19,10 +20,31 @@ def engine_of(asked: Asked, device: Literal["cpu", "cuda"]) -> Engine | None:
         UsageError: what was asked for does not go together, or a package is missing.
     """
     require_together(asked)
+    if asked.executor == "dask":
+        return _dask(asked, device)
+    if asked.executor == "submitit":
+        from bench.execution.engines.slurm import Slurm
+
+        return Slurm(asked.jobs, own_threads(), dict(asked.slurm), device == "cuda", asked.wait)
     jobs = asked.jobs or 1
     if jobs == 1:
         return None
     return Local(jobs, threads_of(jobs), gpus_here() if device == "cuda" else ())
+
+
+def _dask(asked: Asked, device: Literal["cpu", "cuda"]) -> Engine:
+    # Imported where it is asked for: Dask is an optional package.
+    from bench.execution.engines.dask import Dask
+
+    if asked.dask is not None:
+        return Dask(asked.dask, 1, own_threads())
+    if device == "cuda":
+        raise UsageError(
+            "--executor dask starts workers of this machine for the CPU only: use --jobs N without it, or give --dask "
+            "ADDRESS of a cluster whose workers see one GPU each"
+        )
+    jobs = asked.jobs or cores()
+    return Dask(None, jobs, threads_of(jobs))
 
 
 def require_together(asked: Asked) -> None:
@@ -33,6 +55,8 @@ def require_together(asked: Asked) -> None:
     """
     if asked.dask is not None and asked.executor != "dask":
         raise UsageError("--dask names a scheduler, which only --executor dask asks: give both, or neither")
+    if asked.dask is not None and asked.jobs is not None:
+        raise UsageError("--jobs is for workers of this machine; the cluster at --dask has its own: leave one out")
     if asked.slurm and asked.executor != "submitit":
         raise UsageError("--slurm is for --executor submitit: give both, or neither")
 

@@ -76,6 +76,7 @@ def environment(folder: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "BENCH_CACHE": str(folder / "cache"),
         "BENCH_DATA": str(folder / "data"),
+        "BENCH_COST_SECONDS": "0",
     }
 
 
