@@ -2,6 +2,8 @@
 
 import math
 import os
+from functools import lru_cache
+from pathlib import Path
 from typing import Final, Literal
 
 from bench.errors import ResultsError
@@ -64,8 +66,25 @@ def recall(
 
 def _same_software(record: Record, store: Store) -> bool:
     """Return whether a record was made by the versions that are installed now; a record without a note was not."""
+    path = store.run_path(record.run)
     try:
-        made = read_run(store.run_path(record.run))
-    except ResultsError:
+        file = path.stat()
+    except OSError:
         return False
-    return made is not None and {"varbench": made.varbench, "torch": made.torch} == software()
+    return _made(path.absolute(), (file.st_mtime_ns, file.st_ino, file.st_size)) == software()
+
+
+@lru_cache(maxsize=256)
+def _made(path: Path, written: tuple[int, ...]) -> dict[str, str] | None:
+    """Return the versions that a run's note names, read once for all of its cells; None where it cannot be read.
+
+    Args:
+        path: of the note.
+        written: when it was, and as which file: another note of that name is read anew.
+    """
+    del written
+    try:
+        made = read_run(path)
+    except ResultsError:
+        return None
+    return None if made is None else {"varbench": made.varbench, "torch": made.torch}

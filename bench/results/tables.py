@@ -21,7 +21,7 @@ from bench.results.leftovers import LOCK, remove_temporaries
 from bench.results.metrics import METRICS
 from bench.results.order import cell_order
 from bench.results.schema import Final, Record, RunInfo
-from bench.results.store import Unreadable, locate, raised
+from bench.results.store import Store, Unreadable, locate, raised
 from bench.settings import Cell
 
 Row = TypeVar("Row")
@@ -71,7 +71,7 @@ def load(*paths: Paths, errors: Errors = "raise", warn: Callable[[str], object] 
     True
     """
     copies: dict[str, dict[Path, Record]] = {}
-    runs: dict[str, RunInfo] = {}
+    stores: dict[Path, Store] = {}
 
     def left_out(error: ResultsError) -> None:
         warn(f"left out: {error}")
@@ -81,7 +81,9 @@ def load(*paths: Paths, errors: Errors = "raise", warn: Callable[[str], object] 
         store, below = locate(path)
         for folder, record in store.records_in(below, unreadable):
             copies.setdefault(record.cell.id, {})[folder.resolve()] = record
-        runs.update((run.run, run) for run in store.runs(left_out))
+        stores.setdefault(store.folder.resolve(), store)
+    # Once for a folder, of however many of its parts were asked for.
+    runs = {run.run: run for store in stores.values() for run in store.runs(left_out)}
     found = [_one(of_cell, warn) for of_cell in copies.values()]
     return tidy(sorted(found, key=lambda record: cell_order(record.cell)), list(runs.values()))
 
@@ -94,7 +96,10 @@ def _each(paths: Iterable[Paths]) -> Iterator[Path]:
 def _one(copies: Mapping[Path, Record], warn: Callable[[str], object]) -> Record:
     """Return the record of a cell of which there may be copies."""
     last = max(copies, key=lambda folder: copies[folder].started)
-    others = [str(folder) for folder, record in copies.items() if dump(record) != dump(copies[last])]
+    if len(copies) == 1:
+        return copies[last]
+    kept = dump(copies[last])
+    others = [str(folder) for folder, record in copies.items() if dump(record) != kept]
     if others:
         warn(f"the same cell has other numbers in {' and '.join(others)} than in {last}, which alone is counted")
     return copies[last]

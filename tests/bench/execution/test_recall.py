@@ -9,9 +9,10 @@ from bench.execution.checkpoint import continues, other_maker
 from bench.execution.kept import keep
 from bench.execution.recall import Rerun, recall
 from bench.execution.sources import Maker, Source
+from bench.machine.info import software
 from bench.results.parameters import QUICKLY, written
-from bench.results.store import Store
-from tests.bench.results.samples import cell, record
+from bench.results.store import Store, read_run
+from tests.bench.results.samples import RUN, cell, record
 
 NOW = Source("mine, sha256 1111", "")
 PLUG_IN = cell(task="mine:Toy")
@@ -116,3 +117,20 @@ def test_parameters_that_were_removed_are_made_again_where_that_is_asked_for(tmp
     assert found == known
     assert said.endswith("; its parameters.pt is not there, and --rerun failed makes it again")
     assert recall(cell(), known, Store(tmp_path), "failed", Source()) == (None, "its parameters.pt is not there")
+
+
+def test_the_note_of_a_run_is_read_once_for_all_of_its_cells_and_again_when_it_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, read = Store(tmp_path), []
+    monkeypatch.setattr("bench.execution.recall.read_run", lambda path: (read.append(path), read_run(path))[1])
+    now = replace(RUN, **software())
+    store.write_run(now)
+    for seed in range(3):
+        assert recall(cell(seed=seed), record(cell(seed=seed)), store, "stale", Source())[0] is not None
+    assert len(read) == 1
+    store.write_run(replace(now, torch="1.0"))
+    assert recall(cell(), record(), store, "stale", Source()) == (None, "done by another version of varbench or torch")
+    store.run_path(now.run).unlink()
+    assert recall(cell(), record(), store, "stale", Source())[0] is None
+    assert len(read) == 2

@@ -1,5 +1,10 @@
 """A grid says where it is, and how long the rest will take."""
 
+import random
+from itertools import product
+from statistics import mean
+
+from bench.execution.pace import duration
 from bench.execution.tally import Tally
 from bench.settings import Cell
 from tests.bench.results.samples import cell
@@ -42,3 +47,30 @@ def test_results_that_are_there_are_not_counted_as_work() -> None:
     for one in cells[:3]:
         tally.found(one)
     assert tally.ran(cells[3:], 3.0) == "took 3.0 s"
+
+
+def test_what_is_left_is_what_adding_up_all_that_is_left_says() -> None:
+    chance = random.Random(0)
+    cells = [
+        cell(task=task, estimator=name, samples=samples, seed=seed)
+        for task, name, samples, seed in product(("a", "b", "c"), ("reinforce", "iwae", "stl"), (1, 5), range(4))
+    ]
+    chance.shuffle(cells)
+    left = {one.id: one for one in cells if chance.random() < 0.8}
+    tally = Tally(cells, {one.id: one.id in left for one in cells})
+    took: dict[object, list[float]] = {}
+    for one in cells:
+        left.pop(one.id, None)
+        if chance.random() < 0.3:
+            tally.found(one)
+            continue
+        seconds = 600 * chance.random()
+        for kind in _kinds(one):
+            took.setdefault(kind, []).append(seconds)
+        rest = sum(mean(next(took[kind] for kind in _kinds(other) if kind in took)) for other in left.values())
+        said = f"; {len(left)} of {len(cells)} cells to go, about {duration(rest)}" if left else ""
+        assert tally.ran([one], seconds) == f"took {duration(seconds)}{said}"
+
+
+def _kinds(one: Cell) -> list[object]:
+    return [(one.task, one.estimator, one.samples), one.task, "any"]
