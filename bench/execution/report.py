@@ -13,7 +13,8 @@ from bench.results.metrics import METRICS, PARTS, group_name
 from bench.results.over_seeds import Said, Summary, summarise
 from bench.results.render import Block
 from bench.results.schema import GradientRow, Record
-from bench.results.tables import parameters_text, tidy
+from bench.results.tables import tidy
+from bench.results.typed import parameters_text
 from bench.results.undecided import undecided
 from bench.results.verdicts import Verdict, judged
 

@@ -20,6 +20,9 @@ from bench.settings import Cell, Measurement, Training
 
 T = TypeVar("T", Record, RunInfo, Begun)
 
+_WITH_LATER: Final = (Cell, Training, Measurement)
+"""Settings that came later are left out of a cell's identity at their defaults, and of older files."""
+
 _NO_DIGEST: Final = "0" * 64
 _HEAD: Final = re.compile(rb'\A{\s*"schema_version": (?P<version>\d{1,9}),\s*"sha256": "(?P<digest>[0-9a-f]{64})",')
 
@@ -86,6 +89,15 @@ def parse(kind: type[T], data: bytes, path: Path) -> T:
         raise corrupt(kind, path, f"no {error}" if isinstance(error, KeyError) else str(error)) from error
 
 
+def parse_cell(identity: str) -> Cell:
+    """Return the cell of which this JSON is the identity.
+
+    Raises:
+        Undecodable: it is that of none.
+    """
+    return _cell_decoder().decode(identity.encode())
+
+
 def corrupt(kind: type, path: Path, why: str) -> CorruptRecord:
     """Return the error that says what is wrong with a file, and what to do."""
     what, remedy = _WHAT[kind]
@@ -117,8 +129,12 @@ def _parse(kind: type[T], data: bytes, path: Path) -> T:
 
 @cache
 def _decoder(kind: type[T]) -> Decoder[T]:
-    # Settings that came later are left out of a cell's identity at their defaults, and of older files.
-    return Decoder(kind, optional=(Cell, Training, Measurement))
+    return Decoder(kind, optional=_WITH_LATER)
+
+
+@cache
+def _cell_decoder() -> Decoder[Cell]:
+    return Decoder(Cell, optional=_WITH_LATER)
 
 
 def _digest(data: bytes, head: re.Match[bytes]) -> str:

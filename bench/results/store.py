@@ -192,8 +192,7 @@ class Store:
 
     def records_in(self, below: Path | None = None, unreadable: Unreadable = raised) -> Iterator[tuple[Path, Record]]:
         """Give every record as `records`, each with its cell's folder."""
-        for folder in self.cell_folders(below):
-            yield from ((folder, record) for record in _each(read_record, [folder / RECORD], unreadable))
+        return each_record(self.cell_folders(below), unreadable)
 
     def write_run(self, run: RunInfo) -> Path:
         """Write the note about an invocation, and return where.
@@ -254,6 +253,12 @@ def read_record(path: Path) -> Record | None:
     if record is not None and folder is not None and folder["id"] != record.cell.id:
         raise corrupt(Record, path, f"it is the record of another cell, {record.cell.folder}")
     return record
+
+
+def each_record(folders: Iterable[Path], unreadable: Unreadable = raised) -> Iterator[tuple[Path, Record]]:
+    """Give the record of each cell's folder that has one; what cannot be read is for `unreadable` to judge."""
+    for folder in folders:
+        yield from ((folder, record) for record in _each(read_record, [folder / RECORD], unreadable))
 
 
 def write_locked(path: Path, data: bytes) -> None:

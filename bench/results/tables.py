@@ -2,29 +2,31 @@
 
 import shlex
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 from filelock import FileLock
 
-from bench.errors import ResultsError, in_utf8
+from bench.errors import ResultsError
 from bench.escaping import as_csv
-from bench.fields import Column
-from bench.names.spec import Value
 from bench.results.atomic import placing
-from bench.results.codec import dump
-from bench.results.columns import FINAL, GRADIENTS, IDENTITY, PREFIXES, RUNS, SETTINGS, TRAINING
+from bench.results.codec import dump, parse_cell
+from bench.results.columns import IDENTITY, RUNS, SETTINGS
 from bench.results.leftovers import LOCK, remove_temporaries
-from bench.results.metrics import METRICS
-from bench.results.order import cell_order
-from bench.results.schema import Final, Record, RunInfo
-from bench.results.store import Store, Unreadable, locate, raised
+from bench.results.order import by_number, cell_order, place
+from bench.results.parts import ESTIMATOR, ROWS, TASK, Part, empty, frames, joined, parts_of
+from bench.results.parts import IDENTITY as IDENTITY_TEXT
+from bench.results.reading import Found, found, keep_if_possible
+from bench.results.schema import Record, RunInfo
+from bench.results.store import Store, Unreadable, each_record, locate, raised
+from bench.results.typed import frame, identity_values, settings_values
 from bench.settings import Cell
 
-Row = TypeVar("Row")
 Errors = Literal["raise", "skip"]
 
 
@@ -46,6 +48,7 @@ class Results:
 
 
 Paths = Path | str | Iterable[Path | str]
+Keep = Callable[[Store, Found], object]
 
 
 def load(*paths: Paths, errors: Errors = "raise", warn: Callable[[str], object] = warnings.warn) -> Results:
@@ -70,22 +73,47 @@ def load(*paths: Paths, errors: Errors = "raise", warn: Callable[[str], object] 
     >>> len(varbench.load(["results", "results"]).final) == len(results.final)
     True
     """
-    copies: dict[str, dict[Path, Record]] = {}
-    stores: dict[Path, Store] = {}
+    return load_some([*_each(paths)], tuple(ROWS), errors, warn)
+
+
+def load_some(
+    paths: Sequence[Path],
+    only: Collection[str],
+    errors: Errors,
+    warn: Callable[[str], object],
+    keep: Keep = keep_if_possible,
+) -> Results:
+    """Return the tables as `load`; `gradients` and `training` are empty where they are not among `only`.
+
+    Args:
+        paths: of results folders, or of tasks or cells in them; `results/` without any.
+        only: what is wanted of a large folder takes less time and memory.
+        errors: as in `load`.
+        warn: likewise.
+        keep: what is done about the cache of a large folder.
+    """
 
     def left_out(error: ResultsError) -> None:
         warn(f"left out: {error}")
 
     unreadable: Unreadable = raised if errors == "raise" else left_out
-    for path in [*_each(paths)] or [Path("results")]:
+    parts: list[Part] = []
+    places: list[tuple[Path, int]] = []
+    stores: dict[Path, Store] = {}
+    for path in paths or [Path("results")]:
         store, below = locate(path)
-        for folder, record in store.records_in(below, unreadable):
-            copies.setdefault(record.cell.id, {})[folder.resolve()] = record
+        read = found(store, below, unreadable, only)
+        keep(store, read)
+        before = sum(part.cells.num_rows for part in parts)
+        places += [(folder, before + row) for folder, row in read.rows.items()]
+        parts.append(read.part)
         stores.setdefault(store.folder.resolve(), store)
     # Once for a folder, of however many of its parts were asked for.
     runs = {run.run: run for store in stores.values() for run in store.runs(left_out)}
-    found = [_one(of_cell, warn) for of_cell in copies.values()]
-    return tidy(sorted(found, key=lambda record: cell_order(record.cell)), list(runs.values()))
+    part = joined(parts)
+    del parts
+    order = _in_order(part, _counted_once(part, places, warn))
+    return _results(frames(part, order, only), runs.values())
 
 
 def _each(paths: Iterable[Paths]) -> Iterator[Path]:
@@ -93,21 +121,67 @@ def _each(paths: Iterable[Paths]) -> Iterator[Path]:
         yield from [Path(path)] if isinstance(path, Path | str) else map(Path, path)
 
 
-def _one(copies: Mapping[Path, Record], warn: Callable[[str], object]) -> Record:
-    """Return the record of a cell of which there may be copies."""
-    last = max(copies, key=lambda folder: copies[folder].started)
-    if len(copies) == 1:
-        return copies[last]
-    kept = dump(copies[last])
-    others = [str(folder) for folder, record in copies.items() if dump(record) != kept]
+def _counted_once(part: Part, places: Sequence[tuple[Path, int]], warn: Callable[[str], object]) -> list[int]:
+    """Return the row of each cell, of which there may be copies in several folders."""
+    cells = part.cells["cell"].to_pylist()
+    copies: dict[str, list[tuple[Path, int]]] = {}
+    for folder, row in places:
+        copies.setdefault(cells[row], []).append((folder, row))
+    return [of_cell[0][1] if len(of_cell) == 1 else _one(of_cell, warn) for of_cell in copies.values()]
+
+
+def _one(copies: Sequence[tuple[Path, int]], warn: Callable[[str], object]) -> int:
+    """Return the row of the copy that is counted."""
+    rows = {folder.resolve(): row for folder, row in copies}
+    records = {folder: record for folder, record in each_record(rows) if len(rows) > 1}
+    if len(records) < 2:
+        return copies[0][1]
+    last = max(records, key=lambda folder: records[folder].started)
+    kept = dump(records[last])
+    others = [str(folder) for folder, record in records.items() if dump(record) != kept]
     if others:
         warn(f"the same cell has other numbers in {' and '.join(others)} than in {last}, which alone is counted")
-    return copies[last]
+    return rows[last]
+
+
+def _in_order(part: Part, rows: Sequence[int]) -> np.ndarray:
+    """Return rows in the order of `cell_order`."""
+    cells = part.cells.select([TASK, "estimator", ESTIMATOR, "samples", "seed", IDENTITY_TEXT]).take(
+        pa.array(rows, pa.int64())
+    )
+    # The last key is the first to sort by.
+    keys = [
+        cells["seed"].to_numpy(),
+        cells["samples"].to_numpy(),
+        *(_ranks(cells[name], key) for name, key in ((ESTIMATOR, by_number), ("estimator", place), (TASK, by_number))),
+    ]
+    order = np.lexsort(keys)
+    is_same = np.all([np.diff(key[order]) == 0 for key in keys], axis=0)
+    # Only what these do not tell apart is looked at more closely, which takes long.
+    for first, last in _stretches(is_same):
+        texts = cells[IDENTITY_TEXT].take(order[first:last]).to_pylist()
+        finer = [cell_order(parse_cell(text)) for text in texts]
+        order[first:last] = order[first:last][sorted(range(last - first), key=finer.__getitem__)]
+    return np.array(rows, int)[order]
+
+
+def _ranks(texts: pa.ChunkedArray, key: Callable[[str], Any]) -> np.ndarray:
+    """Return for each text which place it has among all by a key; texts of equal keys share one."""
+    encoded = texts.combine_chunks().dictionary_encode()
+    keys = [key(text) for text in encoded.dictionary.to_pylist()]
+    ranks = {one: rank for rank, one in enumerate(sorted(set(keys)))}
+    return np.array([ranks[one] for one in keys], int)[encoded.indices.to_numpy()]
+
+
+def _stretches(is_same: np.ndarray) -> list[tuple[int, int]]:
+    """Return from where to where neighbours are the same, of which it is given whether each is as the one before."""
+    edges = np.diff(np.concatenate([[False], is_same, [False]]).astype(int))
+    return list(zip(np.flatnonzero(edges == 1).tolist(), (np.flatnonzero(edges == -1) + 1).tolist(), strict=True))
 
 
 def settings_table(cells: Sequence[Cell]) -> pd.DataFrame:
     """Return one row per cell: what it is, and every setting of its training and measurement."""
-    return _frame([{**_identity(cell), **_settings(cell)} for cell in cells], [*IDENTITY, *SETTINGS])
+    return frame([{**identity_values(cell), **settings_values(cell)} for cell in cells], [*IDENTITY, *SETTINGS])
 
 
 def require_runs(paths: Iterable[Path]) -> None:
@@ -140,11 +214,6 @@ def export(folder: Path | str, errors: Errors = "raise", warn: Callable[[str], o
         raise ResultsError(f"cannot write {tables}: {error.strerror or error}") from error
 
 
-def parameters_text(parameters: Mapping[str, Value]) -> str:
-    """Return `name=value, ...` in the order of the names."""
-    return ", ".join(f"{key}={parameters[key]}" for key in sorted(parameters))
-
-
 def _write(results: Results, folder: Path) -> list[Path]:
     written = []
     for table in fields(results):
@@ -158,86 +227,10 @@ def _write(results: Results, folder: Path) -> list[Path]:
 
 def tidy(records: Sequence[Record], runs: Sequence[RunInfo] = ()) -> Results:
     """Return the tables of records and of notes about invocations."""
-    identity = _frame([_identity(record.cell) for record in records], IDENTITY)
-    final = _frame([_final(record) for record in records], FINAL[len(IDENTITY) :])
-    return Results(
-        gradients=_per_step(records, identity, lambda record: record.gradients, GRADIENTS, _gradient_values),
-        training=_per_step(records, identity, lambda record: record.training, TRAINING, _attribute),
-        final=pd.concat([identity, final], axis=1),
-        runs=_frame([{**vars(run), "argv": shlex.join(run.argv)} for run in runs], RUNS),
-    )
+    part = joined([empty(), *parts_of(records)])
+    return _results(frames(part, np.arange(len(records)), ROWS), runs)
 
 
-def _per_step(
-    records: Sequence[Record],
-    identity: pd.DataFrame,
-    rows_of: Callable[[Record], Sequence[Row]],
-    columns: Sequence[Column],
-    values: Callable[[Sequence[Row], str], Iterable[Any]],
-) -> pd.DataFrame:
-    """Return one row per row of each record, its cell's identity in front."""
-    owners = [index for index, record in enumerate(records) for _ in rows_of(record)]
-    rows = [row for record in records for row in rows_of(record)]
-    return pd.concat(
-        [
-            identity.take(owners).reset_index(drop=True),
-            _typed({column.name: values(rows, column.name) for column in columns[len(IDENTITY) :]}, columns),
-        ],
-        axis=1,
-    )
-
-
-def _attribute(rows: Sequence[Any], name: str) -> list[Any]:
-    return [getattr(row, name) for row in rows]
-
-
-def _gradient_values(rows: Sequence[Any], name: str) -> list[Any]:
-    if name == "unit":
-        return [METRICS[row.metric].unit if row.metric in METRICS else "" for row in rows]
-    return _attribute(rows, name)
-
-
-def _identity(cell: Cell) -> dict[str, Any]:
-    return {
-        **vars(cell),
-        "cell": cell.id,
-        "configuration": cell.configuration,
-        "task_parameters": parameters_text(cell.task_parameters),
-        "estimator_parameters": parameters_text(cell.estimator_parameters),
-    }
-
-
-def _final(record: Record) -> dict[str, Any]:
-    return {
-        **{field.name: None for field in fields(Final)},
-        **(vars(record.final) if record.final else {}),
-        **vars(record),
-        "notes": " · ".join(record.notes),
-        **_settings(record.cell),
-    }
-
-
-def _settings(cell: Cell) -> dict[str, Any]:
-    return {
-        f"{PREFIXES[type(settings)]}{name}": value
-        for settings in (cell.training, cell.measurement)
-        for name, value in vars(settings).items()
-    }
-
-
-def _frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> pd.DataFrame:
-    return _typed({column.name: [row[column.name] for row in rows] for column in columns}, columns)
-
-
-def _typed(values: Mapping[str, Iterable[Any]], columns: Sequence[Column]) -> pd.DataFrame:
-    """Return a frame of these columns, with the documented types even when it is empty."""
-    types = {column.name: column.dtype for column in columns}
-    return pd.DataFrame({name: _series(list(column), types[name]) for name, column in values.items()})
-
-
-def _series(values: list[Any], dtype: str) -> pd.Series:
-    try:
-        return pd.Series(values, dtype=dtype)
-    except UnicodeEncodeError:
-        # A stray byte in the name of a file, which no column of text takes.
-        return pd.Series([in_utf8(value) if isinstance(value, str) else value for value in values], dtype=dtype)
+def _results(found: Mapping[str, pd.DataFrame], runs: Iterable[RunInfo]) -> Results:
+    rows = [{**vars(run), "argv": shlex.join(run.argv)} for run in runs]
+    return Results(found["gradients"], found["training"], found["final"], frame(rows, RUNS))

@@ -1,0 +1,168 @@
+"""Records as columns: what the tidy tables are made of, in an order of one's own, and what a folder's cache has."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import islice
+from typing import Any, Final, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from bench.fields import Column
+from bench.results import columns, schema
+from bench.results.metrics import METRICS
+from bench.results.schema import Record
+from bench.results.typed import arrow, frame, from_arrow, identity_values, settings_values
+
+Rows = Literal["gradients", "training"]
+
+ROWS: Final[dict[Rows, tuple[Column, ...]]] = {
+    "gradients": columns.GRADIENTS[len(columns.IDENTITY) :],
+    "training": columns.TRAINING[len(columns.IDENTITY) :],
+}
+"""By table that has several rows of a cell, the columns that follow those of the cell."""
+
+IDENTITY: Final = "_identity"
+"""The column of `Part.cells` with the JSON of a cell, from which `codec` makes it again."""
+TASK: Final = "_task"
+"""The column with the task and all its parameters."""
+ESTIMATOR: Final = "_estimator"
+"""That with the estimator, likewise."""
+
+_TOGETHER: Final = 256
+"""Records that are in memory at once: as columns they take a fifth of the room."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some records as columns.
+
+    Attributes:
+        cells: a row per record, with the columns of `final`; then `IDENTITY`, `TASK` and `ESTIMATOR`, and in
+            `_gradients` and `_training` how many rows of it there are.
+        rows: by table the rows of all records, in their order.
+    """
+
+    cells: pa.Table
+    rows: dict[Rows, pa.Table]
+
+
+def parts_of(records: Iterable[Record]) -> Iterator[Part]:
+    """Give records as columns; no more than some hundred are asked for before."""
+    records = iter(records)
+    while some := list(islice(records, _TOGETHER)):
+        yield part_of(some)
+
+
+def part_of(records: Sequence[Record]) -> Part:
+    """Return records as columns."""
+    identity = frame([identity_values(record.cell) for record in records], columns.IDENTITY)
+    final = frame([_final_values(record) for record in records], columns.FINAL[len(columns.IDENTITY) :])
+    cells = pa.Table.from_pandas(pd.concat([identity, final], axis=1), preserve_index=False)
+    more: dict[str, tuple[list[Any], str]] = {
+        IDENTITY: ([json.dumps(record.cell.identity()) for record in records], "string"),
+        TASK: ([str(record.cell.task_spec) for record in records], "string"),
+        ESTIMATOR: ([str(record.cell.estimator_spec) for record in records], "string"),
+        **{f"_{name}": ([len(getattr(record, name)) for record in records], "int64") for name in ROWS},
+    }
+    for name, (values, dtype) in more.items():
+        cells = cells.append_column(name, arrow(values, dtype))
+    return Part(
+        cells.replace_schema_metadata(None),
+        {
+            "gradients": _table(ROWS["gradients"], [row for one in records for row in one.gradients], _gradient_values),
+            "training": _table(ROWS["training"], [row for one in records for row in one.training], _attribute),
+        },
+    )
+
+
+def joined(parts: Sequence[Part]) -> Part:
+    """Return the records of all parts, one after the other."""
+    rows: dict[Rows, pa.Table] = {name: _joined([part.rows[name] for part in parts]) for name in ROWS}
+    return Part(_joined([part.cells for part in parts]), rows)
+
+
+def chosen(part: Part, order: np.ndarray) -> Part:
+    """Return some of a part's records, given by their numbers, in that order."""
+    return Part(part.cells.take(order), {name: part.rows[name].take(_places(part, name, order)) for name in ROWS})
+
+
+def frames(part: Part, order: np.ndarray, only: Collection[str]) -> dict[str, pd.DataFrame]:
+    """Return `gradients`, `training` and `final` of some of a part's records, given by their numbers, in that order.
+
+    What is not among `only` is empty. Rows are taken out of the part as they become pandas'.
+    """
+    cells = part.cells.take(order)
+    found = {"final": _frame(cells, columns.FINAL)}
+    for name in ROWS:
+        there = name in only
+        counts = _counts(part, name)[order] if there else np.zeros(len(order), int)
+        owners = np.repeat(np.arange(len(order)), counts)
+        places = _places(part, name, order) if there else np.zeros(0, int)
+        values = {one.name: _taken(cells, one, owners) for one in columns.IDENTITY}
+        rows = part.rows.pop(name)
+        for one in ROWS[name]:
+            values[one.name] = _taken(rows, one, places)
+            rows = rows.drop_columns(one.name)
+        found[name] = pd.DataFrame(values, copy=False)
+    return found
+
+
+def empty() -> Part:
+    """Return a part without records."""
+    return part_of([])
+
+
+def _frame(table: pa.Table, of: Sequence[Column]) -> pd.DataFrame:
+    return pd.DataFrame({one.name: from_arrow(table[one.name], one.dtype) for one in of}, copy=False)
+
+
+def _taken(table: pa.Table, column: Column, places: np.ndarray) -> pd.Series:
+    values = table[column.name]
+    if column.dtype == "string":
+        # Numbers of texts are taken much sooner than texts.
+        values = values.combine_chunks().dictionary_encode()
+    return from_arrow(values.take(pa.array(places)), column.dtype)
+
+
+def _counts(part: Part, name: Rows) -> np.ndarray:
+    return part.cells[f"_{name}"].to_numpy()
+
+
+def _places(part: Part, name: Rows, order: np.ndarray) -> np.ndarray:
+    """Return where the rows of some records are among those of all."""
+    counts = _counts(part, name)
+    starts = (np.cumsum(counts) - counts)[order]
+    wanted = counts[order]
+    return np.repeat(starts - (np.cumsum(wanted) - wanted), wanted) + np.arange(wanted.sum())
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    # Arrow takes rows of one chunk in a tenth of the time that those of many take.
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+
+
+def _table(of: Sequence[Column], rows: Sequence[Any], values: Callable[[Sequence[Any], str], list[Any]]) -> pa.Table:
+    return pa.table({one.name: arrow(values(rows, one.name), one.dtype) for one in of})
+
+
+def _attribute(rows: Sequence[Any], name: str) -> list[Any]:
+    return [getattr(row, name) for row in rows]
+
+
+def _gradient_values(rows: Sequence[Any], name: str) -> list[Any]:
+    if name == "unit":
+        return [METRICS[row.metric].unit if row.metric in METRICS else "" for row in rows]
+    return _attribute(rows, name)
+
+
+def _final_values(record: Record) -> dict[str, Any]:
+    return {
+        **{field.name: None for field in fields(schema.Final)},
+        **(vars(record.final) if record.final else {}),
+        **vars(record),
+        "notes": " · ".join(record.notes),
+        **settings_values(record.cell),
+    }
