@@ -20,6 +20,7 @@ from bench.names.registry import ESTIMATORS
 from bench.names.source import source_of
 from bench.names.spec import Spec, parse_spec
 from bench.results.aside import set_aside
+from bench.results.leftovers import trajectory_lock, trajectory_path
 from bench.settings import Cell, cell_id
 from bench.training.diverged import Diverged
 from bench.training.exact_gradient import ExactGradient
@@ -118,10 +119,10 @@ def reference_trajectory(
     assert found is not None, "the plan has asked for it"
     name, estimator = found
     by = source_of(ESTIMATORS, parse_spec(name))
-    file = keeping.folder / cell.task_folder / f"trajectory-{_id(cell, keeping.task_source, name, by, steps)}.pt"
+    file = trajectory_path(keeping.folder / cell.task_folder, _id(cell, keeping.task_source, name, by, steps))
     maker = Maker.of(Source(keeping.task_source, by))
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_suffix(".lock")):
+    with FileLock(trajectory_lock(file)):
         said = ""
         try:
             content = kept(file)

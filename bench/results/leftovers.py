@@ -14,8 +14,25 @@ CHECKS: Final = "check.json"
 FIGURES: Final = "figures"
 """The folder of the figures that a run draws."""
 
+_TRAJECTORY: Final = "trajectory-*.pt"
+
 _PROBES: Final = (".writable-*", "..writable-*")
 """Of versions that tried with a file of that name whether a folder takes one."""
+
+
+def trajectory_path(task_folder: Path, key: str) -> Path:
+    """Return where the reference trajectory of an id is, or will be."""
+    return task_folder / _TRAJECTORY.replace("*", key)
+
+
+def trajectory_lock(trajectory: Path) -> Path:
+    """Return the lock of a reference trajectory."""
+    return trajectory.with_suffix(".lock")
+
+
+def trajectories(task_folder: Path) -> list[Path]:
+    """Return the reference trajectories that are kept of a task."""
+    return sorted(task_folder.glob(_TRAJECTORY))
 
 
 def remove_temporaries(folder: Path) -> None:

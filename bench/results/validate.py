@@ -47,12 +47,12 @@ def checked(store: Store, below: Path | None = None) -> Iterator[Checked]:
     for folder in cells:
         yield from _checked(folder / RECORD, read_record)
         yield from _checked(folder / BEGUN, lambda path: read_begun(path.parent))
-        yield from _checked(folder / PARAMETERS, _read_parameters)
+        yield from _checked(folder / PARAMETERS, whole_parameters)
     for folder in dict.fromkeys([*(cell.parent for cell in cells), *cells]):
         if below is None or folder.is_relative_to(below):
             for path in sorted(folder.glob("*.pt")):
                 if folder not in cells or path.name != PARAMETERS:
-                    yield from _checked(path, _read_tensors)
+                    yield from _checked(path, whole_tensors)
     if below is None:
         for path in store.run_paths():
             yield from _checked(path, read_run)
@@ -72,20 +72,20 @@ def _has_digest(path: Path) -> bool:
     return has_digest(head) or FIRST_LINE.match(head) is not None or zipfile.is_zipfile(path)
 
 
-def _read_parameters(path: Path) -> bool | None:
+def whole_parameters(path: Path) -> bool | None:
     """Return whether a file of parameters is there; raise ResultsError if it is not the one its record tells of."""
     try:
         record = read_record(path.with_name(RECORD))
     except ResultsError:
         record = None
     if record is None or record.parameters is None:
-        return _read_tensors(path)
+        return whole_tensors(path)
     if why := difference(path, record.parameters):
         raise ResultsError(f"{path} {why}: {REMEDY}; no table or figure depends on it")
     return True
 
 
-def _read_tensors(path: Path) -> bool | None:
+def whole_tensors(path: Path) -> bool | None:
     """Return whether a file of tensors is there; raise ResultsError if it is not what was written."""
     try:
         with path.open("rb") as file:

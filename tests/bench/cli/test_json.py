@@ -22,6 +22,7 @@ COMMANDS = {
     "data list": "datasets",
     "data verify": "files",
     "results validate": "wrong",
+    "results merge results --into all": "outcomes",
     "status": "cells",
 }
 

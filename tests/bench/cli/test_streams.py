@@ -33,6 +33,7 @@ COMMANDS = [
     "data list",
     "data verify",
     "results validate",
+    "results merge results --into all --dry-run",
     "status",
     "status --format json",
     "table",

@@ -1,4 +1,4 @@
-"""`bench results`: look after results folders."""
+"""`bench results validate`: are the files what was written?"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +15,7 @@ if TYPE_CHECKING:
     from bench.results.validate import Checked
 
 
-@click.group()
-def results() -> None:
-    """Look after results folders."""
-
-
-@results.command(short_help="Are the files what was written?")
+@click.command(short_help="Are the files what was written?")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
 @FORMAT
 def validate(results: tuple[Path, ...], form: Literal["text", "json"]) -> None:

@@ -1,0 +1,363 @@
+"""Results folders of several machines made one: what only one of them has is copied, what is the same is left.
+
+A cell whose records differ is a conflict, and nothing of it is changed unless it is said which record is to win. Every
+file is put in its place whole, a cell's record last: a merge that was killed is simply run again.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, final
+
+from filelock import FileLock
+
+from bench.errors import CellBusy, ResultsError
+from bench.results.atomic import placing
+from bench.results.codec import CorruptRecord
+from bench.results.differing import differences, software_apart
+from bench.results.leftovers import trajectories, trajectory_lock
+from bench.results.parameters import difference, written
+from bench.results.schema import Record
+from bench.results.store import (
+    BEGUN,
+    CHECKPOINT,
+    PARAMETERS,
+    RECORD,
+    TRACEBACK,
+    Store,
+    read_record,
+    read_run,
+    write_locked,
+)
+from bench.results.validate import whole_parameters, whole_tensors
+from bench.settings import Cell
+
+NEWEST: Final = "newest"
+"""The preference for the record whose cell was started last, which is the one that `bench.load` counts."""
+
+What = Literal[
+    "copied",
+    "replaced",
+    "completed",
+    "same",
+    "kept",
+    "conflict",
+    "unfinished",
+    "unreadable",
+    "busy",
+    "run",
+    "trajectory",
+]
+
+
+_WRITTEN: Final[tuple[What, ...]] = ("copied", "replaced", "completed")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes of a cell, of a file beside it, or of the note of a run.
+
+    Attributes:
+        what: a word for it: a record is `copied`, `replaced` by another's, `completed` by a file that it lacked, the
+            `same` on both sides, `kept` as was preferred, in `conflict`, `unreadable`, or `busy`; a cell is
+            `unfinished`; the note of a `run`, or a `trajectory`, is copied.
+        path: of the folder or the file.
+        said: what more there is to say, in lines.
+    """
+
+    what: What
+    path: Path
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """One record of a cell: the store and the folder it is in, when its cell started, and a digest of its bytes."""
+
+    store: Store
+    folder: Path
+    cell: Cell
+    run: str
+    started: str
+    digest: str
+
+    @property
+    def record(self) -> Path:
+        return self.folder / RECORD
+
+
+Prefer = Literal["newest"] | Path | None
+"""Which record wins where several differ: that of the newest cell, or that in a folder; None leaves all as it is."""
+
+
+def merged(
+    sources: Sequence[tuple[Store, Path | None]], into: Store, prefer: Prefer = None, dry_run: bool = False
+) -> Iterator[Outcome]:
+    """Merge results folders, or parts of them, into another one; give what becomes of what.
+
+    Args:
+        sources: a folder each, and the part of it that is meant, or None for all of it.
+        into: where the results go.
+        prefer: what to do about conflicts.
+        dry_run: whether to say what would become of what, and change nothing.
+
+    Raises:
+        ResultsError: the folder does not take a file.
+    """
+    copies: dict[str, list[_Copy]] = {}
+    for store, below in sources:
+        for folder in store.cell_folders(below):
+            try:
+                copy = _copy_in(store, folder)
+            except ResultsError as error:
+                yield Outcome("unreadable", folder, (str(error),))
+                continue
+            if copy is not None:
+                copies.setdefault(copy.cell.folder, []).append(copy)
+            elif any((folder / name).exists() for name in (BEGUN, CHECKPOINT)):
+                yield Outcome("unfinished", folder)
+    merge = _Merge(into, prefer, dry_run)
+    for of_cell in copies.values():
+        yield from merge.of(of_cell)
+    for store, below in sources:
+        yield from _trajectories(store, below, into, dry_run)
+
+
+@final
+class _Merge:
+    """How cells are merged into a folder."""
+
+    def __init__(self, into: Store, prefer: Prefer, dry_run: bool) -> None:
+        self.into, self.prefer, self.dry_run = into, prefer, dry_run
+        self._notes: set[Path] = set()
+
+    def of(self, copies: Sequence[_Copy]) -> Iterator[Outcome]:
+        """Give what becomes of a cell and of the notes about the runs that made it."""
+        cell = copies[0].cell
+        target = self.into.record_path(cell).parent
+        try:
+            with ExitStack() as locks:
+                found = self._decided(copies, target)
+                # What needs nothing is not locked, so that a folder may be merged while a run goes on there.
+                if not self.dry_run and found.what in _WRITTEN:
+                    locks.enter_context(self.into.lock(cell))
+                    found = self._decided(copies, target)
+                yield from self._done(found, copies, target)
+        except CellBusy as busy:
+            yield Outcome("busy", target, (str(busy),))
+
+    def _decided(self, copies: Sequence[_Copy], target: Path) -> "_Decision":
+        """Return what is to become of a cell, having changed nothing."""
+        try:
+            own = _copy_in(self.into, target)
+        except CorruptRecord as error:
+            winner = self._winner(copies)
+            return _Decision("copied" if winner else "conflict", winner, copies, str(error))
+        except ResultsError as error:
+            return _Decision("unreadable", None, trouble=str(error))
+        known = _distinct([*([own] if own else []), *copies])
+        if len(known) > 1:
+            winner = self._winner(known)
+            if winner is None:
+                return _Decision("conflict", None, known)
+            return _Decision("kept" if winner is own else "replaced" if own else "copied", winner, known)
+        if own is None:
+            return _Decision("copied", copies[0])
+        giver = next((copy for copy in copies if _completes(copy, target)), None)
+        return _Decision("completed", giver) if giver else _Decision("same", own)
+
+    def _winner(self, copies: Sequence[_Copy]) -> _Copy | None:
+        """Return the record that is to win; None where that is not said."""
+        known = _distinct(copies)
+        if len(known) == 1:
+            return known[0]
+        if self.prefer == NEWEST:
+            return max(known, key=lambda copy: copy.started)
+        if isinstance(self.prefer, Path):
+            root = self.prefer.resolve()
+            preferred = [copy for copy in known if copy.folder.resolve().is_relative_to(root)]
+            return preferred[0] if len(preferred) == 1 else None
+        return None
+
+    def _done(self, found: "_Decision", copies: Sequence[_Copy], target: Path) -> Iterator[Outcome]:
+        """Do what was decided, and give what became of it."""
+        said = (found.trouble,) if found.trouble else ()
+        if found.winner is None:
+            yield Outcome(found.what, target, (*said, *_conflict(_distinct(found.known))))
+            return
+        if found.what in _WRITTEN:
+            for path, why in self._copied(found, target):
+                yield Outcome("unreadable", path, (why,))
+        if found.what == "replaced":
+            said = (*said, f"by the record in {found.winner.folder}")
+        yield Outcome(found.what, target, said)
+        for copy in [found.winner, *(copy for copy in copies if copy.run == found.winner.run)]:
+            yield from self._note(copy)
+
+    def _copied(self, found: "_Decision", target: Path) -> Iterator[tuple[Path, str]]:
+        """Copy what belongs to a record, then the record; give each file that could not be, and why."""
+        assert found.winner is not None
+        source = found.winner.folder
+        record = read_record(source / RECORD)
+        if record is None:
+            raise CellBusy(f"{source / RECORD} has gone: merge again")
+        files = {}
+        for name in _belonging(record):
+            try:
+                if _is_whole(source / name):
+                    files[name] = (source / name).read_bytes()
+            except (ResultsError, OSError) as error:
+                yield source / name, f"{error}" if isinstance(error, ResultsError) else f"cannot read {source / name}"
+        if record.parameters and PARAMETERS in files and written(files[PARAMETERS]) != record.parameters:
+            yield source / PARAMETERS, f"{source / PARAMETERS} was replaced meanwhile: merge again"
+            del files[PARAMETERS]
+        content = _bytes(source / RECORD)
+        if self.dry_run:
+            return
+        if found.trouble:
+            self.into.read_or_set_aside(record.cell, lambda message: None)
+        for name, data in files.items():
+            with placing(target / name) as file:
+                file.write(data)
+        if found.what == "completed":
+            return
+        if PARAMETERS not in files:
+            # Those that may lie there are another record's.
+            (target / PARAMETERS).unlink(missing_ok=True)
+        with placing(target / RECORD) as file:
+            file.write(content)
+        self.into.tidy(record)
+
+    def _note(self, copy: _Copy) -> Iterator[Outcome]:
+        """Copy the note about the run that made a record, unless it is there."""
+        source, target = copy.store.run_path(copy.run), self.into.run_path(copy.run)
+        if source in self._notes or source.resolve() == target.resolve():
+            return
+        self._notes.add(source)
+        try:
+            if read_run(source) is None:
+                return
+            data = _bytes(source)
+        except ResultsError as error:
+            yield Outcome("unreadable", source, (str(error),))
+            return
+        if not target.exists():
+            if not self.dry_run:
+                write_locked(target, data)
+            yield Outcome("run", target)
+        elif _bytes(target) != data and self.prefer is None:
+            yield Outcome("conflict", target, (f"the note of this run in {source} says something else",))
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """What is to become of a cell, whose record wins, which records differ, and why that in its place is unreadable."""
+
+    what: What
+    winner: _Copy | None
+    known: Sequence[_Copy] = ()
+    trouble: str = ""
+
+
+def _copy_in(store: Store, folder: Path) -> _Copy | None:
+    """Return the record in the folder of a cell, or None without one.
+
+    Raises:
+        ResultsError: it cannot be read.
+    """
+    record = read_record(folder / RECORD)
+    if record is None:
+        return None
+    digest = hashlib.sha256(_bytes(folder / RECORD)).hexdigest()
+    return _Copy(store, folder, record.cell, record.run, record.started, digest)
+
+
+def _bytes(path: Path) -> bytes:
+    """Return what is in a file of text; a checkout of git may have changed the ends of its lines.
+
+    Raises:
+        ResultsError: it cannot be read.
+    """
+    try:
+        return path.read_bytes().replace(b"\r\n", b"\n")
+    except OSError as error:
+        raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _distinct(copies: Iterable[_Copy]) -> list[_Copy]:
+    """Return one of the copies of each record; what another version has written anew is the same."""
+    known: list[_Copy] = []
+    for copy in copies:
+        if not any(copy.digest == other.digest or not _differences(copy, other) for other in known):
+            known.append(copy)
+    return known
+
+
+def _differences(one: _Copy, other: _Copy) -> list[str]:
+    first, second = read_record(one.record), read_record(other.record)
+    if first is None or second is None:
+        return ["record"]
+    return differences(first, second)
+
+
+def _conflict(known: Sequence[_Copy]) -> Iterator[str]:
+    """Give lines about records that differ: where each is, and what it has otherwise than the first."""
+    for copy in known:
+        first = known[0]
+        yield f"{copy.folder}: started {copy.started}"
+        if copy is not first:
+            apart = [*software_apart(first.store, first.run, copy.store, copy.run), *_differences(first, copy)]
+            yield from (f"  {line}" for line in apart)
+
+
+def _belonging(record: Record) -> tuple[str, ...]:
+    """Return the files that belong to a record; a failed cell is run again from its checkpoint."""
+    return (TRACEBACK, CHECKPOINT) if record.status == "failed" else (PARAMETERS,)
+
+
+def _completes(copy: _Copy, target: Path) -> bool:
+    """Return whether a copy has the parameters that its record tells of, and the target does not."""
+    record = read_record(copy.record)
+    if record is None or record.parameters is None:
+        return False
+    sides = [difference(folder / PARAMETERS, record.parameters) for folder in (target, copy.folder)]
+    return bool(sides[0]) and not sides[1]
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a file is there; somebody may have removed it to save room.
+
+    Raises:
+        ResultsError: it is not what was written.
+    """
+    if not path.is_file():
+        return False
+    if path.name == PARAMETERS:
+        return bool(whole_parameters(path))
+    return path.name == TRACEBACK or bool(whole_tensors(path))
+
+
+def _trajectories(store: Store, below: Path | None, into: Store, dry_run: bool) -> Iterator[Outcome]:
+    """Copy the reference trajectories that cells run later may be measured along, unless there are such."""
+    for folder in sorted({cell.parent for cell in store.cell_folders(below)}):
+        if below is not None and folder != below:
+            continue
+        for source in trajectories(folder):
+            target = into.folder / folder.name / source.name
+            if target.exists():
+                continue
+            try:
+                whole_tensors(source)
+                data = source.read_bytes()
+            except (ResultsError, OSError) as error:
+                yield Outcome("unreadable", source, (str(error),))
+                continue
+            if not dry_run:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with FileLock(trajectory_lock(target)):
+                    if not target.exists():
+                        with placing(target) as file:
+                            file.write(data)
+            yield Outcome("trajectory", target)
