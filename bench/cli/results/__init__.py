@@ -2,6 +2,7 @@
 
 import click
 
+from bench.cli.results.export import export
 from bench.cli.results.merge import merge
 from bench.cli.results.validate import validate
 
@@ -13,3 +14,4 @@ def results() -> None:
 
 results.add_command(validate)
 results.add_command(merge)
+results.add_command(export)

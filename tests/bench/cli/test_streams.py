@@ -34,6 +34,7 @@ COMMANDS = [
     "data verify",
     "results validate",
     "results merge results --into all --dry-run",
+    "results export --out all",
     "status",
     "status --format json",
     "table",
