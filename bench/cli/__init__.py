@@ -38,7 +38,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "status": ("bench.cli.status:status", "what is done, running, failed or not begun"),
         "table": ("bench.cli.table:table", "results as csv, markdown or LaTeX"),
         "plot": ("bench.cli.plot:plot", "figures for a paper from results"),
-        "results": ("bench.cli.results:results", "validate, merge, export: look after results folders"),
+        "results": ("bench.cli.results:results", "look after folders: validate, merge, export, clean"),
         "samples": ("bench.cli.samples:samples", "pictures of what trained models of images do"),
     },
 }

@@ -8,7 +8,7 @@ import glob
 import io
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast, final
@@ -76,6 +76,11 @@ def placing(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
+def halves(folder: Path, name: str | None = None) -> list[Path]:
+    """Return the files in the making, and those that killed processes have left, of `name` in a folder or of any."""
+    return list(folder.glob(f".{'*' if name is None else glob.escape(name)}.*-????????.tmp"))
+
+
 def remove_abandoned(folder: Path, name: str | None = None) -> None:
     """Remove the halves of files that no process is writing any more, as far as the folder lets go of them.
 
@@ -83,7 +88,12 @@ def remove_abandoned(folder: Path, name: str | None = None) -> None:
         folder: where they are.
         name: of the file that they were to become; of any without it.
     """
-    for half in folder.glob(f".{'*' if name is None else glob.escape(name)}.*-????????.tmp"):
+    remove_halves(halves(folder, name))
+
+
+def remove_halves(found: Iterable[Path]) -> None:
+    """Remove those of `halves` that no process is writing any more, as far as their folder lets go of them."""
+    for half in found:
         with suppress(OSError):
             if fcntl is None:
                 half.unlink()
@@ -91,6 +101,17 @@ def remove_abandoned(folder: Path, name: str | None = None) -> None:
             with half.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 half.unlink()
+
+
+def is_abandoned(half: Path) -> bool:
+    """Return whether no process is writing one of `halves` any more."""
+    try:
+        with half.open("rb") as file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _begun(path: Path) -> tuple[Path, BinaryIO]:

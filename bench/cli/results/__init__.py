@@ -2,6 +2,7 @@
 
 import click
 
+from bench.cli.results.clean import clean
 from bench.cli.results.export import export
 from bench.cli.results.merge import merge
 from bench.cli.results.validate import validate
@@ -15,3 +16,4 @@ def results() -> None:
 results.add_command(validate)
 results.add_command(merge)
 results.add_command(export)
+results.add_command(clean)

@@ -23,6 +23,7 @@ COMMANDS = {
     "data verify": "files",
     "results validate": "wrong",
     "results merge results --into all": "outcomes",
+    "results clean --dry-run": "left_over",
     "status": "cells",
 }
 

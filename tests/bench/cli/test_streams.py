@@ -35,6 +35,7 @@ COMMANDS = [
     "results validate",
     "results merge results --into all --dry-run",
     "results export --out all",
+    "results clean --dry-run",
     "status",
     "status --format json",
     "table",
