@@ -11,6 +11,7 @@ from filelock import FileLock
 
 from bench.execution.kept import keep
 from bench.results.atomic import replacing
+from bench.results.cleaning import orphans, remove
 from bench.results.leftovers import trajectory_path
 from bench.results.schema import Begun, Planned
 from bench.results.store import Store
@@ -120,6 +121,20 @@ def test_a_cell_that_is_run_meanwhile_keeps_what_it_has(bench: Bench, monkeypatc
     assert outcome.code == 0
     assert _files() - before == {str(folder / "begun.json")}
     assert before <= _files()
+
+
+def test_a_cell_is_looked_at_again_under_its_lock(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = _done(cell())
+    (folder / "checkpoint.pt").write_bytes(b"left over")
+    _age(folder / "checkpoint.pt", 60)
+    found = orphans(STORE)
+    assert [one.path for one in found] == [folder / "checkpoint.pt"]
+    # Between the last look and the lock, the cell is run again, and interrupted.
+    monkeypatch.setattr("bench.results.cleaning.orphans", lambda *_: found)
+    STORE.begin(Begun(cell(), RUN.run))
+    os.utime(folder / "checkpoint.pt")
+    assert remove(STORE, found) == []
+    assert (folder / "checkpoint.pt").exists()
 
 
 @pytest.mark.parametrize("lacking", ["", "begun", "failed", "not begun", "unreadable"])
