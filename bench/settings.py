@@ -4,7 +4,9 @@ import hashlib
 import json
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from bench.decoding import AsWritten, Count, Size
 from bench.escaping import file_name
@@ -25,6 +27,9 @@ class Training:
     model_schedule: str = field(default="", metadata=column("", "how ρ changes, where it differs; empty where not"))
     learning: str = field(
         default="joint", metadata=column("", "`joint` updates of φ and θ, or `em`: blocks of each in turn")
+    )
+    validation: Annotated[float, Meta(ge=0, lt=1)] = field(
+        default=0.0, metadata=column("1", "share of the training rows that is held back (`--validation`)")
     )
 
 

@@ -132,17 +132,20 @@ class Data:
     """The observations of a task, one per row, as they are stored (a task's `prepare` makes them observations).
 
     `train` is [N, ...] and `test` is [N_test, ...], empty where the guide knows training rows only; `name` enters a
-    result's identity; `note` is one line for people.
+    result's identity; `note` is one line for people. A task's `load` leaves `validation` out: it is what `bench run
+    --validation` holds back of `train`.
     """
 
     train: Tensor
     test: Tensor
     name: str
     note: str = ""
+    validation: Tensor | None = None
 
     def to(self, device: torch.device) -> "Data":
         """Return the same data on `device`."""
-        return Data(self.train.to(device), self.test.to(device), self.name, self.note)
+        validation = None if self.validation is None else self.validation.to(device)
+        return Data(self.train.to(device), self.test.to(device), self.name, self.note, validation)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,11 @@ _OPTIONS = [
         default=("joint",),
         help="joint, or em(guide_steps=5, model_steps=1): variational EM; repeatable.  [default: joint]",
     ),
+    click.option(
+        "--validation",
+        type=Finite(0, 1, max_open=True),
+        help="Share of the training rows to hold back, for `bench table --select`.  [default: 0]",
+    ),
     click.option("--no-train", is_flag=True, help="Measure and evaluate the initial parameters: --steps 0."),
     click.option("--replicates", type=Whole(40), help="Measure exactly this many gradients."),
     click.option(

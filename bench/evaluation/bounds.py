@@ -122,9 +122,9 @@ def evaluate_train(task: Task, data: Data, seed: int) -> Mean:
         return _mean(torch.cat([values.cpu() for _, values in drawn]).double())
 
 
-def evaluate_objective(task: Task, data: Data, seed: int) -> Mean:
-    """Return E log p(x|z) − β KL(q ‖ p) of the test data, 10 samples each."""
-    elbo = evaluate_bounds(task, data.test, _TRAIN_SAMPLES, seed, "objective", lambda share: None).elbo
+def evaluate_objective(task: Task, rows: Tensor, seed: int, purpose: str) -> Mean:
+    """Return E log p(x|z) − β KL(q ‖ p) of stored rows [N, ...], 10 samples each, the same draws for the same seed."""
+    elbo = evaluate_bounds(task, rows, _TRAIN_SAMPLES, seed, purpose, lambda share: None).elbo
     # What a task with β ≠ 1 gives is the ELBO of a tempered likelihood.
     return Mean(task.beta * elbo.value, task.beta * elbo.se)
 

@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol, final
 
 from bench.execution.checkpoint import Checkpoint, Progress
 from bench.execution.final import evaluated
+from bench.execution.held_back import hold_back
 from bench.execution.initial import initial
 from bench.execution.making import Making
 from bench.execution.measured import in_words, measured_steps
@@ -63,7 +64,7 @@ class CellRun:
         self.cell, self.store, self.making, self.listener, self.source = cell, store, making, listener, source
         self._keeping = Keeping(store.folder, making.run, making.rerun, source.task)
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
-        self.data = data.to(find_device(cell.device))
+        self.data = hold_back(data, cell.training.validation).to(find_device(cell.device))
         self.task, self.estimator = initial(cell, self.data)
         self.trainer = Trainer(self.task, self.estimator, self.data, cell.training, cell.samples, stream)
         self.progress = Progress(onednn=onednn_pays(self.task, cell.training.batch_size * cell.samples))

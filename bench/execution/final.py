@@ -1,6 +1,7 @@
 """What is recorded of a cell's trained parameters."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bench.evaluation.active_units import active_units
@@ -20,7 +21,7 @@ def evaluated(
         cell: which seed, and how many samples.
         task: with the parameters.
         data: of the task.
-        progress: told the share of the test bounds that is done.
+        progress: told the share of the bounds of held-back and test rows that is done.
         warn: told what a reader of the values should know.
     """
     with evaluating(task):
@@ -35,8 +36,11 @@ def _values(
         return {"objective": objective.value, "objective_se": objective.se}
     values: dict[str, Any] = {}
     if task.beta != 1:
-        objective = evaluate_objective(task, data, cell.seed)
+        objective = evaluate_objective(task, data.test, cell.seed, "objective")
         values |= {"objective": objective.value, "objective_se": objective.se}
+        if data.validation is not None:
+            held = evaluate_objective(task, data.validation, cell.seed, "validation objective")
+            values |= {"validation_objective": held.value, "validation_objective_se": held.se}
     plain = task.evaluated().eval()
     train = evaluate_train(plain, data, cell.seed)
     values |= {"train_elbo": train.value, "train_elbo_se": train.se}
@@ -46,15 +50,22 @@ def _values(
         values |= {"log_evidence": evidence.log_evidence, "gap": gap.value, "gap_se": gap.se}
         if wrong := above_evidence(plain, data, train, evidence, cell.seed):
             warn(wrong)
-    if len(data.test) == 0:
-        return values
+    splits = {"validation": data.validation, "test": data.test}
+    there = {split: rows for split, rows in splits.items() if rows is not None and len(rows)}
     samples = cell.measurement.evaluation_samples
-    test = evaluate_bounds(plain, data.test, samples, cell.seed, "test", progress)
-    return values | {
-        "test_elbo": test.elbo.value,
-        "test_elbo_se": test.elbo.se,
-        "test_log_likelihood": test.log_likelihood.value,
-        "test_log_likelihood_se": test.log_likelihood.se,
-        "evaluation_samples": samples,
-        "active_units": active_units(plain, data.test, cell.seed),
-    }
+    for done, (split, rows) in enumerate(there.items()):
+        so_far = partial(_part, progress, done, len(there))
+        bounds = evaluate_bounds(plain, rows, samples, cell.seed, split, so_far)
+        values |= {
+            f"{split}_elbo": bounds.elbo.value,
+            f"{split}_elbo_se": bounds.elbo.se,
+            f"{split}_log_likelihood": bounds.log_likelihood.value,
+            f"{split}_log_likelihood_se": bounds.log_likelihood.se,
+            "evaluation_samples": samples,
+        }
+    return values | ({"active_units": active_units(plain, data.test, cell.seed)} if "test" in there else {})
+
+
+def _part(progress: Callable[[float], None], done: int, parts: int, share: float) -> None:
+    """Tell the share of one part after others as that of all."""
+    progress((done + share) / parts)

@@ -13,6 +13,9 @@ def initial(cell: Cell, data: Data) -> tuple[Task, Estimator]:
     device, dtype = find_device(cell.device), DTYPES[cell.dtype]
     with seeded(CPU, cell.seed, "initial parameters"):
         task = build_task(cell.task_spec, data)
+    if cell.training.validation and isinstance(task.model, GlobalModel):
+        # Its likelihood counts for the rows that it is trained on.
+        task.model.rows = len(data.train)
     with seeded(CPU, cell.seed, "initial estimator"):
         # A network that reads an observation made of many rows must have room for all of them.
         count = cell.training.batch_size if isinstance(task.model, GlobalModel) else 1

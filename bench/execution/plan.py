@@ -7,6 +7,7 @@ from typing import Final, TypeVar, final
 from bench.errors import UsageError
 from bench.execution.fit import default_samples
 from bench.execution.grounds import Grounds
+from bench.execution.held_back import hold_back, share_held_back
 from bench.execution.request import Exclusion, Request
 from bench.machine.device import dtype_name
 from bench.names.building import load_data
@@ -30,6 +31,7 @@ _OF_TRAINING: Final = (
     "model_schedule",
     "guide_schedule",
     "checkpoints",
+    "validation",
 )
 """What is asked of training alone; η is also the step size at which adaptive state settles without training."""
 
@@ -183,15 +185,17 @@ def _cell(
         parse_schedule(text)
     if not isinstance(parse_learning(request.learning), Joint) and not list(task.model.parameters()):
         raise UsageError(f"--learning {request.learning} alternates φ and θ; {task_spec.name} has no θ to learn")
+    validation = share_held_back(task_spec, task, data, request.validation)
     training = Training(
         steps=_first(request.steps, defaults.steps),
-        batch_size=min(_first(request.batch_size, defaults.batch_size), len(data.train)),
+        batch_size=min(_first(request.batch_size, defaults.batch_size), len(hold_back(data, validation).train)),
         optimizer=_first(request.optimizer, defaults.optimizer),
         model_lr=float(_first(request.model_lr, defaults.model_lr)),
         guide_lr=float(_first(request.guide_lr, defaults.guide_lr)),
         schedule=schedule,
         model_schedule="" if of_model == schedule else of_model,
         learning=request.learning,
+        validation=validation,
     )
     measurement = Measurement(
         at=request.at or ("shared" if request.several and training.steps else "own"),

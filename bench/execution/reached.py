@@ -13,7 +13,17 @@ from bench.results.render import Block
 from bench.results.schema import Record
 from bench.results.tables import tidy
 
-_REACHED: Final = ("objective", "train_elbo", "log_evidence", "gap", "test_elbo", "test_log_likelihood")
+_REACHED: Final = (
+    "objective",
+    "train_elbo",
+    "log_evidence",
+    "gap",
+    "validation_objective",
+    "validation_elbo",
+    "validation_log_likelihood",
+    "test_elbo",
+    "test_log_likelihood",
+)
 
 
 def final_table(records: Sequence[Record]) -> Block | None:

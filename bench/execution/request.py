@@ -57,6 +57,7 @@ class Request:
     model_schedule: str | None = None
     guide_schedule: str | None = None
     learning: str = "joint"
+    validation: float | None = None
     replicates: int | None = None
     precision: float | None = None
     checkpoints: int | None = None

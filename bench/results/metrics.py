@@ -236,6 +236,17 @@ FINAL_VALUES: Final = _by_name(
         "gap",
         heading="gap (KL)",
     ),
+    Metric(
+        "validation_objective", "`unit`", "`objective` of β-VAEs, on rows held back", "validation objective", better=1
+    ),
+    Metric("validation_elbo", "`unit`", "ELBO of training rows held back", "validation ELBO", better=1),
+    Metric(
+        "validation_log_likelihood",
+        "`unit`",
+        "importance-weighted bound on log p(x) of training rows held back",
+        "validation log p(x) ≥",
+        better=1,
+    ),
     Metric("test_elbo", "`unit`", "ELBO of the test data", "test ELBO", better=1),
     Metric(
         "test_log_likelihood",

@@ -16,7 +16,7 @@ from bench.fields import column
 from bench.results.metrics import ACTIVE_UNITS, FINAL_VALUES, Metric
 from bench.settings import Cell
 
-SCHEMA_VERSION: Constant = 7
+SCHEMA_VERSION: Constant = 8
 
 Status = Literal["done", "diverged", "failed"]
 
@@ -93,12 +93,21 @@ class Final:
     log_evidence: float | None = field(default=None, metadata=_value(FINAL_VALUES["log_evidence"]))
     gap: float | None = field(default=None, metadata=_value(FINAL_VALUES["gap"]))
     gap_se: float | None = field(default=None, metadata=_error("gap", "; zero where the ELBO is exact too"))
+    # None without rows held back, and in records of an earlier version.
+    validation_objective: float | None = field(default=None, metadata=_value(FINAL_VALUES["validation_objective"]))
+    validation_objective_se: float | None = field(default=None, metadata=_error("validation_objective"))
+    validation_elbo: float | None = field(default=None, metadata=_value(FINAL_VALUES["validation_elbo"]))
+    validation_elbo_se: float | None = field(default=None, metadata=_error("validation_elbo"))
+    validation_log_likelihood: float | None = field(
+        default=None, metadata=_value(FINAL_VALUES["validation_log_likelihood"])
+    )
+    validation_log_likelihood_se: float | None = field(default=None, metadata=_error("validation_log_likelihood"))
     test_elbo: float | None = field(default=None, metadata=_value(FINAL_VALUES["test_elbo"]))
     test_elbo_se: float | None = field(default=None, metadata=_error("test_elbo"))
     test_log_likelihood: float | None = field(default=None, metadata=_value(FINAL_VALUES["test_log_likelihood"]))
     test_log_likelihood_se: float | None = field(default=None, metadata=_error("test_log_likelihood"))
     evaluation_samples: Count | None = field(
-        default=None, metadata=column("1", "samples per datapoint in `test_log_likelihood`")
+        default=None, metadata=column("1", "samples per datapoint in the bounds on log p(x)")
     )
     active_units: Count | None = field(default=None, metadata=_value(ACTIVE_UNITS))
     seconds_per_step: float | None = field(default=None, metadata=_value(FINAL_VALUES["seconds_per_step"]))

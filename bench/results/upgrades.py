@@ -9,6 +9,9 @@ from bench.results.schema import Begun, Record, RunInfo
 Data = dict[str, Any]
 
 _NEW_IN_2: Final = ("log_evidence", "gap", "gap_se", "active_units", "seeds_together")
+_NEW_IN_8: Final = tuple(
+    f"validation_{name}{error}" for name in ("objective", "elbo", "log_likelihood") for error in ("", "_se")
+)
 
 
 def _with_new(content: Data, **new: Any) -> Data:
@@ -51,6 +54,12 @@ def _seventh(record: Data) -> Data:
     return _with_new(record, parameters=None)
 
 
+def _eighth(record: Data) -> Data:
+    """Return a record of version 7 as one of version 8, in which there are values of rows held back."""
+    final = record["final"]
+    return {**record, "final": None if final is None else _with_new(final, **dict.fromkeys(_NEW_IN_8))}
+
+
 def _unchanged(content: Data) -> Data:
     return content
 
@@ -59,7 +68,7 @@ FIRST_WITH_DIGEST: Final = 6
 """The version from which on a file has a digest."""
 
 UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
-    Record: {1: _second, 2: _third, 3: _fourth, 4: _unchanged, 5: _unchanged, 6: _seventh},
+    Record: {1: _second, 2: _third, 3: _fourth, 4: _unchanged, 5: _unchanged, 6: _seventh, 7: _eighth},
     # Version 5 knows the cells of a run.
     RunInfo: {
         1: _unchanged,
@@ -68,8 +77,9 @@ UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
         4: lambda run: _with_new(run, cells=[]),
         5: _unchanged,
         6: _unchanged,
+        7: _unchanged,
     },
-    Begun: {5: _unchanged, 6: _unchanged},
+    Begun: {5: _unchanged, 6: _unchanged, 7: _unchanged},
 }
 """What makes a file of schema version v one of version v + 1, by v."""
 

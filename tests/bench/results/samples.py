@@ -45,6 +45,13 @@ def of_version(version: int, data: bytes) -> dict[str, Any]:
     content = {**json.loads(data), "schema_version": version}
     del content["sha256"]
     content.pop("parameters", None)
+    return without_validation(content)
+
+
+def without_validation(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a record as of before version 8, when no rows were held back."""
+    if content.get("final"):
+        content["final"] = {key: value for key, value in content["final"].items() if not key.startswith("validation")}
     return content
 
 

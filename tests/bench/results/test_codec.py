@@ -15,7 +15,7 @@ from bench.results import codec
 from bench.results.codec import CorruptRecord, dump, parse
 from bench.results.metrics import METRICS
 from bench.results.schema import SCHEMA_VERSION, Begun, Final, GradientRow, Planned, Record, RunInfo, TrainingRow
-from tests.bench.results.samples import RUN, cell, gradient, of_version, record, sealed
+from tests.bench.results.samples import RUN, cell, gradient, of_version, record, sealed, without_validation
 
 PATH = Path("results/record.json")
 
@@ -172,9 +172,20 @@ def test_a_record_of_the_versions_before_is_read_as_it_was(version: int) -> None
 
 
 def test_a_record_of_version_6_knows_no_parameters() -> None:
-    data = {**json.loads(dump(record())), "schema_version": 6}
+    data = without_validation({**json.loads(dump(record())), "schema_version": 6})
     assert data.pop("parameters") is None
     assert parse(Record, sealed(data), PATH) == record()
+
+
+@pytest.mark.parametrize("final", [record().final, None])
+def test_a_record_of_version_7_has_no_rows_held_back(final: Final | None) -> None:
+    written = record(final=final)
+    data = {**json.loads(dump(written)), "schema_version": 7}
+    assert ("validation_elbo" in (data["final"] or {})) == (final is not None)
+    assert parse(Record, sealed(without_validation(data)), PATH) == written
+    if final is not None:
+        with pytest.raises(CorruptRecord, match="which came with a later version"):
+            parse(Record, sealed({**json.loads(dump(written)), "schema_version": 7}), PATH)
 
 
 def test_a_run_keeps_its_cells() -> None:
