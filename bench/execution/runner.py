@@ -15,6 +15,7 @@ from bench.execution.progress import shares
 from bench.execution.run_cells import run_alone, run_together
 from bench.execution.sources import Source
 from bench.execution.teller import Teller
+from bench.machine.memory import is_out_of_memory
 from bench.names.strangers import said
 from bench.results.atomic import placing
 from bench.results.schema import Begun, Record
@@ -63,14 +64,14 @@ class Runner:
                 return
             except (BenchError, BrokenPipeError):
                 raise
-            except torch.OutOfMemoryError:
-                halves = [half for half in (left[: len(left) // 2], left[len(left) // 2 :]) if half]
-                why = "there is not enough memory for so many at once"
             except NotBatchable as reason:
                 halves, why = [], str(reason)
             except Exception as error:
                 self._require_machine(error)
                 halves, why = [], named(error)
+                if is_out_of_memory(error):
+                    halves = [half for half in (left[: len(left) // 2], left[len(left) // 2 :]) if half]
+                    why = "there is not enough memory for so many at once"
             if len(halves) > 1:
                 self._teller.about(left, f": {why}; trained as {len(halves)} halves")
                 torch.cuda.empty_cache()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import DeviceUnavailable
+from bench.machine.memory import is_out_of_memory
 from tasks.base import Task
 
 T = TypeVar("T")
@@ -49,13 +50,13 @@ def observations(task: Task, rows: Tensor) -> Tensor:
 def in_memory(work: Callable[[], T], divisible: bool) -> T | None:
     """Return what `work` returns, or None where memory does not suffice and the work can be divided.
 
-    Raises:
-        OutOfMemoryError: memory does not suffice, and the work cannot be divided.
+    Whatever else the work raises is raised, and what says that memory does not suffice (`is_out_of_memory`) where it
+    cannot be divided.
     """
     try:
         return work()
-    except torch.OutOfMemoryError:
-        if not divisible:
+    except (MemoryError, RuntimeError) as error:
+        if not (divisible and is_out_of_memory(error)):
             raise
     # Only here, where the error no longer holds on to what was computed, can memory be given back.
     torch.cuda.empty_cache()

@@ -1,13 +1,20 @@
 """What is too large for this machine is said in a sentence."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from bench.errors import UsageError
 
-_TOO_LARGE: Final = ("can't allocate memory", "not enough memory", "Storage size calculation overflowed")
-"""What torch says on a CPU, where it has no error of its own for that."""
+_TOO_LARGE: Final = (
+    "can't allocate memory",
+    "not enough memory",
+    "Storage size calculation overflowed",
+    "bad_alloc",
+    "[Errno 12]",
+)
+"""What torch says on a CPU, where it has no error of its own for that; it hands on what C++ and the system say."""
 
 
 @contextmanager
@@ -27,4 +34,6 @@ def is_out_of_memory(error: Exception) -> bool:
 
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _TOO_LARGE)

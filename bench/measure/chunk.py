@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import MutableMapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -19,7 +20,7 @@ from msgspec import Meta
 from torch import Tensor
 
 from bench.decoding import Decoder, Undecodable
-from bench.machine.device import synchronize
+from bench.machine.device import in_memory, synchronize
 from bench.machine.info import cpu_model
 from bench.machine.matmul import float32_precision
 from bench.machine.streams import seeded
@@ -61,6 +62,9 @@ def _remembered_or_fastest(replicator: Replicator, x: Tensor, *identity: object)
     # Not while the file is locked: other processes would wait for a measurement that is none of theirs.
     with seeded(x.device, "chunk"):
         chunk = fastest_chunk(replicator, x)
+    if replicator.largest < LARGEST_CHUNK:
+        # What memory has room for now is no matter of the machine: a limit is of one run.
+        return chunk
     # A memory that takes nothing costs the time of measuring again, and no result.
     with suppress(OSError, NotImplementedError):
         _remember(file, key, chunk)
@@ -77,7 +81,10 @@ def fastest_chunk(replicator: Replicator, x: Tensor, seconds: float = 0.1) -> in
     best, best_time, chunk, worse = LOOP, _time(replicator, x, LOOP, seconds), 2, 0
     before = best_time
     while chunk <= largest and worse < 2:
-        duration = _time(replicator, x, chunk, seconds)
+        duration = in_memory(partial(_time, replicator, x, chunk, seconds), divisible=True)
+        if duration is None or replicator.largest < chunk:
+            # It did not fit, or was drawn in parts: memory holds no more.
+            break
         # A larger chunk must be clearly faster: it costs memory, and equal times are noise.
         if duration < 0.97 * best_time:
             best, best_time = chunk, duration

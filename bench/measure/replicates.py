@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from bench.machine.device import in_memory
+from bench.machine.memory import is_out_of_memory
 from bench.measure.unbatched import unbatched
 from estimators.base import Estimator
 from tasks.base import Task
@@ -87,9 +88,9 @@ class Replicator:
         """Try `vmap` once; on failure keep to the loop and return the reason."""
         try:
             self.draw(x, 2)
-        except torch.OutOfMemoryError:
-            raise
         except (RuntimeError, ValueError, NotImplementedError) as error:
+            if is_out_of_memory(error):
+                raise
             self.reason = unbatched(error)
         return self.reason
 

@@ -7,6 +7,7 @@ from typing import Final, Protocol, final
 import torch
 
 from bench.errors import headline
+from bench.machine.memory import is_out_of_memory
 from bench.machine.streams import OwnStream
 
 _WARM_UP: Final = 3
@@ -59,9 +60,9 @@ class Captured:
     def _capture(self) -> None:
         try:
             self._graph.capture(self._step)
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
             self.reason = headline(error)
         else:
             self._captured = True

@@ -18,6 +18,7 @@ from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from bench.errors import headline
+from bench.machine.memory import is_out_of_memory
 from bench.machine.streams import Stream, seeded
 from bench.training.trainer import Loss
 from estimators.base import Estimate, Estimator
@@ -81,9 +82,9 @@ def trace_step(loss: Loss, trained: Values, fixed: Values, rows: Tensor, streams
     try:
         with seeded(rows.device, "trace"), torch.no_grad(), _without_validation():
             program = make_fx(vmap(one, randomness="different"))(trained, scratch, rows)
-    except torch.OutOfMemoryError:
-        raise
     except (RuntimeError, ValueError, NotImplementedError, TypeError) as error:
+        if is_out_of_memory(error):
+            raise
         raise NotBatchable(headline(error)) from error
     draw_by_seed(program, streams)
     return program

@@ -1,8 +1,11 @@
+import errno
+
 import pytest
 import torch
 
 from bench.machine.device import allow_tf32, in_memory
 from bench.machine.info import machine_info
+from bench.machine.memory import is_out_of_memory
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -14,11 +17,41 @@ def test_tf32_is_what_was_asked_for_and_on_record(allowed: bool) -> None:
     assert (info["tf32_matmul"], info["tf32_convolution"]) == (allowed, allowed)
 
 
-def test_only_divisible_work_survives_too_little_memory() -> None:
+TOO_LARGE = [
+    torch.OutOfMemoryError("CUDA out of memory"),
+    MemoryError(),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 200000000 bytes. Error code 12"),
+    RuntimeError("std::bad_alloc"),
+]
+
+
+@pytest.mark.parametrize("error", TOO_LARGE)
+def test_only_divisible_work_survives_too_little_memory(error: Exception) -> None:
     def too_large() -> int:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     assert in_memory(lambda: 3, divisible=False) == 3
     assert in_memory(too_large, divisible=True) is None
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(type(error)):
         in_memory(too_large, divisible=False)
+
+
+def test_what_is_no_lack_of_memory_is_raised_though_the_work_is_divisible() -> None:
+    def wrong() -> int:
+        raise RuntimeError("the size of tensor a must match the size of tensor b")
+
+    with pytest.raises(RuntimeError, match="must match"):
+        in_memory(wrong, divisible=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_one"),
+    [
+        *((error, True) for error in TOO_LARGE),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), True),
+        (OSError(errno.ENOSPC, "No space left on device"), False),
+        (ValueError("can't allocate memory"), False),
+    ],
+)
+def test_a_lack_of_memory_is_told_by_whoever_says_it(error: Exception, is_one: bool) -> None:
+    assert is_out_of_memory(error) is is_one

@@ -1,9 +1,10 @@
 import errno
 import json
 import os
+import sys
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -91,7 +92,7 @@ def test_measuring_does_not_disturb_the_random_stream(monkeypatch: pytest.Monkey
 class Costs:
     """Stands in for a replicator: a chunk takes a fixed time and a time per replicate, which jumps beyond a cache."""
 
-    size = 2
+    size, largest = 2, sys.maxsize
 
     def __init__(
         self, monkeypatch: pytest.MonkeyPatch, *, fixed: float, each: float, beyond: float, cache: int
@@ -143,3 +144,35 @@ def test_a_batch_that_pays_only_when_large_is_found(monkeypatch: pytest.MonkeyPa
     costs = Costs(monkeypatch, fixed=5.0, each=1e-3, beyond=1.0, cache=1024)
     monkeypatch.setattr(costs, "draw", lambda x, count: Costs.draw(costs, x, count) if count > 1 else costs.wait(1.0))
     assert fastest_chunk(costs, X) == 1024  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")])
+def test_where_memory_ends_the_search_ends_and_that_is_not_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+):
+    replicator = Replicator(TASK, Reinforce(), 1)
+    batched, tried = replicator._batched, list[int]()
+
+    def limited(parameters: Any, x: torch.Tensor, replicates: torch.Tensor) -> Any:
+        tried.append(len(replicates))
+        if tried[-1] > 20:
+            raise error
+        return batched(parameters, x, replicates)
+
+    monkeypatch.setattr(replicator, "_batched", limited)
+    assert chunk_size(replicator, X, {}, "toy", "reinforce") <= 16
+    assert max(tried) == 32
+    assert not (tmp_path / "chunks.json").exists()
+
+
+def test_a_chunk_whose_rows_do_not_fit_ends_the_search(monkeypatch: pytest.MonkeyPatch):
+    replicator = Replicator(TASK, Reinforce(), 1)
+    draw = replicator.draw
+
+    def limited(x: torch.Tensor, count: int) -> torch.Tensor:
+        if count > 20:
+            raise RuntimeError("can't allocate memory")
+        return draw(x, count)
+
+    monkeypatch.setattr(replicator, "draw", limited)
+    assert fastest_chunk(replicator, X, seconds=0.0) <= 16
