@@ -62,6 +62,12 @@ class CellBusy(BenchError):
     exit_code = 6
 
 
+class CellsLimited(BenchError):
+    """Some cells reached a limit of time or memory; how far they got is recorded, and they go on with a higher one."""
+
+    exit_code = 7
+
+
 _OF_THE_MACHINE: Final = frozenset(
     getattr(errno, name)
     for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "ESTALE", "ENXIO", "ENODEV", "EMFILE", "ENFILE", "ENOLCK")

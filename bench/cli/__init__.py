@@ -95,8 +95,9 @@ def cli(debug: bool, quiet: bool) -> None:
     bench run --task gaussian-quadratic --estimator reinforce --estimator reparam --no-train
 
     Exit codes: 0 done; 1 a negative verdict; 2 usage; 3 some cells failed; 4 data or device unavailable;
-    5 results unreadable or not writable; 6 another process runs a cell, with --no-wait; 130 interrupted;
-    143 terminated; 141 the reader of the output has gone, as in `bench table | head -1`: no verdict.
+    5 results unreadable or not writable; 6 another process runs a cell, with --no-wait; 7 none failed, and some
+    reached a limit of `bench run`; 130 interrupted; 143 terminated; 141 the reader of the output has gone, as in
+    `bench table | head -1`: no verdict.
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
 
 

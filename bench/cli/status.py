@@ -1,4 +1,4 @@
-"""`bench status`: what is done, running, interrupted, failed, unreadable or not begun."""
+"""`bench status`: what is done, running, interrupted, limited, failed, unreadable or not begun."""
 
 import sys
 from collections import Counter
@@ -23,7 +23,7 @@ from bench.results.text import folded, terminal_width, text_table, wrapped
 
 _HEADERS: Final = ("estimator", "K", "seeds", "state", "took", "started (UTC)")
 _UP_TO_STATE: Final = 4
-_EXPLAINED: Final[tuple[State, ...]] = ("unreadable", "failed", "diverged", "interrupted")
+_EXPLAINED: Final[tuple[State, ...]] = ("unreadable", "failed", "diverged", "limited", "interrupted")
 _MOST_EXPLAINED: Final = 10
 
 
@@ -38,8 +38,8 @@ def status(
 ) -> None:
     """Say how far the cells in RESULTS are: results folders, or tasks or cells in them; by default results.
 
-    Done, running, interrupted, diverged, failed, unreadable; or not begun, where a run was to see to a cell and has
-    left nothing of it. Parameters that are defaults are left out.
+    Done, running, interrupted, limited (by --time-limit or --memory-limit), diverged, failed, unreadable; or not begun,
+    where a run was to see to a cell and has left nothing of it. Parameters that are defaults are left out.
 
     With --watch a terminal shows how many cells are how far, and those that are running or went wrong, until none is
     running, interrupted or not begun; elsewhere that is a line per change.
@@ -191,6 +191,10 @@ def _next(found: Sequence[Standing], store: Store) -> str:
         return f"`{with_folder('bench status', folder)}` again, when they are done"
     if "not begun" in by_state:
         return _again(by_state["not begun"], notes, folder, "it goes on", "they go on")
+    if "limited" in by_state:
+        return _again(
+            by_state["limited"], notes, folder, *("limited cells go on where a limit is higher, or gone",) * 2
+        )
     return f"`{with_folder('bench table', folder)}`"
 
 

@@ -1,8 +1,12 @@
 """What the two sides of one experiment do not have in common: seeds, steps, versions, and how their cells ended."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from bench.compare.experiments import Match, MeasuredCell
+
+_WELL: Final = ("done", "limited")
+"""Statuses that speak of no trouble with an estimator: a limit may be lifted."""
 
 
 def about(experiment: Match) -> list[str]:
@@ -11,19 +15,20 @@ def about(experiment: Match) -> list[str]:
     base, new = experiment.versions
     if base != new:
         notes.append(f"estimator version {base} in BASE and {new} in NEW")
-    new_failures = _newly_broken(experiment)
+    said = {*_newly_broken(experiment), *_newly_limited(experiment)}
     for side, cells in (("BASE", experiment.base), ("NEW", experiment.new)):
         notes += [
             f"in {side}, {_end(seed, cell)}"
             for seed, cell in cells.items()
-            if cell.row["status"] != "done" and not (side == "NEW" and seed in new_failures)
+            if cell.row["status"] != "done" and not (side == "NEW" and seed in said)
         ]
     return notes
 
 
 def missing(experiment: Match) -> list[str]:
-    """Return what was measured in BASE, and not in NEW, in a sentence each."""
+    """Return what was measured in BASE, and not in NEW, in a sentence each; a limited cell got no further."""
     texts = _alone("BASE", experiment.base, experiment.new)
+    texts += [f"in NEW, {_end(seed, experiment.new[seed])}" for seed in _newly_limited(experiment)]
     sides = [
         {where for cell in side.values() for where in cell.gradients} for side in (experiment.base, experiment.new)
     ]
@@ -40,12 +45,18 @@ def broken(experiment: Match) -> list[str]:
 
 def _newly_broken(experiment: Match) -> list[int]:
     """Return the seeds of NEW that failed or diverged: where BASE's did not, or none of BASE's if it lacks the seed."""
-    base = {seed: cell.row["status"] == "done" for seed, cell in experiment.base.items()}
+    base = {seed: cell.row["status"] in _WELL for seed, cell in experiment.base.items()}
     return [
         seed
         for seed, cell in experiment.new.items()
-        if cell.row["status"] != "done" and base.get(seed, all(base.values()))
+        if cell.row["status"] not in _WELL and base.get(seed, all(base.values()))
     ]
+
+
+def _newly_limited(experiment: Match) -> list[int]:
+    """Return the seeds of NEW that reached a limit before their ends, to which BASE's came."""
+    base = {seed for seed, cell in experiment.base.items() if cell.row["status"] == "done"}
+    return [seed for seed, cell in experiment.new.items() if cell.row["status"] == "limited" and seed in base]
 
 
 def _end(seed: int, cell: MeasuredCell) -> str:

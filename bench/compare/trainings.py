@@ -117,12 +117,15 @@ def _direction(task: str, quantity: Quantity) -> Direction | None:
 
 
 def _completed(experiment: Match, quantity: Quantity) -> Iterator[Comparison]:
-    """Compare the share of seeds that neither diverge nor fail, where any does, by Fisher's exact test."""
+    """Compare the share of seeds that neither diverge nor fail, where any does, by Fisher's exact test.
+
+    Of one that was limited it is not known yet.
+    """
     sides = [
-        {seed: cell.row["status"] == "done" for seed, cell in side.items()}
+        {seed: cell.row["status"] == "done" for seed, cell in side.items() if cell.row["status"] != "limited"}
         for side in (experiment.base, experiment.new)
     ]
-    if all(all(side.values()) for side in sides):
+    if all(all(side.values()) for side in sides) or not all(sides):
         return
     counts = [(sum(side.values()), len(side)) for side in sides]
     shares = [done / total for done, total in counts]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.errors import CellBusy, CellsFailed
+from bench.errors import CellBusy, CellsFailed, CellsLimited
 from bench.execution.measured import in_words, unmeasured_steps
 from bench.execution.messages import title
 from bench.names.commands import with_out
@@ -17,7 +17,7 @@ _MOST_LINES: Final = 5
 
 
 def require_results(cells: Sequence[Cell], records: Sequence[Record], out: Path, of: str = "") -> None:
-    """End a command of whose cells some failed, or were being run by another process.
+    """End a command of whose cells some failed, were limited, or were being run by another process.
 
     Args:
         cells: what was asked for.
@@ -28,6 +28,7 @@ def require_results(cells: Sequence[Cell], records: Sequence[Record], out: Path,
     Raises:
         CellsFailed: some failed, or lack moments that they were asked for; the message names them, their reasons and
             their tracebacks.
+        CellsLimited: none failed, and some reached a limit; the message names them.
         CellBusy: some have no record.
     """
     failed = [record for record in records if record.status == "failed"]
@@ -35,6 +36,8 @@ def require_results(cells: Sequence[Cell], records: Sequence[Record], out: Path,
         raise _failure(failed, cells, out, of)
     if cut_short := [record for record in records if unmeasured_steps(record)]:
         raise CellsFailed("\n".join(_lacking(cut_short, cells, of)))
+    if limited := [record for record in records if record.status == "limited"]:
+        raise CellsLimited("\n".join(_limits(limited, cells, of)))
     busy = len(cells) - len(records)
     if busy:
         raise CellBusy(
@@ -53,6 +56,17 @@ def _lacking(records: Sequence[Record], cells: Sequence[Cell], of: str) -> Itera
         yield f"  {title(record.cell, apart=apart)}: {said or f'nothing was measured at {at}: {record.reason}'}"
     if len(records) > _MOST_LINES:
         yield f"  and {len(records) - _MOST_LINES} more"
+
+
+def _limits(limited: Sequence[Record], cells: Sequence[Cell], of: str) -> Iterator[str]:
+    """Give the lines about cells that a limit has kept from their ends."""
+    apart = told_apart(cells)
+    yield f"{len(limited)} of {len(cells)} cells{of} reached a limit:"
+    for record in limited[:_MOST_LINES]:
+        yield f"  {title(record.cell, apart=apart)}: {record.reason}"
+    if len(limited) > _MOST_LINES:
+        yield f"  and {len(limited) - _MOST_LINES} more"
+    yield "what they reached is recorded, and the same command with a higher limit, or without one, goes on from there"
 
 
 def _failure(failed: Sequence[Record], cells: Sequence[Cell], out: Path, of: str) -> CellsFailed:

@@ -16,12 +16,12 @@ def measured_steps(cell: Cell) -> list[int]:
 
 
 def unmeasured_steps(record: Record) -> list[int]:
-    """Return the steps without moments, of a record of a cell that did not fail, though it was asked for them.
+    """Return the steps without moments, of a record of a cell that got to its end, though it was asked for them.
 
     Parameters that a cell's own training did not get to, since it diverged, are none that anything can be measured at.
     """
     cell = record.cell
-    if record.status == "failed" or not (cell.along_trajectory or cell.training.steps == 0):
+    if record.status in ("failed", "limited") or not (cell.along_trajectory or cell.training.steps == 0):
         return []
     measured = {row.step for row in record.gradients}
     return [step for step in measured_steps(cell) if step not in measured]

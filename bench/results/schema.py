@@ -18,7 +18,7 @@ from bench.settings import Cell
 
 SCHEMA_VERSION: Constant = 8
 
-Status = Literal["done", "diverged", "failed"]
+Status = Literal["done", "diverged", "failed", "limited"]
 
 
 def _value(metric: Metric) -> Mapping[str, Any]:
@@ -136,17 +136,30 @@ class Written:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """What a cell was stopped at: with a higher limit, or none, it goes on.
+
+    Attributes:
+        of: what was limited.
+        reached: the seconds that the cell has taken, as its record has them, or the bytes that did not suffice.
+    """
+
+    of: Literal["time", "memory"]
+    reached: Amount
+
+
+@dataclass(frozen=True)
 class Record:
     """Everything measured on one cell.
 
     `final` is None where the cell did not get to the end of training, `chunk` where nothing was measured, `parameters`
-    where the cell failed.
+    where the cell failed or was limited, `limit` where it was not limited.
     """
 
     cell: Cell
     run: str = field(metadata=column("", "id of the invocation, a row of `runs`"))
-    status: Status = field(metadata=column("", "`done`, `diverged` or `failed`"))
-    reason: str | None = field(metadata=column("", "why it failed or diverged"))
+    status: Status = field(metadata=column("", "`done`, `diverged`, `failed` or `limited`"))
+    reason: str | None = field(metadata=column("", "why it failed or diverged, or which limit it reached"))
     started: str = field(metadata=column("UTC", "when the cell started, ISO 8601"))
     seconds: Amount = field(
         metadata=column(
@@ -168,6 +181,7 @@ class Record:
     )
     # None in records of an earlier version, too.
     parameters: Written | None = None
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,10 @@ def unsound(record: Record) -> Iterator[str]:
     for row in record.gradients:
         if row.metric not in METRICS:
             yield f"there is no metric {row.metric!r}"
+    if (record.status == "limited") is (record.limit is None):
+        yield f"its status is {record.status}, and its limit is {record.limit}"
+    if record.status == "limited" and (record.final is not None or record.reason is None):
+        yield "a limited cell has a reason, and no final values"
     if record.final is not None:
         for name in ("steps", "diverged_at"):
             if (getattr(record.final, name) or 0) > steps:

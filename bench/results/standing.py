@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from bench.errors import ResultsError
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.results.codec import CorruptRecord
-from bench.results.schema import Begun, Planned, RunInfo
+from bench.results.schema import Begun, Planned, RunInfo, Status
 from bench.results.store import (
     BEGUN,
     CELL_FOLDER,
@@ -24,7 +24,7 @@ from bench.results.store import (
 )
 from bench.settings import Cell
 
-State = Literal["done", "diverged", "failed", "running", "interrupted", "unreadable", "not begun"]
+State = Status | Literal["running", "interrupted", "unreadable", "not begun"]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _standing_again(folder: Path, planned: dict[str, tuple[Planned, RunInfo]], k
     if before is not None and before[0] == written and not (folder / BEGUN).exists():
         return before[1]
     found = _standing(folder, planned)
-    if found.state in ("done", "diverged", "failed"):
+    if found.state in get_args(Status):
         known[folder] = written, found
     return found
 

@@ -142,11 +142,11 @@ class Store:
     def tidy(self, record: Record) -> None:
         """Remove what a process that was killed has left beside a record; the caller holds the cell's lock.
 
-        A failed cell keeps its checkpoint, which it is run again from, and its traceback.
+        A failed cell keeps its checkpoint, which it is run again from, and its traceback; a limited one its checkpoint.
         """
         folder = self.record_path(record.cell).parent
-        done_with = (BEGUN,) if record.status == "failed" else (BEGUN, CHECKPOINT, TRACEBACK)
-        for name in done_with:
+        kept = {"failed": {CHECKPOINT, TRACEBACK}, "limited": {CHECKPOINT}}.get(record.status, set[str]())
+        for name in {BEGUN, CHECKPOINT, TRACEBACK} - kept:
             make_room(folder / name)
             (folder / name).unlink(missing_ok=True)
 

@@ -55,9 +55,10 @@ def _seventh(record: Data) -> Data:
 
 
 def _eighth(record: Data) -> Data:
-    """Return a record of version 7 as one of version 8, in which there are values of rows held back."""
+    """Return a record of version 7 as one of version 8, with limits and values of rows held back."""
     final = record["final"]
-    return {**record, "final": None if final is None else _with_new(final, **dict.fromkeys(_NEW_IN_8))}
+    final = None if final is None else _with_new(final, **dict.fromkeys(_NEW_IN_8))
+    return _with_new({**record, "final": final}, limit=None)
 
 
 def _unchanged(content: Data) -> Data:

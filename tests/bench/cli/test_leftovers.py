@@ -18,7 +18,7 @@ from bench.results.schema import Record
 from bench.results.store import Store
 from bench.settings import Cell
 from tests.bench.cli.conftest import Outcome
-from tests.bench.results.samples import cell, record
+from tests.bench.results.samples import cell, limited, record
 
 Bench = Callable[..., Outcome]
 
@@ -64,13 +64,15 @@ def test_a_rerun_leaves_nothing_of_a_killed_one(bench: Bench, monkeypatch: pytes
         assert files(Path("R")) == clean, rerun
 
 
-def test_a_failed_cell_keeps_what_it_goes_on_from(tmp_path: Path) -> None:
+def test_a_failed_cell_and_a_limited_one_keep_what_they_go_on_from(tmp_path: Path) -> None:
     store = Store(tmp_path)
     folder = store.write(record(status="failed", reason="broken", final=None)).parent
     for name in ("begun.json", "checkpoint.pt", "traceback.txt"):
         (folder / name).touch()
     store.tidy(record(status="failed", reason="broken", final=None))
     assert {path.name for path in folder.iterdir()} == {"record.json", "checkpoint.pt", "traceback.txt"}
+    store.tidy(limited())
+    assert {path.name for path in folder.iterdir()} == {"record.json", "checkpoint.pt"}
     store.tidy(record())
     assert {path.name for path in folder.iterdir()} == {"record.json"}
 

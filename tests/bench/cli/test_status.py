@@ -10,7 +10,7 @@ from bench.errors import ResultsError
 from bench.results.schema import Planned
 from bench.results.store import Begun, Store
 from tests.bench.cli.conftest import Bench
-from tests.bench.results.samples import MEASUREMENT, RUN, TRAINING, cell, record
+from tests.bench.results.samples import MEASUREMENT, RUN, TRAINING, cell, limited, record
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +117,19 @@ def test_what_has_failed_is_run_again_by_its_own_command(store: Store) -> None:
     assert _next(store) == f"`bench run --seeds=1 --rerun failed --out {store.folder}`"
 
 
+def test_what_was_limited_goes_on_with_a_higher_limit(store: Store) -> None:
+    store.write_run(replace(RUN, argv=["bench", "run", "--seeds", "1", "--time-limit", "60"]))
+    store.write(record())
+    store.write(limited(cell(seed=1)))
+    command = f"`bench run --seeds 1 --time-limit 60 --out {store.folder}`, once more"
+    assert _next(store) == f"{command}: limited cells go on where a limit is higher, or gone"
+    printed = _status(store.folder).stdout
+    assert "rebar(temperature=0.3, learned=True) 1 1 limited 60 s 2026-01-01 00:00" in _lines(printed)
+    assert "seed 1\n  time limit of 60 s reached at step 34 of 100, in training\n\n1 done, 1 limited" in printed
+    with store.lock(cell(seed=1)):
+        assert "1 done, 1 running" in _status(store.folder).stdout
+
+
 def test_settings_that_differ_are_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write(record())
     store.write(record(cell(training=replace(TRAINING, steps=50))))
@@ -185,7 +198,13 @@ def test_a_file_is_not_a_results_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("states", "code"),
-    [(("done", "diverged"), 0), (("done", "failed"), 3), (("failed", "unreadable"), 5), (("interrupted",), 0)],
+    [
+        (("done", "diverged"), 0),
+        (("done", "failed"), 3),
+        (("failed", "unreadable"), 5),
+        (("interrupted",), 0),
+        (("limited",), 0),
+    ],
 )
 def test_the_exit_code_tells_failed_cells_and_unreadable_ones(bench: Bench, states: tuple[str, ...], code: int) -> None:
     store = Store("here")
@@ -194,6 +213,8 @@ def test_the_exit_code_tells_failed_cells_and_unreadable_ones(bench: Bench, stat
             _interrupt(store, seed)
         elif state == "unreadable":
             store.write(record(cell(seed=seed))).write_text("{")
+        elif state == "limited":
+            store.write(limited(cell(seed=seed)))
         else:
             store.write(record(cell(seed=seed), status=state))
     for words in (["here"], ["--out", "here"], ["here/vae-mnist"], ["here", "--format", "json"]):

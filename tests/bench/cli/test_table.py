@@ -15,7 +15,7 @@ from bench.errors import BenchError, ResultsError, UsageError
 from bench.results.columns import TABLES
 from bench.results.store import Store
 from bench.results.tables import load
-from tests.bench.results.samples import RUN, cell, gradient, record
+from tests.bench.results.samples import RUN, cell, gradient, limited, record
 
 
 @pytest.fixture(autouse=True)
@@ -158,6 +158,16 @@ def test_no_table_is_wider_than_the_terminal(store: Store, what: str, monkeypatc
 def test_missing_values_are_blank(store: Store) -> None:
     result = _table(store.folder, "--what", "runs", "--columns", "gpu,git_dirty,cpu", "--format", "markdown")
     assert result.stdout.splitlines()[-1] == "|  |  | a processor |"
+
+
+def test_limited_cells_are_counted_beside_finished_ones(store: Store) -> None:
+    def line() -> str:
+        printed = _table(store.folder, "--what", "final", "--format", "markdown").stdout
+        return next(line for line in printed.splitlines() if line.startswith("| rebar"))
+
+    before = line()
+    store.write(limited(cell(seed=5)))
+    assert line() == before.replace("| 1 done |", "| 1 done, 1 limited |") != before
 
 
 def test_cells_without_gradients_are_mentioned(store: Store) -> None:

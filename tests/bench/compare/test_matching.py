@@ -13,7 +13,7 @@ from bench.results.beside import beside
 from bench.results.schema import Record
 from bench.results.store import Store
 from bench.results.tables import Results, load
-from tests.bench.results.samples import MEASUREMENT, RUN, TRAINING, cell, gradient, record
+from tests.bench.results.samples import MEASUREMENT, RUN, TRAINING, cell, gradient, limited, record
 
 
 def results(folder: Path, *records: Record, **machine: Any) -> Results:
@@ -176,3 +176,16 @@ def test_timings_that_were_taken_beside_other_jobs_are_compared_with_their_like_
 def test_unknown_hardware_is_not_the_same(tmp_path: Path) -> None:
     base = results(tmp_path / "a", record(cell(), run="another"))
     assert timings_differ_because(match(base, base).found[0]) == "the hardware is not on record"
+
+
+def test_a_limited_cell_is_missing_and_not_broken(tmp_path: Path) -> None:
+    base = results(tmp_path / "a", record(cell(seed=0)), record(cell(seed=1)))
+    new = results(tmp_path / "b", record(cell(seed=0)), limited(cell(seed=1)))
+    matches = match(base, new)
+    assert matches.broken == []
+    assert [text.rpartition(": in NEW, ")[2] for text in matches.missing if "limit" in text] == [
+        f"seed 1 limited: {limited().reason}"
+    ]
+    assert not any("limited" in note for note in matches.notes)
+    assert any("in BASE, seed 1 limited" in note for note in match(new, base).notes)
+    assert any("in NEW, seed 1 limited" in note for note in match(new, new).notes)

@@ -113,6 +113,14 @@ def test_seeds_that_no_longer_finish_are_worse() -> None:
     assert (one.verdict, one.comparison.quantity.name) == ("inconclusive", "completed")
 
 
+def test_of_seeds_that_were_limited_it_is_not_known_whether_they_finish() -> None:
+    base = {seed: cell() for seed in range(5)}
+    assert judge([Match(base, {seed: cell(status="limited") for seed in range(5)})]) == []
+    new = {seed: cell(status="diverged" if seed else "limited") for seed in range(5)}
+    one = only(judge([Match(base, new)])).comparison
+    assert (one.difference.new, one.new) == ((1, 2, 3, 4), 0.0)
+
+
 def test_evaluations_are_counted_and_seconds_judged_over_invocations() -> None:
     def timed(seconds: float, run: str, evaluations: float = 1.0) -> MeasuredCell:
         costs = {"seconds": seconds, "evaluations": evaluations}

@@ -9,7 +9,7 @@ from bench.execution.advice import after_run
 from bench.execution.plan import Request, make_plan
 from bench.names.spec import Spec, parse_spec
 from bench.results.schema import Record
-from tests.bench.results.samples import record
+from tests.bench.results.samples import limited, record
 
 
 def _ran(task: str, *estimators: str, **request: Any) -> tuple[list[Request], list[Record]]:
@@ -42,6 +42,12 @@ def test_a_failed_cell_is_not_drawn() -> None:
     failed = record(first.cell, status="failed", reason="out of luck")
     assert after_run(asked, [failed], Path("results")) == "`bench status` for what went wrong"
     assert f"`bench plot training results/{second.cell.folder}`" in after_run(asked, [failed, second], Path("results"))
+
+
+def test_a_limited_cell_is_drawn_if_anything_was_measured() -> None:
+    asked, [one] = _ran("gaussian-quadratic", "reinforce")
+    assert "`bench plot training " in after_run(asked, [limited(one.cell)], Path("results"))
+    assert "`bench status`" in after_run(asked, [limited(one.cell, gradients=[])], Path("results"))
 
 
 def test_folders_are_quoted() -> None:

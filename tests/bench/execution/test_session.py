@@ -1,13 +1,14 @@
 """How the cells of one invocation are run, and what is said of that."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 import torch
 
-from bench.errors import CellsFailed
+from bench.errors import CellsFailed, CellsLimited
 from bench.execution import runner
 from bench.execution.console import Console
 from bench.execution.ending import require_results
@@ -19,7 +20,7 @@ from bench.results.schema import Record
 from bench.results.store import Store
 from bench.settings import Cell, Measurement, Training
 from bench.training.trace import NotBatchable
-from tests.bench.results.samples import cell, record
+from tests.bench.results.samples import MEASUREMENT, TRAINING, cell, limited, record
 
 
 @pytest.mark.parametrize(("steps", "said"), [(0, False), (10, True)])
@@ -147,3 +148,21 @@ def test_a_damaged_traceback_does_not_hide_why_a_cell_failed(tmp_path: Path, dam
         log.symlink_to(log.name)
     with pytest.raises(CellsFailed, match="no luck"):
         require_results([failed.cell], [failed], tmp_path)
+
+
+def test_limited_cells_have_an_exit_code_of_their_own_behind_failures(tmp_path: Path) -> None:
+    cells = [cell(seed=seed) for seed in range(8)]
+    records = [record(cells[0]), *map(limited, cells[1:])]
+    with pytest.raises(CellsLimited, match=r"7 of 8 cells reached a limit:(.|\n)*in training\n  and 2 more\n") as ended:
+        require_results(cells, records, tmp_path)
+    assert ended.value.exit_code == 7
+    failed = record(cells[0], status="failed", reason="no luck", final=None)
+    with pytest.raises(CellsFailed, match="1 of 8 cells failed"):
+        require_results(cells, [failed, *records[1:]], tmp_path)
+
+
+@pytest.mark.parametrize("steps", [0, 100])
+def test_what_a_limited_cell_was_not_measured_at_is_no_failure(tmp_path: Path, steps: int) -> None:
+    one = cell(training=replace(TRAINING, steps=steps), measurement=replace(MEASUREMENT, at="shared"))
+    with pytest.raises(CellsLimited):
+        require_results([one], [limited(one, gradients=[])], tmp_path)

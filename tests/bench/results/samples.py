@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from bench.results.codec import with_digest
-from bench.results.schema import Final, GradientRow, Record, RunInfo, TrainingRow
+from bench.results.schema import Final, GradientRow, Limit, Record, RunInfo, TrainingRow
 from bench.settings import Cell, Measurement, Training
 
 TRAINING = Training(steps=100, batch_size=20, optimizer="adam", model_lr=1e-3, guide_lr=1e-2, schedule="constant")
@@ -44,12 +44,12 @@ def of_version(version: int, data: bytes) -> dict[str, Any]:
     """Return the content of a file as if a version without digests had written it, which knew no parameters either."""
     content = {**json.loads(data), "schema_version": version}
     del content["sha256"]
-    content.pop("parameters", None)
-    return without_validation(content)
+    return before_8({key: value for key, value in content.items() if key != "parameters"})
 
 
-def without_validation(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content of a record as of before version 8, when no rows were held back."""
+def before_8(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a record as of before version 8, when no rows were held back and no cell was limited."""
+    content = {key: value for key, value in content.items() if key != "limit"}
     if content.get("final"):
         content["final"] = {key: value for key, value in content["final"].items() if not key.startswith("validation")}
     return content
@@ -106,3 +106,19 @@ def record(of: Cell | None = None, **changes: Any) -> Record:
         notes=["a note"],
     )
     return dataclasses.replace(usual, **changes)
+
+
+def limited(of: Cell | None = None, **changes: Any) -> Record:
+    """Return the record of a cell that a limit of 60 s has stopped behind its first measurement."""
+    usual = record(of)
+    reached = dataclasses.replace(
+        usual,
+        status="limited",
+        reason="time limit of 60 s reached at step 34 of 100, in training",
+        seconds=60.4,
+        gradients=usual.gradients[:1],
+        training=[],
+        final=None,
+        limit=Limit("time", 60.4),
+    )
+    return dataclasses.replace(reached, **changes)

@@ -14,8 +14,8 @@ from bench.names.spec import Value
 from bench.results import codec
 from bench.results.codec import CorruptRecord, dump, parse
 from bench.results.metrics import METRICS
-from bench.results.schema import SCHEMA_VERSION, Begun, Final, GradientRow, Planned, Record, RunInfo, TrainingRow
-from tests.bench.results.samples import RUN, cell, gradient, of_version, record, sealed, without_validation
+from bench.results.schema import SCHEMA_VERSION, Begun, Final, GradientRow, Limit, Planned, Record, RunInfo, TrainingRow
+from tests.bench.results.samples import RUN, before_8, cell, gradient, limited, of_version, record, sealed
 
 PATH = Path("results/record.json")
 
@@ -172,20 +172,40 @@ def test_a_record_of_the_versions_before_is_read_as_it_was(version: int) -> None
 
 
 def test_a_record_of_version_6_knows_no_parameters() -> None:
-    data = without_validation({**json.loads(dump(record())), "schema_version": 6})
+    data = before_8({**json.loads(dump(record())), "schema_version": 6})
     assert data.pop("parameters") is None
     assert parse(Record, sealed(data), PATH) == record()
 
 
 @pytest.mark.parametrize("final", [record().final, None])
-def test_a_record_of_version_7_has_no_rows_held_back(final: Final | None) -> None:
+def test_a_record_of_version_7_has_no_rows_held_back_and_no_limit(final: Final | None) -> None:
     written = record(final=final)
     data = {**json.loads(dump(written)), "schema_version": 7}
     assert ("validation_elbo" in (data["final"] or {})) == (final is not None)
-    assert parse(Record, sealed(without_validation(data)), PATH) == written
-    if final is not None:
+    assert parse(Record, sealed(before_8(data)), PATH) == written
+    for new in ("limit", *(["final"] if final is not None else [])):
+        early = before_8(data) | {new: data[new]}
         with pytest.raises(CorruptRecord, match="which came with a later version"):
-            parse(Record, sealed({**json.loads(dump(written)), "schema_version": 7}), PATH)
+            parse(Record, sealed(early), PATH)
+
+
+def test_what_a_limited_cell_reached_is_kept() -> None:
+    assert parse(Record, dump(limited()), PATH) == limited()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"limit": None}, "its status is limited, and its limit is None"),
+        ({"status": "done"}, "its status is done, and its limit is "),
+        ({"reason": None}, "a limited cell has a reason"),
+        ({"final": record().final}, "a limited cell has a reason, and no final values"),
+        ({"limit": Limit("time", -1.0)}, "limit.reached"),
+    ],
+)
+def test_a_limit_that_cannot_be_is_refused(wrong: dict[str, Any], why: str) -> None:
+    with pytest.raises(ResultsError, match=why):
+        parse(Record, dump(limited(**wrong)), PATH)
 
 
 def test_a_run_keeps_its_cells() -> None:

@@ -150,7 +150,7 @@ def _body(content: dict[str, Any]) -> dict[str, Any]:
     """Return what a file holds beside its version and digest, with the settings that it may leave out."""
     body = {key: value for key, value in content.items() if key not in ("schema_version", "sha256")}
     if "gradients" in body:
-        body = {"parameters": None, **body}
+        body = {"parameters": None, "limit": None, **body}
     if "cell" in body:
         usual = {"model_schedule": "", "learning": "joint"}
         body["cell"] = {"tf32": False, **body["cell"], "training": {**usual, **body["cell"]["training"]}}
