@@ -17,6 +17,7 @@ from bench.errors import ResultsError
 from bench.results import cache, reading, store
 from bench.results.cache import CACHE, TABLES
 from bench.results.leftovers import LOCK
+from bench.results.schema import SCHEMA_VERSION
 from bench.results.store import Store
 from bench.results.tables import Results, load, load_some
 from tests.bench.results.samples import RUN, cell, gradient, record, sealed
@@ -122,7 +123,7 @@ def _cut_short(path: Path) -> None:
 
 
 def _of_the_future(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"schema_version": 7', b'"schema_version": 99'))
+    path.write_bytes(path.read_bytes().replace(f'"schema_version": {SCHEMA_VERSION}'.encode(), b'"schema_version": 99'))
 
 
 def _of_another_cell(path: Path) -> None:

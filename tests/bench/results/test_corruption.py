@@ -4,7 +4,7 @@ import copy
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bench.decoding import encodable
 from bench.errors import ResultsError
 from bench.results.codec import CorruptRecord, dump, parse
-from bench.results.schema import SCHEMA_VERSION, Begun, Planned, Record, RunInfo, Written
+from bench.results.schema import SCHEMA_VERSION, Begun, Final, Planned, Record, RunInfo, Written
 from bench.results.store import Store, read_record
 from tests.bench.results.samples import RUN, cell, gradient, of_version, record, sealed
 
@@ -31,6 +31,9 @@ KINDS: dict[type, Any] = {
     RunInfo: RunInfo(**{**vars(RUN), "cells": [Planned("folder", "task", "estimator")]}),
     Begun: Begun(cell(), "a run"),
 }
+NEW_IN_FINAL = [one.name for one in fields(Final) if one.name.startswith("validation")]
+"""Of rows held back, which no file of before tells of."""
+
 DELETED = object()
 ODD = (DELETED, None, True, 0, -1, 1, 1.5, 2**63, 10**400, "", "nan", "7", "\udce9", [], [[]], {}, {"a": 1}, {"": []})
 
@@ -151,8 +154,10 @@ def _body(content: dict[str, Any]) -> dict[str, Any]:
     body = {key: value for key, value in content.items() if key not in ("schema_version", "sha256")}
     if "gradients" in body:
         body = {"parameters": None, "limit": None, **body}
+        if isinstance(body["final"], dict):
+            body["final"] = {**dict.fromkeys(NEW_IN_FINAL), **body["final"]}
     if "cell" in body:
-        usual = {"model_schedule": "", "learning": "joint"}
+        usual = {"model_schedule": "", "learning": "joint", "validation": 0.0}
         body["cell"] = {"tf32": False, **body["cell"], "training": {**usual, **body["cell"]["training"]}}
     return body
 
