@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +36,7 @@ class Command:
         forgets: whether the notes of runs are lost, so that all records are stale.
         goes_on: words that may finish it, if not only its own.
         rounding: share of a column's largest number by which tables may differ; 0 where they are the same to the bit.
+        jobs: processes that it runs cells in.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Command:
     forgets: bool = False
     goes_on: tuple[str, ...] = ()
     rounding: float = 0.0
+    jobs: int = 1
 
     @property
     def imports(self) -> tuple[str, ...]:
@@ -54,6 +56,13 @@ class Command:
     def replaces(self) -> bool:
         """Whether finished cells are run again."""
         return "--rerun" in self.words
+
+    def in_processes(self, jobs: int) -> "Command":
+        """Return it with its cells in so many processes; as it is with one, or where it runs no cells."""
+        if jobs == 1 or self.words[0] != "run":
+            return self
+        more = ("--jobs", str(jobs))
+        return replace(self, words=(*self.words, *more), goes_on=self.goes_on and (*self.goes_on, *more), jobs=jobs)
 
 
 COMMANDS: Final = {

@@ -7,9 +7,12 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, final
+from typing import Final, Literal, final
+
+import psutil
 
 from tests.forks import measure_quickly, write_to
 
@@ -26,6 +29,9 @@ _ALWAYS: Final = (
     "estimators.score_function",
     "estimators.pathwise",
 )
+Whom = Literal["parent", "worker", "all"]
+"""Of a command that runs cells in several processes, who is killed."""
+
 _PATIENCE: Final = 300.0
 """Seconds after which a command hangs, usually."""
 
@@ -44,6 +50,7 @@ def prepare(cache: Path, imports: Iterable[str]) -> None:
     os.environ |= {
         "OMP_NUM_THREADS": "1",
         "BENCH_CHECKPOINT_SECONDS": "0",
+        "BENCH_COST_SECONDS": "0",
         "BENCH_CACHE": str(cache),
         "MPLBACKEND": "agg",
     }
@@ -106,6 +113,20 @@ class Child:
                 # Nothing of the parent's is flushed or cleaned up here.
                 os._exit(code)
 
+    def kill(self, whom: Whom) -> None:
+        """Kill it, one of the processes that it runs cells in, or all; those are gone when this returns."""
+        own = psutil.Process(self._process)
+        workers = [child for child in own.children(recursive=True) if _is_worker(child)]
+        for victim in {"parent": [own], "worker": workers[:1], "all": [own, *workers]}[whom]:
+            # It may have ended by itself just now.
+            with suppress(psutil.NoSuchProcess):
+                victim.kill()
+        if whom != "worker":
+            # They end with their parent, which their locks do with them.
+            _, left = psutil.wait_procs(workers, timeout=30)
+            if left:
+                raise RuntimeError(f"{len(left)} processes have outlived their parent")
+
     def wait(self, kill_after: float | None = None, patience: float = _PATIENCE) -> Ended:
         """Wait for its end, or kill it after so many seconds; one that has not ended after `patience` hangs."""
         deadline = self._begun + (patience if kill_after is None else kill_after)
@@ -122,6 +143,15 @@ class Child:
             time.sleep(0.002)
         code = None if hangs else os.waitstatus_to_exitcode(status)
         return Ended(code, self._log.read_text(errors="replace"), time.monotonic() - self._begun)
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    """Return whether a process is one that runs cells; loky has one more that cleans up after them."""
+    try:
+        words = " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+    return "loky" in words and "resource_tracker" not in words
 
 
 def _run(words: Sequence[str], log: Path, before: Callable[[], object], after: Callable[[], object]) -> int:

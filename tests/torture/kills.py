@@ -7,6 +7,7 @@ import random
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Final
 
 from tests.torture.asked import parser_of, references_of, repeated
 from tests.torture.commands import Command, Reference, failure, in_folder
-from tests.torture.forked import Child
+from tests.torture.forked import Child, Whom
 from tests.torture.operations import Killing, Point, watch
 from tests.torture.tally import Tally
 from tests.torture.verdicts import damaged, lost, records
@@ -28,16 +29,20 @@ class Kill:
 
     point: Point | None
     share: float = 0.0
+    whom: Whom | None = None
 
     @property
     def kind(self) -> str:
-        """What kind of moment it is."""
+        """What kind of moment it is, or who is killed."""
+        if self.whom is not None:
+            return {"parent": "kills of a parent", "worker": "kills of a worker", "all": "kills of all"}[self.whom]
         if self.point is None:
             return "kills by the clock"
         return "kills inside a write" if self.point.call == "write" else "kills at a call"
 
     def __str__(self) -> str:
-        return f"after {self.share:.0%} of its time" if self.point is None else str(self.point)
+        whose = f"({self.whom}) " if self.whom else ""
+        return f"{whose}after {self.share:.0%} of its time" if self.point is None else str(self.point)
 
     def start(self, reference: Reference, folder: Path, log: Path) -> tuple[Child, float | None]:
         """Start the command that is killed here; return it, and after how many seconds its parent is to do that."""
@@ -82,7 +87,9 @@ def drawn(seed: int, number: int, references: Sequence[Reference]) -> Trial:
 
 
 def kill_of(chance: random.Random, reference: Reference) -> Kill:
-    """Draw a moment to kill a command at."""
+    """Draw a moment to kill a command at, and who is killed where it runs cells in several processes."""
+    if reference.command.jobs > 1:
+        return Kill(None, chance.random(), chance.choice(("parent", "worker", "all")))
     kind = chance.choice(("clock", "call", "write"))
     if kind == "clock":
         return Kill(None, chance.random())
@@ -102,8 +109,13 @@ def make(trial: Trial, reference: Reference, work: Path, tally: Tally) -> None:
     for kill in trial.kills:
         before = records(folder)
         child, kill_after = kill.start(reference, folder, log)
-        ended = child.wait(kill_after)
-        if ended.was_killed:
+        if kill.whom is None:
+            ended = child.wait(kill_after)
+        else:
+            time.sleep(kill_after or 0.0)
+            child.kill(kill.whom)
+            ended = child.wait()
+        if ended.was_killed or (kill.whom == "worker" and "a process was killed" in ended.said):
             tally.done[kill.kind] += 1
         elif ended.code == 0:
             tally.done["processes that ended first"] += 1
@@ -120,17 +132,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Make trials until so many processes were killed; return 1 where anything was found."""
     parser = parser_of("kills", __doc__)
     parser.add_argument("--kills", type=int, default=500, help="how many processes are killed, at least")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that a command runs its cells in")
     asked = parser.parse_args(arguments)
-    tally = Tally()
+    tally, jobs = Tally(), ("--jobs", str(asked.jobs)) if asked.jobs > 1 else ()
     with tempfile.TemporaryDirectory(prefix="kills-", dir=asked.work) as where:
         work = Path(where)
-        references = references_of(asked.command, work)
+        references = references_of(asked.command, work, asked.jobs)
         number = asked.trial or 0
         while tally.trials == 0 or (asked.trial is None and _killed(tally) < asked.kills):
             before = tally.found.total()
             trial = drawn(asked.seed, number, references)
             make(trial, references[number % len(references)], work, tally)
-            tally.end(trial, before, f"{repeated(parser, asked)} --trial {number}")
+            tally.end(trial, before, f"{repeated(parser, asked, *jobs)} --trial {number}")
             number += 1
     print(f"{_killed(tally)} kills in {tally}")
     return int(tally.found.total() > 0)

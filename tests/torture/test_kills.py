@@ -21,3 +21,11 @@ def test_nothing_is_lost_left_or_changed_by_kills(tmp_path: Path) -> None:
     for kind in ("by the clock", "at a call", "inside a write"):
         assert f"kills {kind}" in last, "there was none"
     assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_lost_left_or_changed_where_several_processes_run_cells(tmp_path: Path) -> None:
+    asked = ("--kills", "3", "--seed", "3", "--command", "trained", "--jobs", "2", "--work", str(tmp_path))
+    command = [sys.executable, "-m", "tests.torture.kills", *asked]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert " kills of " in ended.stdout.splitlines()[-1]
