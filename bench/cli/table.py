@@ -78,7 +78,7 @@ def table(
     bench table --metric variance --metric work_variance --group guide --format latex
     bench table results/vae-mnist --what training --format csv > training.csv
     """  # noqa: D301 - click wants a backspace, not a backslash
-    from bench.results.tables import load, require_runs
+    from bench.results.tables import load_some, require_runs
 
     comparing = by is not None or across is not None
     if (metrics or groups) and what != "gradients" and not (comparing and what == "final" and not groups):
@@ -92,7 +92,9 @@ def table(
         require("column", column, [known.name for known in TABLES[what]])
     if what == "runs" and not skip_unreadable:
         require_runs(results or (Path("results"),))
-    found = load(*results, errors="skip" if skip_unreadable else "raise", warn=partial(echo, err=True))
+    # Of a large folder no more is read than is shown; a comparison counts gradients, of final values too.
+    only = ["gradients"] if comparing else [what]
+    found = load_some(results, only, "skip" if skip_unreadable else "raise", partial(echo, err=True))
     frame: pd.DataFrame = getattr(found, what)
     if frame.empty:
         _explain_empty(found, what, results)

@@ -14,11 +14,12 @@ from filelock import FileLock, Timeout
 from bench.errors import ResultsError
 from bench.results.atomic import TEMPORARY, halves, is_abandoned, remove_halves
 from bench.results.leftovers import FIGURES, LOCK, RUNS, trajectories, trajectory_lock
-from bench.results.schema import Record, RunInfo
+from bench.results.schema import Record, RunInfo, Status
 from bench.results.store import (
     BEGUN,
     CELL_FOLDER,
     CHECKPOINT,
+    GOES_ON,
     RECORD,
     TRACEBACK,
     Store,
@@ -62,7 +63,7 @@ def orphans(store: Store, below: Path | None = None) -> list[Orphan]:
 
     - A checkpoint whose cell is done or has diverged since; a newer one is that of a cell that is run again.
     - A reference trajectory of a task all of whose cells have ended: those with a record, and those that a run was to
-      see to; failed ones, which may be run again, have not.
+      see to; failed and limited ones, which may be run again, have not.
     - The note of a run that no record and no cell begun refers to, and all of whose cells have ended.
     - Notes of cells begun and tracebacks of cells that have a record of another end.
     - Half-written files of processes that are gone, and locks that nobody holds.
@@ -130,7 +131,7 @@ class _Cell:
     """
 
     folder: Path
-    status: Literal["done", "diverged", "failed", "none", "unreadable"]
+    status: Status | Literal["none", "unreadable"]
     runs: frozenset[str]
     unread: bool
     is_running: bool
@@ -152,7 +153,7 @@ class _Cell:
     def _left_over(self) -> Iterator[Path]:
         if self.has_ended:
             yield from (self.folder / name for name in _OF_A_CELL)
-        elif self.status == "failed":
+        elif self.status in GOES_ON:
             yield self.folder / BEGUN
         yield from self.folder.glob(TEMPORARY)
         yield self.folder / LOCK

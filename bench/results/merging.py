@@ -23,6 +23,7 @@ from bench.results.schema import Record
 from bench.results.store import (
     BEGUN,
     CHECKPOINT,
+    GOES_ON,
     PARAMETERS,
     RECORD,
     TRACEBACK,
@@ -313,8 +314,8 @@ def _conflict(known: Sequence[_Copy]) -> Iterator[str]:
 
 
 def _belonging(record: Record) -> tuple[str, ...]:
-    """Return the files that belong to a record; a failed cell is run again from its checkpoint."""
-    return (TRACEBACK, CHECKPOINT) if record.status == "failed" else (PARAMETERS,)
+    """Return the files that belong to a record; what a cell goes on from does."""
+    return GOES_ON.get(record.status, (PARAMETERS,))
 
 
 def _completes(copy: _Copy, target: Path) -> bool:

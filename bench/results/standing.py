@@ -1,14 +1,18 @@
 """How far the cells of a results folder are: what has a record, what is running, what was cut off, what never began."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
+import pyarrow as pa
+
 from bench.errors import ResultsError
 from bench.names.registry import ESTIMATORS, TASKS
-from bench.results.codec import CorruptRecord
+from bench.results import reading
+from bench.results.codec import CorruptRecord, parse_cell
+from bench.results.parts import IDENTITY
 from bench.results.schema import Begun, Planned, RunInfo, Status
 from bench.results.store import (
     BEGUN,
@@ -79,6 +83,8 @@ def standings(store: Store, below: Path | None = None, known: Known | None = Non
     planned = _planned(store)
     found = store.cell_folders(below)
     known = {} if known is None else known
+    if sum(folder not in known for folder in found) >= reading.LARGE:
+        known.update(_finished(store, below, found))
     for folder in found:
         yield _standing_again(folder, planned, known)
     there = {_below_results(folder) for folder in found}
@@ -104,13 +110,66 @@ def _numbers(folder: Path) -> tuple[int, int]:
     return int(name["samples"]), int(name["seed"])
 
 
-def _standing_again(folder: Path, planned: dict[str, tuple[Planned, RunInfo]], known: Known) -> Standing:
-    """Return the standing of a cell, without reading a record that is the one of before."""
+def _finished(store: Store, below: Path | None, folders: Sequence[Path]) -> Known:
+    """Return the standings of the cells with a record, which the cache of a large folder has."""
+    # Before they are read: what is put in the place of one meanwhile is looked at again.
+    written = {folder: _written(folder) for folder in folders}
+    read = reading.found(store, below, ignored, only=())
+    reading.keep_if_possible(store, read)
+    cells = read.part.cells.select([IDENTITY, "status", "run", "reason", "started", "seconds"])
+    rows = cells.take(pa.array(read.rows.values(), pa.int64())).to_pylist()
+    briefly: dict[str, tuple[str, str]] = {}
+    found: Known = {}
+    for folder, row in zip(read.rows, rows, strict=True):
+        if (file := written[folder]) is None:
+            continue
+        cell = parse_cell(row.pop(IDENTITY))
+        specs = f"{cell.task_spec} {cell.estimator_spec}"
+        names = briefly[specs] if specs in briefly else briefly.setdefault(specs, _names(folder, cell))
+        found[folder] = file, _ended(folder, cell, names, **row)
+    return found
+
+
+def _ended(
+    folder: Path,
+    cell: Cell,
+    names: tuple[str, str],
+    status: Status,
+    run: str,
+    reason: str | None,
+    started: str,
+    seconds: float,
+) -> Standing:
+    """Return the standing of a cell that has a record."""
+    log = folder / TRACEBACK
+    return Standing(
+        folder,
+        status,
+        *names,
+        *_numbers(folder),
+        cell=cell,
+        run=run,
+        reason=reason or "",
+        log=log if status == "failed" and log.exists() else None,
+        started=started,
+        seconds=seconds,
+    )
+
+
+def _written(folder: Path) -> tuple[int, ...] | None:
+    """Return what tells the file of a cell's record from another; None without one."""
     try:
         file = (folder / RECORD).stat()
     except OSError:
+        return None
+    return file.st_mtime_ns, file.st_ctime_ns, file.st_ino, file.st_size
+
+
+def _standing_again(folder: Path, planned: dict[str, tuple[Planned, RunInfo]], known: Known) -> Standing:
+    """Return the standing of a cell, without reading a record that is the one of before."""
+    written = _written(folder)
+    if written is None:
         return _standing(folder, planned)
-    written = (file.st_mtime_ns, file.st_ino, file.st_size)
     before = known.get(folder)
     # A finished cell that is run again has a note, which is there for as long as that takes.
     if before is not None and before[0] == written and not (folder / BEGUN).exists():
@@ -141,19 +200,8 @@ def _standing(folder: Path, planned: dict[str, tuple[Planned, RunInfo]]) -> Stan
         )
     running = is_running(folder)
     if record is not None and not running:
-        log = folder / TRACEBACK
-        return Standing(
-            folder,
-            record.status,
-            *_names(folder, record.cell),
-            *_numbers(folder),
-            cell=record.cell,
-            run=record.run,
-            reason=record.reason or "",
-            log=log if record.status == "failed" and log.exists() else None,
-            started=record.started,
-            seconds=record.seconds,
-        )
+        what = (record.status, record.run, record.reason, record.started, record.seconds)
+        return _ended(folder, record.cell, _names(folder, record.cell), *what)
     begun = _begun(folder)
     cell = record.cell if record is not None else begun and begun.cell
     return Standing(

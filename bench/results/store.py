@@ -6,7 +6,7 @@
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
@@ -18,7 +18,7 @@ from bench.results.aside import make_room, no_file, set_aside
 from bench.results.atomic import placing, replacing
 from bench.results.codec import CorruptRecord, corrupt, dump, parse
 from bench.results.leftovers import LOCK, RUNS, remove_strays, remove_temporaries
-from bench.results.schema import Begun, Record, RunInfo
+from bench.results.schema import Begun, Record, RunInfo, Status
 from bench.settings import Cell
 
 RECORD: Final = "record.json"
@@ -27,6 +27,9 @@ PARAMETERS: Final = "parameters.pt"
 TRACEBACK: Final = "traceback.txt"
 CELL_FOLDER: Final = re.compile(r"(?P<estimator>.+)-K(?P<samples>\d+)-seed(?P<seed>\d+)-(?P<id>[0-9a-f]{16})")
 BEGUN: Final = "begun.json"
+
+GOES_ON: Final[Mapping[Status, tuple[str, ...]]] = {"failed": (TRACEBACK, CHECKPOINT), "limited": (CHECKPOINT,)}
+"""What is kept of a cell that has a record and may yet go on: what it is run again from, and the way to its fault."""
 
 T = TypeVar("T", Record, RunInfo, Begun)
 Unreadable = Callable[[ResultsError], object]
@@ -142,11 +145,10 @@ class Store:
     def tidy(self, record: Record) -> None:
         """Remove what a process that was killed has left beside a record; the caller holds the cell's lock.
 
-        A failed cell keeps its checkpoint, which it is run again from, and its traceback; a limited one its checkpoint.
+        What belongs to a cell that may go on is kept; see `GOES_ON`.
         """
         folder = self.record_path(record.cell).parent
-        kept = {"failed": {CHECKPOINT, TRACEBACK}, "limited": {CHECKPOINT}}.get(record.status, set[str]())
-        for name in {BEGUN, CHECKPOINT, TRACEBACK} - kept:
+        for name in {BEGUN, CHECKPOINT, TRACEBACK}.difference(GOES_ON.get(record.status, ())):
             make_room(folder / name)
             (folder / name).unlink(missing_ok=True)
 

@@ -42,7 +42,7 @@ def gradient_blocks(results: Results, metrics: Sequence[str], groups: Sequence[s
     shown = _Shown(results, summarise(last, results.final), metrics, groups)
     return [
         _gradient_block(shown, of_group, group)
-        for of_task in _grouped(_rows(last), "task", "task_parameters").values()
+        for of_task in _grouped(_measurements(last), "task", "task_parameters").values()
         for group in groups
         if (of_group := _measured(of_task, group))
     ]
@@ -162,6 +162,15 @@ def _rows(frame: pd.DataFrame) -> list[Row]:
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
+def _measurements(last: pd.DataFrame) -> list[Row]:
+    """Return what was measured of each configuration, and in `seeds` of how many: a large folder has many."""
+    of_each = ["task", "task_parameters", "configuration", "estimator", "samples", "group", "metric", "target", "step"]
+    once = last[of_each].drop_duplicates()
+    seeds = last.groupby(["configuration", "group"], sort=False)["seed"].nunique().to_dict()
+    keys = zip(once["configuration"], once["group"], strict=True)
+    return _rows(once.assign(seeds=[seeds[key] for key in keys]))
+
+
 def _grouped(rows: Sequence[Row], *keys: str) -> dict[tuple[Any, ...], list[Row]]:
     """Return rows by the values of some columns, in the order in which they come."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
@@ -179,7 +188,7 @@ def _context(rows: Sequence[Row], metrics: Sequence[str], group: str) -> dict[st
     return {
         "target": ", ".join(dict.fromkeys(targets[metric] for metric in metrics if metric in targets)),
         "step": "–".join(dict.fromkeys([str(steps[0]), str(steps[-1])])),
-        "seeds": str(len({row["seed"] for row in in_group})),
+        "seeds": str(in_group[0]["seeds"]),
     }
 
 

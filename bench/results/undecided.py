@@ -30,8 +30,9 @@ def undecided(gradients: pd.DataFrame) -> set[tuple[str, str]]:
     last = last_steps(gradients)
     biases = where(last, last["metric"].isin(BIASES) & (last["value"] > 0))
     exact = where(biases, biases["ci_low"] == biases["ci_high"])
+    cells = dict(grouped(where(gradients, gradients["cell"].isin(exact["cell"])), "cell"))
     found = {
-        key: [_is_undecided(where(gradients, gradients["cell"] == cell), str(key[1])) for cell in set(rows["cell"])]
+        key: [_is_undecided(cells[cell,], str(key[1])) for cell in set(rows["cell"])]
         for key, rows in grouped(exact, "configuration", "group")
     }
     return {key for key, seeds in found.items() if all(seeds)}

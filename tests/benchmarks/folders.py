@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 import msgspec
@@ -80,8 +80,8 @@ def _gradient(metric: str, step: int, group: str, chance: random.Random) -> Grad
 
 
 def _training(step: int, chance: random.Random) -> TrainingRow:
-    numbers: list[Any] = [chance.random() for _ in range(4)]
-    return TrainingRow(step, step / 100, -180 + numbers[0], *numbers[1:], 1e-3, 1e-2)
+    objective, error, of_guide, of_model = (chance.random() for _ in range(4))
+    return TrainingRow(step, step / 100, objective - 180, error, of_guide, of_model, model_lr=1e-3, guide_lr=1e-2)
 
 
 _METRICS: Final = tuple(METRICS)[:13]

@@ -28,8 +28,8 @@ def clean(results: tuple[Path, ...], yes: bool, dry_run: bool, form: Literal["te
 
     \b
     - Orphaned checkpoints: those of cells that are done or have diverged since.
-      That of an interrupted or a failed cell, which a later run goes on from, stays,
-      as does that of a finished cell that is being run again.
+      That of an interrupted, failed or limited cell, which a later run goes on from,
+      stays, as does that of a finished cell that is being run again.
     - Reference trajectories of tasks all of whose cells have ended; an estimator
       that is added later trains its task's anew.
     - Notes of runs that no record refers to and all of whose cells have ended.

@@ -17,7 +17,7 @@ from bench.results.schema import Begun, Planned
 from bench.results.store import Store
 from bench.settings import Cell
 from tests.bench.cli.conftest import Bench
-from tests.bench.results.samples import RUN, cell, record
+from tests.bench.results.samples import RUN, cell, limited, record
 
 STORE = Store("results")
 KEPT = trajectory_path(Path("results/vae-mnist"), "0123456789abcdef")
@@ -79,6 +79,8 @@ def test_what_a_later_run_goes_on_from_stays(bench: Bench) -> None:
     STORE.write(record(cell(seed=2), status="failed", reason="it broke"))
     keep(STORE.checkpoint_path(cell(seed=2)), {"a": 1})
     STORE.traceback_path(cell(seed=2)).write_text("way there")
+    STORE.write(limited(cell(seed=6)))
+    keep(STORE.checkpoint_path(cell(seed=6)), {"a": 1})
     # A finished cell that `--rerun` runs again.
     _age(_done(cell(seed=3)) / "record.json", 60)
     STORE.begin(Begun(cell(seed=3), RUN.run))

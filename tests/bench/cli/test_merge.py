@@ -19,7 +19,7 @@ from bench.results.tables import load
 from bench.results.tensors import save_tensors
 from bench.settings import Cell
 from tests.bench.cli.conftest import Bench
-from tests.bench.results.samples import RUN, cell, gradient, of_version, record
+from tests.bench.results.samples import RUN, cell, gradient, limited, of_version, record
 
 HERE, THERE, ALL = Path("here"), Path("there"), Path("all")
 
@@ -219,6 +219,14 @@ def test_a_failed_cell_keeps_its_traceback_and_its_checkpoint(bench: Bench) -> N
     store = Store(HERE)
     store.write(record(status="failed", reason="it broke", parameters=None))
     store.traceback_path(cell()).write_text("way there")
+    keep(store.checkpoint_path(cell()), {"a": 1})
+    assert bench("results", "merge", "here", "--into", "all").code == 0
+    assert _files(ALL) == _files(HERE)
+
+
+def test_a_limited_cell_keeps_its_checkpoint(bench: Bench) -> None:
+    store = Store(HERE)
+    store.write(limited())
     keep(store.checkpoint_path(cell()), {"a": 1})
     assert bench("results", "merge", "here", "--into", "all").code == 0
     assert _files(ALL) == _files(HERE)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
@@ -17,8 +18,9 @@ from bench.errors import ResultsError
 from bench.results import cache, reading, store
 from bench.results.cache import CACHE, TABLES
 from bench.results.leftovers import LOCK
-from bench.results.schema import SCHEMA_VERSION
-from bench.results.store import Store
+from bench.results.schema import SCHEMA_VERSION, Begun
+from bench.results.standing import standings
+from bench.results.store import TRACEBACK, Store
 from bench.results.tables import Results, load, load_some
 from tests.bench.results.samples import RUN, cell, gradient, record, sealed
 
@@ -365,3 +367,15 @@ def test_a_version_that_is_newer_is_refused(folder: Path) -> None:
     with pytest.raises(ResultsError, match="schema version 99 and this varbench reads up to"):
         load(folder)
     assert told(folder)[0].final["seed"].tolist() == [9, 9, 9, 10]
+
+
+def test_a_large_folder_stands_as_a_small_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = Store(folder).write(record(cell(task="new"), status="failed", reason="no", gradients=[], training=[]))
+    (failed.parent / TRACEBACK).write_text("Traceback")
+    Store(folder).record_path(CELLS[0]).write_text("{")
+    Store(folder).record_path(CELLS[1]).unlink()
+    Store(folder).begin(Begun(CELLS[2], RUN.run))
+    found = list(standings(Store(folder)))
+    assert Counter(one.state for one in found) == {"done": 3, "failed": 1, "unreadable": 1, "interrupted": 1}
+    monkeypatch.setattr(reading, "LARGE", 1_000)
+    assert list(standings(Store(folder))) == found
