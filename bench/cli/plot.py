@@ -7,6 +7,7 @@ import click
 
 from bench.cli import completion
 from bench.cli.numbers import Numbers, Whole
+from bench.cli.tuning import at_best, selecting
 from bench.errors import ResultsError, UsageError, require
 from bench.escaping import echo
 from bench.figures import KINDS
@@ -48,6 +49,7 @@ class _Command(click.Command):
 @click.option("--samples", type=Numbers(), default=(), help="Only these K, as 1,5,50.")
 @click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
 @click.option("--step", type=Whole(), help="Moments at this training step.  [default: the last measured]")
+@selecting
 @click.option("--data", is_flag=True, help="Write the rows that are shown, too: FILE with the ending .csv.")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out what cannot be read, and name it.")
 def plot(
@@ -62,6 +64,8 @@ def plot(
     samples: tuple[int, ...],
     groups: tuple[str, ...],
     step: int | None,
+    selected: tuple[str, ...],
+    select_by: str | None,
     data: bool,
     skip_unreadable: bool,
 ) -> None:
@@ -72,6 +76,7 @@ def plot(
     \b
     bench plot variance
     bench plot tradeoff results --style icml --columns 1 --out tradeoff.svg --data
+    bench plot final --select guide-lr
     bench plot training results/vae-mnist/reinforce-K1-seed0-0123456789abcdef
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     from bench.figures.output import is_standard_output
@@ -92,24 +97,24 @@ def plot(
     file = out or Path(f"{kind}.{chosen}")
     if data and is_standard_output(file):
         raise UsageError("--data writes a second file beside the figure: name the first with --out")
-    found = None
+    found, told = None, []
     if KINDS[kind].task is None or results:
         found = load(*results, errors="skip" if skip_unreadable else "raise", warn=partial(echo, err=True))
         if found.final.empty:
             where, first = ", ".join(map(str, results)) or "results", (*results, Path("results"))[0]
             command = with_out("bench run --task gaussian-quadratic --estimator reinforce", first)
             raise ResultsError(f"there are no finished cells in {where}: `{command}` makes some")
-        found = select(found, tasks, estimators, samples, step)
+        found, told = at_best(select(found, tasks, estimators, samples, step), selected, select_by)
         measured = distinct(found.gradients, "group")
         # Without any gradient, the figure says what it misses.
         for group in groups if measured else ():
             require("group", group, measured)
-    elif tasks or estimators or samples or step is not None:
+    elif tasks or estimators or samples or step is not None or selected or select_by:
         raise UsageError(
-            "--task, --estimator, --samples and --step choose among results: name a folder of them, "
+            "--task, --estimator, --samples, --step and --select choose among results: name a folder of them, "
             f"since {kind} alone draws its own task"
         )
-    for path in write(kind, found, file, chosen, Page(style, columns), groups, data):
+    for path in write(kind, found, file, chosen, Page(style, columns, note="; ".join(told)), groups, data):
         if not is_standard_output(path):
             echo(path)
     if found is not None:

@@ -1,5 +1,7 @@
 """`bench table`: results as text, CSV, Markdown or LaTeX."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
@@ -8,6 +10,7 @@ import click
 
 from bench.cli import completion
 from bench.cli.output import print_json
+from bench.cli.tuning import at_best, selecting
 from bench.errors import ResultsError, UsageError, require
 from bench.escaping import as_csv, echo
 from bench.names.commands import with_folders, with_out
@@ -50,6 +53,7 @@ Form = Literal["text", "csv", "json", "markdown", "latex"]
 @click.option("--columns", help="Tidy rows with these columns, as task,estimator,value.")
 @click.option("--by", type=click.Choice(AXES), help="Compare: what goes down.  [default: estimator]")
 @click.option("--across", type=click.Choice(AXES), help="Compare: what goes across.  [default: task, or estimator]")
+@selecting
 @click.option("--skip-unreadable", is_flag=True, help="Leave out what cannot be read, and name it.")
 def table(
     results: tuple[Path, ...],
@@ -61,6 +65,8 @@ def table(
     columns: str | None,
     by: str | None,
     across: str | None,
+    selected: tuple[str, ...],
+    select_by: str | None,
     skip_unreadable: bool,
 ) -> None:
     """Print what was measured in RESULTS: results folders, or tasks or cells in them; by default results.
@@ -75,6 +81,7 @@ def table(
     bench table
     bench table --across task --metric variance --format latex --caption
     bench table --what final --across metric --format markdown
+    bench table --what final --select guide-lr --select-by elbo
     bench table --metric variance --metric work_variance --group guide --format latex
     bench table results/vae-mnist --what training --format csv > training.csv
     """  # noqa: D301 - click wants a backspace, not a backslash
@@ -90,6 +97,8 @@ def table(
     chosen = [column.strip() for column in columns.split(",")] if columns else None
     for column in chosen or ():
         require("column", column, [known.name for known in TABLES[what]])
+    if what == "runs" and (selected or select_by):
+        raise UsageError("--select chooses cells, and a run has many: leave it out of --what runs")
     if what == "runs" and not skip_unreadable:
         require_runs(results or (Path("results"),))
     # Of a large folder no more is read than is shown; a comparison counts gradients, of final values too.
@@ -98,6 +107,9 @@ def table(
     frame: pd.DataFrame = getattr(found, what)
     if frame.empty:
         _explain_empty(found, what, results)
+    has_captions = form not in ("csv", "json") and not chosen and what in ("gradients", "final")
+    found, told = at_best(found, selected, select_by, tell=not has_captions)
+    frame = getattr(found, what)
     if what == "gradients":
         for kind, names in (("metric", metrics), ("group", groups)):
             for name in names:
@@ -110,13 +122,13 @@ def table(
         else:
             from bench.results.arranged import pivot_blocks
 
-            _print_blocks(pivot_blocks(compared, *axes), form, caption)
+            _print_blocks(pivot_blocks(compared, *axes), form, caption, told)
     elif form in ("csv", "json") or chosen or what in ("training", "runs"):
         if caption:
             raise UsageError("--caption is for summaries and comparisons, and not for tidy rows")
         _print_rows(_selected(frame, metrics, groups).filter(chosen or list(frame.columns)), form)
     else:
-        _print_blocks(_summary(found, what, metrics, groups, results), form, caption)
+        _print_blocks(_summary(found, what, metrics, groups, results), form, caption, told)
         rows, paper = (with_folders(f"bench table --format {name}", results) for name in ("csv", "latex"))
         echo(f"next: `{rows}` for every row, `{paper}` for a paper", err=True)
 
@@ -145,7 +157,10 @@ def _print_rows(frame: "pd.DataFrame", form: Form) -> None:
     echo(render("", list(frame.columns), texts, form))
 
 
-def _print_blocks(blocks: "list[Block]", form: Literal["text", "markdown", "latex"], caption: bool) -> None:
+def _print_blocks(
+    blocks: "list[Block]", form: Literal["text", "markdown", "latex"], caption: bool, told: Sequence[str]
+) -> None:
+    blocks = [replace(block, notes=[*block.notes, *told]) for block in blocks]
     echo(render_captioned(blocks, form) if caption else render_blocks(blocks, form))
 
 

@@ -9,6 +9,7 @@ from bench.errors import BenchError, MachineTrouble, machine_trouble
 from bench.escaping import terminal
 from bench.execution.advice import after_run
 from bench.execution.asked import Asked
+from bench.execution.best_settings import best_settings
 from bench.execution.companions import companions
 from bench.execution.console import Console
 from bench.execution.dry_run import print_dry_run
@@ -62,6 +63,8 @@ def execute_all(requests: Sequence[Request], asked: Asked) -> None:
     records = run_plan(plan, asked, messages)
     if records:
         _print_records(records)
+        for sentence in best_settings(records):
+            output().print(wrapped(sentence))
         where = asked.out / records[0].cell.folder if len(records) == 1 else asked.out
         for sentence in suspicions(records):
             say(messages, sentence)

@@ -251,13 +251,13 @@ def legend_grid(labels: Sequence[str], page: Page) -> tuple[int, int]:
 
 
 def note_lines(note: str, page: Page) -> list[str]:
-    """Return the lines of a note on a page."""
-    return wrap(note, page.characters)
+    """Return the lines of a note on a page, and below them those of the page's own."""
+    return [line for text in (note, page.note) for line in wrap(text, page.characters)]
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], page: Page, note: str = "") -> None:
     """Put one legend for all panels below them, where it covers nothing, under a note on what they show."""
-    if handles or note:
+    if handles or note or page.note:
         columns, _ = legend_grid([str(entry.get_label()) for entry in handles], page)
         legend = figure.legend(
             handles=list(handles),

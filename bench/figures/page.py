@@ -68,6 +68,7 @@ class Page:
         height: inches that a figure may have, by default those of the venue's text.
         estimators: all that are shown on the pages of one figure, on each of which they look the same.
         samples: all K that are.
+        note: what is said below each figure, whatever it says itself.
     """
 
     style: str = "neurips"
@@ -75,6 +76,7 @@ class Page:
     height: float | None = None
     estimators: tuple[str, ...] = ()
     samples: tuple[int, ...] = ()
+    note: str = ""
 
     def __post_init__(self) -> None:
         if self.style not in _VENUES:

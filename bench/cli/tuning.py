@@ -1,0 +1,65 @@
+"""`--select`: results at the best settings of each estimator."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.errors import UsageError
+from bench.escaping import echo
+from bench.results.tuned import MEASURES, SELECTABLE
+
+if TYPE_CHECKING:
+    from bench.results.tables import Results
+
+_OPTIONS = [
+    click.option(
+        "--select",
+        "selected",
+        type=click.Choice([*SELECTABLE]),
+        multiple=True,
+        help="Each estimator at its best value of this setting, chosen on rows that `bench run --validation` has held "
+        "back; repeatable.",
+    ),
+    click.option(
+        "--select-by",
+        type=click.Choice([*MEASURES]),
+        help="What --select chooses by.  [default: elbo; objective where the task is an expectation]",
+    ),
+]
+
+
+def selecting(command: Any) -> Any:
+    """Give a command the options `--select` and `--select-by`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def at_best(
+    results: "Results", selected: Sequence[str], select_by: str | None, tell: bool = False
+) -> "tuple[Results, list[str]]":
+    """Return results at the best settings, and what a caption has to say of the choice; as they are if none is asked.
+
+    Args:
+        results: of a grid.
+        selected: the settings to choose.
+        select_by: by what.
+        tell: whether to say on stderr what was chosen, for want of a caption.
+
+    Raises:
+        UsageError: there is nothing to choose among, or by.
+    """
+    if not selected:
+        if select_by:
+            raise UsageError(f"--select-by {select_by} says how --select chooses: name a setting with --select, too")
+        return results, []
+    from bench.results.tuned import tuned
+
+    found = tuned(results, selected, select_by)
+    if found.left_out:
+        echo(f"left out, without rows held back: {found.left_out} of {len(results.final)} cells", err=True)
+    notes = found.notes()
+    for note in notes if tell else ():
+        echo(note, err=True)
+    return found.results, notes
