@@ -80,13 +80,14 @@ class Local:
     @contextmanager
     def _pool(self, board: Switchboard, size: int) -> Iterator[loky.ProcessPoolExecutor]:
         """Give processes, and end them however the block ends."""
-        threads = dict.fromkeys(_THREADS, str(self.threads))
+        # No file of the working folder takes the place of a module that a process begins with.
+        environment = {**dict.fromkeys(_THREADS, str(self.threads)), "PYTHONSAFEPATH": "1"}
         # A process whose memory grows is ended by loky between two jobs, and another begun: nobody need know.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             warnings.filterwarnings("ignore", "Failed to kill subprocesses", UserWarning)
             pool = loky.ProcessPoolExecutor(
-                size, env=threads, initializer=worker.begin, initargs=(board.address, board.key, self._gpus)
+                size, env=environment, initializer=worker.begin, initargs=(board.address, board.key, self._gpus)
             )
             is_over = False
             try:

@@ -20,6 +20,9 @@ GRID = (*CHEAPEST, "--estimator", "reinforce", "--estimator", "own:Killed", "--s
 
 def test_a_grid_is_that_of_one_process_whatever_dies(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("own.py").write_text(PLUGIN)
+    # Somebody's files whose names are those of others' modules are in nobody's way.
+    for name in ("joblib", "random", "tasks"):
+        Path(f"{name}.py").write_text("raise ImportError('it is not meant')")
     monkeypatch.setenv("PLANNER", str(os.getpid()))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     serial = bench("run", *GRID, "--out", "serial")
