@@ -86,6 +86,8 @@ def plot(
     from bench.results.select import select
     from bench.results.tables import load
 
+    if (selected or select_by) and KINDS[kind].task is not None:
+        raise UsageError(f"--select chooses among trainings, and {kind} shows none")
     if groups and not KINDS[kind].by_group:
         raise UsageError(f"--group chooses gradients, and {kind} shows none")
     chosen = form or (out.suffix.removeprefix(".") if out is not None and out.suffix else "pdf")
@@ -104,14 +106,16 @@ def plot(
             where, first = ", ".join(map(str, results)) or "results", (*results, Path("results"))[0]
             command = with_out("bench run --task gaussian-quadratic --estimator reinforce", first)
             raise ResultsError(f"there are no finished cells in {where}: `{command}` makes some")
-        found, told = at_best(select(found, tasks, estimators, samples, step), selected, select_by)
+        found = select(found, tasks, estimators, samples, step)
+        if best := at_best(found, selected, select_by):
+            found, told = best.results, best.notes()
         measured = distinct(found.gradients, "group")
         # Without any gradient, the figure says what it misses.
         for group in groups if measured else ():
             require("group", group, measured)
-    elif tasks or estimators or samples or step is not None or selected or select_by:
+    elif tasks or estimators or samples or step is not None:
         raise UsageError(
-            "--task, --estimator, --samples, --step and --select choose among results: name a folder of them, "
+            "--task, --estimator, --samples and --step choose among results: name a folder of them, "
             f"since {kind} alone draws its own task"
         )
     for path in write(kind, found, file, chosen, Page(style, columns, note="; ".join(told)), groups, data):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from bench.results.render import Block
     from bench.results.tables import Results
+    from bench.results.tuned import Tuned
 
 What = Literal["gradients", "final", "training", "runs"]
 Form = Literal["text", "csv", "json", "markdown", "latex"]
@@ -107,8 +108,8 @@ def table(
     frame: pd.DataFrame = getattr(found, what)
     if frame.empty:
         _explain_empty(found, what, results)
-    has_captions = form not in ("csv", "json") and not chosen and what in ("gradients", "final")
-    found, told = at_best(found, selected, select_by, tell=not has_captions)
+    best = at_best(found, selected, select_by)
+    found = best.results if best else found
     frame = getattr(found, what)
     if what == "gradients":
         for kind, names in (("metric", metrics), ("group", groups)):
@@ -119,18 +120,28 @@ def table(
         compared = _compared(found, what, metrics, groups, axes)
         if form in ("csv", "json"):
             _print_rows(compared, form)
+            _tell(best)
         else:
             from bench.results.arranged import pivot_blocks
 
+            told = best.notes(compared["configuration"]) if best else []
             _print_blocks(pivot_blocks(compared, *axes), form, caption, told)
     elif form in ("csv", "json") or chosen or what in ("training", "runs"):
         if caption:
             raise UsageError("--caption is for summaries and comparisons, and not for tidy rows")
         _print_rows(_selected(frame, metrics, groups).filter(chosen or list(frame.columns)), form)
+        _tell(best)
     else:
-        _print_blocks(_summary(found, what, metrics, groups, results), form, caption, told)
+        blocks = _summary(found, what, metrics, groups, results)
+        _print_blocks(blocks, form, caption, best.notes() if best else [])
         rows, paper = (with_folders(f"bench table --format {name}", results) for name in ("csv", "latex"))
         echo(f"next: `{rows}` for every row, `{paper}` for a paper", err=True)
+
+
+def _tell(best: "Tuned | None") -> None:
+    """Say what was chosen where there is no caption to say it."""
+    for note in best.notes() if best else ():
+        echo(note, err=True)
 
 
 def _not_gradients(what: What, metrics: tuple[str, ...], groups: tuple[str, ...]) -> str:

@@ -11,6 +11,7 @@ from bench.results.tuned import MEASURES, SELECTABLE
 
 if TYPE_CHECKING:
     from bench.results.tables import Results
+    from bench.results.tuned import Tuned
 
 _OPTIONS = [
     click.option(
@@ -36,16 +37,8 @@ def selecting(command: Any) -> Any:
     return command
 
 
-def at_best(
-    results: "Results", selected: Sequence[str], select_by: str | None, tell: bool = False
-) -> "tuple[Results, list[str]]":
-    """Return results at the best settings, and what a caption has to say of the choice; as they are if none is asked.
-
-    Args:
-        results: of a grid.
-        selected: the settings to choose.
-        select_by: by what.
-        tell: whether to say on stderr what was chosen, for want of a caption.
+def at_best(results: "Results", selected: Sequence[str], select_by: str | None) -> "Tuned | None":
+    """Return results at the best settings, and what was chosen; None where nothing is to be.
 
     Raises:
         UsageError: there is nothing to choose among, or by.
@@ -53,13 +46,10 @@ def at_best(
     if not selected:
         if select_by:
             raise UsageError(f"--select-by {select_by} says how --select chooses: name a setting with --select, too")
-        return results, []
+        return None
     from bench.results.tuned import tuned
 
     found = tuned(results, selected, select_by)
     if found.left_out:
         echo(f"left out, without rows held back: {found.left_out} of {len(results.final)} cells", err=True)
-    notes = found.notes()
-    for note in notes if tell else ():
-        echo(note, err=True)
-    return found.results, notes
+    return found

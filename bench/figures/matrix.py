@@ -10,6 +10,7 @@ from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
+from bench.figures.axes import legend_below, note_lines
 from bench.figures.estimates import comparable, last_moments, require_rows
 from bench.figures.labels import number
 from bench.figures.page import Page
@@ -67,7 +68,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     longest = max(map(len, tasks))
     slanted = (longest + 2) * len(tasks) > 0.9 * page.characters - max(map(len, labels)) - 12
     height = max(1.2, 0.55 + page.small / 72 * (1.7 * len(labels) + 0.42 * longest * slanted))
-    figure = page.figure(len(groups), 1, height=height)
+    figure = page.figure(len(groups), 1, len(note_lines("", page)), height)
     axes = np.atleast_1d(figure.subplots(len(groups), 1))
     for place, group in zip(axes, groups, strict=True):
         of_group = where(shown, shown["group"] == group)
@@ -80,6 +81,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
         title = [group_name(group), *([f"K = {shown['samples'].iloc[0]}"] if shared else [])]
         title += [LEGEND] if np.any(of_group["biased"]) else []
         place.set_title(", ".join(title), loc="left")
+    legend_below(figure, [], page)
     return figure
 
 

@@ -88,12 +88,18 @@ class Tuned:
     choices: Sequence[Choice]
     left_out: int
 
-    def notes(self) -> list[str]:
-        """Return what a caption has to say: what was chosen, by what, and whether it was at the edge of the grid."""
+    def notes(self, shown: Iterable[str] | None = None) -> list[str]:
+        """Return what a caption has to say: what was chosen, by what, and whether it was at the edge of the grid.
+
+        Args:
+            shown: the configurations that the caption is about, all by default.
+        """
         names = {row.configuration: row for row in records(configurations(self.results.final))}
+        about = {choice.configuration for choice in self.choices} if shown is None else {*shown}
+        choices = [choice for choice in self.choices if choice.configuration in about]
         lines = []
-        for column in dict.fromkeys(choice.column for choice in self.choices):
-            by_column = [choice for choice in self.choices if choice.column == column]
+        for column in dict.fromkeys(choice.column for choice in choices):
+            by_column = [choice for choice in choices if choice.column == column]
             axes = " and ".join(by_column[0].axes)
             lines.append(f"{axes} chosen for each estimator by its {_by_what(column)}, mean over seeds")
             for task in dict.fromkeys(names[choice.configuration].task_label for choice in by_column):
