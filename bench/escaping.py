@@ -167,8 +167,12 @@ def as_json(content: Any) -> str:
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def as_csv(frame: "pd.DataFrame") -> str:
+def as_csv(frame: "pd.DataFrame", header: bool = True) -> str:
     r"""Return a frame as CSV: text that a spreadsheet would compute has an apostrophe before it; numbers stay.
+
+    Args:
+        frame: its rows, or some of them.
+        header: whether the names of the columns come first.
 
     >>> import pandas as pd
     >>> from bench.escaping import as_csv
@@ -177,7 +181,7 @@ def as_csv(frame: "pd.DataFrame") -> str:
     '=1+1,-1.5
     reinforce,2.0
     """
-    return texts(frame, _spreadsheet).to_csv(index=False)
+    return texts(frame, _spreadsheet).to_csv(index=False, header=header)
 
 
 def texts(frame: "pd.DataFrame", escape: Callable[[str], str]) -> "pd.DataFrame":

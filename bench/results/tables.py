@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,20 +14,24 @@ from filelock import FileLock
 
 from bench.errors import ResultsError
 from bench.escaping import as_csv
+from bench.results import exported
 from bench.results.atomic import placing
+from bench.results.cache import TABLES
 from bench.results.codec import dump, parse_cell
 from bench.results.columns import IDENTITY, RUNS, SETTINGS
 from bench.results.leftovers import LOCK, remove_temporaries
 from bench.results.order import by_number, cell_order, place
 from bench.results.parts import ESTIMATOR, ROWS, TASK, Part, empty, frames, joined, parts_of
 from bench.results.parts import IDENTITY as IDENTITY_TEXT
-from bench.results.reading import Found, found, keep_if_possible
+from bench.results.reading import Found, found, keep, keep_if_possible
 from bench.results.schema import Record, RunInfo
 from bench.results.store import Store, Unreadable, each_record, locate, raised
 from bench.results.typed import frame, identity_values, settings_values
 from bench.settings import Cell
 
 Errors = Literal["raise", "skip"]
+_LINES: Final = 50_000
+"""Rows that are made CSV at once."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def load_some(
     only: Collection[str],
     errors: Errors,
     warn: Callable[[str], object],
-    keep: Keep = keep_if_possible,
+    keeping: Keep = keep_if_possible,
 ) -> Results:
     """Return the tables as `load`; `gradients` and `training` are empty where they are not among `only`.
 
@@ -90,7 +94,7 @@ def load_some(
         only: what is wanted of a large folder takes less time and memory.
         errors: as in `load`.
         warn: likewise.
-        keep: what is done about the cache of a large folder.
+        keeping: what is done about the cache of a large folder.
     """
 
     def left_out(error: ResultsError) -> None:
@@ -103,7 +107,7 @@ def load_some(
     for path in paths or [Path("results")]:
         store, below = locate(path)
         read = found(store, below, unreadable, only)
-        keep(store, read)
+        keeping(store, read)
         before = sum(part.cells.num_rows for part in parts)
         places += [(folder, before + row) for folder, row in read.rows.items()]
         parts.append(read.part)
@@ -198,31 +202,46 @@ def require_runs(paths: Iterable[Path]) -> None:
 def export(folder: Path | str, errors: Errors = "raise", warn: Callable[[str], object] = warnings.warn) -> list[Path]:
     """Write `tables/*.parquet` and `tables/*.csv` of a results folder, made anew from its records; return where.
 
-    Arguments are those of `load`.
+    Where a large folder has those of its records already, nothing is written. Arguments are those of `load`.
 
     Raises:
         ResultsError: a record cannot be read (with `errors="skip"` it is left out), or a file cannot be written.
     """
-    tables = Path(folder) / "tables"
+    store = Store(folder)
+    tables = store.folder / TABLES
+    paths = [tables / f"{table.name}{suffix}" for table in fields(Results) for suffix in (".parquet", ".csv")]
+    said: list[str] = []
+
+    def heard(message: str) -> None:
+        said.append(message)
+        warn(message)
+
     try:
         tables.mkdir(parents=True, exist_ok=True)
         # The records are read under the lock: whoever writes last has seen everybody's.
         with FileLock(tables / LOCK):
             remove_temporaries(tables)
-            return _write(load(folder, errors=errors, warn=warn), tables)
+            before = exported.before(store)
+            if before is not None and exported.is_exported(store, before, paths):
+                return paths
+            _write(load_some([store.folder], ROWS, errors, heard, keep), tables)
+            # What was left out is to be said again.
+            if before is not None and not said:
+                exported.note(store, before, paths)
     except OSError as error:
         raise ResultsError(f"cannot write {tables}: {error.strerror or error}") from error
+    return paths
 
 
-def _write(results: Results, folder: Path) -> list[Path]:
-    written = []
+def _write(results: Results, folder: Path) -> None:
     for table in fields(results):
         frame: pd.DataFrame = getattr(results, table.name)
-        for suffix, data in ((".parquet", frame.to_parquet(index=False)), (".csv", as_csv(frame).encode())):
-            written.append(folder / f"{table.name}{suffix}")
-            with placing(written[-1]) as file:
-                file.write(data)
-    return written
+        with placing(folder / f"{table.name}.parquet") as file:
+            file.write(frame.to_parquet(index=False))
+        with placing(folder / f"{table.name}.csv") as file:
+            # As one text, those of a large folder would fill the memory.
+            for start in range(0, max(len(frame), 1), _LINES):
+                file.write(as_csv(frame.iloc[start : start + _LINES], header=start == 0).encode())
 
 
 def tidy(records: Sequence[Record], runs: Sequence[RunInfo] = ()) -> Results:
