@@ -109,6 +109,7 @@ def test_a_record_that_changes_unseen_by_its_stamp_is_seen_by_its_digest(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache, "_SETTLES", 10**12)
+    shutil.rmtree(store.folder / TABLES)
     export(store.folder)
     path, of_file = store.record_path(FIRST), cache.stamp
     kept = of_file(path)
