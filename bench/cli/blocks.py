@@ -12,8 +12,9 @@ from bench.errors import UsageError
 from bench.execution.block import AXES, Block
 
 _HOW: Final = (
-    "out", "rerun", "wait", "dry_run", "plot", "batch_seeds", "jobs", "shard", "executor", "dask", "slurm",
-)  # fmt: skip
+    *("out", "rerun", "wait", "dry_run", "plot", "batch_seeds", "time_limit", "memory_limit"),
+    *("jobs", "shard", "executor", "dask", "slurm"),
+)
 """Parameters that say how cells are run, and not which."""
 
 _ONCE: Final = (*_HOW, "device", "tf32")

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from bench.cli.limits import Duration
 from bench.cli.numbers import Numbers
 from bench.errors import UsageError, did_you_mean
 from bench.execution.request import Exclusion
@@ -180,6 +181,8 @@ def _wanted(kind: click.ParamType) -> tuple[str, Sequence[type]]:
         return "a whole number", (int,)
     if isinstance(kind, click.FloatRange):
         return "a number", (int, float)
+    if isinstance(kind, Duration):
+        return 'a number of seconds, or a text as "10m"', (int, float, str)
     return ("a name in quotes" if kind.name.startswith("name(") else "a text in quotes"), (str,)
 
 

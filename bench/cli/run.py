@@ -7,6 +7,7 @@ import click
 
 from bench.cli import completion
 from bench.cli.blocks import blocks_of, doubts
+from bench.cli.limits import Bytes, Duration
 from bench.cli.numbers import Finite, Numbers, Whole
 from bench.cli.parts import Setting, ShardType
 from bench.cli.presets import PRESETS, spelled_out
@@ -113,6 +114,16 @@ _OPTIONS = [
         "--slurm", type=Setting(), multiple=True, help="Option of SLURM's, as partition=gpu or time=240; repeatable."
     ),
     click.option("--shard", type=ShardType(), help="Run one part of all cells, as 1/4 to 4/4 on four machines."),
+    click.option(
+        "--time-limit",
+        type=Duration(),
+        help="Stop a cell that takes longer, as 90, 10m or 2h; with a higher limit it goes on.",
+    ),
+    click.option(
+        "--memory-limit",
+        type=Bytes(),
+        help="Stop a cell that needs more beyond what its process has when it is begun, as 4GB; likewise.",
+    ),
     click.option("--dry-run", is_flag=True, help="Say what would run, and why, and stop."),
     click.option("--plot", is_flag=True, help="Draw the figure that fits, into figures/ of the results folder."),
     click.option(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.execution.companions import BatchSeeds
+from bench.execution.limits import Limits
 from bench.execution.recall import Rerun
 from bench.execution.shard import Shard
 
@@ -27,6 +28,8 @@ class Asked:
         executor: who runs them.
         dask: address of the Dask scheduler; None for a cluster of this machine.
         slurm: options of SLURM's, by name.
+        time_limit: seconds that a cell may take; None for as many as it needs.
+        memory_limit: bytes, likewise.
     """
 
     out: Path
@@ -40,3 +43,10 @@ class Asked:
     executor: Executor = "local"
     dask: str | None = None
     slurm: tuple[tuple[str, str], ...] = ()
+    time_limit: float | None = None
+    memory_limit: int | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """Return the limits of each cell."""
+        return Limits(self.time_limit, self.memory_limit)

@@ -2,12 +2,14 @@
 
 import copy
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, final
 
 from bench.execution.checkpoint import Checkpoint, Progress
 from bench.execution.final import evaluated
 from bench.execution.held_back import hold_back
 from bench.execution.initial import initial
+from bench.execution.limits import Watch
+from bench.execution.listener import Listener
 from bench.execution.making import Making
 from bench.execution.measured import in_words, measured_steps
 from bench.execution.meter import GradientMeter, KnownReferences, Where
@@ -31,16 +33,6 @@ from tasks.parts.guides import NormalTable
 _SETTLING_STEPS: Final = 100
 
 
-class Listener(Protocol):
-    """Told how far a cell is; the terminal's progress bars are one."""
-
-    def phase(self, name: str, done: float, total: float, note: str = "") -> None:
-        """`done` of `total` of a phase of `bench.execution.progress.PHASES` are over."""
-
-    def warn(self, message: str) -> None:
-        """Show a sentence that a reader of the numbers should know."""
-
-
 @final
 class CellRun:
     """One cell on its way: trained to each step at which its moments are measured, then evaluated and recorded.
@@ -48,6 +40,7 @@ class CellRun:
     Attributes:
         stops: the steps that it is trained to.
         progress: what it has produced, and how: the way that it was begun is gone on with on any machine.
+        listener: is told how far it is, and raises `LimitReached` where it is to stop.
     """
 
     def __init__(
@@ -61,7 +54,8 @@ class CellRun:
         source: Source,
         stream: Stream | None = None,
     ) -> None:
-        self.cell, self.store, self.making, self.listener, self.source = cell, store, making, listener, source
+        self.cell, self.store, self.making, self.source = cell, store, making, source
+        self.listener = Watch(listener, making.limits, lambda: self.checkpoint.seconds())
         self._keeping = Keeping(store.folder, making.run, making.rerun, source.task)
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self.data = hold_back(data, cell.training.validation).to(find_device(cell.device))
@@ -114,6 +108,7 @@ class CellRun:
         """
         if self.cell.along_trajectory or stop in self.progress.measured:
             return
+        self.listener.turn_to("measure")
         if self.cell.training.steps:
             self._measure(self.task, self.estimator, Where(stop))
         else:
@@ -152,6 +147,7 @@ class CellRun:
         estimator = self.estimator if own is None else untrained
         for step in self._steps:
             if step in found.snapshots and step not in self.progress.measured:
+                self.listener.turn_to("measure")
                 task = _at(start, found.snapshots, step)
                 self._measure(task, self._settled(estimator, task), Where(step, f"trajectory of {found.by}"))
                 if own is None:
@@ -163,6 +159,7 @@ class CellRun:
             diverged = self._explained(diverged)
         else:
             self._warn_of_sites(self.task, Where(self.trainer.progress.step))
+        self.listener.turn_to("evaluate")
         record = Record(
             cell=self.cell,
             run=self.making.run,

@@ -6,10 +6,11 @@ from pathlib import Path
 from bench.errors import BenchError
 from bench.execution.checkpoint import steps_taken
 from bench.execution.estimate import Times
+from bench.execution.limits import UNLIMITED, Limits
 from bench.execution.messages import named_cell, output
 from bench.execution.pace import duration
 from bench.execution.plan import Plan
-from bench.execution.recall import CONTINUES, Rerun, recall
+from bench.execution.recall import CONTINUES, GOES_ON, Rerun, recall
 from bench.execution.sources import Source, sources_of
 from bench.names.spec import spanned
 from bench.results.apart import told_apart
@@ -17,20 +18,21 @@ from bench.results.store import Store
 from bench.settings import Cell
 
 
-def print_dry_run(plan: Plan, out: Path, rerun: Rerun | None) -> None:
+def print_dry_run(plan: Plan, out: Path, rerun: Rerun | None, limits: Limits = UNLIMITED) -> None:
     """Print a line per configuration and reason: whether its cells would run, and why; then how many, and how long.
 
     Args:
         plan: what is asked for.
         out: the results folder.
         rerun: which finished cells would be run again.
+        limits: of each cell.
     """
     console, store = output(), Store(out)
     sources, apart = sources_of(plan.cells), told_apart(plan.cells)
     alike: dict[tuple[str, str, str], list[Cell]] = {}
     due: dict[str, tuple[Cell, int]] = {}
     for cell in plan.cells:
-        word, why, taken = _fate(cell, store, rerun, sources)
+        word, why, taken = _fate(cell, store, rerun, sources, limits)
         alike.setdefault((cell.configuration, word, why), []).append(cell)
         if word == "run":
             due[cell.id] = cell, taken
@@ -44,17 +46,20 @@ def print_dry_run(plan: Plan, out: Path, rerun: Rerun | None) -> None:
         console.print(line)
 
 
-def _fate(cell: Cell, store: Store, rerun: Rerun | None, sources: Mapping[str, Source]) -> tuple[str, str, int]:
+def _fate(
+    cell: Cell, store: Store, rerun: Rerun | None, sources: Mapping[str, Source], limits: Limits
+) -> tuple[str, str, int]:
     """Return whether a cell would be run or skipped, why, and how many training steps are done."""
     try:
         known = store.read(cell)
     except BenchError as error:
         return "run", str(error), 0
-    found, why = recall(cell, known, store, rerun, sources[cell.id])
-    if why != CONTINUES:
+    found, why = recall(cell, known, store, rerun, sources[cell.id], limits)
+    if why not in (CONTINUES, GOES_ON):
         return "run" if found is None else "skip", why, 0
     taken = steps_taken(store.checkpoint_path(cell))
-    return "run", f"interrupted at step {taken}, where it continues", taken
+    how = "interrupted" if why == CONTINUES else "limited"
+    return "run", f"{how} at step {taken}, where it continues", taken
 
 
 def _time(due: Sequence[tuple[Cell, int]], store: Store) -> Iterator[str]:

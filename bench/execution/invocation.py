@@ -24,6 +24,7 @@ from bench.execution.session import Session
 from bench.execution.suspects import suspicions
 from bench.figures.fitting import fitting_kind
 from bench.machine.device import allow_tf32, find_device
+from bench.machine.ration import require_ration
 from bench.results.leftovers import FIGURES
 from bench.results.render import Block, render
 from bench.results.schema import Record
@@ -45,11 +46,14 @@ def execute_all(requests: Sequence[Request], asked: Asked) -> None:
 
     Raises:
         CellsFailed: some of its cells failed; the others are recorded and printed.
+        CellsLimited: some reached a limit.
         CellBusy: another process is running some of them, and they were not to be waited for.
     """
     messages = Console(stderr=True)
     require_together(asked)
-    find_device(requests[0].device)
+    device = find_device(requests[0].device)
+    if asked.memory_limit is not None:
+        require_ration(device)
     allow_tf32(requests[0].tf32)
     plan = plan_all(requests)
     _tell(plan, messages)
@@ -58,7 +62,7 @@ def execute_all(requests: Sequence[Request], asked: Asked) -> None:
         say(messages, f"shard {asked.shard}: {len(mine)} of them", "")
         plan = replace(plan, cells=mine)
     if asked.dry_run:
-        print_dry_run(plan, asked.out, asked.rerun)
+        print_dry_run(plan, asked.out, asked.rerun, asked.limits)
         return
     records = run_plan(plan, asked, messages)
     if records:

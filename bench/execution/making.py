@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bench.execution.limits import UNLIMITED, Limits
 from bench.execution.recall import Rerun
 
 
@@ -13,8 +14,10 @@ class Making:
         run: id of the invocation.
         rerun: which finished cells it runs again.
         notes: what is on record of each cell that it runs.
+        limits: of each cell.
     """
 
     run: str
     rerun: Rerun | None = None
     notes: tuple[str, ...] = ()
+    limits: Limits = UNLIMITED

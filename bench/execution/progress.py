@@ -9,8 +9,8 @@ from typing import Final, Self, final
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from bench.execution.cell import Listener
 from bench.execution.console import Console
+from bench.execution.listener import Listener
 from bench.execution.messages import say
 from bench.execution.pace import Pace, duration
 

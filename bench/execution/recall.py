@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from bench.errors import ResultsError
 from bench.execution.checkpoint import continues
+from bench.execution.limits import UNLIMITED, Limits
 from bench.execution.sources import Maker, Source
 from bench.machine.info import software
 from bench.results.parameters import QUICKLY, difference
@@ -22,10 +23,23 @@ CONTINUES: Final = "continues from its checkpoint"
 """Why a cell without a record is run, where it was interrupted."""
 
 
+GOES_ON: Final = "it goes on where a limit has stopped it"
+"""Why a limited cell is run."""
+
+
 def recall(
-    cell: Cell, known: Record | None, store: Store, rerun: Rerun | None, source: Source
+    cell: Cell, known: Record | None, store: Store, rerun: Rerun | None, source: Source, limits: Limits = UNLIMITED
 ) -> tuple[Record | None, str]:
-    """Return the record to use instead of running the cell, or None, and why; `source` is what would make it now."""
+    """Return the record to use instead of running the cell, or None, and why.
+
+    Args:
+        cell: which.
+        known: its record.
+        store: where that is from.
+        rerun: which finished cells are run again.
+        source: what would make it now.
+        limits: that it would be run with.
+    """
     if rerun == "all":
         return None, "asked for with --rerun all"
     if known is None:
@@ -48,6 +62,10 @@ def recall(
         if unknown
         else ""
     )
+    if known.limit is not None:
+        if limits.let_go_on(known.limit):
+            return None, GOES_ON
+        return known, f"limited before ({known.reason}); with a higher --{known.limit.of}-limit it goes on{hint}"
     if known.parameters is not None:
         path = store.parameters_path(cell)
         if lacking := difference(path, known.parameters, QUICKLY if rerun is None else math.inf):

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final, final
 
-from bench.execution.cell import Listener
+from bench.execution.listener import Listener
 from bench.settings import Cell
 
 _PAUSE: Final = 0.2

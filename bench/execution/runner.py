@@ -60,6 +60,7 @@ class Runner:
                 for record in self._run_together(cells):
                     left.remove(record.cell)
                     self._teller.found(record.cell)
+                    self._tell_limit(record)
                     yield record
                 return
             except (BenchError, BrokenPipeError):
@@ -100,6 +101,7 @@ class Runner:
             with self._teller.listening() as listener:
                 record = run_alone(cell, data, self._store, self._making, listener, self._references, source)
             self._teller.end([cell], time.perf_counter() - begun)
+            self._tell_limit(record)
             return record
         except (BenchError, BrokenPipeError):
             raise
@@ -115,6 +117,10 @@ class Runner:
             record = failed(cell, self._making.run, source, reason, started, time.perf_counter() - begun)
             self._store.write(record)
             return record
+
+    def _tell_limit(self, record: Record) -> None:
+        if record.limit is not None:
+            self._teller.about([record.cell], f" limited: {record.reason}")
 
     def _require_machine(self, error: Exception) -> None:
         """Stop where it is the machine that has failed, and no cell: the next one would fare no better."""

@@ -70,7 +70,7 @@ class Session:
 
     @cached_property
     def _runner(self) -> Runner:
-        making = Making(self.run_id, self.asked.rerun)
+        making = Making(self.run_id, self.asked.rerun, limits=self.asked.limits)
         data = self.plan.data
         return Runner(
             self.store,
@@ -127,7 +127,7 @@ class Session:
     def _sent(self, due: Sequence[Sequence[Due]], engine: Engine) -> Iterator[Record]:
         terms = Terms(
             self.asked.out,
-            Making(self.run_id, self.asked.rerun, (beside(engine.note),)),
+            Making(self.run_id, self.asked.rerun, (beside(engine.note),), self.asked.limits),
             tuple(sys.argv),
             named_modules(),
             engine.threads,
@@ -201,7 +201,7 @@ class Session:
     def _recall(self, cell: Cell, rerun: Rerun | None) -> Record | None:
         known = self.store.read_or_set_aside(cell, lambda message: say(self.messages, f"warning: {message}"))
         source, checkpoint = self.sources[cell.id], self.store.checkpoint_path(cell)
-        found, why = recall(cell, known, self.store, rerun, source)
+        found, why = recall(cell, known, self.store, rerun, source, self.asked.limits)
         if found is not None:
             self.store.tidy(found)
             self._tally.found(cell)

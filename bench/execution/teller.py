@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, final
 
-from bench.execution.cell import Listener
 from bench.execution.console import Console
+from bench.execution.listener import Listener
 from bench.execution.messages import say, title
 from bench.execution.progress import Said, TerminalListener
 from bench.execution.tally import Tally
