@@ -18,8 +18,8 @@ _CLOCKS: Final = {
     "final": ("seconds", "seconds_per_step", "started", "run", "notes"),
 }
 """By table, the columns that are the clock's, or say what else has run meanwhile."""
-_TIMED: Final = ("seconds", "work_variance")
-"""Metrics that are the clock's."""
+_TIMED: Final = ("seconds", "work_variance", "peak_memory")
+"""Metrics that are the clock's, or count what other threads of a process free meanwhile, as a Dask worker's do."""
 
 PLUGIN: Final = '''
 import os
