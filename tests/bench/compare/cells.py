@@ -24,6 +24,7 @@ ROW: Row = {
     "training_schedule": "constant",
     "training_model_schedule": "",
     "training_learning": "joint",
+    "training_validation": 0.0,
     "measurement_at": "own",
     "run": "first",
     "status": "done",
