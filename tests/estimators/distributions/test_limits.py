@@ -86,6 +86,15 @@ def test_held(case: str):
     assert distributions.beyond(HELD[case]) is None
 
 
+@pytest.mark.parametrize("loc", [1.0, 300.0])
+def test_a_scale_is_held_from_32_steps_of_the_dtype_on(loc: float):
+    at, step = torch.full((2,), loc), torch.finfo(torch.float32).eps * loc
+    assert distributions.beyond(Normal(at, 32.1 * step * ONE)) is None
+    reason = distributions.beyond(Normal(at, 31.9 * step * ONE))
+    assert reason is not None
+    assert f"use a scale of {32 * step:.3g} or more" in reason
+
+
 @pytest.mark.parametrize("estimator", [Reparam(), Reinforce()])
 def test_a_task_of_small_concentrations_is_refused_by_name(estimator: Estimator):
     task = GammaWeights(a=0.001)

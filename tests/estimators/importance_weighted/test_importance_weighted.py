@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.measure.replicates import gradient_of
 from estimators.base import Estimator, Unfit
 from estimators.importance_weighted.ciwae import CIWAE
 from estimators.importance_weighted.dreg import DReG
@@ -97,6 +98,13 @@ def test_dreg_with_alpha_mixes_the_two():
     mixed = 0.7 * means(DReG()) + 0.3 * means(RWSDReG())
     torch.testing.assert_close(means(DReG(0.3)), mixed)
     torch.testing.assert_close(means(DReG(1.0)), means(RWSDReG()))
+
+    def exact(estimator: Estimator) -> Tensor:
+        value = estimator.exact(task, x, 3)
+        assert value is not None
+        return gradient_of(value.mean(), task)
+
+    torch.testing.assert_close(exact(DReG(0.3)), 0.7 * exact(DReG()) + 0.3 * exact(RWSDReG()))
     assert DReG().unbiased
     assert not DReG(0.3).unbiased
 
