@@ -7,7 +7,8 @@ import click
 
 from bench.errors import UsageError
 from bench.escaping import echo
-from bench.results.tuned import MEASURES, SELECTABLE
+from bench.results.contest import SELECTABLE
+from bench.results.tuned import MEASURES
 
 if TYPE_CHECKING:
     from bench.results.tables import Results

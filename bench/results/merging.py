@@ -4,8 +4,7 @@ A cell whose records differ is a conflict, and nothing of it is changed unless i
 file is put in its place whole, a cell's record last: a merge that was killed is simply run again.
 """
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from filelock import FileLock
 from bench.errors import CellBusy, ResultsError
 from bench.results.atomic import placing
 from bench.results.codec import CorruptRecord
-from bench.results.differing import differences, software_apart
+from bench.results.copies import Copy, conflict_lines, copy_in, distinct, file_bytes
 from bench.results.leftovers import trajectories, trajectory_lock
 from bench.results.parameters import difference, written
 from bench.results.schema import Record
@@ -33,7 +32,6 @@ from bench.results.store import (
     write_locked,
 )
 from bench.results.validate import whole_parameters, whole_tensors
-from bench.settings import Cell
 
 NEWEST: Final = "newest"
 """The preference for the record whose cell was started last, which is the one that `bench.load` counts."""
@@ -73,22 +71,6 @@ class Outcome:
     said: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Copy:
-    """One record of a cell: the store and the folder it is in, when its cell started, and a digest of its bytes."""
-
-    store: Store
-    folder: Path
-    cell: Cell
-    run: str
-    started: str
-    digest: str
-
-    @property
-    def record(self) -> Path:
-        return self.folder / RECORD
-
-
 Prefer = Literal["newest"] | Path | None
 """Which record wins where several differ: that of the newest cell, or that in a folder; None leaves all as it is."""
 
@@ -107,11 +89,11 @@ def merged(
     Raises:
         ResultsError: the folder does not take a file.
     """
-    copies: dict[str, list[_Copy]] = {}
+    copies: dict[str, list[Copy]] = {}
     for store, below in sources:
         for folder in store.cell_folders(below):
             try:
-                copy = _copy_in(store, folder)
+                copy = copy_in(store, folder)
             except ResultsError as error:
                 yield Outcome("unreadable", folder, (str(error),))
                 continue
@@ -134,7 +116,7 @@ class _Merge:
         self.into, self.prefer, self.dry_run = into, prefer, dry_run
         self._notes: set[Path] = set()
 
-    def of(self, copies: Sequence[_Copy]) -> Iterator[Outcome]:
+    def of(self, copies: Sequence[Copy]) -> Iterator[Outcome]:
         """Give what becomes of a cell and of the notes about the runs that made it."""
         cell = copies[0].cell
         target = self.into.record_path(cell).parent
@@ -149,16 +131,16 @@ class _Merge:
         except CellBusy as busy:
             yield Outcome("busy", target, (str(busy),))
 
-    def _decided(self, copies: Sequence[_Copy], target: Path) -> "_Decision":
+    def _decided(self, copies: Sequence[Copy], target: Path) -> "_Decision":
         """Return what is to become of a cell, having changed nothing."""
         try:
-            own = _copy_in(self.into, target)
+            own = copy_in(self.into, target)
         except CorruptRecord as error:
             winner = self._winner(copies)
             return _Decision("copied" if winner else "conflict", winner, copies, str(error))
         except ResultsError as error:
             return _Decision("unreadable", None, trouble=str(error))
-        known = _distinct([*([own] if own else []), *copies])
+        known = distinct([*([own] if own else []), *copies])
         if len(known) > 1:
             winner = self._winner(known)
             if winner is None:
@@ -169,9 +151,9 @@ class _Merge:
         giver = next((copy for copy in copies if _completes(copy, target)), None)
         return _Decision("completed", giver) if giver else _Decision("same", own)
 
-    def _winner(self, copies: Sequence[_Copy]) -> _Copy | None:
+    def _winner(self, copies: Sequence[Copy]) -> Copy | None:
         """Return the record that is to win; None where that is not said."""
-        known = _distinct(copies)
+        known = distinct(copies)
         if len(known) == 1:
             return known[0]
         if self.prefer == NEWEST:
@@ -182,11 +164,11 @@ class _Merge:
             return preferred[0] if len(preferred) == 1 else None
         return None
 
-    def _done(self, found: "_Decision", copies: Sequence[_Copy], target: Path) -> Iterator[Outcome]:
+    def _done(self, found: "_Decision", copies: Sequence[Copy], target: Path) -> Iterator[Outcome]:
         """Do what was decided, and give what became of it."""
         said = (found.trouble,) if found.trouble else ()
         if found.winner is None:
-            yield Outcome(found.what, target, (*said, *_conflict(_distinct(found.known))))
+            yield Outcome(found.what, target, (*said, *conflict_lines(distinct(found.known))))
             return
         if found.what in _WRITTEN:
             for path, why in self._copied(found, target):
@@ -214,7 +196,7 @@ class _Merge:
         if record.parameters and PARAMETERS in files and written(files[PARAMETERS]) != record.parameters:
             yield source / PARAMETERS, f"{source / PARAMETERS} was replaced meanwhile: merge again"
             del files[PARAMETERS]
-        content = _bytes(source / RECORD)
+        content = file_bytes(source / RECORD)
         if self.dry_run:
             return
         if found.trouble:
@@ -231,7 +213,7 @@ class _Merge:
             file.write(content)
         self.into.tidy(record)
 
-    def _note(self, copy: _Copy) -> Iterator[Outcome]:
+    def _note(self, copy: Copy) -> Iterator[Outcome]:
         """Copy the note about the run that made a record, unless it is there."""
         source, target = copy.store.run_path(copy.run), self.into.run_path(copy.run)
         if source in self._notes or source.resolve() == target.resolve():
@@ -240,7 +222,7 @@ class _Merge:
         try:
             if read_run(source) is None:
                 return
-            data = _bytes(source)
+            data = file_bytes(source)
         except ResultsError as error:
             yield Outcome("unreadable", source, (str(error),))
             return
@@ -248,7 +230,7 @@ class _Merge:
             if not self.dry_run:
                 write_locked(target, data)
             yield Outcome("run", target)
-        elif _bytes(target) != data and self.prefer is None:
+        elif file_bytes(target) != data and self.prefer is None:
             yield Outcome("conflict", target, (f"the note of this run in {source} says something else",))
 
 
@@ -257,60 +239,9 @@ class _Decision:
     """What is to become of a cell, whose record wins, which records differ, and why that in its place is unreadable."""
 
     what: What
-    winner: _Copy | None
-    known: Sequence[_Copy] = ()
+    winner: Copy | None
+    known: Sequence[Copy] = ()
     trouble: str = ""
-
-
-def _copy_in(store: Store, folder: Path) -> _Copy | None:
-    """Return the record in the folder of a cell, or None without one.
-
-    Raises:
-        ResultsError: it cannot be read.
-    """
-    record = read_record(folder / RECORD)
-    if record is None:
-        return None
-    digest = hashlib.sha256(_bytes(folder / RECORD)).hexdigest()
-    return _Copy(store, folder, record.cell, record.run, record.started, digest)
-
-
-def _bytes(path: Path) -> bytes:
-    """Return what is in a file of text; a checkout of git may have changed the ends of its lines.
-
-    Raises:
-        ResultsError: it cannot be read.
-    """
-    try:
-        return path.read_bytes().replace(b"\r\n", b"\n")
-    except OSError as error:
-        raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _distinct(copies: Iterable[_Copy]) -> list[_Copy]:
-    """Return one of the copies of each record; what another version has written anew is the same."""
-    known: list[_Copy] = []
-    for copy in copies:
-        if not any(copy.digest == other.digest or not _differences(copy, other) for other in known):
-            known.append(copy)
-    return known
-
-
-def _differences(one: _Copy, other: _Copy) -> list[str]:
-    first, second = read_record(one.record), read_record(other.record)
-    if first is None or second is None:
-        return ["record"]
-    return differences(first, second)
-
-
-def _conflict(known: Sequence[_Copy]) -> Iterator[str]:
-    """Give lines about records that differ: where each is, and what it has otherwise than the first."""
-    for copy in known:
-        first = known[0]
-        yield f"{copy.folder}: started {copy.started}"
-        if copy is not first:
-            apart = [*software_apart(first.store, first.run, copy.store, copy.run), *_differences(first, copy)]
-            yield from (f"  {line}" for line in apart)
 
 
 def _belonging(record: Record) -> tuple[str, ...]:
@@ -318,7 +249,7 @@ def _belonging(record: Record) -> tuple[str, ...]:
     return GOES_ON.get(record.status, (PARAMETERS,))
 
 
-def _completes(copy: _Copy, target: Path) -> bool:
+def _completes(copy: Copy, target: Path) -> bool:
     """Return whether a copy has the parameters that its record tells of, and the target does not."""
     record = read_record(copy.record)
     if record is None or record.parameters is None:

@@ -8,10 +8,11 @@ import pytest
 
 from bench.errors import UsageError
 from bench.execution.block import AXES
+from bench.results.contest import SELECTABLE, Choice
 from bench.results.frames import distinct
 from bench.results.schema import Final, Record
 from bench.results.tables import Results, tidy
-from bench.results.tuned import SELECTABLE, Choice, tuned, varied
+from bench.results.tuned import tuned, varied
 from tests.bench.results.samples import MEASUREMENT, TRAINING, cell, record
 
 Grid = Mapping[float, Sequence[float | None]]
