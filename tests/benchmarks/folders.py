@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.folders FOLDER --cells 10000
 
-A record has the rows of one that was trained: six steps of every metric and group, 100 rows of training, about 100 KB.
+A record has the rows of one that was trained: six steps of every metric and group, 100 rows of training, about 100 KB;
+with `--untrained`, of one that was measured where it begins, about 15 KB.
 They are written without waiting for the disk, which is most of the time that `Store.write` takes.
 """
 
@@ -30,14 +31,14 @@ STEPS: Final = (0, 1, 4, 16, 40, 100)
 SEEDS: Final = 20
 
 
-def make(folder: Path, cells: int, seed: int = 0) -> list[Cell]:
+def make(folder: Path, cells: int, seed: int = 0, *, trained: bool = True) -> list[Cell]:
     """Write a results folder of so many finished cells, with a note of each run of 500; return the cells."""
     chance, store = random.Random(seed), Store(folder)
     made = []
     for number, one in zip(range(cells), _grid(), strict=False):
         path = store.record_path(one)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(written(_like(one, chance, _run(number))))
+        path.write_bytes(written(_like(one, chance, _run(number), trained)))
         (path.parent / ".lock").touch()
         made.append(one)
     store.run_path("one").parent.mkdir(parents=True, exist_ok=True)
@@ -67,9 +68,10 @@ def _grid() -> Iterator[Cell]:
         )
 
 
-def _like(of: Cell, chance: random.Random, run: str) -> Record:
-    gradients = [_gradient(metric, step, group, chance) for step in STEPS for group in GROUPS for metric in _METRICS]
-    training = [_training(step, chance) for step in range(1, 101)]
+def _like(of: Cell, chance: random.Random, run: str, trained: bool) -> Record:
+    steps = STEPS if trained else STEPS[:1]
+    gradients = [_gradient(metric, step, group, chance) for step in steps for group in GROUPS for metric in _METRICS]
+    training = [_training(step, chance) for step in range(1, 101 if trained else 1)]
     return record(of, run=run, gradients=gradients, training=training, seconds=10 * chance.random())
 
 
@@ -90,8 +92,9 @@ _METRICS: Final = tuple(METRICS)[:13]
 @click.command(help=(__doc__ or "").partition("\n")[0])
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--cells", default=10_000, show_default=True, help="how many")
-def main(folder: Path, cells: int) -> None:
-    click.echo(f"{len(make(folder, cells))} cells in {folder}")
+@click.option("--untrained", is_flag=True, help="of cells that were not trained")
+def main(folder: Path, cells: int, untrained: bool) -> None:
+    click.echo(f"{len(make(folder, cells, trained=not untrained))} cells in {folder}")
 
 
 if __name__ == "__main__":

@@ -256,3 +256,27 @@ def test_small_concentrations_stay_inside(make: Callable[[Tensor, Tensor], Distr
     assert ((value > 0) & (value < 1)).all() or isinstance(distribution, Dirichlet)
     assert (value > 0).all()
     assert distributions.log_prob(distribution, value).isfinite().all()
+
+
+class Level(Noise):
+    """Uniform noise that is the same number everywhere."""
+
+    def __init__(self, level: float) -> None:
+        self.level = level
+
+    def uniform(self, shape: Size, like: Tensor) -> Tensor:
+        return torch.full(shape, self.level, dtype=like.dtype)
+
+    def normal(self, shape: Size, like: Tensor) -> Tensor:
+        raise AssertionError("a Laplace draw needs uniform noise alone")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("level", "sign"), [(0.0, -1), (1.0, 1)])
+def test_the_ends_of_uniform_noise_are_no_infinite_draw(level: float, sign: int, dtype: torch.dtype):
+    laplace = Laplace(torch.ones((), dtype=dtype), torch.full((), 2.0, dtype=dtype))
+    drawn = distributions.sample(laplace, Size([3]), Level(level))
+    # As far out as the number next to 1 is.
+    torch.testing.assert_close(
+        drawn, (1 - sign * 2 * torch.tensor(torch.finfo(dtype).eps, dtype=dtype).log()).expand(3)
+    )
