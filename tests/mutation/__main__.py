@@ -12,6 +12,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import click
 import torch
 
+from tests.mutation.equivalent import why_equivalent
 from tests.mutation.mutants import KINDS, Mutant, module_files, mutants_of
 from tests.mutation.trial import LAYERS, Outcome, outcome_of
 
@@ -27,7 +28,8 @@ def mutate(count: int, seed: int, modules: tuple[str, ...], layers: tuple[str, .
     """Put faults into estimators: another sign, a factor 2, a detach left out, one too many.
 
     Each is looked for by `bench check` of the estimators that it is in, then by `bench reference`, then by the tests
-    that name them. Prints a line for each, and the survivors once more. Exit code 1 where more than 5% survive.
+    that name them. Prints a line for each, and the survivors once more: those that are no faults with the reason
+    (`equivalent.py`), the others last. Exit code 1 where these are more than 5%.
     """
     torch.set_num_threads(1)
     chosen = _chosen(count, seed, modules)
@@ -38,13 +40,18 @@ def mutate(count: int, seed: int, modules: tuple[str, ...], layers: tuple[str, .
             results.append((mutant, outcome))
             click.echo(f"[{number}/{len(chosen)}] {outcome.killed_by or 'SURVIVED'}  {mutant.kind}  {mutant}")
             click.echo(f"    {outcome.seconds:.0f} s  {outcome.how}")
-    survivors = [mutant for mutant, outcome in results if outcome.killed_by is None]
+    alive = [mutant for mutant, outcome in results if outcome.killed_by is None]
+    equivalent = {mutant: why for mutant in alive if (why := why_equivalent(mutant)) is not None}
+    survivors = [mutant for mutant in alive if mutant not in equivalent]
     by = Counter(outcome.killed_by for _, outcome in results if outcome.killed_by)
     killed = ", ".join(f"{by[layer]} by {layer}" for layer in LAYERS if by[layer]) or "none"
-    click.echo(f"{len(results)} mutants; killed: {killed}; survived: {len(survivors)}")
+    counts = f"{len(results)} mutants; killed: {killed}; no faults: {len(equivalent)}; survived: {len(survivors)}"
+    click.echo(counts)
+    for mutant, why in equivalent.items():
+        click.echo(f"  no fault  {mutant}\n    {why}")
     for mutant in survivors:
         click.echo(f"  {mutant.kind}  {mutant}")
-    raise SystemExit(len(survivors) > 0.05 * len(results))
+    raise SystemExit(len(survivors) > 0.05 * (len(results) - len(equivalent)))
 
 
 def _chosen(count: int, seed: int, modules: tuple[str, ...]) -> list[Mutant]:
