@@ -80,14 +80,13 @@ class Local:
     @contextmanager
     def _pool(self, board: Switchboard, size: int) -> Iterator[loky.ProcessPoolExecutor]:
         """Give processes, and end them however the block ends."""
-        # No file of the working folder takes the place of a module that a process begins with.
-        environment = {**dict.fromkeys(_THREADS, str(self.threads)), "PYTHONSAFEPATH": "1"}
+        threads = dict.fromkeys(_THREADS, str(self.threads))
         # A process whose memory grows is ended by loky between two jobs, and another begun: nobody need know.
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _without_working_folder():
             warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             warnings.filterwarnings("ignore", "Failed to kill subprocesses", UserWarning)
             pool = loky.ProcessPoolExecutor(
-                size, env=environment, initializer=worker.begin, initargs=(board.address, board.key, self._gpus)
+                size, env=threads, initializer=worker.begin, initargs=(board.address, board.key, self._gpus)
             )
             is_over = False
             try:
@@ -95,6 +94,23 @@ class Local:
                 is_over = True
             finally:
                 pool.shutdown(wait=True, kill_workers=not is_over)
+
+
+@contextmanager
+def _without_working_folder() -> Iterator[None]:
+    """Begin processes so that no file of the working folder takes the place of a module that they begin with.
+
+    loky has a process of its own beside its workers, which takes this one's environment.
+    """
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 @final

@@ -29,8 +29,6 @@ def commands(section: str) -> list[list[str]]:
     [
         ("A laptop", 1, {"results": 8}),
         ("A CI matrix, or job arrays of another scheduler", 3, {"part-1": 4, "part-2": 4}),
-        ("A SLURM cluster", 1, {"results": 4}),
-        ("A Dask cluster", 1, {"results": 4}),
     ],
 )
 def test_its_commands_do_what_it_says(
@@ -50,6 +48,15 @@ def test_its_commands_do_what_it_says(
         assert list(varbench.load(folder).final.status) == ["done"] * count
     if len(cells) > 1:
         assert len(varbench.load(*map(Path, cells)).final) == sum(cells.values()), "a cell is in two parts"
+
+
+@pytest.mark.parametrize("section", ["A SLURM cluster", "A Dask cluster"])
+def test_commands_of_clusters_are_understood(bench: Bench, section: str) -> None:
+    # That clusters run a grid is seen in tests of the engines.
+    ((_, *words),) = commands(section)
+    outcome = bench(*words, "--dry-run")
+    assert outcome.code == 0, outcome.err
+    assert "4 cells" in outcome.out + outcome.err
 
 
 def test_every_option_that_it_names_is_one() -> None:

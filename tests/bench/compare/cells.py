@@ -32,6 +32,7 @@ ROW: Row = {
     "test_elbo": None,
     "train_elbo": None,
     "objective": None,
+    "notes": "",
 }
 
 
