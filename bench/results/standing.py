@@ -12,6 +12,7 @@ from bench.errors import ResultsError
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.results import reading
 from bench.results.codec import CorruptRecord, parse_cell
+from bench.results.leftovers import LOCK
 from bench.results.parts import IDENTITY
 from bench.results.schema import Begun, Planned, RunInfo, Status
 from bench.results.store import (
@@ -92,7 +93,11 @@ def standings(store: Store, below: Path | None = None, known: Known | None = Non
         folder = store.folder / name
         is_cell = name == _below_results(folder) and CELL_FOLDER.fullmatch(folder.name) and folder.parent.name != ".."
         if name not in there and is_cell and (below is None or folder.is_relative_to(below)):
-            yield Standing(folder, "not begun", plan.task, plan.estimator, *_numbers(folder), run=run.run)
+            yield _not_begun(folder, plan, run)
+
+
+def _not_begun(folder: Path, plan: Planned, run: RunInfo) -> Standing:
+    return Standing(folder, "not begun", plan.task, plan.estimator, *_numbers(folder), run=run.run)
 
 
 def _planned(store: Store) -> dict[str, tuple[Planned, RunInfo]]:
@@ -202,6 +207,9 @@ def _standing(folder: Path, planned: dict[str, tuple[Planned, RunInfo]]) -> Stan
     if record is not None and not running:
         what = (record.status, record.run, record.reason, record.started, record.seconds)
         return _ended(folder, record.cell, _names(folder, record.cell), *what)
+    if not running and _below_results(folder) in planned and {path.name for path in folder.iterdir()} <= {LOCK}:
+        # Whoever sends cells to other processes looks at each under its lock, whose file stays.
+        return _not_begun(folder, *planned[_below_results(folder)])
     begun = _begun(folder)
     cell = record.cell if record is not None else begun and begun.cell
     return Standing(

@@ -166,6 +166,9 @@ def test_cells_that_a_run_did_not_get_to_are_not_begun(store: Store) -> None:
     store.write_run(replace(RUN, cells=planned))
     for one in seeds[:2]:
         store.write(record(one))
+    # As a run that sends cells to other processes leaves one that none of them has begun.
+    with store.lock(seeds[5]):
+        pass
     result = _status(store.folder)
     assert "vae-mnist(hidden=100)\n" in result.stdout
     assert "rebar(temperature=0.3) 1 2-11 not begun" in _lines(result.stdout)
