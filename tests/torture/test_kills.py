@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.long import LONG
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="commands run in forked processes, which Windows lacks")
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,6 +25,7 @@ def test_nothing_is_lost_left_or_changed_by_kills(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@LONG
 def test_nothing_is_lost_left_or_changed_where_several_processes_run_cells(tmp_path: Path) -> None:
     asked = ("--kills", "1", "--seed", "3", "--command", "trained", "--jobs", "2", "--work", str(tmp_path))
     command = [sys.executable, "-m", "tests.torture.kills", *asked]

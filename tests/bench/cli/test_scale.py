@@ -9,6 +9,7 @@ import pytest
 import bench as varbench
 from tests.bench.cli.conftest import Bench
 from tests.bench.execution.grids import ROOT
+from tests.long import LONG
 
 PAGE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
 
@@ -24,6 +25,7 @@ def commands(section: str) -> list[list[str]]:
     return [shlex.split(line) for line in lines]
 
 
+@LONG
 @pytest.mark.parametrize(
     ("section", "expected", "cells"),
     [

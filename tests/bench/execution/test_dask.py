@@ -17,6 +17,7 @@ from bench.execution.asked import Asked
 from bench.execution.engines import optional
 from bench.execution.engines.choice import engine_of
 from tests.bench.execution.grids import CHEAPEST, environment, require_same, words
+from tests.long import LONG
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are ended with signals, which Windows lacks")
 
@@ -46,6 +47,7 @@ def _unlucky(running: subprocess.Popen[str], chance: random.Random) -> bool:
     return bool(workers)
 
 
+@LONG
 def test_no_cell_is_lost_when_scheduler_and_workers_are_killed(tmp_path: Path) -> None:
     environ, out, log = environment(tmp_path), tmp_path / "out", tmp_path / "log"
     common = {"cwd": tmp_path, "env": environ, "text": True}
