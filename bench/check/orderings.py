@@ -1,16 +1,14 @@
 """Variances that theory orders, and the test that they are so ordered."""
 
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from bench.check.deviations import quantile
 from bench.check.estimators import estimator_subject
-from bench.check.points import Point, first_line, task_subjects
-from bench.check.variances import COUNT, GROUPS, group_variances
+from bench.check.points import Point, task_subjects
+from bench.check.variance_test import COUNT, GROUPS, group_variances, line_of
 from bench.check.verdicts import Line
-from bench.machine.device import CPU
-from bench.machine.streams import seeded
 from bench.results.digits import apart
 
 
@@ -73,27 +71,15 @@ class OrderingCheck:
 
     def run(self, level: float, tolerance: float, seconds: float, seed: int) -> Line:
         """Return the verdict; `tolerance` and `seconds` play no part."""
-        start = time.perf_counter()
         o = self.ordering
-        try:
+
+        def begin() -> Callable[[], str]:
             (subject,) = task_subjects(o.task)
             point = Point(subject, moved=False)
-            with seeded(CPU, seed, "ordering", o.less, o.more, o.task):
-                detail = self._reversed(point, level)
-                # Variances are skewed, and tails heavier than they should be; they are not so twice.
-                detail = detail and self._reversed(point, level)
-        except Exception as error:
-            # What breaks in a stranger's estimator is reported of it, not raised.
-            return Line(o.less, self.subject, "violated", (o.less_samples,), detail=first_line(error))
-        return Line(
-            estimator=o.less,
-            subject=self.subject,
-            verdict="violated" if detail else "pass",
-            samples=(o.less_samples,),
-            replicates=2 * COUNT,
-            seconds=time.perf_counter() - start,
-            detail=detail,
-        )
+            return lambda: self._reversed(point, level)
+
+        stream = (seed, "ordering", o.less, o.more, o.task)
+        return line_of(o.less, self.subject, o.less_samples, 2 * COUNT, begin, *stream)
 
     def _reversed(self, point: Point, level: float) -> str:
         """Return what the variances are where the one that should be smaller is larger; else nothing."""

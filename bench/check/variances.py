@@ -1,6 +1,5 @@
 """Variances that are known exactly, and the test that estimators have them: a constant that is wrong leaves no bias."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -11,21 +10,15 @@ from torch import Tensor
 
 from bench.check import enumerated
 from bench.check.deviations import quantile
-from bench.check.draws import Draws
-from bench.check.estimators import estimator_subject, settled
-from bench.check.points import Point, Subject, first_line, task_subjects
+from bench.check.estimators import estimator_subject
+from bench.check.points import Point, task_subjects
+from bench.check.variance_test import COUNT, GROUPS, group_variances, line_of
 from bench.check.verdicts import Line
-from bench.machine.device import CPU
-from bench.machine.streams import seeded
 from bench.measure.replicates import gradient_of
 from bench.results.digits import apart
-from estimators.base import Estimator, Evaluation, evaluate
+from estimators.base import Evaluation, evaluate
 from estimators.draw import Replayed, joint_states
 from tasks.base import Task
-
-GROUPS: Final = 40
-COUNT: Final = 40_000
-"""Replicates of one sample of group variances."""
 
 Signals = Callable[[Tensor], tuple[Tensor, Tensor]]
 """f of K samples, [K, M], to the factors of ∇_φ log q(z_k) and of ∇_θ log p(x, z_k) in an estimate, [K, M] each."""
@@ -183,28 +176,17 @@ class VarianceCheck:
 
     def run(self, level: float, tolerance: float, seconds: float, seed: int) -> Line:
         """Return the verdict; `tolerance` and `seconds` play no part."""
-        start, known = time.perf_counter(), self.known
-        try:
+        known = self.known
+
+        def begin() -> Callable[[], str]:
             (subject,) = task_subjects(known.task)
             point = Point(subject)
             point.x = point.x[:1]
             exact = known.exact(point.task, point.x)
-            with seeded(CPU, seed, "variance", known.estimator, known.samples, known.task):
-                detail = self._another(point, exact, level)
-                # Variances are skewed, and tails heavier than they should be; they are not so twice.
-                detail = detail and self._another(point, exact, level)
-        except Exception as error:
-            # What breaks in a stranger's estimator is reported of it, not raised.
-            return Line(known.estimator, self.subject, "violated", (known.samples,), detail=first_line(error))
-        return Line(
-            estimator=known.estimator,
-            subject=self.subject,
-            verdict="violated" if detail else "pass",
-            samples=(known.samples,),
-            replicates=COUNT,
-            seconds=time.perf_counter() - start,
-            detail=detail,
-        )
+            return lambda: self._another(point, exact, level)
+
+        stream = (seed, "variance", known.estimator, known.samples, known.task)
+        return line_of(known.estimator, self.subject, known.samples, COUNT, begin, *stream)
 
     def _another(self, point: Point, exact: float, level: float) -> str:
         """Return what the variance is where it is not the exact one; else nothing."""
@@ -214,13 +196,3 @@ class VarianceCheck:
             return ""
         texts = apart(float(found.mean()), exact)
         return f"it is {texts[0]} and not {texts[1]}, known by {self.known.why}"
-
-
-def group_variances(subject: Subject[Estimator], point: Point, samples: int) -> Tensor:
-    """Return the trace of the covariance in each of `GROUPS` groups of replicates, [G]."""
-    draws = Draws(point.task, settled(subject, point, samples), point.x, samples)
-    rows: list[Tensor] = []
-    while sum(map(len, rows)) < COUNT:
-        rows.append(draws.draw(COUNT))
-    gradients = torch.cat(rows)[:COUNT, :-1]
-    return gradients.reshape(GROUPS, -1, gradients.shape[1]).var(1).sum(1)

@@ -82,38 +82,26 @@ def run_together(
     """
     device = find_device(cells[0].device)
     with rationed(making.limits.memory, device):
-        yield from _run_together(cells, data.to(device), store, making, listeners, references, sources)
-
-
-def _run_together(
-    cells: Sequence[Cell],
-    data: Data,
-    store: Store,
-    making: Making,
-    listeners: Sequence[Listener],
-    references: KnownReferences,
-    sources: Mapping[str, Source],
-) -> Iterator[Record]:
-    """Run cells on data that are on their device: each would move its own copy."""
-    device = data.train.device
-    runs = [
-        CellRun(
-            cell,
-            data,
-            store,
-            making,
-            listener,
-            references,
-            sources[cell.id],
-            OwnStream(device, cell.seed, "training"),
-        )
-        for cell, listener in zip(cells, listeners, strict=True)
-    ]
-    for one in runs:
-        one.restore()
-    for group in _alike(runs):
-        with multiplied_by_onednn(group[0].progress.onednn):
-            yield from _to_their_ends(group, Stack)
+        # Once for all: each would move its own copy.
+        data = data.to(device)
+        runs = [
+            CellRun(
+                cell,
+                data,
+                store,
+                making,
+                listener,
+                references,
+                sources[cell.id],
+                OwnStream(device, cell.seed, "training"),
+            )
+            for cell, listener in zip(cells, listeners, strict=True)
+        ]
+        for one in runs:
+            one.restore()
+        for group in _alike(runs):
+            with multiplied_by_onednn(group[0].progress.onednn):
+                yield from _to_their_ends(group, Stack)
 
 
 def _alike(runs: Sequence[CellRun]) -> list[list[CellRun]]:
