@@ -235,13 +235,19 @@ def export(folder: Path | str, errors: Errors = "raise", warn: Callable[[str], o
 
 def _write(results: Results, folder: Path) -> None:
     for table in fields(results):
-        frame: pd.DataFrame = getattr(results, table.name)
-        with placing(folder / f"{table.name}.parquet") as file:
-            file.write(frame.to_parquet(index=False))
-        with placing(folder / f"{table.name}.csv") as file:
-            # As one text, those of a large folder would fill the memory.
-            for start in range(0, max(len(frame), 1), _LINES):
-                file.write(as_csv(frame.iloc[start : start + _LINES], header=start == 0).encode())
+        write_frame(getattr(results, table.name), folder / table.name)
+
+
+def write_frame(frame: pd.DataFrame, prefix: Path) -> list[Path]:
+    """Write a frame as `prefix`.parquet and `prefix`.csv, each put in its place whole, and return both paths."""
+    written = [prefix.with_name(f"{prefix.name}{ending}") for ending in (".parquet", ".csv")]
+    with placing(written[0]) as file:
+        file.write(frame.to_parquet(index=False))
+    with placing(written[1]) as file:
+        # As one text, those of a large folder would fill the memory.
+        for start in range(0, max(len(frame), 1), _LINES):
+            file.write(as_csv(frame.iloc[start : start + _LINES], header=start == 0).encode())
+    return written
 
 
 def tidy(records: Sequence[Record], runs: Sequence[RunInfo] = ()) -> Results:

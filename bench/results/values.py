@@ -7,12 +7,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from bench.escaping import as_csv
 from bench.fields import Column
-from bench.results.atomic import placing
 from bench.results.columns import FINAL, GRADIENTS, IDENTITY, RUNS, SETTINGS, TRAINING
 from bench.results.frames import series, where
-from bench.results.tables import Results
+from bench.results.tables import Results, write_frame
 from bench.statistics.quantiles import NORMAL
 
 _OF_THE_CELL: Final = ("status", "reason", "run", "started", "notes", "task_source", "estimator_source")
@@ -80,13 +78,7 @@ def write_values(results: Results, prefix: Path) -> list[Path]:
     Raises:
         ResultsError: the folder does not take them.
     """
-    values = long_table(results)
-    written = []
-    for suffix, data in ((".parquet", values.to_parquet(index=False)), (".csv", as_csv(values).encode())):
-        written.append(prefix.with_name(f"{prefix.name}{suffix}"))
-        with placing(written[-1]) as file:
-            file.write(data)
-    return written
+    return write_frame(long_table(results), prefix)
 
 
 def _tables(results: Results) -> Iterator[tuple[str, list[pd.DataFrame]]]:
