@@ -21,10 +21,9 @@ import pyarrow as pa
 
 from bench.errors import BenchError
 from bench.results.atomic import placing
+from bench.results.leftovers import TABLES
 from bench.results.parts import ROWS, Part, empty
 
-TABLES: Final = "tables"
-"""The folder of the tables and of the cache."""
 CACHE: Final = "records.cache"
 
 _HEAD: Final = b"varbench cache, sha256 "
@@ -32,7 +31,7 @@ _LONGEST_LINE: Final = 4096
 _FOLDER: Final = "_folder"
 _BENCH: Final = Path(__file__).resolve().parents[1]
 _READ_BY: Final = (
-    *("decoding.py", "errors.py", "escaping.py", "fields.py", "settings.py"),
+    *("decoding.py", "errors.py", "escaping.py", "fields.py", "settings.py", "names/spec.py"),
     *(
         f"results/{name}.py"
         for name in ("cache", "codec", "columns", "metrics", "order", "parts", "schema", "soundness")

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from bench.errors import ResultsError
 from bench.results.atomic import TEMPORARY, halves, is_abandoned, remove_halves
-from bench.results.leftovers import FIGURES, LOCK, RUNS, trajectories, trajectory_lock
+from bench.results.leftovers import FIGURES, LOCK, RUNS, TABLES, trajectories, trajectory_lock
 from bench.results.schema import Record, RunInfo, Status
 from bench.results.store import (
     BEGUN,
@@ -23,6 +23,7 @@ from bench.results.store import (
     RECORD,
     TRACEBACK,
     Store,
+    below_results,
     is_running,
     read_begun,
     read_record,
@@ -38,7 +39,6 @@ _OF_A_CELL: Final[dict[str, Kind]] = {
     BEGUN: "note of a cell begun",
     TRACEBACK: "traceback",
 }
-_TABLES: Final = "tables"
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class _Known:
                 continue
             if note is not None:
                 self.runs.append((path, note))
-        self._ended = {_below_results(cell.folder) for cell in self.cells if cell.has_ended}
+        self._ended = {below_results(cell.folder) for cell in self.cells if cell.has_ended}
 
     def is_over(self, run: RunInfo) -> bool:
         """Return whether all cells that an invocation was to see to have ended."""
@@ -233,7 +233,7 @@ def _of_store(store: Store, known: _Known) -> Iterator[Orphan]:
     for path, run in known.runs:
         if quiet and run.run not in referred and known.is_over(run):
             yield _orphan(path, "note of a run", path.with_name(LOCK))
-    for part in (folder, folder / RUNS, folder / FIGURES, folder / _TABLES):
+    for part in (folder, folder / RUNS, folder / FIGURES, folder / TABLES):
         yield from _halves(part)
         lock = part / LOCK
         if lock.is_file() and not _is_held(lock):
@@ -256,10 +256,6 @@ def _orphan(path: Path, kind: Kind, lock: Path) -> Orphan:
 
 def _is_in(folder: Path, below: Path | None) -> bool:
     return below is None or folder.is_relative_to(below)
-
-
-def _below_results(folder: Path) -> str:
-    return f"{folder.parent.name}/{folder.name}"
 
 
 def _is_held(lock: Path) -> bool:

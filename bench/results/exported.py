@@ -17,7 +17,8 @@ from bench.errors import BenchError
 from bench.names.registry import ESTIMATORS
 from bench.results import cache, reading
 from bench.results.atomic import placing
-from bench.results.cache import TABLES, Stamp
+from bench.results.cache import Stamp
+from bench.results.leftovers import TABLES
 from bench.results.store import RECORD, Store
 
 EXPORTED: Final = "exported"

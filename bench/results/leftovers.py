@@ -14,6 +14,9 @@ CHECKS: Final = "check.json"
 FIGURES: Final = "figures"
 """The folder of the figures that a run draws."""
 
+TABLES: Final = "tables"
+"""The folder of the tables and of the cache."""
+
 _TRAJECTORY: Final = "trajectory-*.pt"
 
 _PROBES: Final = (".writable-*", "..writable-*")

@@ -12,10 +12,10 @@ from filelock import FileLock, Timeout
 
 from bench.results import cache
 from bench.results.cache import Cache, Damaged, Kept, Stamp
-from bench.results.leftovers import LOCK
+from bench.results.leftovers import LOCK, TABLES
 from bench.results.parts import ROWS, Part, chosen, empty, joined, parts_of
 from bench.results.schema import Record
-from bench.results.store import RECORD, Store, Unreadable, each_record
+from bench.results.store import RECORD, Store, Unreadable, below_results, each_record
 
 LARGE: Final = 200
 """Cells from which on a folder has a cache: fewer are read within a second."""
@@ -75,7 +75,7 @@ def keep(store: Store, of: Found) -> None:
     """Write the cache anew where that is due; the caller holds the lock of the tables."""
     if of.stamps:
         part = chosen(of.part, np.array([of.rows[folder] for folder in of.stamps]))
-        names = [f"{folder.parent.name}/{folder.name}" for folder in of.stamps]
+        names = [below_results(folder) for folder in of.stamps]
         cache.write(store.folder, Kept(part, names, list(of.stamps.values())))
 
 
@@ -83,7 +83,7 @@ def keep_if_possible(store: Store, of: Found) -> None:
     """Write the cache as `keep` does, unless another process writes it or the tables, or the folder takes nothing."""
     if not of.stamps:
         return
-    tables = store.folder / cache.TABLES
+    tables = store.folder / TABLES
     with suppress(OSError, Timeout):
         tables.mkdir(exist_ok=True)
         with FileLock(tables / LOCK, timeout=0):
@@ -94,7 +94,7 @@ def _fresh(kept: Cache, stamps: dict[Path, Stamp]) -> dict[Path, int]:
     """Return by the folder of a cell the row of its record, where the file is the one that was read."""
     rows = {}
     for folder, now in stamps.items():
-        row, then = kept.stamps.get(f"{folder.parent.name}/{folder.name}", (0, None))
+        row, then = kept.stamps.get(below_results(folder), (0, None))
         if then == now:
             rows[folder] = row
     return rows

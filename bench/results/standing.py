@@ -11,6 +11,7 @@ import pyarrow as pa
 from bench.errors import ResultsError
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.results import reading
+from bench.results.cache import Stamp, stamp
 from bench.results.codec import CorruptRecord, parse_cell
 from bench.results.leftovers import LOCK
 from bench.results.parts import IDENTITY
@@ -22,6 +23,7 @@ from bench.results.store import (
     RECORD,
     TRACEBACK,
     Store,
+    below_results,
     ignored,
     is_running,
     read_begun,
@@ -67,7 +69,7 @@ class Standing:
     mended: bool = False
 
 
-Known = dict[Path, tuple[tuple[int, ...], Standing]]
+Known = dict[Path, tuple[Stamp, Standing]]
 """By a cell's folder its standing, and which file said so: whoever looks again need not read that."""
 
 
@@ -88,10 +90,10 @@ def standings(store: Store, below: Path | None = None, known: Known | None = Non
         known.update(_finished(store, below, found))
     for folder in found:
         yield _standing_again(folder, planned, known)
-    there = {_below_results(folder) for folder in found}
+    there = {below_results(folder) for folder in found}
     for name, (plan, run) in planned.items():
         folder = store.folder / name
-        is_cell = name == _below_results(folder) and CELL_FOLDER.fullmatch(folder.name) and folder.parent.name != ".."
+        is_cell = name == below_results(folder) and CELL_FOLDER.fullmatch(folder.name) and folder.parent.name != ".."
         if name not in there and is_cell and (below is None or folder.is_relative_to(below)):
             yield _not_begun(folder, plan, run)
 
@@ -105,10 +107,6 @@ def _planned(store: Store) -> dict[str, tuple[Planned, RunInfo]]:
     return {plan.folder: (plan, run) for run in store.runs(ignored) for plan in run.cells}
 
 
-def _below_results(folder: Path) -> str:
-    return f"{folder.parent.name}/{folder.name}"
-
-
 def _numbers(folder: Path) -> tuple[int, int]:
     name = CELL_FOLDER.fullmatch(folder.name)
     assert name is not None
@@ -118,7 +116,7 @@ def _numbers(folder: Path) -> tuple[int, int]:
 def _finished(store: Store, below: Path | None, folders: Sequence[Path]) -> Known:
     """Return the standings of the cells with a record, which the cache of a large folder has."""
     # Before they are read: what is put in the place of one meanwhile is looked at again.
-    written = {folder: _written(folder) for folder in folders}
+    written = {folder: stamp(folder / RECORD) for folder in folders}
     read = reading.found(store, below, ignored, only=())
     reading.keep_if_possible(store, read)
     cells = read.part.cells.select([IDENTITY, "status", "run", "reason", "started", "seconds"])
@@ -161,18 +159,9 @@ def _ended(
     )
 
 
-def _written(folder: Path) -> tuple[int, ...] | None:
-    """Return what tells the file of a cell's record from another; None without one."""
-    try:
-        file = (folder / RECORD).stat()
-    except OSError:
-        return None
-    return file.st_mtime_ns, file.st_ctime_ns, file.st_ino, file.st_size
-
-
 def _standing_again(folder: Path, planned: dict[str, tuple[Planned, RunInfo]], known: Known) -> Standing:
     """Return the standing of a cell, without reading a record that is the one of before."""
-    written = _written(folder)
+    written = stamp(folder / RECORD)
     if written is None:
         return _standing(folder, planned)
     before = known.get(folder)
@@ -189,7 +178,7 @@ def _standing(folder: Path, planned: dict[str, tuple[Planned, RunInfo]]) -> Stan
     try:
         record = read_record(folder / RECORD)
     except ResultsError as error:
-        plan, run = planned.get(_below_results(folder), (None, None))
+        plan, run = planned.get(below_results(folder), (None, None))
         name = CELL_FOLDER.fullmatch(folder.name)
         assert name is not None
         task, estimator = (plan.task, plan.estimator) if plan else (folder.parent.name, name["estimator"])
@@ -207,9 +196,9 @@ def _standing(folder: Path, planned: dict[str, tuple[Planned, RunInfo]]) -> Stan
     if record is not None and not running:
         what = (record.status, record.run, record.reason, record.started, record.seconds)
         return _ended(folder, record.cell, _names(folder, record.cell), *what)
-    if not running and _below_results(folder) in planned and {path.name for path in folder.iterdir()} <= {LOCK}:
+    if not running and below_results(folder) in planned and {path.name for path in folder.iterdir()} <= {LOCK}:
         # Whoever sends cells to other processes looks at each under its lock, whose file stays.
-        return _not_begun(folder, *planned[_below_results(folder)])
+        return _not_begun(folder, *planned[below_results(folder)])
     begun = _begun(folder)
     cell = record.cell if record is not None else begun and begun.cell
     return Standing(

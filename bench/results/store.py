@@ -305,6 +305,11 @@ def read_begun(cell_folder: Path) -> Begun | None:
     return begun
 
 
+def below_results(cell_folder: Path) -> str:
+    """Return the folder of a cell as `Cell.folder` has it: below the results."""
+    return f"{cell_folder.parent.name}/{cell_folder.name}"
+
+
 def is_running(cell_folder: Path) -> bool:
     """Return whether some process holds the lock of the cell in this folder."""
     path = cell_folder / LOCK

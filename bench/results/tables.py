@@ -16,10 +16,9 @@ from bench.errors import ResultsError
 from bench.escaping import as_csv
 from bench.results import exported
 from bench.results.atomic import placing
-from bench.results.cache import TABLES
 from bench.results.codec import dump, parse_cell
 from bench.results.columns import IDENTITY, RUNS, SETTINGS
-from bench.results.leftovers import LOCK, remove_temporaries
+from bench.results.leftovers import LOCK, TABLES, remove_temporaries
 from bench.results.order import by_number, cell_order, place
 from bench.results.parts import ESTIMATOR, ROWS, TASK, Part, empty, frames, joined, parts_of
 from bench.results.parts import IDENTITY as IDENTITY_TEXT

@@ -13,7 +13,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.results import cache, reading
-from bench.results.cache import CACHE, TABLES
+from bench.results.cache import CACHE
+from bench.results.leftovers import TABLES
 from bench.results.standing import standings
 from bench.results.store import Store
 from bench.results.tables import export, load

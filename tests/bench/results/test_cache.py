@@ -16,8 +16,8 @@ from pandas.testing import assert_frame_equal
 
 from bench.errors import ResultsError
 from bench.results import cache, reading, store
-from bench.results.cache import CACHE, TABLES
-from bench.results.leftovers import LOCK
+from bench.results.cache import CACHE
+from bench.results.leftovers import LOCK, TABLES
 from bench.results.schema import SCHEMA_VERSION, Begun
 from bench.results.standing import standings
 from bench.results.store import TRACEBACK, Store

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.results import cache, exported, reading, tables
-from bench.results.cache import TABLES
 from bench.results.exported import EXPORTED
+from bench.results.leftovers import TABLES
 from bench.results.store import Store
 from bench.results.tables import export
 from tests.bench.results.samples import RUN, cell, gradient, record
