@@ -7,8 +7,10 @@ import click
 
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES: Final = {
-    "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
-}  # fmt: skip
+    f"{prefix}{unit}b": base**power
+    for power, prefix in enumerate("kmgt", 1)
+    for unit, base in (("", 1000), ("i", 1024))
+}
 _AMOUNT: Final = re.compile(
     r"\s*(?P<number>[0-9]{1,15}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})\s*(?P<unit>[a-z]*)\s*", re.IGNORECASE
 )
