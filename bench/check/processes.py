@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 
 from bench.errors import BenchError
+from bench.machine.transforms import import_transforms
 
 if TYPE_CHECKING:
     from multiprocessing.pool import IMapIterator
@@ -38,8 +39,7 @@ def side_by_side(work: Callable[[T], R], items: Sequence[T], jobs: int) -> Itera
     if jobs < 2:
         yield from map(work, items)
         return
-    # Its first use imports for seconds; processes that are forked then have it.
-    torch.func.grad(torch.square)(torch.zeros(()))
+    import_transforms()
     others = set(multiprocessing.active_children())
     with multiprocessing.get_context("fork").Pool(jobs, _adopt, (work,)) as pool:
         workers = set(multiprocessing.active_children()) - others

@@ -9,6 +9,7 @@ from typing import Final
 import torch
 
 from bench.errors import UsageError
+from bench.machine.transforms import import_transforms
 
 _STATUS: Final = Path("/proc/self/status")
 
@@ -43,6 +44,8 @@ def rationed(memory: int | None, device: torch.device) -> Iterator[None]:
     else:
         import resource
 
+        # Modules are no cell's, whoever needs them first.
+        import_transforms()
         before, hard = resource.getrlimit(resource.RLIMIT_DATA)
         others = [limit for limit in (before, hard) if limit != resource.RLIM_INFINITY]
         resource.setrlimit(resource.RLIMIT_DATA, (min([_data() + memory, *others]), hard))
