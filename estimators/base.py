@@ -123,7 +123,13 @@ class Estimator(nn.Module, ABC):
         """Build learned parts whose shape depends on the task. Called once, with observations x, before training."""
 
     def observe(self, estimate: Estimate) -> None:
-        """Update adaptive state after a training step. Called after `estimate`, never while moments are measured."""
+        """Update adaptive state after a training step. Called after `estimate`, never while moments are measured.
+
+        An estimator without such a state of its own hands the estimate to those that it is made of.
+        """
+        for part in self.children():
+            if isinstance(part, Estimator):
+                part.observe(estimate)
 
     def evaluations(self, samples: int) -> int | None:
         """Return the evaluations of the model per datapoint and gradient; None where they depend on task or chance."""

@@ -88,9 +88,6 @@ class LinearCV(Estimator):
     def prepare(self, task: Task, x: Tensor) -> None:
         self.inner.prepare(task, x)
 
-    def observe(self, estimate: Estimate) -> None:
-        self.inner.observe(estimate)
-
     def target(self, task: Task) -> Target:
         return self.inner.target(task)
 

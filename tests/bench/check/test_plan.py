@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.check.collect import collect
-from bench.check.estimators import estimator_subject, settled
+from bench.check.estimators import adapts, estimator_subject, settled
 from bench.check.gradient import GradientCheck
 from bench.check.orderings import ORDERINGS, Ordering, OrderingCheck
 from bench.check.points import Point, task_subjects
@@ -62,6 +62,11 @@ def test_a_target_of_its_own_is_not_taken_for_that_of_others():
 def test_adaptive_state_has_left_its_start():
     estimator = settled(estimator_subject("reinforce-ema"), point("gaussian-quadratic"), 1)
     assert float(estimator.state_dict()["mass"]) == pytest.approx(1 - 0.9**20)
+
+
+@pytest.mark.parametrize(("inner", "expected"), [("reinforce", False), ("reinforce-ema", True)])
+def test_whoever_only_hands_on_what_it_sees_has_no_state(inner: str, expected: bool):
+    assert adapts(estimator_subject(f"linear-cv(estimator={inner})").build()) is expected
 
 
 def test_a_refusal_by_another_error_is_a_violation():
