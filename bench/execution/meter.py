@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar, final
 import torch
 from torch import Tensor
 
+from bench.execution.measured import measured_steps
 from bench.machine.device import observations
 from bench.machine.streams import derive_seed, seeded
 from bench.measure.measure import Measured, measure
@@ -21,7 +22,7 @@ from bench.measure.reference import (
     monte_carlo_reference,
 )
 from bench.measure.replicates import LOOP, Replicator, parameter_slices
-from bench.measure.stopping import Stopping
+from bench.measure.stopping import FIRST, Stopping
 from bench.names.building import named_reference
 from bench.results.metrics import METRICS
 from bench.results.schema import GradientRow
@@ -96,6 +97,11 @@ class GradientMeter:
                 [] if whole else [observations(task, _rows(data.train, size)) for _ in range(_NESTED_BATCHES)]
             )
 
+    @property
+    def _replicates(self) -> int:
+        """How many are drawn at least, at all steps together."""
+        return (self.cell.measurement.replicates or FIRST) * len(measured_steps(self.cell))
+
     def measure(
         self, task: Task, estimator: Estimator, where: Where, tell: Callable[[str, float], None]
     ) -> tuple[Measured, list[GradientRow]]:
@@ -122,7 +128,7 @@ class GradientMeter:
         identity = (cell.task_spec, cell.estimator_spec, cell.samples, cell.dtype)
         try:
             measured = measure(
-                Point(task, estimator, cell.samples, self.x, self.batches, identity, self.chunks),
+                Point(task, estimator, cell.samples, self.x, self.batches, identity, self.chunks, self._replicates),
                 references,
                 Stopping(settings.replicates, settings.precision, settings.replicates_cap),
                 derive_seed(cell.seed, "measure", where.step),
@@ -186,7 +192,7 @@ class GradientMeter:
         # More samples than the cell's K make no other reference where they are needed: `require_references`.
         samples = max(cell.samples, unbiased.minimum_samples)
         identity = (cell.task_spec, name, samples, cell.dtype)
-        point = Point(task, unbiased, samples, self.x, identity=identity, chunks=self.chunks)
+        point = Point(task, unbiased, samples, self.x, (), identity, self.chunks, self._replicates)
         cap, seed = cell.measurement.replicates_cap, derive_seed(cell.seed, "reference", where.step)
         try:
             return monte_carlo_reference(

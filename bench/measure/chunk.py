@@ -12,7 +12,7 @@ from collections.abc import MutableMapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, final
 
 import torch
 from filelock import FileLock
@@ -24,18 +24,26 @@ from bench.machine.device import in_memory, synchronize
 from bench.machine.info import cpu_model
 from bench.machine.matmul import float32_precision
 from bench.machine.streams import seeded
+from bench.measure.cost import peak_memory
 from bench.measure.replicates import LOOP, Replicator
 
-_BYTES: Final = {"cpu": 256 << 20, "cuda": 4 << 30}
-"""At most this much memory for one chunk of gradients."""
+_BYTES: Final = {"cpu": 512 << 20, "cuda": 8 << 30}
+"""At most this much memory for what a chunk holds at once."""
 
 LARGEST_CHUNK: Final = 16_384
 
+_SHARE: Final = 0.1
+"""What the search may take, of the time in which the replicates that it serves would be drawn one by one."""
+
+_DRAWS: Final = 20
+"""At most so many of each chunk."""
 
 _REMEMBERED: Final = Decoder[dict[str, int]](dict[str, Annotated[int, Meta(ge=LOOP, le=LARGEST_CHUNK)]])
 
 
-def chunk_size(replicator: Replicator, x: Tensor, known: MutableMapping[str, int], *identity: object) -> int:
+def chunk_size(
+    replicator: Replicator, x: Tensor, known: MutableMapping[str, int], *identity: object, replicates: int
+) -> int:
     """Return the number of replicates to draw at once, measured if it is not remembered for `identity`.
 
     Args:
@@ -44,24 +52,26 @@ def chunk_size(replicator: Replicator, x: Tensor, known: MutableMapping[str, int
         known: what a cell has drawn at once so far, by identity, which it keeps to whatever machine it goes on on; what
             is found is put there.
         identity: what chunk sizes are remembered by.
+        replicates: how many are going to be drawn, at least.
     """
     with seeded(x.device, "chunk"):
         if replicator.check_batching(x):
             return LOOP
     name = "/".join(map(str, identity))
     if name not in known:
-        known[name] = _remembered_or_fastest(replicator, x, *identity)
+        known[name] = _remembered_or_fastest(replicator, x, replicates, *identity)
     return known[name]
 
 
-def _remembered_or_fastest(replicator: Replicator, x: Tensor, *identity: object) -> int:
+def _remembered_or_fastest(replicator: Replicator, x: Tensor, replicates: int, *identity: object) -> int:
     file = _memory_file()
-    key = _key(x.device, *identity, replicator.size, tuple(x.shape))
+    # A long measurement does not do with what a short one had the time to find.
+    key = _key(x.device, *identity, replicator.size, tuple(x.shape), replicates.bit_length())
     if (remembered := _read(file).get(key)) is not None:
         return remembered
     # Not while the file is locked: other processes would wait for a measurement that is none of theirs.
     with seeded(x.device, "chunk"):
-        chunk = fastest_chunk(replicator, x)
+        chunk = fastest_chunk(replicator, x, replicates)
     if replicator.largest < LARGEST_CHUNK:
         # What memory has room for now is no matter of the machine: a limit is of one run.
         return chunk
@@ -71,17 +81,30 @@ def _remembered_or_fastest(replicator: Replicator, x: Tensor, *identity: object)
     return chunk
 
 
-def fastest_chunk(replicator: Replicator, x: Tensor, seconds: float = 0.1) -> int:
+def fastest_chunk(replicator: Replicator, x: Tensor, replicates: int, seconds: float = 0.1) -> int:
     """Return the chunk with the least time per replicate, doubling it while that pays.
 
     A batch has a cost of its own, of some single replicates: where doubling still pays, it goes on, even if chunks so
-    far were slower than a loop.
+    far were slower than a loop. It ends where that would take more than a tenth of the time in which the replicates
+    would be drawn one by one, or where a chunk holds too much memory.
+
+    Args:
+        replicator: what draws them.
+        x: the batch that they are drawn on.
+        replicates: how many are going to be drawn, at least.
+        seconds: for each chunk, at most; two draws are made in any case.
     """
-    largest = min(LARGEST_CHUNK, _BYTES[x.device.type] // (replicator.size * x.element_size()))
-    best, best_time, chunk, worse = LOOP, _time(replicator, x, LOOP, seconds), 2, 0
-    before = best_time
+    watch = _Stopwatch(x.device)
+    best, best_time, chunk, worse = LOOP, _time(replicator, x, LOOP, 0.0), 2, 0
+    allowed = _SHARE * replicates * best_time
+    best_time = before = min(best_time, _time(replicator, x, LOOP, min(seconds, allowed / 16)))
+    each = max(peak_memory(partial(replicator.draw, x, LOOP), x.device), replicator.size * x.element_size())
+    largest = min(LARGEST_CHUNK, _BYTES[x.device.type] // each)
     while chunk <= largest and worse < 2:
-        duration = in_memory(partial(_time, replicator, x, chunk, seconds), divisible=True)
+        left = allowed - watch.seconds()
+        if 2 * chunk * before > left:
+            break
+        duration = in_memory(partial(_time, replicator, x, chunk, min(seconds, left / 16)), divisible=True)
         if duration is None or replicator.largest < chunk:
             # It did not fit, or was drawn in parts: memory holds no more.
             break
@@ -95,17 +118,30 @@ def fastest_chunk(replicator: Replicator, x: Tensor, seconds: float = 0.1) -> in
 
 
 def _time(replicator: Replicator, x: Tensor, chunk: int, seconds: float) -> float:
-    """Return the seconds per replicate, the fastest of several repeats."""
-    replicator.draw(x, chunk)
-    fastest, deadline, repeats = float("inf"), time.perf_counter() + seconds, 0
-    while repeats < 3 or (time.perf_counter() < deadline and repeats < 20):
-        synchronize(x.device)
-        start = time.perf_counter()
+    """Return the seconds per replicate, the fastest of at least two draws, for about so many seconds."""
+    fastest, whole, draws = float("inf"), _Stopwatch(x.device), 0
+    while draws < 2 or (whole.seconds() < seconds and draws < _DRAWS):
+        watch = _Stopwatch(x.device)
         replicator.draw(x, chunk)
-        synchronize(x.device)
-        fastest = min(fastest, (time.perf_counter() - start) / chunk)
-        repeats += 1
+        fastest = min(fastest, watch.seconds() / chunk)
+        draws += 1
     return fastest
+
+
+@final
+class _Stopwatch:
+    """Runs from when it is made. On a CPU, time in which others had it does not count."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        synchronize(device)
+        self._start = time.perf_counter(), time.process_time()
+
+    def seconds(self) -> float:
+        """Return the seconds so far; of several threads that work at once, not their sum."""
+        synchronize(self._device)
+        wall, work = time.perf_counter() - self._start[0], time.process_time() - self._start[1]
+        return min(wall, work) if self._device.type == "cpu" else wall
 
 
 def _memory_file() -> Path:

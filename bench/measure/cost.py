@@ -150,7 +150,7 @@ def seconds(work: Callable[[], None], device: torch.device, budget: float = _SEC
     return median(np.array(times))
 
 
-def peak_memory(work: Callable[[], None], device: torch.device) -> int:
+def peak_memory(work: Callable[[], object], device: torch.device) -> int:
     """Return the most bytes of tensors that `work` holds at once beside what was there before it."""
     if device.type == "cuda":
         synchronize(device)

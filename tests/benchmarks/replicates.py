@@ -52,7 +52,7 @@ class Point:
         replicator = Replicator(task, estimator, self.samples)
         by_onednn = onednn_pays(task, self.batch * self.samples)
         with multiplied_by_onednn(by_onednn):
-            chunk = fastest_chunk(replicator, x) if count > FEW else count
+            chunk = fastest_chunk(replicator, x, count) if count > FEW else count
 
         def work() -> float:
             moments = Moments(replicator.size, x.dtype, x.device)

@@ -40,7 +40,7 @@ def _replicates(point: Point, count: int) -> tuple[int, Work]:
     replicator = Replicator(task, estimator, point.samples)
     by_onednn = onednn_pays(task, point.batch * point.samples)
     with multiplied_by_onednn(by_onednn):
-        chunk = fastest_chunk(replicator, x)
+        chunk = fastest_chunk(replicator, x, count)
 
     def work() -> None:
         moments = Moments(replicator.size, x.dtype, x.device)
