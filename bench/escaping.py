@@ -6,6 +6,7 @@ A name, a note or a reason of a record may hold anything, as may the message of 
 import json
 import re
 from collections.abc import Callable
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -152,6 +153,16 @@ def markdown(text: str) -> str:
     relative_bias \| \<b\> \*x\*
     """
     return _MARKDOWN.sub(r"\\\g<0>", terminal(_BREAK.sub(" ", text)))
+
+
+def html(text: str) -> str:
+    r"""Return a text as HTML shows it, in one line: no tag, no entity, no attribute.
+
+    >>> from bench.escaping import html
+    >>> print(html("<b> & \"x\""))
+    &lt;b&gt; &amp; &quot;x&quot;
+    """
+    return escape(line(text))
 
 
 def as_json(content: Any) -> str:

@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 from varbench.ours import claim
 
 if TYPE_CHECKING:
-    from bench import figures, pictures, tables
+    from bench import errors, figures, pictures, tables
+    from bench.api.plot import plot
+    from bench.api.run import dry_run, run
+    from bench.api.table import table
     from bench.contract import check_estimator, check_task, estimator_contract, task_contract
     from bench.results.tables import Results, load
     from estimators import distributions
@@ -86,7 +89,9 @@ __all__ = [
     "check_task",
     "distributions",
     "draws",
+    "dry_run",
     "empty_data",
+    "errors",
     "estimator_contract",
     "evaluate",
     "figures",
@@ -100,12 +105,18 @@ __all__ = [
     "log_sum_exp_of_others",
     "mean_of_others",
     "pictures",
+    "plot",
+    "run",
+    "table",
     "tables",
     "task_contract",
     "without_parameters",
 ]
 
 _HOMES: Final = {
+    "bench.api.plot": ("plot",),
+    "bench.api.run": ("dry_run", "run"),
+    "bench.api.table": ("table",),
     "bench.contract": ("check_estimator", "check_task", "estimator_contract", "task_contract"),
     "bench.results.tables": ("Results", "load"),
     "estimators.base": (
@@ -145,6 +156,7 @@ _HOMES: Final = {
 _MODULES: Final = {
     "distributions": "estimators.distributions",
     "draws": "estimators.draw",
+    "errors": "bench.errors",
     "figures": "bench.figures",
     "pictures": "bench.pictures",
     "tables": "bench.tables",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from bench.cli.config import Keys, Written, read_config
+from bench.cli.config import Keys, Written, read, written_in
 from bench.cli.layers import layered, without_overruled
 from bench.errors import UsageError
 from bench.execution.block import AXES, Block
@@ -33,11 +33,29 @@ def blocks_of(ctx: click.Context, options: Mapping[str, Any], file: Path | None)
         UsageError: the file cannot be read, or it or the command line has something wrong in it.
     """
     command_line = {name: value for name, value in options.items() if _is_given(ctx, name)}
-    top, blocks = read_config(ctx, file, _keys(ctx, options)) if file is not None else (Written(), [])
-    found = [
-        _block(ctx, options, written, command_line) for written in ([top, block] for block in blocks or [Written()])
-    ]
-    asked = layered([options, top.options, command_line])
+    content = {} if file is None else written_in(file)
+    return blocks_with(ctx, options, command_line, content, f"--config {file}")
+
+
+def blocks_with(
+    ctx: click.Context,
+    defaults: Mapping[str, Any],
+    given: Mapping[str, Any],
+    content: Mapping[str, Any],
+    place: str = "config",
+) -> tuple[dict[str, Any], list[Block]]:
+    """Return what `blocks_of` returns, of what was given by whatever way.
+
+    Args:
+        ctx: of the command.
+        defaults: its parameters, `config` left out, as they are where nothing is given; of those in `given`, any value.
+        given: parameters that win over all others.
+        content: what `--config` says, as TOML has it.
+        place: what a message calls that.
+    """
+    top, blocks = read(ctx, content, place, _keys(ctx, defaults)) if content else (Written(), [])
+    found = [_block(ctx, defaults, written, given) for written in ([top, block] for block in blocks or [Written()])]
+    asked = layered([defaults, top.options, given])
     return {name: asked[name] for name in _HOW}, found
 
 

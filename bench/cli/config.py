@@ -51,24 +51,30 @@ class Keys:
     own: Mapping[str, click.Option]
 
 
-def read_config(ctx: click.Context, file: Path, keys: Keys) -> tuple[Written, list[Written]]:
-    """Return what stands at the top of a TOML file whose keys are the long options' names, and its blocks, if any.
+def read(ctx: click.Context, content: Mapping[str, Any], place: str, keys: Keys) -> tuple[Written, list[Written]]:
+    """Return what stands at the top of TOML whose keys are the long options' names, and its blocks, if any.
+
+    Args:
+        ctx: of the command.
+        content: tables, lists and values, as TOML has them.
+        place: what a message calls it.
+        keys: which options it may give.
 
     Raises:
-        UsageError: the file cannot be read, or a key or a value of it is wrong; it names both.
+        UsageError: a key or a value of it is wrong; it names both.
     """
-    content = _content(file)
+    content = dict(content)
     has_blocks = _BLOCKS in content
     blocks = content.pop(_BLOCKS, [])
     is_list = isinstance(blocks, list) and all(isinstance(block, dict) for block in blocks)
     if not is_list or (has_blocks and not blocks):
-        raise UsageError(f"--config {file}: '{_BLOCKS}' is a list of blocks: write [[{_BLOCKS}]] above each of them")
+        raise UsageError(f"{place}: '{_BLOCKS}' is a list of blocks: write [[{_BLOCKS}]] above each of them")
     reader = _Reader(ctx, keys)
-    top = reader.read(content, f"--config {file}", {**keys.once, **keys.each})
+    top = reader.read(content, place, {**keys.once, **keys.each})
     found = []
     for number, block in enumerate(blocks, 1):
         which = f" {number}" if len(blocks) > 1 else ""
-        found.append(reader.read(block, f"--config {file}: [[{_BLOCKS}]]{which}", keys.each))
+        found.append(reader.read(block, f"{place}: [[{_BLOCKS}]]{which}", keys.each))
     return top, found
 
 
@@ -92,7 +98,7 @@ class _Reader:
         place = f'{place}: [{_OWNERS}."{name}"]'
         if not isinstance(settings, dict):
             raise UsageError(f"{place}: it must be a table of settings, not {_json(settings)}")
-        (spec,) = self._value(self.keys.each[_OWNERS], [name], place)
+        (spec,) = value_of(self.ctx, self.keys.each[_OWNERS], [name], place)
         return str(spec), dict(self._options(settings, place, self.keys.own))
 
     def _options(
@@ -103,7 +109,7 @@ class _Reader:
                 raise UsageError(f"{place}: {self._unknown(key, value, known)}")
             name = known[key].name
             assert name is not None
-            yield name, self._value(known[key], value, f"{place}: '{key}'")
+            yield name, value_of(self.ctx, known[key], value, f"{place}: '{key}'")
 
     def _unknown(self, key: str, value: Any, known: Mapping[str, click.Option]) -> str:
         if key in self.keys.once:
@@ -127,21 +133,32 @@ class _Reader:
                     hint = did_you_mean(key, _RULE) or f"; there are {', '.join(_RULE)}"
                     raise UsageError(f"{place}: cells are not left out by '{key}'{hint}")
                 if key == "samples":
-                    found[key] = self._value(self.keys.each[key], value, f"{place}: '{key}'")
+                    found[key] = value_of(self.ctx, self.keys.each[key], value, f"{place}: '{key}'")
                 else:
                     found[_RULE[key]] = tuple(_names(value, f"{place}: '{key}'"))
             yield Exclusion(**found, said=", ".join(f"{key} = {_json(value)}" for key, value in rule.items()))
 
-    def _value(self, parameter: click.Option, value: Any, place: str) -> Any:
-        try:
-            return parameter.type_cast_value(self.ctx, _as_written(parameter, value))
-        except click.BadParameter as error:
-            raise UsageError(f"{place}: {error.message}") from error
-        except UsageError as error:
-            raise UsageError(f"{place}: {error}") from error
+
+def value_of(ctx: click.Context, parameter: click.Option, value: Any, place: str) -> Any:
+    """Return a parameter's value, given as TOML has it.
+
+    Raises:
+        UsageError: it is of a wrong type, or none that the option takes; the message begins with `place`.
+    """
+    try:
+        return parameter.type_cast_value(ctx, as_written(parameter, value))
+    except click.BadParameter as error:
+        raise UsageError(f"{place}: {error.message}") from error
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from error
 
 
-def _content(file: Path) -> dict[str, Any]:
+def written_in(file: Path) -> dict[str, Any]:
+    """Return what a TOML file says.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     text = ""
     try:
         # Some editors begin a file with a byte order mark.
@@ -156,7 +173,7 @@ def _content(file: Path) -> dict[str, Any]:
         raise UsageError(f"--config {file} is not TOML: {error}{hint}") from error
 
 
-def _as_written(parameter: click.Option, value: Any) -> Any:
+def as_written(parameter: click.Option, value: Any) -> Any:
     """Return a TOML value as the command line would have it: numbers as text, a single one of several as a list."""
     if parameter.is_flag:
         return _of_type(value, "true or false", bool)

@@ -7,8 +7,8 @@ import click
 
 from bench.cli import completion
 from bench.cli.numbers import Numbers, Whole
-from bench.cli.tuning import at_best, selecting
-from bench.errors import ResultsError, UsageError, require
+from bench.cli.tuning import selecting
+from bench.errors import ResultsError, UsageError
 from bench.escaping import echo
 from bench.figures import KINDS
 from bench.names.commands import with_folders, with_out
@@ -80,22 +80,13 @@ def plot(
     bench plot training results/vae-mnist/reinforce-K1-seed0-0123456789abcdef
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     from bench.figures.output import is_standard_output
-    from bench.figures.page import FORMATS, Page
+    from bench.figures.page import Page
+    from bench.figures.wanted import Wanted, format_of
     from bench.figures.write import write
-    from bench.results.frames import distinct
-    from bench.results.select import select
     from bench.results.tables import load
 
-    if (selected or select_by) and KINDS[kind].task is not None:
-        raise UsageError(f"--select chooses among trainings, and {kind} shows none")
-    if groups and not KINDS[kind].by_group:
-        raise UsageError(f"--group chooses gradients, and {kind} shows none")
-    chosen = form or (out.suffix.removeprefix(".") if out is not None and out.suffix else "pdf")
-    if chosen not in FORMATS:
-        raise UsageError(f"a figure cannot be written as '{chosen}': choose one of {', '.join(FORMATS)} with --format")
-    ending = out.suffix.removeprefix(".").lower() if out is not None else ""
-    if ending in FORMATS and ending != chosen:
-        raise UsageError(f"--out {out} would hold a {chosen}: let its ending and --format agree, or leave --format out")
+    wanted = Wanted(kind, tasks, estimators, samples, groups, step, selected, select_by)
+    chosen = format_of(out, form)
     file = out or Path(f"{kind}.{chosen}")
     if data and is_standard_output(file):
         raise UsageError("--data writes a second file beside the figure: name the first with --out")
@@ -106,18 +97,9 @@ def plot(
             where, first = ", ".join(map(str, results)) or "results", (*results, Path("results"))[0]
             command = with_out("bench run --task gaussian-quadratic --estimator reinforce", first)
             raise ResultsError(f"there are no finished cells in {where}: `{command}` makes some")
-        found = select(found, tasks, estimators, samples, step)
-        if best := at_best(found, selected, select_by):
-            found, told = best.results, best.notes()
-        measured = distinct(found.gradients, "group")
-        # Without any gradient, the figure says what it misses.
-        for group in groups if measured else ():
-            require("group", group, measured)
-    elif tasks or estimators or samples or step is not None:
-        raise UsageError(
-            "--task, --estimator, --samples and --step choose among results: name a folder of them, "
-            f"since {kind} alone draws its own task"
-        )
+        found, told = wanted.of(found, partial(echo, err=True))
+    else:
+        wanted.require_own()
     for path in write(kind, found, file, chosen, Page(style, columns, note="; ".join(told)), groups, data):
         if not is_standard_output(path):
             echo(path)

@@ -11,11 +11,10 @@ import click
 from bench.cli import completion
 from bench.cli.output import print_json
 from bench.cli.tuning import at_best, selecting
-from bench.errors import ResultsError, UsageError, require
+from bench.errors import ResultsError, UsageError
 from bench.escaping import as_csv, echo
 from bench.names.commands import with_folders, with_out
 from bench.results.columns import AXES, TABLES
-from bench.results.metrics import FINAL_VALUES, PARTS
 from bench.results.render import render, render_blocks, render_captioned
 
 if TYPE_CHECKING:
@@ -87,53 +86,37 @@ def table(
     bench table results/vae-mnist --what training --format csv > training.csv
     """  # noqa: D301 - click wants a backspace, not a backslash
     from bench.results.tables import load_some, require_runs
+    from bench.results.wanted import Wanted
 
-    comparing = by is not None or across is not None
-    if (metrics or groups) and what != "gradients" and not (comparing and what == "final" and not groups):
-        raise UsageError(_not_gradients(what, metrics, groups))
-    if comparing and (columns or what not in ("gradients", "final")):
-        raise UsageError("--by and --across compare gradients or final values, without --columns")
+    chosen = [column.strip() for column in columns.split(",")] if columns else None
+    wanted = Wanted(what, metrics, groups, chosen, by, across, bool(selected or select_by))
     if caption and form not in ("latex", "markdown"):
         raise UsageError(f"--caption is for --format latex or markdown, and not for {form}")
-    chosen = [column.strip() for column in columns.split(",")] if columns else None
-    for column in chosen or ():
-        require("column", column, [known.name for known in TABLES[what]])
-    if what == "runs" and (selected or select_by):
-        raise UsageError("--select chooses cells, and a run has many: leave it out of --what runs")
     if what == "runs" and not skip_unreadable:
         require_runs(results or (Path("results"),))
-    # Of a large folder no more is read than is shown; a comparison counts gradients, of final values too.
-    only = ["gradients"] if comparing else [what]
-    found = load_some(results, only, "skip" if skip_unreadable else "raise", partial(echo, err=True))
-    frame: pd.DataFrame = getattr(found, what)
-    if frame.empty:
+    # Of a large folder no more is read than is shown.
+    found = load_some(results, wanted.read, "skip" if skip_unreadable else "raise", partial(echo, err=True))
+    if getattr(found, what).empty:
         _explain_empty(found, what, results)
     best = at_best(found, selected, select_by)
     found = best.results if best else found
-    frame = getattr(found, what)
-    if what == "gradients":
-        for kind, names in (("metric", metrics), ("group", groups)):
-            for name in names:
-                require(kind, name, list(frame[kind].unique()))
-    if comparing:
-        axes = by or "estimator", across or ("estimator" if by == "task" else "task")
-        compared = _compared(found, what, metrics, groups, axes)
+    if wanted.compares:
+        compared = wanted.compared(found)
         if form in ("csv", "json"):
             _print_rows(compared, form)
             _tell(best)
         else:
-            from bench.results.arranged import pivot_blocks
-
             told = best.notes(compared["configuration"]) if best else []
-            _print_blocks(pivot_blocks(compared, *axes), form, caption, told)
-    elif form in ("csv", "json") or chosen or what in ("training", "runs"):
+            _print_blocks(wanted.arranged(compared), form, caption, told)
+    elif form in ("csv", "json") or wanted.is_tidy:
         if caption:
             raise UsageError("--caption is for summaries and comparisons, and not for tidy rows")
-        _print_rows(_selected(frame, metrics, groups).filter(chosen or list(frame.columns)), form)
+        _print_rows(wanted.rows(found), form)
         _tell(best)
     else:
-        blocks = _summary(found, what, metrics, groups, results)
-        _print_blocks(blocks, form, caption, best.notes() if best else [])
+        if what == "gradients":
+            _note_missing(found, results)
+        _print_blocks(wanted.summary(found), form, caption, best.notes() if best else [])
         rows, paper = (with_folders(f"bench table --format {name}", results) for name in ("csv", "latex"))
         echo(f"next: `{rows}` for every row, `{paper}` for a paper", err=True)
 
@@ -142,18 +125,6 @@ def _tell(best: "Tuned | None") -> None:
     """Say what was chosen where there is no caption to say it."""
     for note in best.notes() if best else ():
         echo(note, err=True)
-
-
-def _not_gradients(what: What, metrics: tuple[str, ...], groups: tuple[str, ...]) -> str:
-    if what == "final" and not groups and set(metrics) <= set(FINAL_VALUES):
-        return "the summary of final has every value; to choose some with --metric, add `--across metric`"
-    return f"--metric and --group choose rows of the gradients, and {what} has none"
-
-
-def _selected(frame: "pd.DataFrame", metrics: tuple[str, ...], groups: tuple[str, ...]) -> "pd.DataFrame":
-    if metrics:
-        frame = frame.loc[frame["metric"].isin(metrics)]
-    return frame.loc[frame["group"].isin(groups)] if groups else frame
 
 
 def _print_rows(frame: "pd.DataFrame", form: Form) -> None:
@@ -173,41 +144,6 @@ def _print_blocks(
 ) -> None:
     blocks = [replace(block, notes=[*block.notes, *told]) for block in blocks]
     echo(render_captioned(blocks, form) if caption else render_blocks(blocks, form))
-
-
-def _summary(
-    found: "Results", what: What, metrics: tuple[str, ...], groups: tuple[str, ...], results: tuple[Path, ...]
-) -> "list[Block]":
-    from bench.results.summary import GRADIENT_METRICS, final_blocks, gradient_blocks
-
-    if what == "final":
-        return final_blocks(found)
-    measured = list(found.gradients["group"].unique())
-    shown = groups or [group for group in PARTS if group in measured] or measured
-    _note_missing(found, results)
-    return gradient_blocks(found, metrics or GRADIENT_METRICS, shown)
-
-
-def _compared(
-    found: "Results", what: What, metrics: tuple[str, ...], groups: tuple[str, ...], axes: tuple[str, str]
-) -> "pd.DataFrame":
-    from bench.results.pivot import comparison
-
-    if what == "final":
-        there = [name for name in FINAL_VALUES if len(found.final[name].dropna())]
-        usual = there if "metric" in axes else there[:1]
-    else:
-        usual = ["variance", "relative_bias", "snr"] if "metric" in axes else ["variance"]
-    for name in metrics if what == "final" else ():
-        require("metric", name, list(FINAL_VALUES))
-    return comparison(found, list(metrics) or usual, _compared_groups(found, groups, axes), final=what == "final")
-
-
-def _compared_groups(found: "Results", groups: tuple[str, ...], axes: tuple[str, str]) -> list[str]:
-    """Return the groups asked for; else every one where groups are an axis, else all parameters together."""
-    there = list(dict.fromkeys(found.gradients.loc[found.gradients["metric"] == "variance", "group"]))
-    together = [group for group in there if group == "all"]
-    return list(groups) or (together if together and "group" not in axes else there)
 
 
 def _note_missing(found: "Results", results: tuple[Path, ...]) -> None:

@@ -1,11 +1,11 @@
 """`--select`: results at the best settings of each estimator."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.errors import UsageError
 from bench.escaping import echo
 from bench.results.contest import SELECTABLE
 from bench.results.tuned import MEASURES
@@ -39,18 +39,7 @@ def selecting(command: Any) -> Any:
 
 
 def at_best(results: "Results", selected: Sequence[str], select_by: str | None) -> "Tuned | None":
-    """Return results at the best settings, and what was chosen; None where nothing is to be.
+    """Return results at the best settings, as `bench.results.tuned.at_best`, and say what is left out."""
+    from bench.results.tuned import at_best as found
 
-    Raises:
-        UsageError: there is nothing to choose among, or by.
-    """
-    if not selected:
-        if select_by:
-            raise UsageError(f"--select-by {select_by} says how --select chooses: name a setting with --select, too")
-        return None
-    from bench.results.tuned import tuned
-
-    found = tuned(results, selected, select_by)
-    if found.left_out:
-        echo(f"left out, without rows held back: {found.left_out} of {len(results.final)} cells", err=True)
-    return found
+    return found(results, selected, select_by, partial(echo, err=True))

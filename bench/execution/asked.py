@@ -1,6 +1,7 @@
 """How the cells of an invocation are run."""
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,7 @@ class Asked:
         slurm: options of SLURM's, by name.
         time_limit: seconds that a cell may take; None for as many as it needs.
         memory_limit: bytes, likewise.
+        argv: the command, for the note about the invocation; this process's own unless given.
     """
 
     out: Path
@@ -45,6 +47,7 @@ class Asked:
     slurm: tuple[tuple[str, str], ...] = ()
     time_limit: float | None = None
     memory_limit: int | None = None
+    argv: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv))
 
     @property
     def limits(self) -> Limits:

@@ -86,7 +86,7 @@ class Board:
                 case Warn(message):
                     if message not in self._warnings:
                         self._warnings.add(message)
-                        say(self._console, f"warning: {message}")
+                        self._console.warn(message)
                 case Found(cell):
                     self._tally.found(self._cells[cell])
                 case End(cells, seconds):
@@ -99,6 +99,10 @@ class Board:
         """Say a sentence that is about no single cell."""
         say(self._console, message)
 
+    def warn(self, message: str) -> None:
+        """Say, likewise, what is not as it should be."""
+        self._console.warn(message)
+
     def rest(self, who: int) -> None:
         """A process runs nothing any more: it is done with its cells, or gone."""
         with self._lock:
@@ -110,6 +114,7 @@ class Board:
         with self._lock:
             self._done += cells
             self._progress.update(self._total, completed=self._done, note=f"{self._done}/{self._due}")
+            self._console.show(f"{self._done} of {self._due} cells are done", self._done / self._due)
 
     def _begin(self, who: int, cells: Sequence[str]) -> None:
         self.rest(who)

@@ -1,7 +1,9 @@
 """What a plan would run, and why, and for about how long: nothing is run, and nothing written."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from bench.errors import BenchError
 from bench.execution.checkpoint import steps_taken
@@ -18,6 +20,29 @@ from bench.results.store import Store
 from bench.settings import Cell
 
 
+@dataclass(frozen=True)
+class Fate:
+    """What would become of a cell.
+
+    Attributes:
+        cell: which.
+        word: whether it would be run.
+        why: or why not.
+        taken: training steps that are done.
+    """
+
+    cell: Cell
+    word: Literal["run", "skip"]
+    why: str
+    taken: int = 0
+
+
+def fates(plan: Plan, out: Path, rerun: Rerun | None, limits: Limits = UNLIMITED) -> Iterator[Fate]:
+    """Give what would become of each cell of a plan; for arguments see `print_dry_run`."""
+    store, sources = Store(out), sources_of(plan.cells)
+    return (_fate(cell, store, rerun, sources, limits) for cell in plan.cells)
+
+
 def print_dry_run(plan: Plan, out: Path, rerun: Rerun | None, limits: Limits = UNLIMITED) -> None:
     """Print a line per configuration and reason: whether its cells would run, and why; then how many, and how long.
 
@@ -27,39 +52,34 @@ def print_dry_run(plan: Plan, out: Path, rerun: Rerun | None, limits: Limits = U
         rerun: which finished cells would be run again.
         limits: of each cell.
     """
-    console, store = output(), Store(out)
-    sources, apart = sources_of(plan.cells), told_apart(plan.cells)
+    console, apart = output(), told_apart(plan.cells)
     alike: dict[tuple[str, str, str], list[Cell]] = {}
     due: dict[str, tuple[Cell, int]] = {}
-    for cell in plan.cells:
-        word, why, taken = _fate(cell, store, rerun, sources, limits)
-        alike.setdefault((cell.configuration, word, why), []).append(cell)
-        if word == "run":
-            due[cell.id] = cell, taken
+    for fate in fates(plan, out, rerun, limits):
+        alike.setdefault((fate.cell.configuration, fate.word, fate.why), []).append(fate.cell)
+        if fate.word == "run":
+            due[fate.cell.id] = fate.cell, fate.taken
     for (_, word, why), cells in alike.items():
         seeds = spanned(cell.seed for cell in cells)
         count = f"{len(cells)} cells: " if len(cells) > 1 else ""
         seed = "seeds" if len(cells) > 1 else "seed"
         console.print(f"{word:<4}  {named_cell(cells[0], apart)} · {seed} {seeds}  ({count}{why})")
     console.print(f"{len(due)} of {len(plan.cells)} cells would run into {out}/")
-    for line in _time([*due.values()], store):
+    for line in _time([*due.values()], Store(out)):
         console.print(line)
 
 
-def _fate(
-    cell: Cell, store: Store, rerun: Rerun | None, sources: Mapping[str, Source], limits: Limits
-) -> tuple[str, str, int]:
-    """Return whether a cell would be run or skipped, why, and how many training steps are done."""
+def _fate(cell: Cell, store: Store, rerun: Rerun | None, sources: Mapping[str, Source], limits: Limits) -> Fate:
     try:
         known = store.read(cell)
     except BenchError as error:
-        return "run", str(error), 0
+        return Fate(cell, "run", str(error))
     found, why = recall(cell, known, store, rerun, sources[cell.id], limits)
     if why not in (CONTINUES, GOES_ON):
-        return "run" if found is None else "skip", why, 0
+        return Fate(cell, "run" if found is None else "skip", why)
     taken = steps_taken(store.checkpoint_path(cell))
     how = "interrupted" if why == CONTINUES else "limited"
-    return "run", f"{how} at step {taken}, where it continues", taken
+    return Fate(cell, "run", f"{how} at step {taken}, where it continues", taken)
 
 
 def _time(due: Sequence[tuple[Cell, int]], store: Store) -> Iterator[str]:

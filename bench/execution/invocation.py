@@ -1,7 +1,8 @@
 """The door: run the cells of a request, here or in other processes, and print what came out."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from rich.text import Text
 
@@ -29,11 +30,35 @@ from bench.results.leftovers import FIGURES
 from bench.results.render import Block, render
 from bench.results.schema import Record
 from bench.results.store import Store
-from bench.results.tables import export, load
+from bench.results.tables import Results, export, load, tidy
 from bench.results.text import wrapped
 from bench.settings import Cell
 
-__all__ = ["Asked", "execute", "execute_all", "run_plan"]
+__all__ = [
+    "Asked",
+    "Ran",
+    "execute",
+    "execute_all",
+    "plan_and_tell",
+    "ran_figures",
+    "results_of",
+    "run_all",
+    "run_plan",
+    "warn_of_biases",
+]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of requests.
+
+    Attributes:
+        plan: the cells that were asked for.
+        records: of those that have one, in the same order.
+    """
+
+    plan: Plan
+    records: list[Record]
 
 
 def execute(request: Request, asked: Asked) -> None:
@@ -50,42 +75,58 @@ def execute_all(requests: Sequence[Request], asked: Asked) -> None:
         CellBusy: another process is running some of them, and they were not to be waited for.
     """
     messages = Console(stderr=True)
-    require_together(asked)
-    device = find_device(requests[0].device)
-    if asked.memory_limit is not None:
-        require_ration(device)
     allow_tf32(requests[0].tf32)
-    plan = plan_all(requests)
-    _tell(plan, messages)
-    if asked.shard is not None:
-        mine = asked.shard.of(plan.cells, asked.batch_seeds)
-        say(messages, f"shard {asked.shard}: {len(mine)} of them", "")
-        plan = replace(plan, cells=mine)
     if asked.dry_run:
-        print_dry_run(plan, asked.out, asked.rerun, asked.limits)
+        print_dry_run(plan_and_tell(requests, asked, messages), asked.out, asked.rerun, asked.limits)
         return
-    records = run_plan(plan, asked, messages)
-    if records:
+    ran = run_all(requests, asked, messages)
+    if records := ran.records:
         _print_records(records)
         for sentence in best_settings(records):
             output().print(wrapped(sentence))
         where = asked.out / records[0].cell.folder if len(records) == 1 else asked.out
-        for sentence in suspicions(records):
-            say(messages, sentence)
+        warn_of_biases(ran, messages)
         say(messages, f"{where}\nnext: {after_run(requests, records, asked.out)}", "")
-        if asked.plot:
-            _draw(records, Store(asked.out), messages)
-    require_results(plan.cells, records, asked.out)
+        for path in ran_figures(ran, asked, messages):
+            output().print(str(path))
+    require_results(ran.plan.cells, records, asked.out)
+
+
+def plan_and_tell(requests: Sequence[Request], asked: Asked, messages: Console) -> Plan:
+    """Return the plan of requests of one device, or of the shard of it that was asked for, and say what it is."""
+    require_together(asked)
+    device = find_device(requests[0].device)
+    if asked.memory_limit is not None:
+        require_ration(device)
+    plan = plan_all(requests)
+    _tell(plan, messages)
+    if asked.shard is None:
+        return plan
+    mine = asked.shard.of(plan.cells, asked.batch_seeds)
+    say(messages, f"shard {asked.shard}: {len(mine)} of them", "")
+    return replace(plan, cells=mine)
+
+
+def run_all(requests: Sequence[Request], asked: Asked, messages: Console) -> Ran:
+    """Plan requests of one device and run their cells, or recall them; see `run_plan`."""
+    plan = plan_and_tell(requests, asked, messages)
+    return Ran(plan, run_plan(plan, asked, messages))
+
+
+def warn_of_biases(ran: Ran, messages: Console) -> None:
+    """Say which gradients are biased that are declared not to be."""
+    for sentence in suspicions(ran.records):
+        messages.warn(sentence, "")
 
 
 def _tell(plan: Plan, messages: Console) -> None:
     """Say what a plan leaves out, and how large it is."""
     for spec, reason in plan.refused:
-        say(messages, f"skipped {spec}: {reason}")
+        messages.warn(f"skipped {spec}: {reason}", "")
     for task, (fit, chosen) in plan.fitting.items():
         say(messages, f"{task}: {fit} of {chosen} estimators fit", "")
     for rule in plan.unmatched:
-        say(messages, f"warning: nothing is left out by exclude {{{rule.said}}}")
+        messages.warn(f"nothing is left out by exclude {{{rule.said}}}")
     if len(plan.cells) > 1:
         configurations = len({cell.configuration for cell in plan.cells})
         without = f"; {plan.excluded} are excluded" if plan.excluded else ""
@@ -104,15 +145,11 @@ def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
     store = Store(asked.out)
     engine = engine_of(asked, plan.cells[0].device) if plan.cells else None
     store.ensure_writable()
-
-    def warn(message: str) -> None:
-        say(messages, f"warning: {message}")
-
-    store.set_damaged_runs_aside(warn)
+    store.set_damaged_runs_aside(messages.warn)
     try:
         with threads_as_in(engine):
             found = {record.cell.id: record for record in _records(plan, store, asked, messages, engine)}
-        export(asked.out, errors="skip", warn=warn)
+        export(asked.out, errors="skip", warn=messages.warn)
     except (MachineTrouble, OSError) as error:
         trouble = machine_trouble(error, asked.out)
         if trouble is None:
@@ -171,16 +208,27 @@ def _print_table(table: Block, console: Console) -> None:
     console.print()
 
 
-def _draw(records: Sequence[Record], store: Store, messages: Console) -> None:
-    """Draw the figure that fits the records into the results folder; a figure that cannot be drawn is no failure."""
+def ran_figures(ran: Ran, asked: Asked, messages: Console) -> list[Path]:
+    """Draw the figure that fits into the results folder, if that was asked for, and return its files.
+
+    A figure that cannot be drawn is no failure.
+    """
+    if not (asked.plot and ran.records):
+        return []
     from bench.figures.page import Page
     from bench.figures.write import write
 
-    kind = fitting_kind(records)
-    file = store.folder / FIGURES / f"{kind}.pdf"
+    kind = fitting_kind(ran.records)
     try:
-        results = load(*(store.record_path(record.cell).parent for record in records))
-        for path in write(kind, results, file, "pdf", Page()):
-            output().print(str(path))
+        return write(kind, results_of(ran, asked), asked.out / FIGURES / f"{kind}.pdf", "pdf", Page())
     except BenchError as error:
-        say(messages, f"no figure: {error}")
+        messages.warn(f"no figure: {error}", "")
+        return []
+
+
+def results_of(ran: Ran, asked: Asked) -> Results:
+    """Return the tables of the cells that were asked for."""
+    if not ran.records:
+        return tidy([])
+    store = Store(asked.out)
+    return load(*(store.record_path(record.cell).parent for record in ran.records))

@@ -103,6 +103,8 @@ class TerminalListener:
         self._told = now
         self._progress.update(self._progress.task_ids[self._bars[name]], completed=done, total=total, note=note)
         self._tell_length(name, total)
+        if self.console.shows:
+            self.console.show(self._line(name, total, note), done / total if total else 1.0)
         if not self.console.is_terminal and now - self._beat >= _HEARTBEAT:
             self._beat = now
             say(self.console, f"  {self._line(name, total, note)}", "dim")
@@ -110,7 +112,7 @@ class TerminalListener:
     def warn(self, message: str) -> None:
         if message not in self._said.warnings:
             self._said.warnings.add(message)
-            say(self.console, f"warning: {message}")
+            self.console.warn(message)
 
     def _tell_length(self, name: str, total: float) -> None:
         """Say once in an invocation that a phase takes long, and what makes it shorter."""

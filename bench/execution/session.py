@@ -1,6 +1,5 @@
 """The cells of one invocation: recalled, run here or sent to other processes, and waited for."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -64,7 +63,7 @@ class Session:
     @cached_property
     def run_id(self) -> str:
         """The invocation's id; its note is written when the first cell runs."""
-        run = new_run(sys.argv, self.plan.cells)
+        run = new_run(self.asked.argv, self.plan.cells)
         self.store.write_run(run)
         return run.run
 
@@ -128,7 +127,7 @@ class Session:
         terms = Terms(
             self.asked.out,
             Making(self.run_id, self.asked.rerun, (beside(engine.note),), self.asked.limits),
-            tuple(sys.argv),
+            self.asked.argv,
             named_modules(),
             engine.threads,
             bool(torch.backends.cuda.matmul.allow_tf32),
@@ -199,7 +198,7 @@ class Session:
                     yield found
 
     def _recall(self, cell: Cell, rerun: Rerun | None) -> Record | None:
-        known = self.store.read_or_set_aside(cell, lambda message: say(self.messages, f"warning: {message}"))
+        known = self.store.read_or_set_aside(cell, self.messages.warn)
         source, checkpoint = self.sources[cell.id], self.store.checkpoint_path(cell)
         found, why = recall(cell, known, self.store, rerun, source, self.asked.limits)
         if found is not None:

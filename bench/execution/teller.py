@@ -50,7 +50,9 @@ class TerminalTeller:
         say(self._console, f"{title(*cells, apart=self._apart)}{words}", style)
 
     def begin(self, cells: Sequence[Cell], where: str) -> None:
-        say(self._console, f"{self._tally.place(cells)}{title(*cells, apart=self._apart)}{where}", "bold")
+        heading = f"{self._tally.place(cells)}{title(*cells, apart=self._apart)}"
+        self._console.head(heading)
+        say(self._console, f"{heading}{where}", "bold")
 
     def found(self, cell: Cell) -> None:
         self._tally.found(cell)

@@ -1,6 +1,7 @@
 """The device and the numeric type that a cell runs in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, Literal, TypeVar
 
 import torch
@@ -35,6 +36,17 @@ def allow_tf32(allowed: bool) -> None:
     """Set whether float32 matrix products and convolutions on a GPU may round their arguments to TF32 (10 bits)."""
     torch.backends.cuda.matmul.allow_tf32 = allowed
     torch.backends.cudnn.allow_tf32 = allowed
+
+
+@contextmanager
+def tf32(allowed: bool) -> Iterator[None]:
+    """Allow or forbid TF32 in the body, and put back what it was."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    allow_tf32(allowed)
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
 def dtype_name(task: type[Task]) -> Precision:

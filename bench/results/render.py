@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from bench.escaping import markdown
+from bench.escaping import html, markdown
 from bench.results.latex import latex_table
 from bench.results.text import text_table, wrapped
 from bench.results.words import Word
@@ -104,6 +104,35 @@ def render_captioned(blocks: Sequence[Block], form: Format) -> str:
         return "\n\n".join(latex_table(block.headers, block.lines, caption=block.caption(form)) for block in blocks)
     tables = (f"{block.caption(form)}\n\n{_markdown('', block.headers, block.lines)}" for block in blocks)
     return "\n\n".join(tables)
+
+
+def render_html(blocks: Sequence[Block]) -> str:
+    """Return tables as HTML, each with its title as the caption; what all of them note is said once, at the end."""
+    if not blocks:
+        return ""
+    shared = [
+        note for note in blocks[0].notes_in("markdown") if all(note in one.notes_in("markdown") for one in blocks)
+    ]
+    parts = []
+    for block in blocks:
+        head = "".join(f"<th>{html(word)}</th>" for word in block.headers)
+        lines = "".join(f"<tr>{''.join(map(_html_cell, line))}</tr>" for line in block.lines)
+        own = [note for note in block.notes_in("markdown") if note not in shared]
+        parts.append(
+            f'<table><caption style="text-align: left; white-space: nowrap">{html(block.title)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{_html_notes(own)}"
+        )
+    return "".join(parts) + _html_notes(shared)
+
+
+def _html_cell(word: Word) -> str:
+    if isinstance(word, str):
+        return f"<td>{html(word)}</td>"
+    return f"<td>{f'<b>{html(word.plain())}</b>' if word.best else html(word.plain())}</td>"
+
+
+def _html_notes(notes: Sequence[str]) -> str:
+    return f"<p><small>{html(_sentences(notes))}</small></p>" if notes else ""
 
 
 def _notes(notes: Sequence[str], form: Format) -> list[str]:

@@ -2,19 +2,18 @@
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pandas as pd
 
 from bench.names.registry import TASKS
 from bench.results.declared import declared_configurations
 from bench.results.digits import interval
-from bench.results.metrics import FINAL_VALUES, about, group_name
+from bench.results.metrics import FINAL_VALUES, PARTS, about, group_name
 from bench.results.naming import briefly, spelled
 from bench.results.order import by_number, place
 from bench.results.over_seeds import Said, Summary, last_steps, summarise
 from bench.results.render import Block
-from bench.results.tables import Results
 from bench.results.undecided import NOTE, undecided
 from bench.results.verdicts import BIASES, judged
 
@@ -26,7 +25,27 @@ _VERDICT: Final = ("verdict", "seen from")
 Row = dict[Hashable, Any]
 
 
-def gradient_blocks(results: Results, metrics: Sequence[str], groups: Sequence[str]) -> list[Block]:
+class Frames(Protocol):
+    """What a summary is of: some of the frames of `bench.results.tables.Results`, which show themselves by it."""
+
+    @property
+    def gradients(self) -> pd.DataFrame:
+        """Return moments, a row per cell × step × parameter group × metric."""
+        ...
+
+    @property
+    def final(self) -> pd.DataFrame:
+        """Return a row per cell."""
+        ...
+
+
+def usual_groups(results: Frames) -> list[str]:
+    """Return the parameter groups that are shown unless others are asked for: φ and θ, else what was measured."""
+    measured = list(results.gradients["group"].unique())
+    return [group for group in PARTS if group in measured] or measured
+
+
+def gradient_blocks(results: Frames, metrics: Sequence[str], groups: Sequence[str]) -> list[Block]:
     """Return estimators × metrics at each cell's last measured step, one block per task and parameter group.
 
     Target, step and number of seeds are in the title where all lines have the same.
@@ -51,7 +70,7 @@ def gradient_blocks(results: Results, metrics: Sequence[str], groups: Sequence[s
 class _Shown:
     """What is known of the gradients, and which metrics of it are shown."""
 
-    def __init__(self, results: Results, summary: Summary, metrics: Sequence[str], groups: Sequence[str]) -> None:
+    def __init__(self, results: Frames, summary: Summary, metrics: Sequence[str], groups: Sequence[str]) -> None:
         self.summary, self.metrics, self.names = summary, metrics, spelled(results.final)
         self.judge = next((name for name in BIASES if name in metrics), "")
         self.silent = undecided(results.gradients) if self.judge else set()
@@ -118,7 +137,7 @@ def _notes(judges: bool, silent: bool) -> list[str]:
     return [*notes, NOTE] if silent else notes
 
 
-def final_blocks(results: Results) -> list[Block]:
+def final_blocks(results: Frames) -> list[Block]:
     """Return estimators × final values, one block per task; what a task does not have is left out.
 
     >>> import varbench

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from bench.errors import ResultsError
 from bench.escaping import as_csv
-from bench.results import exported
+from bench.results import exported, look
 from bench.results.atomic import placing
 from bench.results.codec import dump, parse_cell
 from bench.results.columns import IDENTITY, RUNS, SETTINGS
@@ -48,6 +48,14 @@ class Results:
     training: pd.DataFrame
     final: pd.DataFrame
     runs: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Return in one line what there is; the frames show themselves."""
+        return look.text(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the tables that `bench table` prints."""
+        return look.markup(self)
 
 
 Paths = Path | str | Iterable[Path | str]

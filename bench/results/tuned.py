@@ -4,7 +4,7 @@ Test data have no part in the choice. Where a task is an expectation there are n
 ended with is what is chosen by.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +76,28 @@ class Tuned:
                     "at the same parameters"
                 )
                 return
+
+
+def at_best(results: Results, selected: Sequence[str], by: str | None, warn: Callable[[str], object]) -> Tuned | None:
+    """Return results at the best settings, and what was chosen; None where nothing is to be.
+
+    Args:
+        results: of a grid.
+        selected: the axes, of `SELECTABLE`.
+        by: of `MEASURES`.
+        warn: is told of cells that are left out.
+
+    Raises:
+        UsageError: there is nothing to choose among, or by.
+    """
+    if not selected:
+        if by:
+            raise UsageError(f"--select-by {by} says how --select chooses: name a setting with --select, too")
+        return None
+    found = tuned(results, selected, by)
+    if found.left_out:
+        warn(f"left out, without rows held back: {found.left_out} of {len(results.final)} cells")
+    return found
 
 
 def tuned(results: Results, axes: Sequence[str], by: str | None = None) -> Tuned:

@@ -67,7 +67,7 @@ class Dask:
                         raise found
                     elif given_up[name] < _AGAIN:
                         given_up[name] += 1
-                        ears.say("warning: workers were killed; what they were at is run again")
+                        ears.warn("workers were killed; what they were at is run again")
                         futures[self._submit(client, left[name], f"-{given_up[name]}")] = name
                     else:
                         why = "worker after worker that ran it was killed, as the system does where memory is short"
@@ -121,7 +121,7 @@ class Dask:
                 since = time.monotonic()
             elif not has_said and time.monotonic() - since > _PATIENCE:
                 has_said = True
-                ears.say("warning: the Dask cluster has no worker; waiting for one")
+                ears.warn("the Dask cluster has no worker; waiting for one")
 
     def _fetched(self, future: "Future") -> Outcome | Exception:
         """Return what came of a job, or why nothing did.

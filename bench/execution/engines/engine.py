@@ -19,6 +19,9 @@ class Ears(Protocol):
     def say(self, message: str) -> None:
         """Say a sentence that is about no single cell."""
 
+    def warn(self, message: str) -> None:
+        """Say, likewise, what is not as it should be."""
+
 
 class Engine(Protocol):
     """Runs jobs.

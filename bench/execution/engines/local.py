@@ -64,7 +64,7 @@ class Local:
                 if alone in died:
                     yield Outcome(left.pop(alone), died=_killed(deaths[alone]))
                 else:
-                    ears.say("warning: a process was killed; what it and the others were at is run again")
+                    ears.warn("a process was killed; what it and the others were at is run again")
 
     def _run(self, work: "_Work") -> Iterator[Outcome]:
         """Give what comes of jobs until all are done, or a process dies.

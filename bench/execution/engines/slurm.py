@@ -106,7 +106,7 @@ class Slurm:
                     if found is not None:
                         yield from found
                     elif pack.lives > 1:
-                        ears.say(f"warning: job {one.job_id} ended without a result; its cells are run again")
+                        ears.warn(f"job {one.job_id} ended without a result; its cells are run again")
                         again = pack.parted()
                         running.update(zip(executor.submit_array(again), again, strict=True))
                     else:

@@ -52,6 +52,9 @@ class Told:
     def say(self, message: str) -> None:
         self.said.append(message)
 
+    def warn(self, message: str) -> None:
+        self.said.append(message)
+
 
 def test_a_job_is_done_once_however_often_it_is_given(tmp_path: Path) -> None:
     events: list[Event] = []
