@@ -20,7 +20,11 @@ class Training:
 
     steps: Count = field(metadata=column("steps", "training steps asked for"))
     batch_size: Count = field(metadata=column("1", "datapoints in a minibatch"))
-    optimizer: Literal["adam", "sgd"] = field(metadata=column("", "optimizer"))
+    optimizer: Literal["adam", "sgd", "own"] = field(
+        metadata=column(
+            "", "optimizer; `own`: of a training loop of somebody's, whose step sizes are not known, and zero"
+        )
+    )
     model_lr: AsWritten = field(metadata=column("", "step size ρ of θ asked for"))
     guide_lr: AsWritten = field(metadata=column("", "step size η of φ asked for"))
     schedule: str = field(metadata=column("", "how the step sizes change"))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bench.api.run import dry_run, run
     from bench.api.table import table
     from bench.contract import check_estimator, check_task, estimator_contract, task_contract
+    from bench.losses.moments import GradientMoments, moments
+    from bench.losses.recorder import Recorder
     from bench.results.tables import Results, load
     from estimators import distributions
     from estimators import draw as draws
@@ -74,10 +76,12 @@ __all__ = [
     "Evaluation",
     "GenerativeModel",
     "GlobalModel",
+    "GradientMoments",
     "Guide",
     "Latents",
     "Model",
     "PathwiseOrDetached",
+    "Recorder",
     "Reparameterized",
     "Results",
     "SimulableModel",
@@ -104,6 +108,7 @@ __all__ = [
     "log_prob_detached",
     "log_sum_exp_of_others",
     "mean_of_others",
+    "moments",
     "pictures",
     "plot",
     "run",
@@ -118,6 +123,8 @@ _HOMES: Final = {
     "bench.api.run": ("dry_run", "run"),
     "bench.api.table": ("table",),
     "bench.contract": ("check_estimator", "check_task", "estimator_contract", "task_contract"),
+    "bench.losses.moments": ("GradientMoments", "moments"),
+    "bench.losses.recorder": ("Recorder",),
     "bench.results.tables": ("Results", "load"),
     "estimators.base": (
         "Bias",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.execution.measured import measured_steps
+from bench.execution.rows import gradient_rows
 from bench.machine.device import observations
 from bench.machine.streams import derive_seed, seeded
 from bench.measure.measure import Measured, measure
@@ -24,7 +25,6 @@ from bench.measure.reference import (
 from bench.measure.replicates import LOOP, Replicator, parameter_slices
 from bench.measure.stopping import FIRST, Stopping
 from bench.names.building import named_reference
-from bench.results.metrics import METRICS
 from bench.results.schema import GradientRow
 from bench.settings import Cell
 from bench.training.diverged import GREEK, Diverged
@@ -136,7 +136,8 @@ class GradientMeter:
             )
         except NotFinite as found:
             raise Diverged(_said_of(found, task), str(where), where.step) from found
-        return measured, _as_rows(measured, where.step, target)
+        references = measured.reference, measured.evidence
+        return measured, gradient_rows(measured.metrics, where.step, measured.replicates, target, *references)
 
     def beyond(self, task: Task, where: Where) -> dict[str, str]:
         """Return by site, for the common batch, why draws of the guide cannot be held in their dtype, if they cannot.
@@ -224,25 +225,3 @@ def _not_finite(gradients: Tensor, slices: dict[str, slice], before: int = 0) ->
 
 def _rows(rows: Tensor, size: int) -> Tensor:
     return rows[torch.randperm(len(rows), device=rows.device)[:size]]
-
-
-def _as_rows(measured: Measured, step: int, target: Target) -> list[GradientRow]:
-    labels = {"": "", "target": measured.reference, "evidence": measured.evidence}
-
-    return [
-        GradientRow(
-            step=step,
-            group=group,
-            metric=metric,
-            value=interval.value,
-            se=interval.se,
-            ci_low=interval.low,
-            ci_high=interval.high,
-            n=measured.replicates,
-            reference=labels[METRICS[metric].reference],
-            target="evidence" if METRICS[metric].reference == "evidence" else target,
-            square=interval.square,
-        )
-        for group, metrics in measured.metrics.items()
-        for metric, interval in metrics.items()
-    ]

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from bench.machine.streams import seeded
 from bench.measure.cosines import Cosines
 from bench.measure.cost import Evaluations, cost_metrics, count_evaluations
 from bench.measure.metrics import gradient_metrics, nested_variances, unknown, variance, without_minibatches
-from bench.measure.moments import GROUPS, ROUNDING, Moments, NotFinite
+from bench.measure.moments import ROUNDING, Moments, NotFinite
 from bench.measure.outcomes import NO_EVENT, unseen_outcomes
 from bench.measure.point import Point
 from bench.measure.reference import References
@@ -23,6 +24,8 @@ from bench.measure.units import norm
 from bench.statistics.intervals import Interval, product
 
 _DRAWS_PER_BATCH = 4
+
+TOO_FEW: Final = f"intervals from fewer than {FIRST} replicates cover less than 95% where gradients have heavy tails"
 
 
 @dataclass(frozen=True)
@@ -90,10 +93,7 @@ def measure(
         cost = cost_metrics(point.task, replicator, point.x, evaluations)
     metrics: dict[str, dict[str, Interval]] = {}
     for group, where in replicator.slices.items():
-        found = gradient_metrics(moments, where, references.target, references.evidence)
-        cosine = cosines.interval(group, moments.counts) if cosines is not None else None
-        if cosine is not None and not moments.is_zero(where):
-            found["cosine"] = cosine
+        found = group_metrics(moments, group, where, references, cosines)
         found |= split[group] if split else without_minibatches(found["variance"])
         if found["variance"].high == 0 and unseen():
             found = unknown(found)
@@ -106,9 +106,20 @@ def measure(
         min(chunk, replicator.largest),
         references.target.label if references.target else "",
         references.evidence.label if references.evidence else "",
-        _half_width(moments, replicator.slices["all"]),
+        half_width(moments, replicator.slices["all"]),
         tuple(_notes(metrics, moments.replicates, replicator.reason)),
     )
+
+
+def group_metrics(
+    moments: Moments, group: str, where: slice, references: References, cosines: Cosines | None
+) -> dict[str, Interval]:
+    """Return every metric of one parameter group that needs no further draws."""
+    found = gradient_metrics(moments, where, references.target, references.evidence)
+    cosine = cosines.interval(group, moments.counts) if cosines is not None else None
+    if cosine is not None and not moments.is_zero(where):
+        found["cosine"] = cosine
+    return found
 
 
 def _notes(metrics: dict[str, dict[str, Interval]], replicates: int, looped: str | None) -> Iterator[str]:
@@ -117,7 +128,7 @@ def _notes(metrics: dict[str, dict[str, Interval]], replicates: int, looped: str
     if any(found["variance"].high == math.inf for found in metrics.values()):
         yield NO_EVENT
     if replicates < FIRST and any(found["variance"].value > 0 for found in metrics.values()):
-        yield f"intervals from fewer than {FIRST} replicates cover less than 95% where gradients have heavy tails"
+        yield TOO_FEW
 
 
 def _replicates(
@@ -130,19 +141,17 @@ def _replicates(
     progress: Progress,
 ) -> Drawn:
     """Draw replicates into empty moments until their variance is known, or to the cap where an event was not seen."""
-    if chunk < 2 * GROUPS:
-        # Such a chunk goes to one group as a whole, and every group must get one.
-        chunk = min(chunk, stopping.limit // GROUPS)
+    chunk = stopping.fitting(chunk)
     everything = replicator.slices["all"]
 
     def width(moments: Moments) -> float:
-        reached = _half_width(moments, everything)
+        reached = half_width(moments, everything)
         return math.inf if reached == 0 and unseen() else reached
 
     yield from draw_until_precise(moments, replicator, x, chunk, stopping, width, progress)
 
 
-def _half_width(moments: Moments, where: slice) -> float:
+def half_width(moments: Moments, where: slice) -> float:
     """Return the relative half-width of the interval of the variance; zero for a variance of zero."""
     spread = variance(moments.summary(where))
     return (spread.high - spread.low) / (2 * spread.value) if spread.value > 0 else 0.0

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.machine.streams import seeded
 from bench.measure.point import Point
-from bench.measure.replicates import LOOP, Replicator
+from bench.measure.replicates import LOOP, Draws, Replicator
 from tasks.base import Task
 
 NO_EVENT: Final = (
@@ -31,10 +31,11 @@ def unseen_outcomes(point: Point, replicator: Replicator, chunk: int) -> bool:
     if point.estimator.zero_variance == "always":
         return False
     with seeded(point.x.device, "outcomes"):
-        return _draws_at_random(replicator, point.x) and _drawn_alike(point, replicator, chunk)
+        return draws_at_random(replicator, point.x) and _drawn_alike(point, replicator, chunk)
 
 
-def _draws_at_random(replicator: Replicator, x: Tensor) -> bool:
+def draws_at_random(replicator: Draws, x: Tensor) -> bool:
+    """Return whether one replicate takes a random number of PyTorch's."""
     with _Random() as random:
         replicator.draw(x, LOOP)
     return random.used

@@ -1,6 +1,7 @@
 """Replicates of one gradient estimate at fixed parameters, batched by `vmap` or, where that fails, one by one."""
 
 import sys
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import final
 
@@ -29,29 +30,29 @@ class _Surrogate(nn.Module):
         return self.estimator.estimate(self.task, x, self.samples).surrogate.mean()
 
 
-@final
-class Replicator:
-    """Draws replicates of a gradient estimate as rows of a [n, P] matrix: first φ, then θ.
+class Draws(ABC):
+    """Draws replicates of a gradient as rows of a [n, P] matrix.
 
     Attributes:
-        slices: where each parameter group lies in a row: `all`, `guide`, `model` and the task's `detail`.
+        slices: where each parameter group lies in a row; `all` is the whole.
         size: P.
         reason: why replicates are drawn one by one, or None where `vmap` works.
         largest: replicates at once that memory was found to hold; a larger draw is made in parts.
     """
 
-    def __init__(self, task: Task, estimator: Estimator, samples: int) -> None:
-        self._module = _Surrogate(task, estimator, samples)
-        self.parameters = ordered_parameters(task)
-        self.slices = parameter_slices(task)
-        self.size = self.slices["all"].stop
-        self._dtype = next(iter(self.parameters.values())).dtype
+    def __init__(self, slices: dict[str, slice]) -> None:
+        self.slices = slices
+        self.size = slices["all"].stop
         self.reason: str | None = None
         self.largest = sys.maxsize
-        self._batched = vmap(grad(self._surrogate), in_dims=(None, None, 0), randomness="different")
 
-    def _surrogate(self, parameters: dict[str, Tensor], x: Tensor, _replicate: Tensor) -> Tensor:
-        return functional_call(self._module, parameters, (x,))
+    @abstractmethod
+    def _draw_rows(self, x: Tensor, count: int) -> Tensor:
+        """Return gradients by `vmap`, [count, P]."""
+
+    @abstractmethod
+    def _draw_loop(self, x: Tensor, count: int) -> Tensor:
+        """Return gradients by plain autograd, one after the other, [count, P]."""
 
     def draw(self, x: Tensor, count: int) -> Tensor:
         """Return `count` gradients on the batch x, [count, P]; a count of one, or a failed `vmap`, is a loop."""
@@ -69,8 +70,34 @@ class Replicator:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _draw_batch(self, x: Tensor, count: int) -> Tensor:
-        if count == LOOP:
-            return self._draw_loop(x, LOOP)
+        return self._draw_loop(x, LOOP) if count == LOOP else self._draw_rows(x, count)
+
+    def check_batching(self, x: Tensor) -> str | None:
+        """Try `vmap` once; on failure keep to the loop and return the reason."""
+        try:
+            self.draw(x, 2)
+        except (RuntimeError, ValueError, NotImplementedError) as error:
+            if is_out_of_memory(error):
+                raise
+            self.reason = unbatched(error)
+        return self.reason
+
+
+@final
+class Replicator(Draws):
+    """Replicates of an estimate of a task's gradient: first φ, then θ; groups are also the task's `detail`."""
+
+    def __init__(self, task: Task, estimator: Estimator, samples: int) -> None:
+        super().__init__(parameter_slices(task))
+        self._module = _Surrogate(task, estimator, samples)
+        self.parameters = ordered_parameters(task)
+        self._dtype = next(iter(self.parameters.values())).dtype
+        self._batched = vmap(grad(self._surrogate), in_dims=(None, None, 0), randomness="different")
+
+    def _surrogate(self, parameters: dict[str, Tensor], x: Tensor, _replicate: Tensor) -> Tensor:
+        return functional_call(self._module, parameters, (x,))
+
+    def _draw_rows(self, x: Tensor, count: int) -> Tensor:
         with torch.no_grad():
             parameters = {f"task.{name}": value.detach() for name, value in self.parameters.items()}
             gradients = self._batched(parameters, x, torch.empty(count, device=x.device))
@@ -83,16 +110,6 @@ class Replicator:
             gradients = torch.autograd.grad(self._module(x), values, allow_unused=True, materialize_grads=True)
             torch.cat([gradient.reshape(-1) for gradient in gradients], out=row)
         return rows
-
-    def check_batching(self, x: Tensor) -> str | None:
-        """Try `vmap` once; on failure keep to the loop and return the reason."""
-        try:
-            self.draw(x, 2)
-        except (RuntimeError, ValueError, NotImplementedError) as error:
-            if is_out_of_memory(error):
-                raise
-            self.reason = unbatched(error)
-        return self.reason
 
 
 def ordered_parameters(task: Task) -> dict[str, nn.Parameter]:

@@ -8,7 +8,7 @@ from typing import Final
 from torch import Tensor
 
 from bench.measure.moments import GROUPS, Dealt, Moments
-from bench.measure.replicates import Replicator
+from bench.measure.replicates import Draws
 
 FIRST: Final = 10 * GROUPS
 """Replicates before the first look."""
@@ -35,6 +35,11 @@ class Stopping:
         """The most replicates that are drawn."""
         # Every group of the jackknife needs two, so that each has a variance of its own.
         return self._rounded(max(self.replicates or self.cap, 2 * GROUPS))
+
+    def fitting(self, chunk: int) -> int:
+        """Return how many replicates to draw at once, no more than `chunk`, so that every group gets some."""
+        # A small chunk goes to one group as a whole.
+        return min(chunk, self.limit // GROUPS) if chunk < 2 * GROUPS else chunk
 
     def first_look(self, chunk: int) -> int:
         """Return how many replicates to have drawn at the first look."""
@@ -64,7 +69,7 @@ Drawn = Iterator[tuple[Tensor, list[Dealt]]]
 
 def draw_until_precise(
     moments: Moments,
-    replicator: Replicator,
+    replicator: Draws,
     x: Tensor,
     chunk: int,
     stopping: Stopping,
@@ -85,7 +90,7 @@ def draw_until_precise(
         expected, look = stopping.expected(look, reached), stopping.next_look(look, reached)
 
 
-def draw_until(moments: Moments, replicator: Replicator, x: Tensor, chunk: int, count: int) -> Drawn:
+def draw_until(moments: Moments, replicator: Draws, x: Tensor, chunk: int, count: int) -> Drawn:
     """Draw replicates on the batch x into `moments`, `chunk` at once, until there are `count`."""
     while moments.replicates < count:
         gradients = replicator.draw(x, min(chunk, count - moments.replicates))

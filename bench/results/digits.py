@@ -109,7 +109,7 @@ def _in_full(values: Iterable[float]) -> bool:
 
 
 def _exponent(value: float) -> int:
-    return math.floor(math.log10(abs(value))) if value else 0
+    return math.floor(math.log10(abs(value))) if value and math.isfinite(value) else 0
 
 
 def _last(error: float) -> int:

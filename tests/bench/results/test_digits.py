@@ -34,6 +34,7 @@ def test_digits_follow_the_error(value: float, error: float, text: str) -> None:
         (1.0, 1.0, 1.0, "1"),
         (math.inf, math.nan, math.nan, "inf"),
         (2.0, 1.0, math.inf, "2.0 [1.0, inf]"),
+        (0.0, 0.0, math.inf, "0 [0, inf]"),
     ],
 )
 def test_an_interval_has_one_notation(value: float, low: float, high: float, text: str) -> None:
