@@ -14,7 +14,7 @@ from torch.func import functional_call
 
 from estimators import distributions
 from estimators.draw import Draw, Replayed, Trace, probe, without_derivative
-from tasks.base import GenerativeModel, Latents, Target, Task
+from tasks.base import Constructed, GenerativeModel, Latents, Target, Task
 
 
 class Unfit(ValueError):
@@ -59,7 +59,7 @@ class Bias:
     within: float = 10.0
 
 
-class Estimator(nn.Module, ABC):
+class Estimator(Constructed, ABC):
     """One Monte Carlo gradient estimator. Hyperparameters are constructor arguments; learned parts are modules.
 
     Where a hyperparameter decides it, an instance overrides `unbiased`, `bias_claim`, `own_target`, `latents`,

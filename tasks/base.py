@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -165,7 +165,23 @@ class Defaults:
     evaluation_samples: int = 1000
 
 
-class Task(nn.Module, ABC):
+class Constructed(nn.Module):
+    """Keeps what its constructor is given, by which another process can build the same.
+
+    Attributes:
+        arguments: by place, and by name.
+    """
+
+    arguments: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, *arguments: Any, **named: Any) -> Self:
+        made = super().__new__(cls)
+        # A module takes attributes only once it has been initialised.
+        object.__setattr__(made, "arguments", (arguments, named))
+        return made
+
+
+class Task(Constructed, ABC):
     """One inference problem. Parameters are `guide.*` (φ) and `model.*` (θ).
 
     Attributes:

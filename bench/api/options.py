@@ -65,6 +65,8 @@ class Options(TypedDict, total=False):
 _REGISTRIES: Final = {"tasks": TASKS, "estimators": ESTIMATORS}
 _SHOWN: Final = "dry_run"
 """The option of the command that is a function of its own here."""
+_SAID: Final = "quiet"
+"""The one that says what is printed, which the command has once it was used."""
 
 
 def asked_for(given: Mapping[str, Any]) -> "tuple[dict[str, Any], list[Block], tuple[str, ...]]":
@@ -79,7 +81,7 @@ def asked_for(given: Mapping[str, Any]) -> "tuple[dict[str, Any], list[Block], t
     """
     ctx = command.make_context("run", [], resilient_parsing=True)
     parameters = {str(one.name): one for one in command.params if isinstance(one, click.Option)}
-    known = [name for name in parameters if name != _SHOWN]
+    known = [name for name in parameters if name not in (_SHOWN, _SAID)]
     given = {name: value for name, value in given.items() if value is not None}
     for name in given:
         if name not in known:
@@ -87,7 +89,7 @@ def asked_for(given: Mapping[str, Any]) -> "tuple[dict[str, Any], list[Block], t
     config = given.pop("config", {})
     plain = {name: _plain(name, value) for name, value in given.items()}
     values = {name: value_of(ctx, parameters[name], value, f"varbench.run: {name}") for name, value in plain.items()}
-    defaults = {name: value for name, value in ctx.params.items() if name != "config"}
+    defaults = {name: value for name, value in ctx.params.items() if name not in ("config", _SAID)}
     is_file = not isinstance(config, Mapping)
     content = written_in(Path(config)) if is_file else config
     how, blocks = blocks_with(ctx, defaults, values, content, f"config {config}" if is_file else "config")

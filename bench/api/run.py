@@ -125,6 +125,8 @@ def dry_run(
 @contextmanager
 def _asked(given: Mapping[str, Any], progress: bool) -> "Iterator[tuple[list[Request], Asked, Console]]":
     """Give what was asked for, and who is told what happens; what a run sets of PyTorch is put back."""
+    import torch
+
     from bench.execution.invocation import Asked
     from bench.machine.device import tf32
 
@@ -133,5 +135,6 @@ def _asked(given: Mapping[str, Any], progress: bool) -> "Iterator[tuple[list[Req
         for doubt in doubts(blocks):
             messages.warn(doubt)
         requests = [request for block in blocks for request in block.requests()]
-        with tf32(requests[0].tf32):
+        devices = range(torch.cuda.device_count()) if requests[0].device == "cuda" else ()
+        with tf32(requests[0].tf32), torch.random.fork_rng(devices):
             yield requests, Asked(**how, argv=argv), messages

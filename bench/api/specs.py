@@ -5,19 +5,19 @@ import re
 from typing import Any, Final
 
 from bench.errors import UsageError
-from bench.names.registry import Registry, constructor_parameters
+from bench.names.registry import Registry
 from bench.names.spec import Value
+from tasks.base import Constructed
 
 _BARE: Final = re.compile(r"[^\s,='\"()]+")
-_MISSING: Final = object()
 
 
 def spec_text(registry: Registry[Any], given: object) -> str:
     """Return `name` or `name(parameter=value)` of what a task or an estimator is given as.
 
-    A class is named by where it can be imported from, and an instance by its class and by those of its attributes that
-    are called like the constructor's parameters: each cell builds one of its own, so that the same cell is the same in
-    every process. What an instance has learned, or was given later, does not count.
+    A class is named by where it can be imported from, and an instance by its class and by what its constructor was
+    given: each cell builds one of its own, so that the same cell is the same in every process. What an instance has
+    learned, or was given later, does not count.
 
     Args:
         registry: of the kind.
@@ -31,14 +31,14 @@ def spec_text(registry: Registry[Any], given: object) -> str:
     cls = given if isinstance(given, type) else type(given)
     if cls.__module__ == "builtins":
         raise UsageError(
-            f"a {registry.kind} is given as a text, as 'name(parameter=value)', as a class or as an instance, not as "
+            f"{registry.one} is given as a text, as 'name(parameter=value)', as a class or as an instance, not as "
             f"{given!r}"
         )
     name = _name(registry, cls)
     if isinstance(given, type):
         return name
-    values = {key: _value(registry, given, key) for key in constructor_parameters(cls)}
-    return f"{name}({', '.join(f'{key}={_written(value)}' for key, value in values.items())})" if values else name
+    values = {key: _word(registry, cls, key, value) for key, value in _arguments(registry, given).items()}
+    return f"{name}({', '.join(f'{key}={value}' for key, value in values.items())})" if values else name
 
 
 def _name(registry: Registry[Any], cls: type) -> str:
@@ -61,25 +61,21 @@ def _name(registry: Registry[Any], cls: type) -> str:
     return path
 
 
-def _value(registry: Registry[Any], given: object, key: str) -> Value:
-    """Return what a parameter of the constructor was, as the instance has it."""
-    value = inspect.getattr_static(given, key, _MISSING)
-    value = getattr(given, key) if value is not _MISSING or hasattr(given, key) else _MISSING
-    name = type(given).__name__
-    if value is _MISSING:
-        raise UsageError(
-            f"a {name} does not say what its '{key}' was, since it has no attribute of that name: give the "
-            f"{registry.kind} as a text, as '{name}({key}=...)'"
-        )
+def _arguments(registry: Registry[Any], given: object) -> dict[str, Any]:
+    """Return what an instance's constructor was given, by name."""
+    if not isinstance(given, Constructed):
+        raise UsageError(f"{type(given).__name__} is no {registry.kind}: it does not derive from varbench's class")
+    arguments, named = given.arguments
+    return dict(inspect.signature(type(given)).bind(*arguments, **named).arguments)
+
+
+def _word(registry: Registry[Any], cls: type, key: str, value: object) -> str:
+    """Return what a parameter was as text."""
     if not isinstance(value, Value):
         raise UsageError(
-            f"'{key}' of the {name} is a {type(value).__name__}; names and records hold words, numbers, true, false "
-            f"and none: give the {registry.kind} as a text"
+            f"{cls.__name__} was built with a {type(value).__name__} as '{key}'; names and records hold words, "
+            f"numbers, true, false and none: give {registry.one} whose parameters are such"
         )
-    return value
-
-
-def _written(value: Value) -> str:
     if isinstance(value, str) and not _BARE.fullmatch(value):
         return f'"{value}"' if "'" in value else f"'{value}'"
     return str(value)

@@ -91,7 +91,7 @@ def _state(module: nn.Module) -> Iterator[None]:
     parts = list(module.modules())
     modes = [part.training for part in parts]
     buffers = [
-        (part, name, buffer, None if buffer is None else (buffer.clone(), buffer._version))
+        (part, name, buffer, None if buffer is None else buffer.clone())
         for part in parts
         for name, buffer in part._buffers.items()
     ]
@@ -102,9 +102,9 @@ def _state(module: nn.Module) -> Iterator[None]:
             part.training = mode
         for part, name, buffer, content in buffers:
             part._buffers[name] = buffer
-            if buffer is not None and content is not None and buffer._version != content[1]:
-                with torch.no_grad():
-                    buffer.copy_(content[0])
+            if buffer is not None and content is not None and not torch.equal(buffer, content):
+                # By `data`, so that a graph of the user's that has saved it is not told.
+                buffer.data.copy_(content)
 
 
 def _named(loss: Any) -> Iterator[Any]:

@@ -84,13 +84,10 @@ class GradientMoments:
             raise KeyError(f"there is no group '{group}'; there are {', '.join(self.metrics)}")
         of_group = self.metrics[group]
         if metric not in of_group:
-            known = ", ".join(of_group)
-            why = " without a reference" if METRICS[metric].reference and not self.reference else ""
-            raise (
-                KeyError(f"there is no '{metric}'{why}; there are {known}")
-                if metric in METRICS
-                else KeyError(f"there is no metric '{metric}'; there are {known}")
-            )
+            kind = "value of" if metric in METRICS else "metric"
+            needs = metric in METRICS and METRICS[metric].reference and not self.reference
+            why = " without a reference" if needs else ""
+            raise KeyError(f"there is no {kind} '{metric}'{why}; there are {', '.join(of_group)}")
         return of_group[metric]
 
     @property

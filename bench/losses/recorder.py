@@ -166,11 +166,7 @@ def _own_name(registry: Registry[Any], text: str) -> Spec:
     spec = parse_spec(text)
     if ":" in spec.name or spec.name in registry.aliases or spec.name in registry.entries:
         raise UsageError(
-            f"'{spec.name}' is {_article(registry.kind)} of varbench's own, or one that it imports: give yours another "
+            f"'{spec.name}' is {registry.one} of varbench's own, or one that it imports: give yours another "
             f"name, as 'my-{spec.name.rpartition(':')[2]}'"
         )
     return spec
-
-
-def _article(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

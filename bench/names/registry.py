@@ -61,6 +61,11 @@ class Registry(Generic[T]):
         self.kind, self.aliases, self.group, self.protocol = kind, aliases, group, protocol
         self._own = {name: Entry(name, path, summary) for name, (path, summary) in index.items()}
 
+    @property
+    def one(self) -> str:
+        """Return what a message calls some one of them."""
+        return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
+
     @cached_property
     def entries(self) -> dict[str, Entry]:
         """Every name, ours first; a plug-in cannot take a name of ours."""
