@@ -52,7 +52,7 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_layers_are_those_of_the_contract() -> None:
     found: list[set[str]] = []
-    for number, names in re.findall(r"^\| (\d?) ?\| ([^|]+) \| [^|]+ \|$", PAGE, re.MULTILINE):
+    for number, names in re.findall(r"^\| (\d*) ?\| ([^|]+) \| [^|]+ \|$", PAGE, re.MULTILINE):
         if number:
             found.append(set())
         found[-1] |= set(re.findall(r"`(\w+)`", names))

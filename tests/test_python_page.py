@@ -34,9 +34,11 @@ def executed(sources: list[str]) -> Iterator[Any]:
     namespace: dict[str, Any] = {}
     for source in sources:
         tree = ast.parse(source)
-        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+        end = tree.body[-1]
+        last = end.value if isinstance(end, ast.Expr) else None
+        tree.body = tree.body if last is None else tree.body[:-1]
         exec(compile(tree, "<cell>", "exec"), namespace)
-        yield eval(compile(ast.Expression(last.value), "<cell>", "eval"), namespace) if last is not None else None
+        yield eval(compile(ast.Expression(last), "<cell>", "eval"), namespace) if last is not None else None
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_it_runs_and_shows_tables_and_figures(
     assert len(shown) == len(sources) >= 4
     for value in shown:
         assert isinstance(value, Figure) or "<table" in value._repr_html_(), value
-    assert isinstance(shown[-1], Figure)
+    assert shown[-1]._repr_png_().startswith(b"\x89PNG")
     assert capfd.readouterr().out == ""
     assert Path(file).stat().st_size
 

@@ -57,9 +57,9 @@ def plot(
         ResultsError: there is nothing to show, or the file cannot be written.
 
     >>> import varbench
-    >>> figure = varbench.plot("variance", varbench.load("results"), out="variance.pdf")
+    >>> figure = varbench.plot("variance", varbench.load("results"), out="variance.pdf", groups="all")
     >>> len(figure.axes)
-    2
+    1
     """
     file = Path(out) if out is not None else None
     form = format_of(file, None)

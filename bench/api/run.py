@@ -60,7 +60,8 @@ def run(
         ResultsError: the folder cannot be read or written.
 
     >>> import varbench
-    >>> results = varbench.run("gaussian-quadratic", ["reinforce", "reparam"], samples=2, no_train=True, replicates=100)
+    >>> estimators = ["reinforce", "reparam"]
+    >>> results = varbench.run("gaussian-quadratic", estimators, samples=2, no_train=True, replicates=200)
     >>> results
     Results: 2 cells of 1 task × 2 estimators, all done
     """

@@ -1,11 +1,12 @@
 """Sizes and fonts of a venue, without LaTeX: what tueplots says, with fonts that this machine has."""
 
+import io
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, final
 
 import matplotlib as mpl
 import seaborn as sns
@@ -17,6 +18,8 @@ from bench.errors import UsageError, did_you_mean
 
 _INCH: Final = 72.27
 _GOLDEN: Final = (math.sqrt(5) - 1) / 2
+_SCREEN: Final = 150
+"""Dots per inch of a figure in a notebook."""
 _LOWEST: Final = 1.25
 """Inches of a row of panels with its axis labels."""
 _TIMES: Final = ("Times New Roman", "Times", "TeX Gyre Termes", "Nimbus Roman", "STIXGeneral")
@@ -54,6 +57,21 @@ STYLES: Final = tuple(_VENUES)
 
 Format = Literal["pdf", "svg", "png"]
 FORMATS: Final[tuple[Format, ...]] = ("pdf", "svg", "png")
+
+
+@final
+class _Drawn(Figure):
+    """A figure that a notebook shows, whatever backend it has; matplotlib's own is shown by that of a notebook only."""
+
+    def __init__(self, page: "Page", **how: Any) -> None:
+        super().__init__(**how)
+        self._page = page
+
+    def _repr_png_(self) -> bytes:
+        drawn = io.BytesIO()
+        with self._page.settings():
+            self.savefig(drawn, format="png", dpi=_SCREEN)
+        return drawn.getvalue()
 
 
 @dataclass(frozen=True)
@@ -173,7 +191,7 @@ class Page:
         total = rows * panel + legend
         if total > most:
             raise Crowded("so many panels or lines do not fit on one page: `bench.figures.pages` takes several")
-        figure = Figure(figsize=(self.width, total), layout="constrained")
+        figure = _Drawn(self, figsize=(self.width, total), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.04)  # pyright: ignore
         return figure
 
