@@ -12,6 +12,7 @@ from bench.decoding import AsWritten, Count, Size
 from bench.escaping import file_name
 from bench.fields import column
 from bench.names.spec import Spec, Value
+from tasks.data.files import parameter_of
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ class Cell:
         default=False, metadata=column("", "whether a GPU could round float32 products to TF32 (`--tf32`)")
     )
 
-    def identity(self) -> dict[str, Any]:
-        """Return everything that the results depend on, as plain JSON values.
+    def settings(self) -> dict[str, Any]:
+        """Return all that the cell is, as plain JSON values.
 
         The dictionaries in it are the cell's own. Settings that came later are left out at their defaults, so that
         earlier cells keep their ids.
@@ -89,6 +90,15 @@ class Cell:
             "training": _without_defaults(self.training),
             "measurement": _without_defaults(self.measurement),
         }
+
+    def identity(self) -> dict[str, Any]:
+        """Return everything that the results depend on: `settings` but for where a file of the user's lies.
+
+        What is in the file is part of `dataset`.
+        """
+        own = parameter_of(self.dataset)
+        parameters = {key: value for key, value in self.task_parameters.items() if key != own}
+        return {**self.settings(), "task_parameters": parameters}
 
     @cached_property
     def id(self) -> str:

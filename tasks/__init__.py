@@ -68,6 +68,7 @@ _KINDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "vae-fashion": ("vae_images:VAEFashion", "Gaussian VAE on Fashion-MNIST"),
         "vae-omniglot": ("vae_images:VAEOmniglot", "Gaussian VAE on Omniglot characters"),
         "vae-faces": ("vae_images:VAEFaces", "Gaussian VAE on Frey faces, grey levels"),
+        "vae-images": ("vae_images:VAEImages", "Gaussian VAE on images of yours: path=FILE_OR_FOLDER"),
         "vae-gamma": ("vae_gamma:VAEGamma", "VAE with Gamma latents on MNIST digits"),
         "vae-dirichlet": ("vae_dirichlet:VAEDirichlet", "VAE with a latent on the simplex on MNIST digits"),
         "vae-categorical": ("vae_categorical:CategoricalMnist", "VAE with categorical latents on MNIST digits"),
@@ -79,12 +80,17 @@ _KINDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "vae_categorical:CategoricalOmniglot",
             "VAE with categorical latents on Omniglot characters",
         ),
+        "vae-categorical-images": (
+            "vae_categorical:CategoricalImages",
+            "VAE with categorical latents on images of yours: path=FILE_OR_FOLDER",
+        ),
         "mixture-vae-mnist": ("mixture_vae_images:MixtureMnist", "the mixed model on MNIST digits"),
         "mixture-vae-fashion": ("mixture_vae_images:MixtureFashion", "the mixed model on Fashion-MNIST"),
         "mixture-vae-omniglot": ("mixture_vae_images:MixtureOmniglot", "the mixed model on Omniglot characters"),
         "sbn-mnist": ("sbn:SBNMnist", "sigmoid belief network, 200 Bernoulli latents per layer, on MNIST digits"),
         "sbn-fashion": ("sbn:SBNFashion", "sigmoid belief network on Fashion-MNIST"),
         "sbn-omniglot": ("sbn:SBNOmniglot", "sigmoid belief network on Omniglot characters"),
+        "sbn-images": ("sbn:SBNImages", "sigmoid belief network on images of yours: path=FILE_OR_FOLDER"),
     },
 }
 

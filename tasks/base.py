@@ -132,8 +132,9 @@ class Data:
     """The observations of a task, one per row, as they are stored (a task's `prepare` makes them observations).
 
     `train` is [N, ...] and `test` is [N_test, ...], empty where the guide knows training rows only; `name` enters a
-    result's identity; `note` is one line for people. A task's `load` leaves `validation` out: it is what `bench run
-    --validation` holds back of `train`.
+    result's identity, and is made by `tasks.data.files.content_name` where the rows are from a file of the user's;
+    `note` is one line for people. A task's `load` leaves `validation` out: it is what `bench run --validation` holds
+    back of `train`.
     """
 
     train: Tensor
@@ -195,6 +196,8 @@ class Task(Constructed, ABC):
         defaults: training settings.
         checked: constructor arguments of the small variants that `bench check` runs on; none where another task's
             are enough.
+        later: constructor arguments that came when there were results already: at their defaults they are left out of a
+            cell's settings, so that earlier cells keep their ids.
         has_exact: whether the class defines `exact`, and so has answers to some targets at some sizes.
         beta: weight of the divergence in the objective E log p(x|z) − β KL(q ‖ p). What estimators see, and training
             ascends, is the ELBO of the model with a tempered likelihood, which is this objective divided by β.
@@ -209,6 +212,7 @@ class Task(Constructed, ABC):
     references: ClassVar[Mapping[str, str]] = {}
     defaults: ClassVar[Defaults] = Defaults()
     checked: ClassVar[tuple[Mapping[str, bool | int | float | str], ...]] = ({},)
+    later: ClassVar[tuple[str, ...]] = ()
     has_exact: ClassVar[bool] = False
     beta: float = 1.0
 

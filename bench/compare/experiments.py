@@ -6,8 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from bench.names.spec import parse_spec
 from bench.results.columns import EXPERIMENT, NAMED
 from bench.results.naming import settings_apart
+from bench.results.typed import parameters_text
+from tasks.data.files import parameter_of
 
 Row = dict[str, Any]
 
@@ -47,7 +50,14 @@ class Match:
 def identity(row: Row) -> Row:
     """Return what a cell's row of the `final` table has in common with the rest of its experiment."""
     # At the initial parameters, an estimator's own are those of all.
-    return {name: row[name] for name in EXPERIMENT} | ({} if row["training_steps"] else {"measurement_at": ""})
+    common = {name: row[name] for name in EXPERIMENT} | ({} if row["training_steps"] else {"measurement_at": ""})
+    own = parameter_of(row["dataset"])
+    if own is None:
+        return common
+    # The same file may lie elsewhere.
+    parameters = parse_spec(f"task({row['task_parameters']})").parameters
+    elsewhere = {key: value for key, value in parameters.items() if key != own}
+    return common | {"task_parameters": parameters_text(elsewhere)}
 
 
 def experiment_names(rows: Sequence[Row]) -> list[str]:

@@ -23,6 +23,7 @@ from bench.execution.runner import Runner
 from bench.execution.sources import Source
 from bench.machine.device import allow_tf32
 from bench.machine.info import hardware
+from bench.names.building import require_content
 from bench.names.consent import name_modules
 from bench.results.store import Store
 from bench.settings import Cell
@@ -172,10 +173,15 @@ class _Kept:
         self._run: str | None = None
 
     def of(self, cell: Cell) -> Data:
-        """Return the data of a cell's task."""
+        """Return the data of a cell's task.
+
+        Raises:
+            DataUnavailable: they are not there, or not those that the cell was planned with.
+        """
         name = str(cell.task_spec)
         if name not in self._data:
             self._data[name] = built_with_data(cell.task_spec)[1]
+        require_content(cell.task_spec, cell.dataset, self._data[name])
         return self._data[name]
 
     def made_here(self, job: Job) -> Making:

@@ -78,9 +78,15 @@ class Keeping:
         return different and f"the reference trajectory was trained anew, since {different}"
 
 
-def _reference_estimator(task: Task, x: Tensor) -> tuple[str, Estimator] | None:
-    """Return the name and an instance of what trains on a task's target best: its exact gradient, else a stand-in."""
-    if task.exact(task.target, x, 1) is not None:
+def _reference_estimator(task: Task, x: Tensor, minibatch: Tensor) -> tuple[str, Estimator] | None:
+    """Return the name and an instance of what trains on a task's target best: its exact gradient, else a stand-in.
+
+    Args:
+        task: that is trained.
+        x: an observation.
+        minibatch: what it is trained on; of many observations a quadrature may be out of reach.
+    """
+    if task.exact(task.target, minibatch, 1) is not None:
         return "exact", ExactGradient()
     return named_reference(task, task.target, x)
 
@@ -91,7 +97,7 @@ def require_reference(spec: Spec, task: Task, x: Tensor) -> None:
     Raises:
         UsageError: it says what the task's class lacks.
     """
-    if _reference_estimator(task, x) is None:
+    if _reference_estimator(task, x, x) is None:
         raise UsageError(
             f"several estimators are measured along one training, and nothing says by which gradient task '{spec}' is "
             f'trained: write references = {{"{task.target}": "reinforce"}} in its class, with an unbiased estimator '
@@ -115,7 +121,9 @@ def reference_trajectory(
         progress: told each step of its training.
     """
     x = observations(task, data.train[:1])
-    found = _reference_estimator(task, x)
+    with seeded(x.device, cell.seed, "minibatch"):
+        minibatch = observations(task, data.train[: cell.training.batch_size])
+    found = _reference_estimator(task, x, minibatch)
     assert found is not None, "the plan has asked for it"
     name, estimator = found
     by = source_of(ESTIMATORS, parse_spec(name))

@@ -15,6 +15,8 @@ from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import Spec, parse_spec
 from estimators.base import Estimator
 from tasks.base import Data, Target, Task
+from tasks.data import DataUnavailable
+from tasks.data.files import parameter_of
 
 
 def build_task(spec: Spec, data: Data | None = None, dtype: torch.dtype | None = None) -> Task:
@@ -46,6 +48,20 @@ def load_data(spec: Spec, task: Task) -> Data:
     if not isinstance(data, Data):
         raise UsageError(f"`load` of task '{spec}' returned {type(data).__name__}; it must return tasks.base.Data")
     return data
+
+
+def require_content(spec: Spec, dataset: str, data: Data) -> None:
+    """Refuse data from a file of the user's that holds something else than the data set of this name was made of.
+
+    Raises:
+        DataUnavailable: with what to do.
+    """
+    own = parameter_of(dataset)
+    if own and data.name != dataset:
+        raise DataUnavailable(
+            f"{spec.parameters.get(own)} of {spec.name} is not what it was: the cell is of {dataset}, and this is "
+            f"{data.name}; put back the file of then, or give the command again, which makes new cells"
+        )
 
 
 def build_estimator(spec: Spec, task: Task, x: Tensor) -> Estimator:

@@ -134,12 +134,13 @@ class Registry(Generic[T]):
             raise UsageError(f"{self.kind} '{name}' does not import: {type(error).__name__}: {error}") from error
 
     def parameters(self, spec: Spec) -> dict[str, Value]:
-        """Return every constructor parameter, the defaults filled in.
+        """Return every constructor parameter, defaults filled in; those that came `later` only where they are given.
 
         Raises:
             UsageError: a parameter is unknown, missing, or of another type.
         """
-        accepted = constructor_parameters(self.load(spec.name))
+        cls: Any = self.load(spec.name)
+        accepted = constructor_parameters(cls)
         for key in spec.parameters:
             if key not in accepted:
                 has = f"it has {', '.join(accepted)}" if accepted else "it has no parameters"
@@ -161,7 +162,8 @@ class Registry(Generic[T]):
                 resolved[key] = parameter.default
             else:
                 resolved[key] = _conform(spec, key, spec.parameters[key], parameter.annotation)
-        return resolved
+        later = getattr(cls, "later", ())
+        return {key: value for key, value in resolved.items() if key not in later or value != accepted[key].default}
 
     def unnamed(self, spec: Spec) -> list[str]:
         """Return the modules of others that this spec would import, and that no person has named; see `consent`.

@@ -18,7 +18,8 @@ _LONGEST: Final = 4000
 """Characters of a name with its parameters; the longest of ours has about a hundred."""
 
 _SPEC = re.compile(r"\s*(?P<name>[\w.:-]+)\s*(?:\((?P<arguments>.*)\))?\s*", re.DOTALL)
-_PARAMETER = re.compile(r"\s*(?P<key>[A-Za-z_]\w*)\s*=\s*(?P<value>'[^']*'|\"[^\"]*\"|[^\s,='\"()]+)\s*")
+_BARE = r"[^\s,='\"()]+"
+_PARAMETER = re.compile(rf"\s*(?P<key>[A-Za-z_]\w*)\s*=\s*(?P<value>'[^']*'|\"[^\"]*\"|{_BARE})\s*")
 _WORDS: Mapping[str, Value] = {"true": True, "false": False, "none": None}
 
 
@@ -32,7 +33,7 @@ class Spec:
     def __str__(self) -> str:
         if not self.parameters:
             return self.name
-        return f"{self.name}({', '.join(f'{key}={value}' for key, value in self.parameters.items())})"
+        return f"{self.name}({', '.join(f'{key}={written(value)}' for key, value in self.parameters.items())})"
 
 
 def parse_spec(text: str) -> Spec:
@@ -62,6 +63,18 @@ def parse_spec(text: str) -> Spec:
             raise UsageError(f"'{text}' needs a comma before '{rest.strip()}'")
         rest = rest[1:]
     return Spec(match["name"], parameters)
+
+
+def written(value: Value) -> str:
+    """Return a value as `parse_spec` reads it: a text that is no bare word is quoted.
+
+    >>> from bench.names.spec import written
+    >>> written("faces/"), written("my faces/"), written(0.5)
+    ('faces/', "'my faces/'", '0.5')
+    """
+    if not isinstance(value, str) or re.fullmatch(_BARE, value):
+        return str(value)
+    return f'"{value}"' if "'" in value else f"'{value}'"
 
 
 def _parse_value(text: str) -> Value:

@@ -22,7 +22,8 @@ class ImageData:
         labels: [N], or None where there are none.
         classes: what the labels stand for; empty where that is not known.
         width: pixels in a row.
-        dark: whether most of an image is near 0, so that it is printed in black on white.
+        dark: whether most of an image is near 0, so that it is printed in black on white; never in colour.
+        channels: planes of pixels, 3 in colour.
     """
 
     x: Tensor
@@ -30,10 +31,12 @@ class ImageData:
     classes: tuple[str, ...]
     width: int
     dark: bool
+    channels: int = 1
 
     def shaped(self, pixels: Tensor) -> Pixels:
-        """Return [..., pixels] as [..., height, width]."""
-        return pixels.detach().double().cpu().unflatten(-1, (-1, self.width)).numpy()
+        """Return [..., pixels] as [..., height, width]; as [..., height, width, channels] in colour."""
+        planes = pixels.detach().double().cpu().unflatten(-1, (self.channels, -1, self.width))
+        return (planes.movedim(-3, -1) if self.channels > 1 else planes.squeeze(-3)).numpy()
 
 
 def image_data(task: ImageVAE) -> ImageData:
@@ -42,7 +45,8 @@ def image_data(task: ImageVAE) -> ImageData:
     data = task.load()
     x = observations(task, data.test)
     labels = None if images.test_labels is None else images.test_labels.numpy().astype(np.int64)
-    return ImageData(x, labels, images.classes, images.width, _is_dark(x if len(x) else observations(task, data.train)))
+    dark = images.channels == 1 and _is_dark(x if len(x) else observations(task, data.train))
+    return ImageData(x, labels, images.classes, images.width, dark, images.channels)
 
 
 def _is_dark(x: Tensor) -> bool:

@@ -22,14 +22,16 @@ _LABEL: Final = 0.17
 def montage(cells: Pixels, below: Sequence[int] = (), beside: Sequence[int] = ()) -> tuple[Pixels, Pixels, Pixels]:
     """Put images [R, C, height, width] into one; return it, NaN between images, and the centres of rows and columns.
 
+    In colour they have an axis more, of red, green and blue.
+
     Args:
         cells: the images; one that is NaN stays empty.
         below: rows with a wider gap below them.
         beside: columns with a wider gap beside them.
     """
-    rows, columns, height, width = cells.shape
+    rows, columns, height, width, *channels = cells.shape
     tops, lefts = _starts(rows, height, below), _starts(columns, width, beside)
-    whole = np.full((tops[-1] + height, lefts[-1] + width), np.nan)
+    whole = np.full((tops[-1] + height, lefts[-1] + width, *channels), np.nan)
     for row, top in enumerate(tops):
         for column, left in enumerate(lefts):
             whole[top : top + height, left : left + width] = cells[row, column]
@@ -46,7 +48,7 @@ def picture(
     below: Sequence[int] = (),
     beside: Sequence[int] = (),
 ) -> Figure:
-    """Return a figure of images [R, C, height, width].
+    """Return a figure of images [R, C, height, width], or [R, C, height, width, 3] in colour.
 
     Args:
         page: where it is to stand.
@@ -68,7 +70,9 @@ def picture(
     figure = page.figure(1, 1, height=height)
     axes = figure.subplots()
     colours = mpl.colormaps["gray_r" if dark else "gray"].with_extremes(bad="white")
-    axes.imshow(np.ma.masked_invalid(whole), cmap=colours, vmin=0, vmax=1, interpolation="none")
+    # What is between images in colour has no colour of a map.
+    shown = np.ma.masked_invalid(whole) if whole.ndim == 2 else np.nan_to_num(whole, nan=1.0)
+    axes.imshow(shown, cmap=colours, vmin=0, vmax=1, interpolation="none")
     _label(axes, centres, middles, row_labels, column_labels, page)
     axes.set_xlabel(note, loc="left", fontsize=page.small)
     return figure

@@ -23,8 +23,9 @@ def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
     x = data.x[choose(pairs * columns, data)]
     drawn = Detached(1)
     task.guide(x, drawn)
-    both = [data.shaped(images).reshape(pairs, columns, -1, data.width) for images in (x, _decoded(task, drawn))]
-    cells = np.stack(both, 1).reshape(2 * pairs, columns, -1, data.width)
+    seen, drawn_anew = data.shaped(x), data.shaped(_decoded(task, drawn))
+    both = [images.reshape(pairs, columns, *images.shape[1:]) for images in (seen, drawn_anew)]
+    cells = np.stack(both, 1).reshape(2 * pairs, columns, *seen.shape[1:])
     return picture(page, cells, data.dark, ["x", "E(x|z)"] * pairs, below=range(1, 2 * pairs, 2))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.errors import BenchError, ResultsError, UsageError
-from bench.names.building import build_task
+from bench.names.building import build_task, require_content
 from bench.names.commands import with_out
 from bench.names.registry import TASKS
 from bench.pictures.subjects import SHOWN
@@ -14,6 +14,7 @@ from bench.results.schema import Record
 from bench.results.store import Store, locate
 from bench.results.tensors import load_tensors
 from tasks.base import Task
+from tasks.data.files import parameter_of
 
 
 class Trained(NamedTuple):
@@ -27,6 +28,7 @@ class Trained(NamedTuple):
 
         Raises:
             ResultsError: the parameters are not there, or are of another version of the task.
+            DataUnavailable: the file that the run was about is not there, or holds something else.
         """
         path = self.store.parameters_path(self.record.cell)
         told, again = self.record.parameters, "run it again with `--rerun all`"
@@ -39,6 +41,8 @@ class Trained(NamedTuple):
             raise ResultsError(f"{error}: {remedy}") from error
         TASKS.require_named(self.record.cell.task_spec, "is not shown")
         task = build_task(self.record.cell.task_spec, dtype=next(iter(state.values())).dtype)
+        if parameter_of(self.record.cell.dataset):
+            require_content(self.record.cell.task_spec, self.record.cell.dataset, task.load())
         try:
             task.load_state_dict(state)
         except RuntimeError as error:

@@ -62,7 +62,7 @@ def part_of(records: Sequence[Record]) -> Part:
     final = frame([_final_values(record) for record in records], columns.FINAL[len(columns.IDENTITY) :])
     cells = pa.Table.from_pandas(pd.concat([identity, final], axis=1), preserve_index=False)
     more: dict[str, tuple[list[Any], str]] = {
-        IDENTITY: ([json.dumps(record.cell.identity()) for record in records], "string"),
+        IDENTITY: ([json.dumps(record.cell.settings()) for record in records], "string"),
         TASK: ([str(record.cell.task_spec) for record in records], "string"),
         ESTIMATOR: ([str(record.cell.estimator_spec) for record in records], "string"),
         **{f"_{name}": ([len(getattr(record, name)) for record in records], "int64") for name in ROWS},

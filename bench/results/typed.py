@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from bench.errors import in_utf8
 from bench.fields import Column
-from bench.names.spec import Value
+from bench.names.spec import Value, written
 from bench.results.columns import PREFIXES
 from bench.settings import Cell
 
@@ -63,7 +63,7 @@ def _spelled(value: Any) -> Any:
 
 def parameters_text(parameters: Mapping[str, Value]) -> str:
     """Return `name=value, ...` in the order of the names."""
-    return ", ".join(f"{key}={parameters[key]}" for key in sorted(parameters))
+    return ", ".join(f"{key}={written(parameters[key])}" for key in sorted(parameters))
 
 
 def identity_values(cell: Cell) -> dict[str, Any]:

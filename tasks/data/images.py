@@ -24,6 +24,7 @@ class Images:
         test_labels: [N_test] uint8, where there are labels.
         classes: what the labels stand for, by label.
         width: pixels in a row of an image.
+        channels: planes of pixels, one behind the other in a row: 3 in colour.
     """
 
     train: Tensor
@@ -34,6 +35,7 @@ class Images:
     test_labels: Tensor | None = None
     classes: tuple[str, ...] = ()
     width: int = 28
+    channels: int = 1
 
     def __post_init__(self) -> None:
         require_grey_levels(self.train, self.test)

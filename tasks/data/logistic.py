@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tasks.data import DataUnavailable
 from tasks.data.cache import read
+from tasks.data.splitting import four_fifths
 
 Table = Literal["breast-cancer", "australian", "german", "sonar", "a9a", "toy"]
 Array = NDArray[np.float64]
@@ -60,8 +61,12 @@ def load(table: Table) -> Rows:
     if table == "toy":
         return _toy()
     features, labels = _breast_cancer() if table == "breast-cancer" else _keel(table)
-    order = np.random.default_rng(_SEED).permutation(len(labels))
-    train, test = np.split(order, [SHAPES[table].rows])
+    return split(features, labels)
+
+
+def split(features: Array, labels: Array) -> Rows:
+    """Return features [N, F] and labels [N] split 80 : 20 at random, standardized with what is trained on."""
+    train, test = four_fifths(len(labels))
     mean, deviation = features[train].mean(0), features[train].std(0)
     features = (features - mean) / np.where(deviation > 0, deviation, 1.0)
     return _rows((features[train], labels[train]), (features[test], labels[test]))

@@ -1,9 +1,9 @@
-"""Sigmoid belief networks on digits, clothes and characters."""
+"""Sigmoid belief networks on digits, clothes, characters, and images of the user's own."""
 
 from dataclasses import dataclass
 from typing import final
 
-from tasks.parts.image_sets import Fashion, Mnist, Omniglot
+from tasks.parts.image_sets import Fashion, Mnist, Omniglot, OwnImages
 from tasks.parts.sigmoid_belief import SigmoidBeliefNetwork
 
 
@@ -23,3 +23,9 @@ class SBNFashion(SigmoidBeliefNetwork, Fashion):
 @dataclass(eq=False, repr=False)
 class SBNOmniglot(SigmoidBeliefNetwork, Omniglot):
     """A sigmoid belief network on Omniglot characters, 28×28. The split is not that of published numbers."""
+
+
+@final
+@dataclass(eq=False, repr=False)
+class SBNImages(SigmoidBeliefNetwork, OwnImages):
+    """A sigmoid belief network on images of the user's own."""

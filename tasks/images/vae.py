@@ -129,13 +129,13 @@ class VAE(ImageVAE):
 
     def _features(self) -> nn.Module:
         if self.architecture == "conv":
-            return ConvolutionalFeatures(self.pixels, self.width, self.hidden, self.depth)
+            return ConvolutionalFeatures(self.pixels, self.row, self.hidden, self.depth, self.channels)
         return hidden_layers([self.pixels] + [self.hidden] * self.depth)
 
     def _to_pixels(self, inputs: int) -> tuple[nn.Module, Output | nn.Linear]:
         if self.architecture == "conv":
             features = hidden_layers([inputs, self.hidden], nn.ELU)
-            return features, ConvolutionalOutput(self.pixels, self.width, self.hidden, self.depth)
+            return features, ConvolutionalOutput(self.pixels, self.row, self.hidden, self.depth, self.channels)
         return hidden_layers([inputs] + [self.hidden] * self.depth), dense(self.hidden, self.pixels)
 
 

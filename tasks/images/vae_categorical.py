@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tasks.base import Defaults, Draw, Guide, Latents, Target
 from tasks.exact.enumeration import STATES, exact_bound, vectors
-from tasks.parts.image_sets import Fashion, MnistOrTiny, Omniglot
+from tasks.parts.image_sets import Fashion, MnistOrTiny, Omniglot, OwnImages
 from tasks.parts.image_vae import ImageModel, ImageVAE
 from tasks.parts.networks import dense, hidden_layers, one_hots
 
@@ -119,5 +119,13 @@ class CategoricalFashion(CategoricalVAE, Fashion):
 @dataclass(eq=False, repr=False)
 class CategoricalOmniglot(CategoricalVAE, Omniglot):
     """A VAE with categorical latents on Omniglot characters. The split is not that of published numbers."""
+
+    checked = ()
+
+
+@final
+@dataclass(eq=False, repr=False)
+class CategoricalImages(CategoricalVAE, OwnImages):
+    """A VAE with categorical latents on images of the user's own, with the networks of `vae-categorical`."""
 
     checked = ()

@@ -1,10 +1,10 @@
-"""Gaussian VAEs on clothes, characters and faces."""
+"""Gaussian VAEs on clothes, characters, faces, and images of the user's own."""
 
 from dataclasses import dataclass
 from typing import final
 
 from tasks.images.vae import VAE
-from tasks.parts.image_sets import Faces, Fashion, Omniglot
+from tasks.parts.image_sets import Faces, Fashion, Omniglot, OwnImages
 
 
 @final
@@ -36,5 +36,13 @@ class VAEFaces(VAE, Faces):
     """
 
     latent: int = 20
+
+    checked = ()
+
+
+@final
+@dataclass(eq=False, repr=False)
+class VAEImages(VAE, OwnImages):
+    """A Gaussian VAE on images of the user's own, with the networks of `vae-mnist`."""
 
     checked = ()

@@ -14,41 +14,44 @@ _DEEPEST: Final = 2
 
 @final
 class ConvolutionalFeatures(nn.Module):
-    """Pixels [..., height × width] to features [..., hidden]: `depth` convolutions 3×3 of stride 2, a dense layer; ELU.
+    """Pixels [..., channels × height × width] to features [..., hidden]: `depth` convolutions, a dense layer; ELU.
 
-    The first convolution has 32 channels, the second 64.
+    Convolutions are 3×3 of stride 2, the first to 32 channels, the second to 64.
     """
 
-    def __init__(self, pixels: int, width: int, hidden: int, depth: int) -> None:
+    def __init__(self, pixels: int, width: int, hidden: int, depth: int, channels: int = 1) -> None:
         super().__init__()
-        self.image = _image(pixels, width, depth)
+        height, width = _image(pixels // channels, width, depth)
+        self.image = (channels, height, width)
         layers: list[nn.Module] = []
         for level in range(depth):
-            layers += [nn.Conv2d(_channels(level), _channels(level + 1), 3, stride=2, padding=1), nn.ELU()]
+            inputs = _channels(level) if level else channels
+            layers += [nn.Conv2d(inputs, _channels(level + 1), 3, stride=2, padding=1), nn.ELU()]
         self.convolutions = nn.Sequential(*layers)
         _initialise(self.convolutions)
-        self.dense = hidden_layers([_channels(depth) * pixels // 4**depth, hidden], nn.ELU)
+        self.dense = hidden_layers([_channels(depth) * height * width // 4**depth, hidden], nn.ELU)
 
     def forward(self, x: Tensor) -> Tensor:
         # A convolution takes one batch axis, and here may be samples before the batch.
-        maps = self.convolutions(x.reshape(-1, 1, *self.image))
+        maps = self.convolutions(x.reshape(-1, *self.image))
         return self.dense(maps.flatten(1)).reshape(*x.shape[:-1], -1)
 
 
 @final
 class ConvolutionalOutput(Output):
-    """Features [..., hidden] to logits [..., height × width]: a dense layer, `depth` transposed convolutions 4×4."""
+    """Features [..., hidden] to logits of pixels: a dense layer, `depth` transposed convolutions 4×4."""
 
-    def __init__(self, pixels: int, width: int, hidden: int, depth: int) -> None:
+    def __init__(self, pixels: int, width: int, hidden: int, depth: int, channels: int = 1) -> None:
         super().__init__()
-        height, width = _image(pixels, width, depth)
+        height, width = _image(pixels // channels, width, depth)
         self.maps = (_channels(depth), height // 2**depth, width // 2**depth)
         self.dense = hidden_layers([hidden, math.prod(self.maps)], nn.ELU)
         layers: list[nn.Module] = []
         for level in range(depth, 0, -1):
             # The last one's bias is one for each pixel.
             inner = level > 1
-            layers.append(nn.ConvTranspose2d(_channels(level), _channels(level - 1), 4, 2, 1, bias=inner))
+            outputs = _channels(level - 1) if inner else channels
+            layers.append(nn.ConvTranspose2d(_channels(level), outputs, 4, 2, 1, bias=inner))
             layers += [nn.ELU()] if inner else []
         self.convolutions = nn.Sequential(*layers)
         _initialise(self.convolutions)
@@ -70,7 +73,7 @@ def _image(pixels: int, width: int, depth: int) -> tuple[int, int]:
 
 
 def _channels(level: int) -> int:
-    return _CHANNELS * 2 ** (level - 1) if level else 1
+    return _CHANNELS * 2 ** (level - 1)
 
 
 def _initialise(layers: nn.Sequential) -> None:

@@ -12,17 +12,23 @@ then those of the model. Another data set is a class here, and three lines besid
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Final, Literal, get_args
 
-from tasks.data import binarized, cache, embedded, faces, made_up, mnist, omniglot
+from tasks.data import binarized, cache, embedded, faces, made_up, mnist, omniglot, own_images
+from tasks.data.arrays import Axis, Layout
 from tasks.data.images import Images
+from tasks.data.own_images import Colour
 from tasks.parts.pixels import BernoulliPixels, LogisticPixels, Pixels
 
 Binarization = Literal["static", "dynamic", "grey"]
 Chosen = Literal["auto", "static", "dynamic", "grey"]
+ChosenOrLevels = Literal["auto", "static", "dynamic", "grey", "levels"]
 Source = Literal["auto", "5k", "full", "static"]
 SourceOrTiny = Literal["auto", "5k", "full", "static", "tiny"]
+
+TINY: Final = "tiny"
+"""Made-up images in the place of a file of the user's."""
 
 
 class ImageSet(ABC):
@@ -34,9 +40,14 @@ class ImageSet(ABC):
         return 28 * 28
 
     @property
-    def width(self) -> int:
+    def row(self) -> int:
         """Pixels in a row of an image."""
         return 28
+
+    @property
+    def channels(self) -> int:
+        """Planes of pixels of an image, one behind the other: 3 in colour."""
+        return 1
 
     @property
     @abstractmethod
@@ -91,8 +102,8 @@ class MnistOrTiny(ImageSet):
         return made_up.PIXELS if self.data == "tiny" else super().pixels
 
     @property
-    def width(self) -> int:
-        return made_up.PIXELS if self.data == "tiny" else super().width
+    def row(self) -> int:
+        return made_up.PIXELS if self.data == "tiny" else super().row
 
     @property
     def effective_binarization(self) -> Binarization:
@@ -139,7 +150,7 @@ class Faces(ImageSet):
         return faces.PIXELS
 
     @property
-    def width(self) -> int:
+    def row(self) -> int:
         return faces.WIDTH
 
     @property
@@ -153,6 +164,60 @@ class Faces(ImageSet):
         return LogisticPixels(self.pixels)
 
 
+@dataclass(eq=False, repr=False)
+class OwnImages(ImageSet):
+    """Images of the user's own, docs/your-data.md.
+
+    Args:
+        path: of a `.npy`, `.npz` or `.mat` file or a folder of PNG, JPEG or the like; what is in it is the identity of
+            the data. `tiny` is 16 made-up images of five pixels.
+        binarization: of the training images, see `ImageVAE`; `levels` are levels 0..255 that have probabilities, as
+            those of `vae-faces`. `auto` is `levels` in colour, `dynamic` in grey.
+        width: pixels in a row of an image; needed where rows of an array are images that are not square.
+        array: name of the array in a `.npz` or `.mat`; needed where several could be the images.
+        axis: of an array along which images are, `first` or `last`; `auto` is as its shape says.
+        colour: `keep`, as three planes of pixels, or `grey`.
+    """
+
+    path: str = TINY
+    binarization: ChosenOrLevels = "auto"
+    width: int | None = None
+    array: str | None = None
+    axis: Axis = "auto"
+    colour: Colour = "keep"
+
+    @property
+    def pixels(self) -> int:
+        return self.images().train.shape[1]
+
+    @property
+    def row(self) -> int:
+        return self.images().width
+
+    @property
+    def channels(self) -> int:
+        return self.images().channels
+
+    @property
+    def effective_binarization(self) -> Binarization:
+        if self.binarization == "auto":
+            return "static" if self.path == TINY else "grey" if self._has_levels else "dynamic"
+        return "grey" if self.binarization == "levels" else self.binarization
+
+    @property
+    def _has_levels(self) -> bool:
+        return self.binarization == "levels" or (self.binarization == "auto" and self.channels > 1)
+
+    def images(self) -> Images:
+        if self.path == TINY:
+            tiny = made_up.load()
+            return replace(tiny, note=f"{tiny.note}; path=FILE_OR_FOLDER has yours")
+        return own_images.load(self.path, Layout(self.array, self.axis, self.width), self.colour)
+
+    def distribution(self) -> Pixels:
+        return LogisticPixels(self.pixels) if self._has_levels else super().distribution()
+
+
 class MadeUp(ImageSet):
     """Sixteen images of five binary pixels."""
 
@@ -161,7 +226,7 @@ class MadeUp(ImageSet):
         return made_up.PIXELS
 
     @property
-    def width(self) -> int:
+    def row(self) -> int:
         return made_up.PIXELS
 
     @property
