@@ -28,7 +28,7 @@ def draw(task: LDA, data: Tensor, page: Page) -> Figure:
     else the eight most probable ones have a bar each.
     """
     probabilities = task.model.logits.softmax(-1)
-    return _squares(task, probabilities, page) if task.data == "generated" else _bars(task, probabilities, page)
+    return _squares(task, probabilities, page) if task.is_generated else _bars(task, probabilities, page)
 
 
 def _squares(task: LDA, probabilities: Tensor, page: Page) -> Figure:

@@ -17,6 +17,8 @@ Axis = Literal["auto", "first", "last"]
 
 SUFFIXES: Final = (".npy", ".npz", ".mat")
 _CHANNELS: Final = (1, 3)
+_NUMBERS: Final = "biuf"
+"""Kinds of dtype: truth values, whole numbers with and without a sign, and others."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ def read_arrays(file: Path, content: bytes) -> dict[str, NDArray[Any]]:
         raise DataUnavailable(f"{file} is a MATLAB file of version 7.3: save it with `-v7`, or as .npz") from None
     except MemoryError:
         raise
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise unreadable(file, error) from None
+        raise DataUnavailable(f"{file} is damaged, or holds Python objects: save an array of numbers in it") from None
     except Exception as error:
         # What these libraries raise of a damaged file is not documented.
         raise unreadable(file, error) from None
@@ -84,7 +90,9 @@ def choose(file: Path, arrays: Mapping[str, NDArray[Any]], asked: str | None) ->
         return [asked]
     if len(arrays) == 1:
         return list(arrays)
-    found = [name for name, array in arrays.items() if array.dtype.kind in "biuf" and array.ndim > 1 < min(array.shape)]
+    found = [
+        name for name, array in arrays.items() if array.dtype.kind in _NUMBERS and array.ndim > 1 < min(array.shape)
+    ]
     if len(found) == 1:
         return found
     train, test = ([name for name in found if part in name.lower()] for part in ("train", "test"))
@@ -105,10 +113,13 @@ def images_of(values: NDArray[Any], what: str, kind: str, layout: Layout) -> NDA
         layout: what is known of it.
 
     Raises:
-        DataUnavailable: its shape is none of images, or it cannot be told how they lie in it.
+        DataUnavailable: it is none of images, or it cannot be told how they lie in it.
+        ValueError: no image can be so wide.
     """
     if layout.width is not None and layout.width < 1:
         raise ValueError(f"width must be at least 1; it is {layout.width}")
+    if values.dtype.kind not in _NUMBERS:
+        raise DataUnavailable(f"{what} holds {values.dtype}; images are numbers, 0 to 255 or 0 to 1")
     if values.ndim == 2:
         found = _of_rows(values, what, layout)
     elif values.ndim == 3:
@@ -134,7 +145,8 @@ def _of_rows(values: NDArray[Any], what: str, layout: Layout) -> NDArray[Any]:
     if layout.width:
         raise DataUnavailable(f"{what} is {_by(values)}, of which no images can be made that are {layout.width} wide")
     raise DataUnavailable(
-        f"{what} is {_by(values)}, and images of so many pixels are not square: give width=, the pixels in a row of one"
+        f"{what} is {_by(values)}, and images of {values.shape[1]} pixels are not square: give width=, the pixels in a "
+        "row of one"
     )
 
 

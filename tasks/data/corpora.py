@@ -1,5 +1,6 @@
 """Documents as counts of words (LDA-C): Associated Press (Blei, Ng & Jordan 2003) and Reuters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -49,8 +50,8 @@ class Documents:
     """Documents as rows of word numbers in ascending order, filled up with −1.
 
     Attributes:
-        train: [N, L] int16.
-        test: [N_test, L] int16, every tenth document of a fixed permutation.
+        train: [N, L] int16, or int32 where words are more than that holds.
+        test: [N_test, L], every tenth document of a fixed permutation.
         name: of the corpus with its number of training documents; part of a result's identity.
         note: one line for people.
     """
@@ -73,11 +74,16 @@ def load(corpus: Corpus) -> Documents:
         rows = parse_lda_c(content.decode(), source.terms)
     except ValueError as error:
         raise DataUnavailable(f"{source.folder}/{source.counts} cannot be read: {error}") from error
+    train, test = split(rows)
+    note = f"{len(train)} documents of {source.title}, {source.terms} words"
+    return Documents(train, test, f"{corpus}-{len(train)}", note)
+
+
+def split(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the documents to train on, and every tenth of a fixed permutation, to test."""
     shuffled = rows[torch.from_numpy(np.random.default_rng(_SEED).permutation(len(rows)))]
     chosen = torch.arange(len(rows)) % _TEST_SHARE == 0
-    train = shuffled[~chosen]
-    note = f"{len(train)} documents of {source.title}, {source.terms} words"
-    return Documents(train, shuffled[chosen], f"{corpus}-{len(train)}", note)
+    return shuffled[~chosen], shuffled[chosen]
 
 
 def vocabulary(corpus: Corpus) -> list[str] | None:
@@ -93,7 +99,7 @@ def vocabulary(corpus: Corpus) -> list[str] | None:
 
 
 def parse_lda_c(content: str, terms: int) -> Tensor:
-    """Return documents, one per line as `count word:times word:times …`, as rows of word numbers, [N, L] int16.
+    """Return documents, one per line as `count word:times word:times …`, as rows of word numbers: see `in_rows`.
 
     Raises:
         ValueError: a line is not of that form, or a word's number is not below `terms`.
@@ -101,7 +107,13 @@ def parse_lda_c(content: str, terms: int) -> Tensor:
     documents = [_document(number, line, terms) for number, line in enumerate(content.splitlines(), 1)]
     if not documents:
         raise ValueError("it holds no document")
-    rows = np.full((len(documents), max(map(len, documents))), -1, np.int16)
+    return in_rows(documents, terms)
+
+
+def in_rows(documents: Sequence[np.ndarray], terms: int) -> Tensor:
+    """Return documents of word numbers below `terms` as rows [N, L], filled up with −1; int16 where that holds them."""
+    dtype = np.int16 if terms <= 1 << 15 else np.int32
+    rows = np.full((len(documents), max(map(len, documents))), -1, dtype)
     for row, words in zip(rows, documents, strict=True):
         row[: len(words)] = words
     return torch.from_numpy(rows)
@@ -112,7 +124,7 @@ def _document(number: int, line: str, terms: int) -> np.ndarray:
     try:
         words, times = np.array([pair.split(":") for pair in pairs], np.int64).reshape(-1, 2).T
         matches = int(count) == len(pairs)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(f"line {number} is not `count word:times …`") from None
     if not matches:
         raise ValueError(f"line {number} announces {count} words and has {len(pairs)}")

@@ -115,7 +115,7 @@ def text(file: Path) -> tuple[str, str]:
         line = found.count(b"\n", 0, error.start) + 1
         raise DataUnavailable(f"{file} is no text in UTF-8 (line {line}): save it in that encoding") from None
     if "\0" in decoded:
-        raise DataUnavailable(f"{file} is no text: it holds zero bytes")
+        raise DataUnavailable(f"{file} is no text (it holds zero bytes): of a workbook or the like, save it as text")
     return decoded.replace("\r\n", "\n").replace("\r", "\n"), digest
 
 

@@ -1,7 +1,7 @@
-"""Two-class tables: breast cancer (with scikit-learn), australian, german, sonar, a9a, and a toy one."""
+"""Two-class tables: breast cancer (with scikit-learn), australian, german, sonar, a9a, a toy one, and a user's own."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeGuard, get_args
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tasks.data import DataUnavailable
 from tasks.data.cache import read
+from tasks.data.own_table import load_labelled
 from tasks.data.splitting import four_fifths
 
 Table = Literal["breast-cancer", "australian", "german", "sonar", "a9a", "toy"]
@@ -41,10 +42,38 @@ _TOY_SLOPE: Final = 1.5
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of features, a constant one among them, with the label −1 or 1 in the last column: [N, features + 1]."""
+    """Rows of features, a constant one among them, with the label −1 or 1 in the last column: [N, features + 1].
+
+    Attributes:
+        train: to train on.
+        test: to test.
+        name: of the data set; part of a result's identity.
+        note: one line for people.
+    """
 
     train: Tensor
     test: Tensor
+    name: str
+    note: str
+
+
+def is_named(table: str) -> TypeGuard[Table]:
+    """Return whether a text is the name of a table, and not the path of a file."""
+    return table in get_args(Table)
+
+
+def load_own(place: str, target: str | None) -> Rows:
+    """Return a CSV file as `load` does a table.
+
+    Raises:
+        DataUnavailable: it cannot be used.
+        ValueError: the target is no column.
+    """
+    found = load_labelled(place, target, "data")
+    train, test = _split(found.features, found.labels)
+    features = found.features.shape[1]
+    count = f"{len(train[1])} rows of {features} feature{'s' * (features != 1)}, and {len(test[1])} to test"
+    return Rows(_joined(*train), _joined(*test), found.name, f"{count}; {found.note}")
 
 
 def load(table: Table) -> Rows:
@@ -57,26 +86,26 @@ def load(table: Table) -> Rows:
         DataUnavailable: the table is not in the cache folder, or corrupt.
     """
     if table == "a9a":
-        return _rows(_libsvm(read("logistic", "a9a")), _libsvm(read("logistic", "a9a.t")))
-    if table == "toy":
-        return _toy()
-    features, labels = _breast_cancer() if table == "breast-cancer" else _keel(table)
-    return split(features, labels)
+        train, test = _libsvm(read("logistic", "a9a")), _libsvm(read("logistic", "a9a.t"))
+    elif table == "toy":
+        train, test = _toy()
+    else:
+        train, test = _split(*(_breast_cancer() if table == "breast-cancer" else _keel(table)))
+    rows = _joined(*train)
+    size, columns = rows.shape
+    return Rows(rows, _joined(*test), f"{table}-{size}", f"{size} rows of {columns - 1} features")
 
 
-def split(features: Array, labels: Array) -> Rows:
+def _split(features: Array, labels: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Return features [N, F] and labels [N] split 80 : 20 at random, standardized with what is trained on."""
     train, test = four_fifths(len(labels))
     mean, deviation = features[train].mean(0), features[train].std(0)
     features = (features - mean) / np.where(deviation > 0, deviation, 1.0)
-    return _rows((features[train], labels[train]), (features[test], labels[test]))
+    return (features[train], labels[train]), (features[test], labels[test])
 
 
-def _rows(train: tuple[Array, Array], test: tuple[Array, Array]) -> Rows:
-    def joined(features: Array, labels: Array) -> Tensor:
-        return torch.from_numpy(np.column_stack([np.ones(len(labels)), features, labels]))
-
-    return Rows(joined(*train), joined(*test))
+def _joined(features: Array, labels: Array) -> Tensor:
+    return torch.from_numpy(np.column_stack([np.ones(len(labels)), features, labels]))
 
 
 def _breast_cancer() -> tuple[Array, Array]:
@@ -121,10 +150,10 @@ def _libsvm(content: bytes) -> tuple[Array, Array]:
     return features, labels
 
 
-def _toy() -> Rows:
+def _toy() -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Return rows of one feature t ~ N(0, 1) with P(y = 1) = sigmoid(1.5 t)."""
     generator = np.random.default_rng(_SEED)
     shape = (2, SHAPES["toy"].rows)
     features, uniform = generator.standard_normal(shape), generator.random(shape)
     labels = np.where(uniform < 1 / (1 + np.exp(-_TOY_SLOPE * features)), 1.0, -1.0)
-    return _rows((features[0], labels[0]), (features[1], labels[1]))
+    return (features[0], labels[0]), (features[1], labels[1])

@@ -59,7 +59,7 @@ def _load(path: Path, seen: Stamp, layout: Layout, colour: Colour) -> Images:
         }
     levels = _grey_levels(parts)
     if len({part.shape[1:] for part in levels}) > 1:
-        sizes = " and ".join(f"{part.shape[3]}×{part.shape[2]}" for part in levels)
+        sizes = " and ".join(f"{part.shape[2]}×{part.shape[3]}" for part in levels)
         raise DataUnavailable(f"the training and the test images in {path} have different sizes: {sizes}")
     channels = 1 if colour == "grey" else max(map(_channels, levels))
     rows = [torch.from_numpy(_with_channels(part, channels).reshape(len(part), -1)) for part in levels]
@@ -70,7 +70,7 @@ def _load(path: Path, seen: Stamp, layout: Layout, colour: Colour) -> Images:
     train, test = rows
     height, width = levels[0].shape[2:]
     colours = ", red, green and blue" if channels > 1 else ""
-    note = f"{len(train)} images of {width}×{height} pixels{colours}, and {len(test)} to test"
+    note = f"{len(train)} images of {height}×{width} pixels{colours}, and {len(test)} to test"
     name = content_name("path", digest)
     return Images(train, test, name, note, width=width, channels=channels)
 
@@ -82,8 +82,6 @@ def _grey_levels(parts: dict[str, NDArray[Any]]) -> list[NDArray[np.uint8]]:
         DataUnavailable: they are no levels, or all the same.
     """
     for what, values in parts.items():
-        if values.dtype.kind not in "biuf":
-            raise DataUnavailable(f"{what} holds {values.dtype}; images are numbers, 0 to 255 or 0 to 1")
         if values.size == 0:
             raise DataUnavailable(f"{what} is empty")
         wrong = ~((values >= 0) & (values <= 255))

@@ -79,4 +79,4 @@ def _read(file: Path) -> tuple[Image.Image, str]:
 
 
 def _by(image: Image.Image) -> str:
-    return f"{image.width}×{image.height}"
+    return f"{image.height}×{image.width}"

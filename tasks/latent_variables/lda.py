@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.base import Data, Defaults, Target, Task, is_elbo
-from tasks.data import corpora
+from tasks.data import corpora, own_corpus
 from tasks.exact.quadrature import importance_bound, interval_nodes, normal_nodes, resolved
 from tasks.latent_variables.topic_model import (
     DirichletGuide,
@@ -50,9 +50,11 @@ class LDA(Task):
             (Griffiths & Steyvers 2004), α = 0.2; or from the cache folder `ap` (2021 documents and 225 to test, 10 473
             words) or `reuters` (355 and 40, 4258 words).
         hidden: units of the guide's hidden layer, tanh.
-        side: of the square of words; this and what follows for generated documents only.
+        side: of the square of words; this and `length` and `n` for generated documents only.
         length: words in each document.
         n: the number of documents in the training set, and in the test set.
+        corpus: path of a file of your own in the place of `data`, LDA-C or one text per line (docs/your-data.md); what
+            is in it is the identity of the data.
     """
 
     dtype = torch.float64
@@ -66,6 +68,7 @@ class LDA(Task):
         {"topics": 2, "guide": "dirichlet", "hidden": 3, "side": 2, "length": 5, "n": 8},
         {"topics": 3, "hidden": 3, "side": 2, "length": 5, "n": 8},
     )
+    later = ("corpus",)
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class LDA(Task):
         side: int = 5,
         length: int = 50,
         n: int = 1000,
+        corpus: str | None = None,
     ) -> None:
         super().__init__()
         if guide not in get_args(GuideFamily):
@@ -87,10 +91,16 @@ class LDA(Task):
                 "there must be at least 2 topics, a side of 2, 1 unit, 1 word and 1 document;"
                 f" there are {topics}, {side}, {hidden}, {length}, {n}"
             )
+        if corpus is not None and data != "generated":
+            raise ValueError(f"corpus is a file in the place of data={data}: give one of the two")
         self.data: CorpusOrGenerated = data
+        self.corpus = corpus
         self.topic_count, self.side, self.length, self.n = topics, side, length, n
         terms, words = side**2, length
-        if data != "generated":
+        if corpus is not None:
+            own = own_corpus.load(corpus)
+            terms, words = own.terms, own.length
+        elif data != "generated":
             source = corpora.SOURCES[data]
             terms, words = source.terms, source.length
         family = LogisticNormalGuide if guide == "logistic-normal" else DirichletGuide
@@ -98,9 +108,14 @@ class LDA(Task):
         self.model: TopicModel = TopicModel(topics, terms, words)
         self.double()
 
+    @property
+    def is_generated(self) -> bool:
+        """Whether documents are generated, so that words are places of a square."""
+        return self.corpus is None and self.data == "generated"
+
     def load(self) -> Data:
-        if self.data != "generated":
-            documents = corpora.load(self.data)
+        documents = self._documents()
+        if documents is not None:
             return Data(documents.train, documents.test, documents.name, documents.note)
         train, test = torch.from_numpy(bars(2 * self.n, self.length, self.side, _SEED)).split(self.n)
         note = f"{self.n} documents of {self.length} words from {2 * self.side} bars, generator seed {_SEED}"
@@ -116,9 +131,20 @@ class LDA(Task):
 
     def topics(self, count: int = 10) -> list[list[str]]:
         """Return the `count` most probable words of each topic, `word 17` where the corpus has no vocabulary."""
-        words = None if self.data == "generated" else corpora.vocabulary(self.data)
+        words = self._vocabulary()
         best = self.model.logits.detach().topk(min(count, self.model.logits.shape[1])).indices.tolist()
         return [[words[number] if words else f"word {number}" for number in topic] for topic in best]
+
+    def _documents(self) -> corpora.Documents | None:
+        """Return the documents of a corpus; None where they are generated."""
+        if self.corpus is not None:
+            return own_corpus.load(self.corpus).documents
+        return None if self.data == "generated" else corpora.load(self.data)
+
+    def _vocabulary(self) -> list[str] | None:
+        if self.corpus is not None:
+            return own_corpus.load(self.corpus).vocabulary
+        return None if self.data == "generated" else corpora.vocabulary(self.data)
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         if target == "evidence" and self.topic_count ** x.shape[1] <= _ASSIGNMENTS:

@@ -1,6 +1,7 @@
 """Bayesian logistic regression: one q(w) for a whole table, learned from minibatches."""
 
 import math
+from pathlib import Path
 from typing import ClassVar, final, get_args
 
 import torch
@@ -9,7 +10,7 @@ from torch.nn.functional import logsigmoid
 
 from tasks.base import Data, Defaults, Draw, GlobalModel, Latents, Target, Task, is_elbo
 from tasks.data import logistic
-from tasks.data.logistic import SHAPES, Table
+from tasks.data.logistic import SHAPES, Rows, Table, is_named
 from tasks.exact.quadrature import importance_bound, normal_nodes
 from tasks.parts.guides import Covariance, SharedNormal
 from tasks.parts.networks import diagonal_normal
@@ -54,29 +55,50 @@ class LogisticRegression(Task):
 
     Args:
         data: `breast-cancer` comes with scikit-learn; `australian`, `german`, `sonar` and `a9a` are read from the cache
-            folder; `toy` is generated, 12 rows with one feature.
+            folder; `toy` is generated, 12 rows with one feature. Else the path of a CSV file (docs/your-data.md): what
+            is in it is the identity of the data.
         covariance: of the guide, `diagonal` or `full`.
+        target: the column of a CSV file that is predicted, of two values.
     """
 
     dtype = torch.float64
     unit = "nats for the whole dataset"
     references: ClassVar = {"elbo": "reparam", "iwae": "dreg"}
     checked = ({"data": "toy"}, {"data": "toy", "covariance": "full"})
+    later = ("target",)
     defaults = Defaults(steps=2000, batch_size=32, guide_lr=1e-2, evaluation_samples=100)
 
-    def __init__(self, data: Table = "breast-cancer", covariance: Covariance = "diagonal") -> None:
+    def __init__(
+        self, data: Table | str = "breast-cancer", covariance: Covariance = "diagonal", target: str | None = None
+    ) -> None:
         super().__init__()
-        if data not in get_args(Table):
-            raise ValueError(f"data must be {', '.join(get_args(Table))}; it is '{data}'")
-        self.data: Table = data
-        shape = SHAPES[data]
-        self.model: LogisticModel = LogisticModel(shape.rows, shape.features)
-        self.guide: SharedNormal = SharedNormal(torch.zeros(shape.features, dtype=self.dtype), 0.0, covariance)
+        self.data, self.label = data, target
+        rows, features = self._shape()
+        self.model: LogisticModel = LogisticModel(rows, features)
+        self.guide: SharedNormal = SharedNormal(torch.zeros(features, dtype=self.dtype), 0.0, covariance)
 
     def load(self) -> Data:
-        rows = logistic.load(self.data)
-        size, features = rows.train.shape
-        return Data(rows.train, rows.test, f"{self.data}-{size}", f"{size} rows of {features - 1} features")
+        rows = self._rows()
+        return Data(rows.train, rows.test, rows.name, rows.note)
+
+    def _rows(self) -> Rows:
+        return logistic.load(self.data) if is_named(self.data) else logistic.load_own(self.data, self.label)
+
+    def _shape(self) -> tuple[int, int]:
+        """Return how many training rows and features there are; of a named table nothing is read for that.
+
+        Raises:
+            ValueError: there is no such table, or the target is not one of a file's.
+        """
+        if is_named(self.data):
+            if self.label is not None:
+                raise ValueError(f"target is of a CSV file's, and {self.data} has one: leave it out")
+            return SHAPES[self.data].rows, SHAPES[self.data].features
+        if "." not in self.data and not Path(self.data).exists():
+            known = ", ".join(get_args(Table))
+            raise ValueError(f"data must be {known}, or the path of a CSV file; there is no file '{self.data}'")
+        rows, columns = self._rows().train.shape
+        return rows, columns - 1
 
     def require_data(self, data: Data) -> None:
         for split, labels in (("training", data.train[:, -1]), ("test", data.test[:, -1])):
