@@ -20,6 +20,7 @@ _LONGEST: Final = 4000
 _SPEC = re.compile(r"\s*(?P<name>[\w.:-]+)\s*(?:\((?P<arguments>.*)\))?\s*", re.DOTALL)
 _BARE = r"[^\s,='\"()]+"
 _PARAMETER = re.compile(rf"\s*(?P<key>[A-Za-z_]\w*)\s*=\s*(?P<value>'[^']*'|\"[^\"]*\"|{_BARE})\s*")
+_QUOTE: Final = "; quote a value that has blanks, commas, brackets or = in it"
 _WORDS: Mapping[str, Value] = {"true": True, "false": False, "none": None}
 
 
@@ -54,13 +55,13 @@ def parse_spec(text: str) -> Spec:
     while rest.strip():
         item = _PARAMETER.match(rest)
         if item is None:
-            raise UsageError(f"'{text}' is not of the form name(parameter=value, ...): see '{rest.strip()}'")
+            raise UsageError(f"'{text}' is not of the form name(parameter=value, ...): see '{rest.strip()}'{_QUOTE}")
         if item["key"] in parameters:
             raise UsageError(f"'{text}' gives '{item['key']}' twice")
         parameters[item["key"]] = _parse_value(item["value"])
         rest = rest[item.end() :]
         if rest and not rest.startswith(","):
-            raise UsageError(f"'{text}' needs a comma before '{rest.strip()}'")
+            raise UsageError(f"'{text}' needs a comma before '{rest.strip()}'{_QUOTE}")
         rest = rest[1:]
     return Spec(match["name"], parameters)
 

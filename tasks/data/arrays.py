@@ -90,9 +90,7 @@ def choose(file: Path, arrays: Mapping[str, NDArray[Any]], asked: str | None) ->
         return [asked]
     if len(arrays) == 1:
         return list(arrays)
-    found = [
-        name for name, array in arrays.items() if array.dtype.kind in _NUMBERS and array.ndim > 1 < min(array.shape)
-    ]
+    found = [name for name, array in arrays.items() if _may_be_images(array)]
     if len(found) == 1:
         return found
     train, test = ([name for name in found if part in name.lower()] for part in ("train", "test"))
@@ -101,6 +99,11 @@ def choose(file: Path, arrays: Mapping[str, NDArray[Any]], asked: str | None) ->
     if not found:
         raise DataUnavailable(f"{file} holds no array of several images, [N, …]; it holds {shapes}")
     raise DataUnavailable(f"{file} holds several arrays ({shapes}): say which are the images, as array={found[0]}")
+
+
+def _may_be_images(array: NDArray[Any]) -> bool:
+    # A table of one column holds labels.
+    return array.dtype.kind in _NUMBERS and (array.ndim > 2 or (array.ndim == 2 and min(array.shape) > 1))
 
 
 def images_of(values: NDArray[Any], what: str, kind: str, layout: Layout) -> NDArray[Any]:

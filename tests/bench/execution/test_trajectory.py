@@ -22,6 +22,7 @@ from bench.measure import cost
 from bench.names.spec import parse_spec
 from bench.results.schema import Record
 from bench.results.store import Store
+from tasks.exact import gaussian_grid
 from tests.bench.results.samples import cell, record
 
 TASK = parse_spec("tasks.latent_variables.linear_gaussian:LinearGaussian(dim=2, n=24)")
@@ -55,6 +56,17 @@ def test_a_trajectory_lies_beside_the_cells_of_its_task(tmp_path: Path, plan: Pl
     assert not all(torch.equal(value, snapshots[4][name]) for name, value in start.state_dict().items())
     (file,) = tmp_path.rglob("trajectory-*.pt")
     assert file.parent == (tmp_path / one.folder).parent
+
+
+@pytest.mark.parametrize(("rows", "by"), [(16, "reparam"), (2, "exact")])
+def test_what_is_exact_for_one_row_need_not_be_for_a_minibatch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, by: str
+) -> None:
+    monkeypatch.setattr(gaussian_grid, "_MOST_NUMBERS", 129**2 * 5 * 2)
+    task = parse_spec("vae-mnist(data=tiny, latent=2, hidden=3, depth=1)")
+    both = (parse_spec("reparam"), parse_spec("reinforce"))
+    small = make_plan(Request((task,), both, steps=4, batch_size=rows))
+    assert trajectory(replace(small, cells=small.cells[:1]), tmp_path)[0].by == by
 
 
 @pytest.mark.parametrize(

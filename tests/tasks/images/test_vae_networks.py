@@ -46,7 +46,7 @@ class Pictures(ImageSet):
         return PIXELS
 
     @property
-    def width(self) -> int:
+    def row(self) -> int:
         return WIDTH
 
     @property

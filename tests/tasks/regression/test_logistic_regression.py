@@ -150,5 +150,5 @@ def test_a_missing_table_says_what_to_do(empty_cache: Path):
 
 
 def test_refuses_an_unknown_table():
-    with pytest.raises(ValueError, match=r"data must be breast-cancer, .*; it is 'iris'"):
-        LogisticRegression("iris")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match=r"data must be breast-cancer, .*; there is no file 'iris'"):
+        LogisticRegression("iris")
