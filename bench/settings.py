@@ -70,7 +70,13 @@ class Cell:
     estimator_version: Count = field(metadata=column("", "version of the estimator's definition", apart=False))
     samples: Size = field(metadata=column("1", "Monte Carlo samples K per datapoint in one gradient estimate"))
     seed: Count = field(metadata=column("", "seed of the training run", apart=False))
-    dataset: str = field(metadata=column("", "data that the task was given, with its version; empty without data"))
+    dataset: str = field(
+        metadata=column(
+            "",
+            "data that the task was given, with its version, or `PARAMETER=sha256:DIGEST` of a file of yours; "
+            "empty without data",
+        )
+    )
     dtype: Literal["float32", "float64"] = field(metadata=column("", "floating-point type of parameters and samples"))
     device: Literal["cpu", "cuda"] = field(metadata=column("", "device type: cpu or cuda"))
     training: Training

@@ -67,13 +67,13 @@ def parse_spec(text: str) -> Spec:
 
 
 def written(value: Value) -> str:
-    """Return a value as `parse_spec` reads it: a text that is no bare word is quoted.
+    """Return a value as `parse_spec` reads it: a text that is no bare word, or would be a number, is quoted.
 
     >>> from bench.names.spec import written
-    >>> written("faces/"), written("my faces/"), written(0.5)
-    ('faces/', "'my faces/'", '0.5')
+    >>> written("faces/"), written("my faces/"), written("2024"), written(0.5)
+    ('faces/', "'my faces/'", "'2024'", '0.5')
     """
-    if not isinstance(value, str) or re.fullmatch(_BARE, value):
+    if not isinstance(value, str) or (re.fullmatch(_BARE, value) and _parse_value(value) == value):
         return str(value)
     return f'"{value}"' if "'" in value else f"'{value}'"
 

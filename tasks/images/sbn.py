@@ -28,4 +28,4 @@ class SBNOmniglot(SigmoidBeliefNetwork, Omniglot):
 @final
 @dataclass(eq=False, repr=False)
 class SBNImages(SigmoidBeliefNetwork, OwnImages):
-    """A sigmoid belief network on images of the user's own."""
+    """A sigmoid belief network on images of the user's own (docs/your-data.md)."""

@@ -126,6 +126,9 @@ class CategoricalOmniglot(CategoricalVAE, Omniglot):
 @final
 @dataclass(eq=False, repr=False)
 class CategoricalImages(CategoricalVAE, OwnImages):
-    """A VAE with categorical latents on images of the user's own, with the networks of `vae-categorical`."""
+    """A VAE with categorical latents on images of the user's own (docs/your-data.md).
+
+    The networks are those of `vae-categorical`.
+    """
 
     checked = ()

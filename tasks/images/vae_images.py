@@ -43,6 +43,6 @@ class VAEFaces(VAE, Faces):
 @final
 @dataclass(eq=False, repr=False)
 class VAEImages(VAE, OwnImages):
-    """A Gaussian VAE on images of the user's own, with the networks of `vae-mnist`."""
+    """A Gaussian VAE on images of the user's own (docs/your-data.md), with the networks of `vae-mnist`."""
 
     checked = ()

@@ -166,7 +166,7 @@ class Faces(ImageSet):
 
 @dataclass(eq=False, repr=False)
 class OwnImages(ImageSet):
-    """Images of the user's own, docs/your-data.md.
+    """Images of the user's own: docs/your-data.md.
 
     Args:
         path: of a `.npy`, `.npz` or `.mat` file or a folder of PNG, JPEG or the like; what is in it is the identity of
