@@ -99,7 +99,7 @@ class Checkpoint:
             "made": asdict(self.maker),
             "cell": self.cell.id,
             "trainer": self.trainer.state(),
-            "progress": asdict(self.progress),
+            "progress": vars(self.progress) | {"gradients": [dict(vars(row)) for row in self.progress.gradients]},
         }
         keep(self.file, state)
         self._saved = time.perf_counter()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from scipy import stats
+from scipy import special
 from torch import Tensor
 
 from bench.statistics.quantiles import LEVEL, NORMAL, quantile
@@ -152,8 +152,9 @@ def median(samples: np.ndarray) -> Interval:
     """
     ordered = np.sort(samples)
     n = len(ordered)
-    inner = int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5))
-    wide, narrow = (1 - 2 * float(stats.binom.cdf(rank - 1, n, 0.5)) for rank in (inner, inner + 1))
+    below = special.bdtr(np.arange(n), n, 0.5)
+    inner = int(np.searchsorted(below, (1 - LEVEL) / 2))
+    wide, narrow = (1 - 2 * float(below[rank - 1]) for rank in (inner, inner + 1))
     share = (wide - LEVEL) / (wide - narrow)
     weight = (n - inner) * share / (inner + (n - 2 * inner) * share)
     low = (1 - weight) * ordered[inner - 1] + weight * ordered[inner]

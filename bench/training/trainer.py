@@ -199,18 +199,19 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Return everything that the rest of the training depends on."""
-        state = {
+        tensors = {
             "task": self.task.state_dict(),
             "estimator": self.estimator.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "batches": self.batches.state(),
             "generators": self.stream.state(),
-            "progress": asdict(self.progress),
-            "rows": [asdict(row) for row in self.rows],
             "objectives": list(self.objectives),
         }
         # Within a stack the tensors are rows of larger ones, which a file would hold as a whole.
-        return tree_map_only(Tensor, torch.clone, state)
+        return tree_map_only(Tensor, torch.clone, tensors) | {
+            "progress": asdict(self.progress),
+            "rows": [dict(vars(row)) for row in self.rows],
+        }
 
     def restore(self, state: Any) -> None:
         """Continue from what `state` returned.

@@ -6,7 +6,6 @@ from typing import Final, Literal, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import qmc
 from torch import Size, Tensor
 
 from estimators.base import Estimator, Unfit
@@ -81,6 +80,9 @@ class ShiftedSobol(Noise):
 @lru_cache(maxsize=32)
 def _sobol(count: int, dimensions: int) -> NDArray[np.int64]:
     """Return the first `count` points as whole numbers below 2^30, [K, D]."""
+    # Imported where it is asked for: scipy.stats takes as long as half of torch.
+    from scipy.stats import qmc
+
     # The next power of two, of which scipy draws without complaint; the first K are the same.
     power = max(count - 1, 0).bit_length()
     points = qmc.Sobol(dimensions, scramble=False, bits=_BITS).random_base2(power)[:count]
