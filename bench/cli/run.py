@@ -13,6 +13,7 @@ from bench.cli.parts import Setting, ShardType
 from bench.cli.presets import PRESETS, spelled_out
 from bench.cli.specs import SpecType
 from bench.escaping import echo
+from bench.execution.engines import ancestor
 
 _OPTIONS = [
     click.option("--task", "tasks", type=SpecType("task"), multiple=True, help="Task; repeatable."),
@@ -164,6 +165,9 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     how, blocks = blocks_of(ctx, options, options.pop("config"))
     for doubt in doubts(blocks):
         echo(f"warning: {doubt}", err=True)
+    if how["executor"] == "local" and (how["jobs"] or 1) > 1 and not how["dry_run"]:
+        # Before torch is imported here: its workers import it meanwhile.
+        ancestor.begin(how["jobs"])
     from bench.execution.invocation import Asked, execute_all
 
     execute_all([request for block in blocks for request in block.requests()], Asked(**how))

@@ -29,8 +29,8 @@ _ALWAYS: Final = (
     "estimators.score_function",
     "estimators.pathwise",
 )
-Whom = Literal["parent", "worker", "all"]
-"""Of a command that runs cells in several processes, who is killed."""
+Whom = Literal["parent", "worker", "ancestor", "all"]
+"""Of a command that runs cells in several processes, who is killed; workers are forked from their ancestor."""
 
 _PATIENCE: Final = 300.0
 """Seconds after which a command hangs, usually."""
@@ -116,12 +116,19 @@ class Child:
     def kill(self, whom: Whom) -> None:
         """Kill it, one of the processes that it runs cells in, or all; those are gone when this returns."""
         own = psutil.Process(self._process)
-        workers = [child for child in own.children(recursive=True) if _is_worker(child)]
-        for victim in {"parent": [own], "worker": workers[:1], "all": [own, *workers]}[whom]:
+        ancestors = [child for child in own.children() if _is_ancestor(child)]
+        workers = [child for one in ancestors for child in one.children()]
+        victims: dict[Whom, list[psutil.Process]] = {
+            "parent": [own],
+            "worker": workers[:1],
+            "ancestor": ancestors,
+            "all": [own, *ancestors, *workers],
+        }
+        for victim in victims[whom]:
             # It may have ended by itself just now.
             with suppress(psutil.NoSuchProcess):
                 victim.kill()
-        if whom != "worker":
+        if whom in ("parent", "all"):
             # They end with their parent, which their locks do with them.
             _, left = psutil.wait_procs(workers, timeout=30)
             if left:
@@ -145,13 +152,12 @@ class Child:
         return Ended(code, self._log.read_text(errors="replace"), time.monotonic() - self._begun)
 
 
-def _is_worker(process: psutil.Process) -> bool:
-    """Return whether a process is one that runs cells; loky has one more that cleans up after them."""
+def _is_ancestor(process: psutil.Process) -> bool:
+    """Return whether a process is the one that workers are forked from; Python has one more, that cleans up."""
     try:
-        words = " ".join(process.cmdline())
+        return "forkserver" in " ".join(process.cmdline())
     except psutil.Error:
         return False
-    return "loky" in words and "resource_tracker" not in words
 
 
 def _run(words: Sequence[str], log: Path, before: Callable[[], object], after: Callable[[], object]) -> int:

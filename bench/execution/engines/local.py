@@ -11,7 +11,7 @@ import torch
 from joblib.externals import loky
 
 from bench.errors import MachineTrouble
-from bench.execution.engines import worker
+from bench.execution.engines import ancestor, worker
 from bench.execution.engines.engine import Ears
 from bench.execution.engines.switchboard import Switchboard
 from bench.execution.job import Job, Outcome
@@ -19,9 +19,6 @@ from bench.execution.relay import Begin, Event
 
 _DEATHS: Final = 3
 """Of processes that ran a job beside others, after which it is run with nothing beside it, once."""
-
-_THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-"""What libraries read when they are imported."""
 
 
 @final
@@ -74,19 +71,28 @@ class Local:
         """
         size = min(self.at_once, len(work.jobs))
         with Switchboard(work.hear, work.ears.rest) as board, self._pool(board, size) as pool:
-            for future in loky.as_completed([pool.submit(worker.work, job) for job in work.jobs]):
+            try:
+                futures = [pool.submit(worker.work, job) for job in work.jobs]
+            except (EOFError, ConnectionError) as gone:
+                # What they are forked from was killed.
+                raise loky.BrokenProcessPool from gone
+            for future in loky.as_completed(futures):
                 yield future.result()
 
     @contextmanager
     def _pool(self, board: Switchboard, size: int) -> Iterator[loky.ProcessPoolExecutor]:
         """Give processes, and end them however the block ends."""
-        threads = dict.fromkeys(_THREADS, str(self.threads))
+        threads = ancestor.threads(self.at_once)
         # A process whose memory grows is ended by loky between two jobs, and another begun: nobody need know.
-        with warnings.catch_warnings(), _without_working_folder():
+        with warnings.catch_warnings(), ancestor.surroundings({}):
             warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             warnings.filterwarnings("ignore", "Failed to kill subprocesses", UserWarning)
             pool = loky.ProcessPoolExecutor(
-                size, env=threads, initializer=worker.begin, initargs=(board.address, board.key, self._gpus)
+                size,
+                context=ancestor.descent(self.at_once),
+                env=threads,
+                initializer=worker.begin,
+                initargs=(board.address, board.key, self._gpus, {**os.environ, **threads}),
             )
             is_over = False
             try:
@@ -94,23 +100,6 @@ class Local:
                 is_over = True
             finally:
                 pool.shutdown(wait=True, kill_workers=not is_over)
-
-
-@contextmanager
-def _without_working_folder() -> Iterator[None]:
-    """Begin processes so that no file of the working folder takes the place of a module that they begin with.
-
-    loky has a process of its own beside its workers, which takes this one's environment.
-    """
-    before = os.environ.get("PYTHONSAFEPATH")
-    os.environ["PYTHONSAFEPATH"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONSAFEPATH"]
-        else:
-            os.environ["PYTHONSAFEPATH"] = before
 
 
 @final

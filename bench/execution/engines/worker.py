@@ -13,14 +13,17 @@ _parent: Final[list[Connection]] = []
 """The connection to the parent, once there is one."""
 
 
-def begin(address: str, key: bytes, gpus: tuple[str, ...]) -> None:
+def begin(address: str, key: bytes, gpus: tuple[str, ...], variables: dict[str, str]) -> None:
     """Make this process a worker.
 
     Args:
         address: where its parent listens.
         key: by which they know each other.
         gpus: those that workers are given in turn; none on a CPU.
+        variables: of the environment; what it was forked from has those of an earlier command.
     """
+    os.environ.clear()
+    os.environ.update(variables)
     # Ctrl-C is for the parent, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Client(address, authkey=key)
