@@ -86,6 +86,7 @@ def table(
     bench table results/vae-mnist --what training --format csv > training.csv
     """  # noqa: D301 - click wants a backspace, not a backslash
     from bench.results.tables import load_some, require_runs
+    from bench.results.undecided import needed_for_summary
     from bench.results.wanted import Wanted
 
     chosen = [column.strip() for column in columns.split(",")] if columns else None
@@ -95,7 +96,14 @@ def table(
     if what == "runs" and not skip_unreadable:
         require_runs(results or (Path("results"),))
     # Of a large folder no more is read than is shown.
-    found = load_some(results, wanted.read, "skip" if skip_unreadable else "raise", partial(echo, err=True))
+    is_summary = form not in ("csv", "json") and not wanted.is_tidy and not wanted.compares
+    found = load_some(
+        results,
+        wanted.read,
+        "skip" if skip_unreadable else "raise",
+        partial(echo, err=True),
+        needed=needed_for_summary if is_summary else None,
+    )
     if getattr(found, what).empty:
         _explain_empty(found, what, results)
     best = at_best(found, selected, select_by)
@@ -147,7 +155,7 @@ def _print_blocks(
 
 
 def _note_missing(found: "Results", results: tuple[Path, ...]) -> None:
-    missing = len(set(found.final["cell"]) - set(found.gradients["cell"]))
+    missing = len(set(found.final["cell"]) - set(found.gradients["cell"].unique()))
     if missing:
         status = with_folders("bench status", results)
         echo(f"left out, without gradients: {missing} of {len(found.final)} cells; see `{status}`", err=True)

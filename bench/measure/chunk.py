@@ -20,6 +20,7 @@ from msgspec import Meta
 from torch import Tensor
 
 from bench.decoding import Decoder, Undecodable
+from bench.machine.cached import cache_folder
 from bench.machine.device import in_memory, synchronize
 from bench.machine.info import cpu_model
 from bench.machine.matmul import float32_precision
@@ -64,7 +65,7 @@ def chunk_size(
 
 
 def _remembered_or_fastest(replicator: Replicator, x: Tensor, replicates: int, *identity: object) -> int:
-    file = _memory_file()
+    file = cache_folder() / "chunks.json"
     # A long measurement does not do with what a short one had the time to find.
     key = _key(x.device, *identity, replicator.size, tuple(x.shape), replicates.bit_length())
     if (remembered := _read(file).get(key)) is not None:
@@ -142,12 +143,6 @@ class _Stopwatch:
         synchronize(self._device)
         wall, work = time.perf_counter() - self._start[0], time.process_time() - self._start[1]
         return min(wall, work) if self._device.type == "cpu" else wall
-
-
-def _memory_file() -> Path:
-    import pooch
-
-    return Path(os.environ.get("BENCH_CACHE") or pooch.os_cache("varbench")) / "chunks.json"
 
 
 def _key(device: torch.device, *identity: object) -> str:

@@ -2,13 +2,14 @@
 
 import importlib
 import inspect
+import sys
 import types
 import typing
 import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
@@ -18,6 +19,7 @@ from bench.errors import UsageError, did_you_mean
 from bench.machine.memory import enough_memory
 from bench.names.consent import is_named, modules_of
 from bench.names.protocols import ESTIMATOR, TASK, Protocol
+from bench.names.remembered import Defaults, remembered
 from bench.names.spec import Spec, Value, require_in_range
 from bench.names.strangers import strangers
 from bench.names.working_folder import look_in_working_folder, overlooked
@@ -199,17 +201,22 @@ class Registry(Generic[T]):
         """
         if self.unnamed(spec):
             return str(spec)
-        defaults = self.parameters(Spec(spec.name)) if self._has_defaults(spec.name) else {}
+        defaults = self._own_defaults(spec.name) if self.is_ours(spec.name) else self._defaults(spec.name)
         given = {key: value for key, value in spec.parameters.items() if key not in defaults or defaults[key] != value}
         return str(Spec(spec.name, given))
 
-    def _has_defaults(self, name: str) -> bool:
-        """Return whether the name can be built without parameters; a plug-in that is gone cannot."""
+    def _own_defaults(self, name: str) -> Mapping[str, Value]:
+        """Return the defaults of a name of ours, without importing its class where PyTorch is not imported yet."""
+        return self._defaults(name) if "torch" in sys.modules else _known_defaults()[self.kind][name]
+
+    def _defaults(self, name: str) -> dict[str, Value]:
+        """Return the defaults of a name that can be built without parameters; a plug-in that is gone cannot."""
         try:
             accepted = constructor_parameters(self.load(name))
         except UsageError:
-            return False
-        return all(parameter.default is not inspect.Parameter.empty for parameter in accepted.values())
+            return {}
+        is_complete = all(one.default is not inspect.Parameter.empty for one in accepted.values())
+        return self.parameters(Spec(name)) if is_complete else {}
 
     def guarded(self, spec: Spec, fails: str, *meant: type[Exception]) -> AbstractContextManager[None]:
         """Return a context in which what a name stands for runs: errors of a plug-in are said to be its own.
@@ -239,6 +246,13 @@ class Registry(Generic[T]):
             raise UsageError(f"{spec}: {error}") from error
         self.protocol.require_instance(f"{self.kind} '{spec}'", made)
         return made
+
+
+@cache
+def _known_defaults() -> Defaults:
+    return remembered(
+        lambda: {one.kind: {name: one._defaults(name) for name in one._own} for one in (ESTIMATORS, TASKS)}
+    )
 
 
 def constructor_parameters(cls: type) -> dict[str, inspect.Parameter]:

@@ -1,7 +1,7 @@
 """Records as columns: what the tidy tables are made of, in an order of one's own, and what a folder's cache has."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any, Final, Literal
@@ -23,6 +23,9 @@ ROWS: Final[dict[Rows, tuple[Column, ...]]] = {
     "training": columns.TRAINING[len(columns.IDENTITY) :],
 }
 """By table that has several rows of a cell, the columns that follow those of the cell."""
+
+Needed = Callable[[pa.Table, np.ndarray], np.ndarray]
+"""Which rows of the gradients are wanted, as a mask, given `step` and `metric` of each and the number of its cell."""
 
 IDENTITY: Final = "_identity"
 """The column of `Part.cells` with the JSON of a cell, from which `codec` makes it again."""
@@ -89,25 +92,33 @@ def chosen(part: Part, order: np.ndarray) -> Part:
     return Part(part.cells.take(order), {name: part.rows[name].take(_places(part, name, order)) for name in ROWS})
 
 
-def frames(part: Part, order: np.ndarray, only: Collection[str]) -> dict[str, pd.DataFrame]:
-    """Return `gradients`, `training` and `final` of some of a part's records, given by their numbers, in that order.
+def cells_frame(part: Part, order: np.ndarray) -> pd.DataFrame:
+    """Return `final` of some of a part's records, given by their numbers, in that order."""
+    return _frame(part.cells.take(order), columns.FINAL)
 
-    What is not among `only` is empty. Rows are taken out of the part as they become pandas'.
+
+def rows_frame(part: Part, order: np.ndarray, name: Rows, needed: Needed | None = None) -> pd.DataFrame:
+    """Return `gradients` or `training` of some of a part's records, given by their numbers, in that order.
+
+    They are taken out of the part as they become pandas'.
+
+    Args:
+        part: the records.
+        order: their numbers.
+        name: of the table.
+        needed: which of the rows are wanted; all without.
     """
-    cells = part.cells.take(order)
-    found = {"final": _frame(cells, columns.FINAL)}
-    for name in ROWS:
-        there = name in only
-        counts = _counts(part, name)[order] if there else np.zeros(len(order), int)
-        owners = np.repeat(np.arange(len(order)), counts)
-        places = _places(part, name, order) if there else np.zeros(0, int)
-        values = {one.name: _taken(cells, one, owners) for one in columns.IDENTITY}
-        rows = part.rows.pop(name)
-        for one in ROWS[name]:
-            values[one.name] = _taken(rows, one, places)
-            rows = rows.drop_columns(one.name)
-        found[name] = pd.DataFrame(values, copy=False)
-    return found
+    cells, rows = part.cells.take(order), part.rows.pop(name)
+    owners = np.repeat(np.arange(len(order)), _counts(part, name)[order])
+    places = _places(part, name, order)
+    if needed is not None:
+        chosen = needed(rows.select(["step", "metric"]).take(pa.array(places)), owners)
+        owners, places = owners[chosen], places[chosen]
+    values = {one.name: _taken(cells, one, owners) for one in columns.IDENTITY}
+    for one in ROWS[name]:
+        values[one.name] = _taken(rows, one, places)
+        rows = rows.drop_columns(one.name)
+    return pd.DataFrame(values, copy=False)
 
 
 def empty() -> Part:

@@ -2,10 +2,10 @@
 
 import shlex
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,19 @@ from bench.results.codec import dump, parse_cell
 from bench.results.columns import IDENTITY, RUNS, SETTINGS
 from bench.results.leftovers import LOCK, TABLES, remove_temporaries
 from bench.results.order import by_number, cell_order, place
-from bench.results.parts import ESTIMATOR, ROWS, TASK, Part, empty, frames, joined, parts_of
+from bench.results.parts import (
+    ESTIMATOR,
+    ROWS,
+    TASK,
+    Needed,
+    Part,
+    Rows,
+    cells_frame,
+    empty,
+    joined,
+    parts_of,
+    rows_frame,
+)
 from bench.results.parts import IDENTITY as IDENTITY_TEXT
 from bench.results.reading import Found, found, keep, keep_if_possible
 from bench.results.schema import Record, RunInfo
@@ -36,6 +48,8 @@ _LINES: Final = 50_000
 @dataclass(frozen=True)
 class Results:
     """Four tidy frames; `results/README.md` documents their columns.
+
+    Those of a large folder take much memory: `load` makes `gradients` and `training` when they are first asked for.
 
     Attributes:
         gradients: one row per cell × step × parameter group × metric.
@@ -56,6 +70,22 @@ class Results:
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the tables that `bench table` prints."""
         return look.markup(self)
+    @classmethod
+    def later(cls, rows: Callable[[Rows], pd.DataFrame], final: pd.DataFrame, runs: pd.DataFrame) -> Self:
+        """Return tables of which `gradients` and `training` are what `rows` returns, once, when they are asked for."""
+        made = object.__new__(cls)
+        vars(made).update(final=final, runs=runs, _rows=rows)
+        return made
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> pd.DataFrame:
+            if name not in ROWS or "_rows" not in vars(self):
+                raise AttributeError(f"results have no table '{name}'")
+            return vars(self).setdefault(name, vars(self)["_rows"](name))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Results, (self.gradients, self.training, self.final, self.runs)
 
 
 Paths = Path | str | Iterable[Path | str]
@@ -93,6 +123,7 @@ def load_some(
     errors: Errors,
     warn: Callable[[str], object],
     keeping: Keep = keep_if_possible,
+    needed: Needed | None = None,
 ) -> Results:
     """Return the tables as `load`; `gradients` and `training` are empty where they are not among `only`.
 
@@ -102,6 +133,7 @@ def load_some(
         errors: as in `load`.
         warn: likewise.
         keeping: what is done about the cache of a large folder.
+        needed: which rows of the gradients are wanted; all without.
     """
 
     def left_out(error: ResultsError) -> None:
@@ -124,7 +156,11 @@ def load_some(
     part = joined(parts)
     del parts
     order = _in_order(part, _counted_once(part, places, warn))
-    return _results(frames(part, order, only), runs.values())
+
+    def rows(name: Rows) -> pd.DataFrame:
+        return rows_frame(part, order if name in only else order[:0], name, needed if name == "gradients" else None)
+
+    return Results.later(rows, cells_frame(part, order), _runs_frame(runs.values()))
 
 
 def _each(paths: Iterable[Paths]) -> Iterator[Path]:
@@ -260,9 +296,10 @@ def write_frame(frame: pd.DataFrame, prefix: Path) -> list[Path]:
 def tidy(records: Sequence[Record], runs: Sequence[RunInfo] = ()) -> Results:
     """Return the tables of records and of notes about invocations."""
     part = joined([empty(), *parts_of(records)])
-    return _results(frames(part, np.arange(len(records)), ROWS), runs)
+    order = np.arange(len(records))
+    gradients, training = (rows_frame(part, order, name) for name in ROWS)
+    return Results(gradients, training, cells_frame(part, order), _runs_frame(runs))
 
 
-def _results(found: Mapping[str, pd.DataFrame], runs: Iterable[RunInfo]) -> Results:
-    rows = [{**vars(run), "argv": shlex.join(run.argv)} for run in runs]
-    return Results(found["gradients"], found["training"], found["final"], frame(rows, RUNS))
+def _runs_frame(runs: Iterable[RunInfo]) -> pd.DataFrame:
+    return frame([{**vars(run), "argv": shlex.join(run.argv)} for run in runs], RUNS)

@@ -9,10 +9,13 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from bench.results.frames import grouped, where
 from bench.results.over_seeds import last_steps
 from bench.results.verdicts import BIASES
+
+_JUDGED_BY: Final = ("variance", *BIASES)
 
 _ROUNDING: Final = 8.0
 """In units of the type's rounding, as in `bench.measure`."""
@@ -21,11 +24,26 @@ _EPSILON: Final = {"float32": float(np.finfo(np.float32).eps), "float64": float(
 NOTE: Final = "no verdict (–) where all replicates are equal: what they differ by from the reference may be rounding"
 
 
+def needed_for_summary(rows: pa.Table, cells: np.ndarray) -> np.ndarray:
+    """Return which rows of the gradients a summary is made of: those of a cell's last step, and what judges a bias.
+
+    Args:
+        rows: of some cells, `step` and `metric`.
+        cells: to which one each belongs, as whole numbers from 0.
+    """
+    steps = rows["step"].to_numpy()
+    last = np.full(cells.max(initial=-1) + 1, -1)
+    np.maximum.at(last, cells, steps)
+    metrics = rows["metric"].combine_chunks().dictionary_encode()
+    judges = np.array([name in _JUDGED_BY for name in metrics.dictionary.to_pylist()], bool)
+    return (steps == last[cells]) | judges[metrics.indices.to_numpy()]
+
+
 def undecided(gradients: pd.DataFrame) -> set[tuple[str, str]]:
     """Return the configurations and parameter groups of whose bias at the last step nothing can be said.
 
     Args:
-        gradients: every measured step, all metrics.
+        gradients: every measured step, or what `needed_for_summary` leaves of it.
     """
     last = last_steps(gradients)
     biases = where(last, last["metric"].isin(BIASES) & (last["value"] > 0))

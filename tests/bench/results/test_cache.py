@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -288,6 +289,16 @@ def test_parts_of_a_folder_and_of_its_tables(folder: Path, read: list[Path]) -> 
     assert not read
     twice = load(folder, folder / "a", folder)
     assert_frame_equal(twice.gradients, load(folder).gradients)
+
+
+def test_rows_are_made_when_they_are_asked_for(folder: Path) -> None:
+    found, whole = load(folder), load(folder)
+    assert "gradients" not in vars(found)
+    assert found.gradients is found.gradients
+    assert "training" not in vars(found)
+    with pytest.raises(AttributeError, match="results have no table 'gradient'"):
+        found.gradient  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue, reportUnusedExpression] - it is wrong
+    assert_same((pickle.loads(pickle.dumps(found)), []), (whole, []))
 
 
 def test_of_copies_that_differ_one_is_counted(folder: Path, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from bench.results.over_seeds import Said
 from bench.results.schema import GradientRow
 from bench.results.store import Store
 from bench.results.summary import gradient_blocks
-from bench.results.tables import load
-from bench.results.undecided import NOTE
+from bench.results.tables import load, load_some
+from bench.results.undecided import NOTE, needed_for_summary
 from bench.results.verdicts import judged
 from bench.statistics.quantiles import GROUPS
 from tests.bench.results.samples import cell, gradient, record
@@ -105,6 +105,9 @@ def _verdict(folder: Path, rows: list[GradientRow], estimator: str = "reinforce"
     of = cell(estimator=estimator, estimator_parameters={}, dtype=dtype)
     Store(folder).write(record(of, gradients=rows))
     [block] = gradient_blocks(load(folder), ["relative_bias"], ["guide"])
+    # What a summary reads of a large folder is enough for it.
+    some = load_some([folder], ["gradients"], "raise", pytest.fail, needed=needed_for_summary)
+    assert gradient_blocks(some, ["relative_bias"], ["guide"]) == [block]
     [line] = block.lines
     assert (NOTE in block.notes) is (line[-2] == "–")
     return str(line[-2])
@@ -129,3 +132,12 @@ def test_an_event_that_no_replicate_saw_is_no_bias(tmp_path: Path) -> None:
 def test_an_estimator_that_never_varies_and_is_wrong_is_biased(tmp_path: Path) -> None:
     assert _verdict(tmp_path / "a", [*BEFORE[3:], _bias(0.5)]) == "biased"
     assert _verdict(tmp_path / "b", [*BEFORE, _bias(0.5)], "straight-through") == "biased, as declared"
+
+
+def test_a_summary_reads_the_last_steps_and_what_judges_a_bias(tmp_path: Path) -> None:
+    early, late = gradient("snr", 1.0, step=0), gradient("snr", 2.0)
+    for seed, rows in enumerate([[early, *BEFORE, late], [early], []]):
+        Store(tmp_path).write(record(cell(seed=seed), gradients=rows))
+    some = load_some([tmp_path], ["gradients"], "raise", pytest.fail, needed=needed_for_summary).gradients
+    assert list(some["value"]) == [*(row.value for row in BEFORE), 2.0, 1.0]
+    assert list(some["seed"]) == [0] * 6 + [1]
