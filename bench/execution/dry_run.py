@@ -43,7 +43,7 @@ def fates(plan: Plan, out: Path, rerun: Rerun | None, limits: Limits = UNLIMITED
     return (_fate(cell, store, rerun, sources, limits) for cell in plan.cells)
 
 
-def print_dry_run(plan: Plan, out: Path, rerun: Rerun | None, limits: Limits = UNLIMITED) -> None:
+def print_dry_run(plan: Plan, out: Path, rerun: Rerun | None, limits: Limits = UNLIMITED, at_once: int = 1) -> None:
     """Print a line per configuration and reason: whether its cells would run, and why; then how many, and how long.
 
     Args:
@@ -51,6 +51,7 @@ def print_dry_run(plan: Plan, out: Path, rerun: Rerun | None, limits: Limits = U
         out: the results folder.
         rerun: which finished cells would be run again.
         limits: of each cell.
+        at_once: how many cells would run at a time.
     """
     console, apart = output(), told_apart(plan.cells)
     alike: dict[tuple[str, str, str], list[Cell]] = {}
@@ -65,7 +66,7 @@ def print_dry_run(plan: Plan, out: Path, rerun: Rerun | None, limits: Limits = U
         seed = "seeds" if len(cells) > 1 else "seed"
         console.print(f"{word:<4}  {named_cell(cells[0], apart)} · {seed} {seeds}  ({count}{why})")
     console.print(f"{len(due)} of {len(plan.cells)} cells would run into {out}/")
-    for line in _time([*due.values()], Store(out)):
+    for line in _time([*due.values()], Store(out), at_once):
         console.print(line)
 
 
@@ -82,7 +83,7 @@ def _fate(cell: Cell, store: Store, rerun: Rerun | None, sources: Mapping[str, S
     return Fate(cell, "run", f"{how} at step {taken}, where it continues", taken)
 
 
-def _time(due: Sequence[tuple[Cell, int]], store: Store) -> Iterator[str]:
+def _time(due: Sequence[tuple[Cell, int]], store: Store, at_once: int) -> Iterator[str]:
     """Give a line about how long cells, of which some steps are taken, will take, where that can be told of some."""
     if not due:
         return
@@ -91,6 +92,9 @@ def _time(due: Sequence[tuple[Cell, int]], store: Store) -> Iterator[str]:
     lacking = len(due) - len(known)
     if known:
         of = f" for {len(known)} of them" if lacking else ""
-        yield f"about {duration(sum(known))}{of}, by what such cells took on this hardware"
+        beside = f" with {at_once} at a time" if at_once > 1 else ""
+        # However many there are at a time, the longest takes as long as it does.
+        seconds = max(sum(known) / at_once, *known)
+        yield f"about {duration(seconds)}{of}{beside}, by what such cells took on this hardware"
     if lacking:
         yield f"no estimate for {lacking} cell{'s' if lacking > 1 else ''}, since nothing alike was run here"

@@ -15,7 +15,7 @@ from bench.execution.companions import companions
 from bench.execution.console import Console
 from bench.execution.dry_run import print_dry_run
 from bench.execution.ending import require_results
-from bench.execution.engines.choice import engine_of, require_together, threads_as_in
+from bench.execution.engines.choice import at_once_of, engine_of, require_together, threads_as_in
 from bench.execution.engines.engine import Engine
 from bench.execution.messages import output, say
 from bench.execution.plan import Plan, Request, plan_all
@@ -77,7 +77,8 @@ def execute_all(requests: Sequence[Request], asked: Asked) -> None:
     messages = Console(stderr=True)
     allow_tf32(requests[0].tf32)
     if asked.dry_run:
-        print_dry_run(plan_and_tell(requests, asked, messages), asked.out, asked.rerun, asked.limits)
+        plan = plan_and_tell(requests, asked, messages)
+        print_dry_run(plan, asked.out, asked.rerun, asked.limits, at_once_of(asked))
         return
     ran = run_all(requests, asked, messages)
     if records := ran.records:

@@ -47,6 +47,17 @@ def _dask(asked: Asked, device: Literal["cpu", "cuda"]) -> Engine:
     return Dask(None, jobs, threads_of(jobs))
 
 
+def at_once_of(asked: Asked) -> int:
+    """Return how many jobs will run at a time; 1 on a cluster that is not asked how many workers it has."""
+    if asked.executor == "submitit":
+        from bench.execution.engines.slurm import AT_ONCE
+
+        return asked.jobs or AT_ONCE
+    if asked.executor == "dask" and asked.dask is None:
+        return asked.jobs or cores()
+    return asked.jobs or 1
+
+
 def require_together(asked: Asked) -> None:
     """Refuse options that say nothing to each other.
 

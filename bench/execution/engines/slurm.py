@@ -14,7 +14,7 @@ from bench.execution.engines.optional import needed
 from bench.execution.job import Job, Outcome, run_quietly
 
 _MINUTES: Final = 1440
-_AT_ONCE: Final = 32
+AT_ONCE: Final = 32
 _PACKS: Final = 4
 """How long an element may take unless somebody says; how many run at a time; how many there are for each of these."""
 _LIVES: Final = 3
@@ -72,7 +72,7 @@ class Slurm:
         self, at_once: int | None, threads: int, settings: Mapping[str, str], gpu: bool, wait: bool = True
     ) -> None:
         self._submitit = needed("submitit", "submitit", "slurm")
-        self.at_once = at_once or _AT_ONCE
+        self.at_once = at_once or AT_ONCE
         self.threads = int(settings.get("cpus_per_task", threads))
         self._is_local = settings.get("cluster") == "local"
         self._settings = {

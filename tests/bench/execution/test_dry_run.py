@@ -130,3 +130,16 @@ def test_seeds_in_one_step_share_its_time(tmp_path: Path) -> None:
     for cell in cells[:2]:
         store.write(record(cell, seconds=20.0, training=[], final=replace(final, seeds_together=2)))
     assert Times(store, cells).expected(cells[2]) == pytest.approx(10.0)
+
+
+def test_several_at_a_time_share_it_but_for_the_longest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan, store = plan_of(), Store(tmp_path)
+    store.write_run(HERE)
+    for cell, seconds in ((plan.cells[0], 10.0), (plan.cells[4], 60.0)):
+        store.write(took(cell, seconds, training=1.0))  # pyright: ignore[reportArgumentType] - any cell
+    said = []
+    for at_once in (1, 2, 20):
+        print_dry_run(plan, tmp_path, None, at_once=at_once)
+        said.append(capsys.readouterr().out.splitlines()[-1].partition(",")[0])
+    # Three of ten seconds and three of sixty are left.
+    assert said == ["about 3 min 30 s", "about 1 min 45 s with 2 at a time", "about 1 min with 20 at a time"]
