@@ -60,6 +60,20 @@ def is_exported(store: Store, of: Before, tables: Sequence[Path]) -> bool:
     return all(_digest(store.folder / name) == digest for digest, _, name in checked)
 
 
+def told_apart(of: Before) -> dict[str, Stamp]:
+    """Return by a cell's id what the file system says of its record, where a change would show there."""
+    of_id: dict[str, list[tuple[Path, Stamp | None]]] = {}
+    for path, one in of.stamps.items():
+        if path.name == RECORD:
+            of_id.setdefault(path.parent.name.rpartition("-")[2], []).append((path, one))
+    return {
+        cell: one
+        for cell, found in of_id.items()
+        for path, one in found
+        if len(found) == 1 and one is not None and path not in of.new
+    }
+
+
 def note(store: Store, of: Before, tables: Sequence[Path]) -> None:
     """Note that the tables are those of these files; the caller holds the lock of the tables."""
     lines = [f"{digest} {path.relative_to(store.folder)}" for path, digest in of.new.items()]

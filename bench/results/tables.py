@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from bench.errors import ResultsError
 from bench.escaping import as_csv
-from bench.results import exported, look
+from bench.results import exported, look, splicing
 from bench.results.atomic import placing
 from bench.results.codec import dump, parse_cell
 from bench.results.columns import IDENTITY, RUNS, SETTINGS
@@ -245,7 +245,7 @@ def require_runs(paths: Iterable[Path]) -> None:
 def export(folder: Path | str, errors: Errors = "raise", warn: Callable[[str], object] = warnings.warn) -> list[Path]:
     """Write `tables/*.parquet` and `tables/*.csv` of a results folder, made anew from its records; return where.
 
-    Where a large folder has those of its records already, nothing is written. Arguments are those of `load`.
+    Of a large folder, only what is new is written. Arguments are those of `load`.
 
     Raises:
         ResultsError: a record cannot be read (with `errors="skip"` it is left out), or a file cannot be written.
@@ -267,7 +267,7 @@ def export(folder: Path | str, errors: Errors = "raise", warn: Callable[[str], o
             before = exported.before(store)
             if before is not None and exported.is_exported(store, before, paths):
                 return paths
-            _write(load_some([store.folder], ROWS, errors, heard, keep), tables)
+            _write(load_some([store.folder], ROWS, errors, heard, keep), tables, before)
             # What was left out is to be said again.
             if before is not None and not said:
                 exported.note(store, before, paths)
@@ -276,9 +276,19 @@ def export(folder: Path | str, errors: Errors = "raise", warn: Callable[[str], o
     return paths
 
 
-def _write(results: Results, folder: Path) -> None:
-    for table in fields(results):
-        write_frame(getattr(results, table.name), folder / table.name)
+def _write(results: Results, folder: Path, before: exported.Before | None) -> None:
+    """Write all tables; of those of a large folder, what is new."""
+    if before is None:
+        for table in fields(results):
+            write_frame(getattr(results, table.name), folder / table.name)
+        return
+    write_frame(results.runs, folder / "runs")
+    cells, stamps, old = list(results.final["cell"]), exported.told_apart(before), splicing.known(folder)
+    written = {}
+    for name in ("gradients", "training", "final"):
+        there = old.tables.get(name, splicing.Written([], []))
+        written[name] = splicing.write(getattr(results, name), folder / name, cells, stamps, there)
+    splicing.remember(folder, written)
 
 
 def write_frame(frame: pd.DataFrame, prefix: Path) -> list[Path]:

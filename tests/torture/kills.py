@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from tests.torture.asked import parser_of, references_of, repeated
 from tests.torture.commands import Command, Reference, failure, in_folder
@@ -21,6 +21,8 @@ from tests.torture.tally import Tally
 from tests.torture.verdicts import damaged, lost, records
 
 _MOST_IN_A_ROW: Final = 6
+_MADE_UP_FOR: Final = ("worker", "ancestor")
+"""Whose death a command survives."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Kill:
     def kind(self) -> str:
         """What kind of moment it is, or who is killed."""
         if self.whom is not None:
-            return {"parent": "kills of a parent", "worker": "kills of a worker", "all": "kills of all"}[self.whom]
+            return "kills of all" if self.whom == "all" else f"kills of a {self.whom}"
         if self.point is None:
             return "kills by the clock"
         return "kills inside a write" if self.point.call == "write" else "kills at a call"
@@ -89,7 +91,7 @@ def drawn(seed: int, number: int, references: Sequence[Reference]) -> Trial:
 def kill_of(chance: random.Random, reference: Reference) -> Kill:
     """Draw a moment to kill a command at, and who is killed where it runs cells in several processes."""
     if reference.command.jobs > 1:
-        return Kill(None, chance.random(), chance.choice(("parent", "worker", "all")))
+        return Kill(None, chance.random(), chance.choice(get_args(Whom)))
     kind = chance.choice(("clock", "call", "write"))
     if kind == "clock":
         return Kill(None, chance.random())
@@ -115,7 +117,7 @@ def make(trial: Trial, reference: Reference, work: Path, tally: Tally) -> None:
             time.sleep(kill_after or 0.0)
             child.kill(kill.whom)
             ended = child.wait()
-        if ended.was_killed or (kill.whom == "worker" and "a process was killed" in ended.said):
+        if ended.was_killed or (kill.whom in _MADE_UP_FOR and "killed" in ended.said):
             tally.done[kill.kind] += 1
         elif ended.code == 0:
             tally.done["processes that ended first"] += 1

@@ -5,9 +5,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from bench.results import cache, exported, reading, tables
+from bench.escaping import as_csv
+from bench.results import cache, exported, reading, splicing, tables
 from bench.results.exported import EXPORTED
 from bench.results.leftovers import TABLES
 from bench.results.store import Store
@@ -103,6 +105,52 @@ def test_tables_are_made_anew_where_something_is(store: Store, change: Callable[
     shutil.rmtree(store.folder / TABLES)
     export(store.folder)
     assert {name: data for name, data in written(store).items() if name != cache.CACHE} == found
+
+
+@pytest.mark.parametrize("store", [-(10**12)], indirect=True)
+@pytest.mark.parametrize("change", [_new, _gone, _another])
+def test_only_rows_of_new_records_are_made_csv(
+    store: Store, monkeypatch: pytest.MonkeyPatch, change: Callable[[Store], None]
+) -> None:
+    monkeypatch.setattr(splicing, "_CELLS", 1)
+    shutil.rmtree(store.folder / TABLES)
+    export(store.folder)
+    change(store)
+    made: list[int] = []
+
+    def counted(frame: pd.DataFrame, header: bool = True) -> str:
+        made.append(len(frame))
+        return as_csv(frame, header)
+
+    monkeypatch.setattr(splicing, "as_csv", counted)
+    export(store.folder)
+    of_one = len(record().gradients) + len(record().training) + 1
+    assert sum(made) == {_new: of_one, _another: 1 + len(record().training) + 1, _gone: 0}[change]
+    found = written(store)
+    shutil.rmtree(store.folder / TABLES)
+    export(store.folder)
+    assert written(store).keys() == found.keys()
+    assert all(data == written(store)[name] for name, data in found.items() if name != cache.CACHE)
+
+
+@pytest.mark.parametrize("store", [-(10**12)], indirect=True)
+def test_a_note_of_a_run_changes_the_table_of_runs_alone(store: Store) -> None:
+    before = stamps(store)
+    _a_run(store)
+    export(store.folder)
+    assert {name for name, one in stamps(store).items() if one != before[name]} == {"runs.csv", "runs.parquet"}
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}\n", b"\xff"])
+def test_pieces_that_are_damaged_are_made_anew(store: Store, damage: bytes) -> None:
+    path = store.folder / TABLES / splicing.PIECES
+    path.write_bytes(path.read_bytes()[:-5] + damage)
+    _new(store)
+    export(store.folder)
+    found = written(store)
+    shutil.rmtree(store.folder / TABLES)
+    export(store.folder)
+    assert found["gradients.csv"] == written(store)["gradients.csv"]
 
 
 def test_a_record_that_changes_unseen_by_its_stamp_is_seen_by_its_digest(
