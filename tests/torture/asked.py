@@ -25,14 +25,17 @@ def repeated(parser: argparse.ArgumentParser, asked: argparse.Namespace, *more: 
     return f"{parser.prog} --seed {asked.seed} {shlex.join([*commands, *more])}".rstrip()
 
 
-def references_of(commands: Sequence[str] | None, work: Path, jobs: int = 1) -> list[Reference]:
+def references_of(
+    commands: Sequence[str] | None, work: Path, jobs: int = 1, executor: str = "local"
+) -> list[Reference]:
     """Run each command undisturbed, or all, in processes with everything imported; return what comes of each.
 
     Args:
         commands: which.
         work: folder to work in.
         jobs: processes that each runs its cells in.
+        executor: whose these are.
     """
     names = list(dict.fromkeys(commands or COMMANDS))
     prepare(work / "cache", [each for name in names for each in COMMANDS[name].imports])
-    return [referred(COMMANDS[name].in_processes(jobs), work) for name in names]
+    return [referred(COMMANDS[name].in_processes(jobs, executor), work) for name in names]

@@ -10,7 +10,7 @@ from typing import Final
 from tests.torture.forked import FIGURES, Child, Ended
 from tests.torture.operations import Counting, watch
 from tests.torture.tally import Tally
-from tests.torture.verdicts import damaged, differing, files, leftovers, lost
+from tests.torture.verdicts import TIMED, damaged, differing, files, leftovers, lost
 
 OUT: Final = "{out}"
 """Stands for the results folder."""
@@ -37,6 +37,7 @@ class Command:
         goes_on: words that may finish it, if not only its own.
         rounding: share of a column's largest number by which tables may differ; 0 where they are the same to the bit.
         jobs: processes that it runs cells in.
+        executor: whose these are.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Command:
     goes_on: tuple[str, ...] = ()
     rounding: float = 0.0
     jobs: int = 1
+    executor: str = "local"
 
     @property
     def imports(self) -> tuple[str, ...]:
@@ -53,16 +55,22 @@ class Command:
         return FIGURES if "--plot" in self.words or self.words[0] == "plot" else ()
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """Metrics in which a command differs from itself: other threads of a Dask worker free memory meanwhile."""
+        return (*TIMED, "peak_memory") if self.executor == "dask" else TIMED
+
+    @property
     def replaces(self) -> bool:
         """Whether finished cells are run again."""
         return "--rerun" in self.words
 
-    def in_processes(self, jobs: int) -> "Command":
+    def in_processes(self, jobs: int, executor: str) -> "Command":
         """Return it with its cells in so many processes; as it is with one, or where it runs no cells."""
         if jobs == 1 or self.words[0] != "run":
             return self
-        more = ("--jobs", str(jobs))
-        return replace(self, words=(*self.words, *more), goes_on=self.goes_on and (*self.goes_on, *more), jobs=jobs)
+        more = ("--jobs", str(jobs), "--executor", executor)
+        goes_on = self.goes_on and (*self.goes_on, *more)
+        return replace(self, words=(*self.words, *more), goes_on=goes_on, jobs=jobs, executor=executor)
 
 
 COMMANDS: Final = {
@@ -131,7 +139,7 @@ class Reference:
         wanted = files(self.folder)
         tally.note("losses", sorted(f"{name} is not there" for name in wanted - files(folder)))
         tally.note("leftovers", leftovers(folder, wanted))
-        tally.note("differing tables", differing(self.folder, folder, self.command.rounding))
+        tally.note("differing tables", differing(self.folder, folder, self.command.rounding, self.command.left_out))
 
 
 def referred(command: Command, work: Path) -> Reference:
@@ -154,7 +162,7 @@ def referred(command: Command, work: Path) -> Reference:
     before: Callable[[], object] = lambda: watch(second, counting)  # noqa: E731 - a name for what the child does first
     ended = Child(in_folder(command.words, second), work / "log", before, save).wait()
     _succeed(ended)
-    if different := differing(first.folder, second, rounding=0.0):
+    if different := differing(first.folder, second, 0.0, command.left_out):
         raise RuntimeError(f"{command.name} does not repeat itself: {different[0]}")
     shutil.rmtree(first.folder)
     return Reference(command, second, filled, json.loads(counted.read_text()), ended.seconds)

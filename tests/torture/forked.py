@@ -113,11 +113,13 @@ class Child:
                 # Nothing of the parent's is flushed or cleaned up here.
                 os._exit(code)
 
-    def kill(self, whom: Whom) -> None:
-        """Kill it, one of the processes that it runs cells in, or all; those are gone when this returns."""
+    def kill(self, whom: Whom) -> int:
+        """Kill it, some of its processes, or all, which are gone when this returns; return how many were killed."""
         own = psutil.Process(self._process)
-        ancestors = [child for child in own.children() if _is_ancestor(child)]
+        ancestors = [child for child in own.children() if _is_begun_by(child, "forkserver")]
         workers = [child for one in ancestors for child in one.children()]
+        # Those of a Dask cluster of this machine.
+        workers += [child for child in own.children() if _is_begun_by(child, "spawn_main")]
         victims: dict[Whom, list[psutil.Process]] = {
             "parent": [own],
             "worker": workers[:1],
@@ -133,6 +135,7 @@ class Child:
             _, left = psutil.wait_procs(workers, timeout=30)
             if left:
                 raise RuntimeError(f"{len(left)} processes have outlived their parent")
+        return len(victims[whom])
 
     def wait(self, kill_after: float | None = None, patience: float = _PATIENCE) -> Ended:
         """Wait for its end, or kill it after so many seconds; one that has not ended after `patience` hangs."""
@@ -152,10 +155,10 @@ class Child:
         return Ended(code, self._log.read_text(errors="replace"), time.monotonic() - self._begun)
 
 
-def _is_ancestor(process: psutil.Process) -> bool:
-    """Return whether a process is the one that workers are forked from; Python has one more, that cleans up."""
+def _is_begun_by(process: psutil.Process, function: str) -> bool:
+    """Return whether a process of Python's was begun with a function; Python has one more, that cleans up."""
     try:
-        return "forkserver" in " ".join(process.cmdline())
+        return function in " ".join(process.cmdline())
     except psutil.Error:
         return False
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
 from tests.torture.asked import parser_of, references_of, repeated
 from tests.torture.commands import Command, Reference, failure, in_folder
@@ -23,6 +23,11 @@ from tests.torture.verdicts import damaged, lost, records
 _MOST_IN_A_ROW: Final = 6
 _MADE_UP_FOR: Final = ("worker", "ancestor")
 """Whose death a command survives."""
+_WHOM: Final[dict[str, tuple[Whom, ...]]] = {
+    "local": ("parent", "worker", "ancestor", "all"),
+    "dask": ("parent", "worker", "all"),
+}
+"""By executor, who may be killed; the parent has the Dask scheduler in it."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def drawn(seed: int, number: int, references: Sequence[Reference]) -> Trial:
 def kill_of(chance: random.Random, reference: Reference) -> Kill:
     """Draw a moment to kill a command at, and who is killed where it runs cells in several processes."""
     if reference.command.jobs > 1:
-        return Kill(None, chance.random(), chance.choice(get_args(Whom)))
+        return Kill(None, chance.random(), chance.choice(_WHOM[reference.command.executor]))
     kind = chance.choice(("clock", "call", "write"))
     if kind == "clock":
         return Kill(None, chance.random())
@@ -111,13 +116,14 @@ def make(trial: Trial, reference: Reference, work: Path, tally: Tally) -> None:
     for kill in trial.kills:
         before = records(folder)
         child, kill_after = kill.start(reference, folder, log)
+        struck = 0
         if kill.whom is None:
             ended = child.wait(kill_after)
         else:
             time.sleep(kill_after or 0.0)
-            child.kill(kill.whom)
+            struck = child.kill(kill.whom)
             ended = child.wait()
-        if ended.was_killed or (kill.whom in _MADE_UP_FOR and "killed" in ended.said):
+        if ended.was_killed or (kill.whom in _MADE_UP_FOR and struck):
             tally.done[kill.kind] += 1
         elif ended.code == 0:
             tally.done["processes that ended first"] += 1
@@ -135,11 +141,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = parser_of("kills", __doc__)
     parser.add_argument("--kills", type=int, default=500, help="how many processes are killed, at least")
     parser.add_argument("--jobs", type=int, default=1, help="processes that a command runs its cells in")
+    parser.add_argument("--executor", choices=_WHOM, default="local", help="whose processes these are")
     asked = parser.parse_args(arguments)
-    tally, jobs = Tally(), ("--jobs", str(asked.jobs)) if asked.jobs > 1 else ()
+    jobs = ("--jobs", str(asked.jobs), "--executor", asked.executor) if asked.jobs > 1 else ()
+    tally = Tally()
     with tempfile.TemporaryDirectory(prefix="kills-", dir=asked.work) as where:
         work = Path(where)
-        references = references_of(asked.command, work, asked.jobs)
+        references = references_of(asked.command, work, asked.jobs, asked.executor)
         number = asked.trial or 0
         while tally.trials == 0 or (asked.trial is None and _killed(tally) < asked.kills):
             before = tally.found.total()

@@ -26,9 +26,10 @@ def test_nothing_is_lost_left_or_changed_by_kills(tmp_path: Path) -> None:
 
 
 @LONG
-def test_nothing_is_lost_left_or_changed_where_several_processes_run_cells(tmp_path: Path) -> None:
-    asked = ("--kills", "1", "--seed", "3", "--command", "trained", "--jobs", "2", "--work", str(tmp_path))
-    command = [sys.executable, "-m", "tests.torture.kills", *asked]
+@pytest.mark.parametrize("executor", ["local", "dask"])
+def test_nothing_is_lost_left_or_changed_where_several_processes_run_cells(tmp_path: Path, executor: str) -> None:
+    asked = ("--kills", "4", "--seed", "3", "--command", "trained", "--jobs", "2", "--executor", executor)
+    command = [sys.executable, "-m", "tests.torture.kills", *asked, "--work", str(tmp_path)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert " kills of " in ended.stdout.splitlines()[-1]

@@ -1,7 +1,7 @@
 """What must be so of a results folder, whatever has become of the processes that wrote it."""
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ _TIMES: Final = {
     "final": ("seconds", "seconds_per_step", "started", "run"),
 }
 """Columns that are the clock's, by table."""
-_TIMED: Final = ("seconds", "work_variance")
+TIMED: Final = ("seconds", "work_variance")
 """Metrics that are the clock's."""
 _STRAY: Final = re.compile(r"checkpoint\.pt|begun\.json|traceback\.txt|\.?\.writable-.*|.*\.tmp|.*\.corrupt-\d+")
 """Names of files that are never left where all is done."""
@@ -72,17 +72,18 @@ def lost(before: Mapping[str, bytes], folder: Path, may_be_replaced: bool) -> It
             yield f"{name} is another record"
 
 
-def differing(reference: Path, folder: Path, rounding: float) -> list[str]:
+def differing(reference: Path, folder: Path, rounding: float, left_out: Sequence[str] = TIMED) -> list[str]:
     """Return in what the tables of a folder differ from those of a reference, times left out.
 
     Args:
         reference: a results folder.
         folder: another.
         rounding: the share of the largest number of a column and metric by which two numbers may differ.
+        left_out: metrics that are not compared.
     """
     found: list[str] = []
     for name, times in _TIMES.items():
-        one, other = (_table(where, name, times) for where in (reference, folder))
+        one, other = (_table(where, name, times, left_out) for where in (reference, folder))
         if rounding:
             one, other = (frame.drop(columns=[*_OF_COMPANIONS], errors="ignore") for frame in (one, other))
         if one.shape != other.shape or list(one.columns) != list(other.columns):
@@ -99,9 +100,9 @@ def differing(reference: Path, folder: Path, rounding: float) -> list[str]:
     return found
 
 
-def _table(folder: Path, name: str, times: tuple[str, ...]) -> pd.DataFrame:
+def _table(folder: Path, name: str, times: tuple[str, ...], left_out: Sequence[str]) -> pd.DataFrame:
     frame = pd.read_parquet(folder / "tables" / f"{name}.parquet").drop(columns=[*times], errors="ignore")
-    return frame.loc[~frame["metric"].isin(_TIMED)].reset_index(drop=True) if "metric" in frame else frame
+    return frame.loc[~frame["metric"].isin(left_out)].reset_index(drop=True) if "metric" in frame else frame
 
 
 def _unequal(one: pd.DataFrame, other: pd.DataFrame, column: str, rounding: float) -> list[tuple[object, object]]:

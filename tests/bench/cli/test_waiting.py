@@ -1,5 +1,6 @@
 """Two processes and one cell: the second waits for the first one's result, or leaves with a code of its own."""
 
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,9 @@ from bench.execution.plan import Request, make_plan
 from bench.names.spec import Spec
 from bench.results.store import Store
 from tests.bench.cli.conftest import Bench
+from tests.bench.execution.grids import CHEAPEST, environment, words
 from tests.bench.results.samples import record
+from tests.long import LONG
 
 TOY = ("--task", "gaussian-quadratic", "--estimator", "reinforce", "--no-train", "--replicates", "40")
 (CELL,) = make_plan(Request((Spec("gaussian-quadratic"),), (Spec("reinforce"),), steps=0, replicates=40)).cells
@@ -75,3 +78,15 @@ def test_who_does_not_wait_gets_the_others_and_a_code(bench: Bench, store: Store
     assert outcome.code == 6
     assert "1 of 2 cells are being run by another process" in outcome.err
     assert "reinforce K=1" in outcome.out
+
+
+@LONG
+@pytest.mark.parametrize("executor", ["local", "dask"])
+def test_two_that_run_the_same_cells_in_several_processes_have_one_result(tmp_path: Path, executor: str) -> None:
+    asked = ("--estimator", "reinforce", "--seeds", "0-3", "--jobs", "2", "--executor", executor)
+    command, environ = words("run", *CHEAPEST, *asked), environment(tmp_path)
+    both = [subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [one.communicate(timeout=300)[1] for one in both]
+    assert [one.returncode for one in both] == [0, 0], said
+    assert sum(text.count(" · took ") for text in said) == 4
+    assert sorted(varbench.load(tmp_path / "results").final["seed"]) == [0, 1, 2, 3]
