@@ -114,3 +114,9 @@ ALIASES: Final[dict[str, str]] = {
     "reparameterization": "reparam",
     "u2g": "disarm",
 }
+
+OPTIONAL: Final[dict[str, tuple[str, str, str]]] = {}
+"""Names that need a package more: name -> (module:Class, one line, what it is that is imported and the extra's name).
+
+They are not among `all`.
+"""

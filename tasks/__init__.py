@@ -104,3 +104,11 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {kind: tuple(members) for kind, me
 """The names of each kind, in their order."""
 
 ALIASES: Final[dict[str, str]] = {}
+
+OPTIONAL: Final[dict[str, tuple[str, str, str]]] = {
+    "pyro": ("tasks.pyro.task:PyroTask", "a Pyro model and guide of yours; exact where latents are few", "pyro"),
+}
+"""Names that need a package more: name -> (module:Class, one line, what it is that is imported and the extra's name).
+
+They are not among `all`.
+"""

@@ -176,7 +176,7 @@ def registered_tasks() -> tuple[list[Subject[Task]], list[Line]]:
     """Return the small variants of every registered task with exact answers, and a line for each of the others."""
     subjects: list[Subject[Task]] = []
     lines: list[Line] = []
-    for name in TASKS.entries:
+    for name in TASKS.everything():
         try:
             exact = TASKS.load(name).has_exact
             found = task_subjects(Spec(name)) if exact else []
@@ -193,7 +193,7 @@ def registered_estimators() -> tuple[list[Subject[Estimator]], list[Line]]:
     """Return the checked configurations of every registered estimator, and a line for each that cannot be made."""
     subjects: list[Subject[Estimator]] = []
     lines: list[Line] = []
-    for name in ESTIMATORS.entries:
+    for name in ESTIMATORS.everything():
         try:
             subjects += estimator_subjects(Spec(name))
         except UsageError as error:

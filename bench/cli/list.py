@@ -70,7 +70,7 @@ def _estimators() -> "dict[str, Estimator]":
     from tasks.data import DataUnavailable
 
     estimators: dict[str, Estimator] = {}
-    for name in ESTIMATORS.entries:
+    for name in ESTIMATORS.everything():
         try:
             estimators[name] = ESTIMATORS.build(Spec(name))
         except (BenchError, DataUnavailable) as error:
@@ -84,7 +84,7 @@ def _matrix(estimators: "Mapping[str, Estimator]") -> dict[str, dict[str, bool]]
     from tasks.data import DataUnavailable
 
     found = {}
-    for name in TASKS.entries:
+    for name in TASKS.everything():
         try:
             found[name] = _fitting(name, estimators)
         except (BenchError, DataUnavailable) as error:

@@ -61,7 +61,7 @@ def reference(
     from bench.regression.table import FILE, read_table, write_table
     from bench.results.text import counted, folded
 
-    names = [ESTIMATORS.resolve(name) for name in estimators] or ESTIMATORS.names()
+    names = [ESTIMATORS.resolve(name) for name in estimators] or ESTIMATORS.everything()
     kept = [] if write and not (estimators and (folder / FILE).exists()) else read_table(folder)
     fresh = _measure(names, 1.0 if write else _SHARE, 0 if write else seed)
     without = [name for name in names if all(moment.estimator != name for moment in fresh)]

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import estimators
@@ -33,12 +34,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered name: where its class is, a line about it, and of a plug-in its distribution and version."""
+    """One registered name: where its class is, and a line about it.
+
+    Attributes:
+        distribution: of a plug-in, with its version.
+        extra: of ours, what it needs beyond what is always installed: a module, and the extra of the same name.
+    """
 
     name: str
     path: str
     summary: str
     distribution: str = ""
+    extra: str = ""
 
 
 class Registry(Generic[T]):
@@ -50,6 +57,7 @@ class Registry(Generic[T]):
         aliases: other names of ours.
         group: the entry points of others'.
         protocol: what every one must be.
+        optional: ours that need a package more, `name -> (module:Class, one line, extra)`.
     """
 
     def __init__(
@@ -59,9 +67,11 @@ class Registry(Generic[T]):
         aliases: Mapping[str, str],
         group: str,
         protocol: Protocol,
+        optional: Mapping[str, tuple[str, str, str]] = {},
     ) -> None:
         self.kind, self.aliases, self.group, self.protocol = kind, aliases, group, protocol
         self._own = {name: Entry(name, path, summary) for name, (path, summary) in index.items()}
+        self._own |= {name: Entry(name, path, about, extra=extra) for name, (path, about, extra) in optional.items()}
 
     @property
     def one(self) -> str:
@@ -70,10 +80,10 @@ class Registry(Generic[T]):
 
     @cached_property
     def entries(self) -> dict[str, Entry]:
-        """Every name, ours first; a plug-in cannot take a name of ours."""
-        found = dict(self._own)
+        """Every name that can be used here, ours first; a plug-in cannot take a name of ours."""
+        found = {name: entry for name, entry in self._own.items() if not entry.extra or find_spec(entry.extra)}
         for point in entry_points(group=self.group):
-            if point.name in found:
+            if point.name in self._own or point.name in found:
                 warnings.warn(
                     f"{_origin(point)} offers {self.kind} '{point.name}', a name already taken; skipped", stacklevel=2
                 )
@@ -90,6 +100,10 @@ class Registry(Generic[T]):
         """Return every registered name."""
         return list(self.entries)
 
+    def everything(self) -> list[str]:
+        """Return what `all` stands for: every registered name that needs no package more."""
+        return [name for name, entry in self.entries.items() if not entry.extra]
+
     def resolve(self, name: str) -> str:
         """Return the registered name behind a name or alias; `module:Class` stands for itself.
 
@@ -99,6 +113,9 @@ class Registry(Generic[T]):
         name = self.aliases.get(name, name)
         if name in self.entries or ":" in name:
             return name
+        if name in self._own:
+            lacking = self._own[name].extra
+            raise UsageError(f"{self.kind} '{name}' needs {lacking}: pip install 'varbench[{lacking}]'")
         hint = did_you_mean(name, [*self.entries, *self.aliases])
         raise UsageError(f"there is no {self.kind} '{name}'{hint or '; `bench list` names them'}")
 
@@ -219,14 +236,14 @@ class Registry(Generic[T]):
         return self.parameters(Spec(name)) if is_complete else {}
 
     def guarded(self, spec: Spec, fails: str, *meant: type[Exception]) -> AbstractContextManager[None]:
-        """Return a context in which what a name stands for runs: errors of a plug-in are said to be its own.
+        """Return a context in which what a name stands for runs: errors of somebody else's code are said to be its own.
 
         Args:
             spec: the name.
             fails: what an error keeps it from, as in `cannot be built`.
             meant: errors that pass, since the caller understands them.
         """
-        if self.resolve(spec.name) in self._own:
+        if self.resolve(spec.name) in self._own and not modules_of(spec):
             return nullcontext()
         return strangers(f"{self.kind} '{spec}' {fails}", *meant)
 
@@ -239,6 +256,8 @@ class Registry(Generic[T]):
             DataUnavailable: a plug-in's constructor lacks a file.
         """
         parameters, cls = self.parameters(spec), self.load(spec.name)
+        if modules_of(spec):
+            look_in_working_folder()
         try:
             with self.guarded(spec, "cannot be built", ValueError), enough_memory(str(spec)):
                 made = cls(**parameters)
@@ -301,6 +320,6 @@ def _origin(point: EntryPoint) -> str:
 
 
 ESTIMATORS: Final["Registry[Estimator]"] = Registry(
-    "estimator", estimators.INDEX, estimators.ALIASES, "bench.estimators", ESTIMATOR
+    "estimator", estimators.INDEX, estimators.ALIASES, "bench.estimators", ESTIMATOR, estimators.OPTIONAL
 )
-TASKS: Final["Registry[Task]"] = Registry("task", tasks.INDEX, tasks.ALIASES, "bench.tasks", TASK)
+TASKS: Final["Registry[Task]"] = Registry("task", tasks.INDEX, tasks.ALIASES, "bench.tasks", TASK, tasks.OPTIONAL)

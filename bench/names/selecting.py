@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench.names.registry import Registry
 
 ALL: Final = "all"
-"""The pattern that every name matches."""
+"""The pattern that every name matches, but for those that need a package more."""
 _MARKS: Final = re.compile(r"[*?\[]")
 _FAMILIES: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "task": tasks.FAMILIES,
@@ -55,7 +55,7 @@ def select(registry: "Registry[Any]", pattern: str) -> list[str]:
         UsageError: it stands for none.
     """
     if pattern == ALL:
-        return registry.names()
+        return registry.everything()
     family, colon, glob = pattern.rpartition(":")
     families = _FAMILIES[registry.kind]
     if colon and family not in families:
