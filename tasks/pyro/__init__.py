@@ -4,6 +4,6 @@
 `readings` which rows it has; `names` finds what the command names, `exact` sums over few latents.
 """
 
-from tasks.pyro.task import PyroTask, from_pyro
+from tasks.pyro.task import PyroPrograms, from_pyro
 
-__all__ = ["PyroTask", "from_pyro"]
+__all__ = ["PyroPrograms", "from_pyro"]

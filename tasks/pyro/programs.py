@@ -49,6 +49,7 @@ class Program:
 
     Attributes:
         start: initial values of its parameters by name, detached.
+        origin: what each is to Pyro: a network's own parameter, or a name.
     """
 
     def __init__(self, what: str, function: Callable[..., Any], args: Sequence[Any], *handlers: Messenger) -> None:
@@ -62,6 +63,7 @@ class Program:
         self._key_of: dict[int, str] = {}
         self._inside: dict[str, str] = {}
         self.start: dict[str, Tensor] = {}
+        self.origin: dict[str, int | str] = {}
         owner = function if isinstance(function, PyroModule) else getattr(function, "__self__", None)
         if isinstance(owner, PyroModule):
             self._register("", owner)
@@ -116,7 +118,7 @@ class Program:
             key = _key(f"{name}.{path}" if name else path)
             self._key_of[id(value)] = key
             self._inside[f"{slot}.{path}"] = key
-            self.start[key] = value.detach().clone()
+            self.start[key], self.origin[key] = value.detach().clone(), id(value)
         self._networks.add_module(slot, module)
 
     def _add(self, name: str, start: Any, constraint: Any) -> None:
@@ -128,7 +130,7 @@ class Program:
         if not isinstance(value, Tensor):
             value = torch.tensor(value, dtype=torch.get_default_dtype())
         self.constraints[name] = constraint
-        self.start[_key(name)] = transform_to(constraint).inv(value.detach()).clone()
+        self.start[_key(name)], self.origin[_key(name)] = transform_to(constraint).inv(value.detach()).clone(), name
 
 
 @final

@@ -54,8 +54,8 @@ def look(
 
 
 def _share_out(guides: Program, models: Program, args: tuple[Any, ...], drawn: Record) -> None:
-    """Leave parameters of a network that is known to both programs to the one that uses it."""
-    both = [name for name in guides.start if name in models.start]
+    """Leave parameters that are known to both programs to the one that uses them."""
+    both = [name for name, origin in guides.origin.items() if models.origin.get(name) == origin]
     if not both:
         return
     latents = {name: site.value for name, site in drawn.sites.items()}
@@ -65,7 +65,8 @@ def _share_out(guides: Program, models: Program, args: tuple[Any, ...], drawn: R
         record = Record()
         program.run(values, args, record, Given(latents))
         total = torch.stack([site.fn.log_prob(site.value).sum() for site in record.sites.values()]).sum()
-        found = torch.autograd.grad(total, [values[name] for name in both], allow_unused=True)
+        leaves = [values[name] for name in both]
+        found = torch.autograd.grad(total, leaves, allow_unused=True) if total.requires_grad else [None] * len(leaves)
         used.append({name for name, slope in zip(both, found, strict=True) if slope is not None})
     if shared := sorted(used[0] & used[1]):
         raise Misfit(f"parameter '{shared[0]}' is one of the model and of the guide: give each its own")
