@@ -115,7 +115,18 @@ ALIASES: Final[dict[str, str]] = {
     "u2g": "disarm",
 }
 
-OPTIONAL: Final[dict[str, tuple[str, str, str]]] = {}
+OPTIONAL: Final[dict[str, tuple[str, str, str]]] = {
+    "pyro-trace": ("estimators.pyro.losses:PyroTrace", "Pyro's Trace_ELBO", "pyro"),
+    "pyro-tracegraph": ("estimators.pyro.losses:PyroTraceGraph", "Pyro's TraceGraph_ELBO", "pyro"),
+    "pyro-tracemeanfield": ("estimators.pyro.losses:PyroTraceMeanField", "Pyro's TraceMeanField_ELBO", "pyro"),
+    "pyro-traceenum": ("estimators.pyro.losses:PyroTraceEnum", "Pyro's TraceEnum_ELBO", "pyro"),
+    "pyro-renyi": ("estimators.pyro.losses:PyroRenyi", "Pyro's RenyiELBO", "pyro"),
+    "pyro-reweighted-wake-sleep": (
+        "estimators.pyro.losses:PyroReweightedWakeSleep",
+        "Pyro's ReweightedWakeSleep, its wake phase",
+        "pyro",
+    ),
+}
 """Names that need a package more: name -> (module:Class, one line, what it is that is imported and the extra's name).
 
 They are not among `all`.

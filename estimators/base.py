@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -35,6 +35,30 @@ class Estimate:
     objective: Tensor
     surrogate: Tensor
     auxiliary: Tensor | None = None
+
+    @classmethod
+    def from_gradients(
+        cls, objective: Tensor, parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]
+    ) -> "Estimate":
+        """Return the estimate of a gradient that is worked out already, as by another library.
+
+        Its surrogate is Σ parameter · gradient, with the gradients detached.
+
+        Args:
+            objective: [B], as above.
+            parameters: the task's, or some of them.
+            gradients: of the batch's mean, one for each of the parameters; None is zero.
+
+        >>> import torch
+        >>> from varbench import Estimate
+        >>> weight = torch.ones(2, requires_grad=True)
+        >>> estimate = Estimate.from_gradients(torch.zeros(5), [weight], [torch.tensor([0.5, -2.0])])
+        >>> estimate.surrogate.shape, torch.autograd.grad(estimate.surrogate.mean(), weight)[0]
+        (torch.Size([5]), tensor([ 0.5000, -2.0000]))
+        """
+        pairs = zip(parameters, gradients, strict=True)
+        total = sum((parameter * slope.detach()).sum() for parameter, slope in pairs if slope is not None)
+        return cls(objective.detach(), torch.zeros_like(objective).detach() + total)
 
 
 @dataclass(frozen=True)

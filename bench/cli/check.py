@@ -14,11 +14,13 @@ from bench.cli.output import finite, print_json
 from bench.cli.specs import SpecType
 from bench.errors import UsageError, in_utf8
 from bench.escaping import echo
+from bench.names.registry import ESTIMATORS
+from bench.names.selecting import Pattern, select
 from bench.names.spec import Spec
 
 
 @click.command()
-@click.argument("estimators", type=SpecType("estimator"), nargs=-1, metavar="[ESTIMATOR]...")
+@click.argument("estimators", type=SpecType("estimator", patterns=True), nargs=-1, metavar="[ESTIMATOR]...")
 @click.option("--task", "tasks", type=SpecType("task"), multiple=True, help="Task; repeatable.  [default: all]")
 @click.option("--seed", type=Whole(), default=0, show_default=True, help="Of the draws.")
 @click.option(
@@ -55,7 +57,7 @@ from bench.names.spec import Spec
     help="json is for programs, junit for CI.",
 )
 def check(
-    estimators: tuple[Spec, ...],
+    estimators: tuple[Spec | Pattern, ...],
     tasks: tuple[Spec, ...],
     seed: int,
     tolerance: float,
@@ -76,6 +78,7 @@ def check(
     \b
     bench check
     bench check reinforce 'reinforce-ema(decay=0.5)' --task gaussian-quadratic
+    bench check 'discrete:*'
     bench check mypackage.mymodule:MyEstimator
 
     Exit codes: 0 nothing is wrong; 1 something is biased or violated, or what was asked for was not judged.
@@ -102,7 +105,12 @@ def check(
     # The tensors are small: several threads for one of them cost more than they bring.
     torch.set_num_threads(1)
     settings = Settings(seed=seed, tolerance=tolerance, budget=budget, jobs=jobs)
-    plan = collect(estimators, tasks, jobs)
+    named = [
+        spec
+        for one in estimators
+        for spec in ([Spec(name) for name in select(ESTIMATORS, one.text)] if isinstance(one, Pattern) else [one])
+    ]
+    plan = collect(named, tasks, jobs)
     layout = Layout(plan, verbose)
     if form == "text":
         echo(layout.header())
@@ -112,7 +120,7 @@ def check(
         for text in layout.lines(line) if form == "text" else ():
             echo(text)
     seconds = time.perf_counter() - start
-    asked = Demands(require, [spec.name for spec in estimators], [spec.name for spec in tasks], strict)
+    asked = Demands(require, [spec.name for spec in named], [spec.name for spec in tasks], strict)
     missed = shortfalls(lines, asked)
     content = as_json(lines, settings, seconds, missed)
     if form == "json":
