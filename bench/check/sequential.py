@@ -113,7 +113,8 @@ def sequential_test(
                 return Outcome("off", repeated, detectable, again.relative_bias(), drawn)
         elif detectable <= tolerance:
             break
-    verdict = "clear" if alarm is None and detectable <= tolerance else "open"
+    enough = deviations.count >= FIRST_LOOK and detectable <= tolerance
+    verdict = "clear" if alarm is None and enough else "open"
     drawn = deviations.count + confirmations
     return Outcome(verdict, alarm, detectable, deviations.relative_bias(), drawn, clock.waited)
 

@@ -20,12 +20,13 @@ def run(
     tolerance: float = 0.1,
     seconds: float = 60.0,
     spread: Callable[[Tensor], Tensor] = lambda noise: noise,
+    at_once: int = 4096,
 ) -> Outcome:
     """Test rows whose first coordinate is off by `shift`."""
     generator = torch.Generator().manual_seed(seed)
 
     def draw(count: int) -> Tensor:
-        rows = EXACT.row + spread(torch.randn(min(count, 4096), 3, generator=generator, dtype=torch.float64))
+        rows = EXACT.row + spread(torch.randn(min(count, at_once), 3, generator=generator, dtype=torch.float64))
         rows[:, 0] += shift
         return rows
 
@@ -73,6 +74,14 @@ def test_out_of_time_is_open():
     outcome = run(0.0, tolerance=1e-4, seconds=0.2)
     assert outcome.verdict == "open"
     assert outcome.detectable > 1e-4
+
+
+def test_no_conclusion_from_fewer_draws_than_the_first_look_has():
+    """As where replicates are drawn one by one, and time is over before there are enough to look at."""
+    for shift in (0.0, 0.5):
+        outcome = run(shift, tolerance=1.0, seconds=0.0, at_once=64)
+        assert outcome.replicates < FIRST_LOOK
+        assert outcome.verdict == "open"
 
 
 def test_no_conclusion_from_infinite_variance():
