@@ -100,3 +100,17 @@ def test_an_exact_value_of_its_own_is_a_target_of_its_own_unless_denied():
 def test_a_setting_can_make_the_target_its_own():
     assert not DReG().own_target
     assert DReG(alpha=0.5).own_target
+
+
+def test_gradients_of_another_library_make_an_estimate():
+    first, second, third = (torch.full((2,), value, requires_grad=True) for value in (1.0, 2.0, 3.0))
+    slopes = torch.tensor([0.5, -2.0], requires_grad=True), torch.tensor([1.0, 4.0])
+    objective = torch.tensor([1.0, 2.0, 6.0], requires_grad=True)
+    estimate = Estimate.from_gradients(objective, [first, second, third], [*slopes, None])
+    assert not estimate.objective.requires_grad
+    assert estimate.surrogate.shape == (3,)
+    found = torch.autograd.grad(estimate.surrogate.mean(), [first, second, third, slopes[0]], allow_unused=True)
+    torch.testing.assert_close(found[0], slopes[0].detach())
+    torch.testing.assert_close(found[1], slopes[1])
+    assert found[2] is None
+    assert found[3] is None
