@@ -23,11 +23,11 @@ def point(task: str) -> Point:
 def test_every_registered_name_is_in_the_plan():
     everyone = make_plan(registered_estimators()[0], [point("gaussian-quadratic"), point("bernoulli-quadratic(dim=3)")])
     planned = set(everyone.checks) | {line.estimator for line in everyone.lines}
-    assert set(ESTIMATORS.entries) <= planned
+    assert set(ESTIMATORS.everything()) <= planned
     everywhere = collect(["reinforce"])
     tasks = {check.subject.partition("(")[0] for check in everywhere.checks["reinforce"]}
     tasks |= {line.subject.partition("(")[0] for line in everywhere.lines}
-    assert set(TASKS.entries) <= tasks
+    assert set(TASKS.everything()) <= tasks
 
 
 def test_points_leave_symmetry_and_do_not_depend_on_the_run():
