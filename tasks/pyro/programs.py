@@ -8,6 +8,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from types import CodeType
 from typing import Any, Final, final
@@ -19,6 +20,7 @@ from pyro.infer.autoguide import AutoGuide
 from pyro.nn import PyroModule
 from pyro.nn.module import _Context
 from pyro.poutine.messenger import Messenger
+from pyro.poutine.runtime import _DIM_ALLOCATOR, _PYRO_STACK
 from pyro.poutine.subsample_messenger import SubsampleMessenger
 from torch import Tensor, nn
 from torch.distributions import transform_to
@@ -81,7 +83,7 @@ class Program:
             args: what it is called with.
             handlers: what is done at its sites.
         """
-        with _own_parameters(), ExitStack() as stack:
+        with within(Around()), _own_parameters(), ExitStack() as stack:
             for handler in (_Answer(self, values), *handlers):
                 stack.enter_context(handler)
             # A copy of the networks would not be the one that the program calls.
@@ -202,6 +204,33 @@ def _caller(code: CodeType) -> dict[str, Any]:
         frame = frame.f_back
     assert frame is not None
     return frame.f_locals
+
+
+@dataclass(frozen=True)
+class Around:
+    """What stands around a statement: handlers, and the dimensions that their plates have taken."""
+
+    handlers: tuple[Messenger, ...] = ()
+    dims: tuple[Any, ...] = ()
+
+
+def around() -> Around:
+    """Return what stands around the statement that is run next."""
+    return Around(tuple(_PYRO_STACK), tuple(_DIM_ALLOCATOR._stack))
+
+
+@contextmanager
+def within(outer: Around) -> Iterator[None]:
+    """Let this stand around what is run, and nothing else.
+
+    A task may be run within a Pyro program, which is to see none of the task's own statements.
+    """
+    before = around()
+    _PYRO_STACK[:], _DIM_ALLOCATOR._stack[:] = outer.handlers, outer.dims
+    try:
+        yield
+    finally:
+        _PYRO_STACK[:], _DIM_ALLOCATOR._stack[:] = before.handlers, before.dims
 
 
 @contextmanager

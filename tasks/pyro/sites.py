@@ -13,7 +13,7 @@ from pyro.poutine.messenger import Messenger
 from pyro.poutine.subsample_messenger import _Subsample
 from torch import Tensor
 
-from tasks.pyro.programs import Misfit, Program
+from tasks.pyro.programs import Misfit, Program, around, within
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class Handed(Messenger):
     def __init__(self, draw: Callable[[str, Any], Tensor], behind: int) -> None:
         super().__init__()
         self.draw, self.behind = draw, behind
+        self._around = around()
 
     def _pyro_sample(self, msg: Any) -> None:
         if msg["done"] or msg["is_observed"] or isinstance(msg["fn"], _Subsample):
@@ -92,7 +93,9 @@ class Handed(Messenger):
         missing = 1 + behind - len(fn.batch_shape)
         if missing > 0:
             fn = fn.expand(torch.Size([1] * missing) + fn.batch_shape)
-        msg["value"] = self.draw(msg["name"], fn.to_event(behind) if behind else fn)
+        # Where `draw` is a statement of another program, that program's handlers see to it.
+        with within(self._around):
+            msg["value"] = self.draw(msg["name"], fn.to_event(behind) if behind else fn)
         msg["done"] = True
 
 

@@ -4,7 +4,7 @@ A plate of replicates with a parameter each gives as many independent gradients 
 """
 
 # Pyro is an extra, and has no type stubs.
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportArgumentType=false
 
 import itertools
 import math
@@ -29,7 +29,7 @@ def gradients(loss: object, model: object, guide: object) -> Tensor:
     """Return a gradient in the guide's parameter for each replicate, [COUNT, 1]."""
     torch.manual_seed(0)
     with pyro.get_param_store().scope():
-        loss.loss_and_grads(model, guide)  # pyright: ignore[reportAttributeAccessIssue]
+        loss.loss_and_grads(model, guide)
         slopes = pyro.param("logit").unconstrained().grad
         return -(torch.zeros(COUNT) if slopes is None else slopes)[:, None].double()
 

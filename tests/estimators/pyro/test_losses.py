@@ -18,7 +18,9 @@ from bench.names.registry import ESTIMATORS
 from bench.names.spec import parse_spec
 from estimators.base import Estimator, Unfit
 from estimators.importance_weighted.rws import RWS
+from tasks.pyro import from_pyro
 from tests.gradients import FALSE_ALARM, mean_differs, replicate
+from tests.tasks.pyro import examples
 
 TINY = {
     "Gaussian": "linear-gaussian(dim=1, n=8, perturbation=0.3)",
@@ -74,6 +76,17 @@ def test_the_wake_phase_is_ours():
     drawn = rows(build("pyro-reweighted-wake-sleep"), where, 2, 60)
     ours = replicate(where.task, RWS(), where.x, samples=2, count=20_000).matrix()[:, :-1]
     assert not mean_differs(drawn, ours.mean(0))
+
+
+def test_a_task_that_is_a_pyro_program_is_run_within_another():
+    task = from_pyro(examples.sides, examples.sides_guide, examples.OBSERVED).double()
+    x, estimator = task.load().train.double(), build("pyro-trace")
+    estimator.require(task, x, 1)
+    torch.manual_seed(0)
+    drawn = torch.stack([gradient_of(estimator(task, x, 4).surrogate.mean(), task) for _ in range(60)])
+    value = task.exact("elbo", x, 1)
+    assert value is not None
+    assert not mean_differs(drawn, gradient_of(value.mean(), task))
 
 
 def test_nothing_is_left_behind():

@@ -1,7 +1,7 @@
 """Models and guides in Pyro, as people write them."""
 
 # Pyro is an extra, and has no type stubs.
-# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportArgumentType=false
 
 import math
 

@@ -1,7 +1,7 @@
 """What cannot be a task is refused by one sentence with the site's name."""
 
 # Pyro is an extra, and has no type stubs.
-# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportArgumentType=false
 
 import re
 from collections.abc import Callable

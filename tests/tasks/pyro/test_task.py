@@ -1,7 +1,7 @@
 """Pyro models as tasks: gradients against closed forms, sums written out and Pyro's own; parameters; readings."""
 
 # Pyro is an extra, and has no type stubs.
-# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportCallIssue=false
 
 import copy
 from collections.abc import Callable
