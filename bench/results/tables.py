@@ -70,6 +70,7 @@ class Results:
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the tables that `bench table` prints."""
         return look.markup(self)
+
     @classmethod
     def later(cls, rows: Callable[[Rows], pd.DataFrame], final: pd.DataFrame, runs: pd.DataFrame) -> Self:
         """Return tables of which `gradients` and `training` are what `rows` returns, once, when they are asked for."""
