@@ -112,7 +112,9 @@ def _task(name: str, cls: "type[Task]") -> _Known:
         f"ρ = {defaults.model_lr:g}, η = {defaults.guide_lr:g}, {defaults.schedule}",
         "dtype": str(cls.dtype).removeprefix("torch."),
     }
-    return _known(name, TASKS, cls, shown, f"bench run --task {name} --estimator reinforce")
+    needed = [key for key, one in constructor_parameters(cls).items() if one.default is inspect.Parameter.empty]
+    written = f"'{name}({', '.join(f'{key}=…' for key in needed)})'" if needed else name
+    return _known(name, TASKS, cls, shown, f"bench run --task {written} --estimator reinforce")
 
 
 def _known(name: str, registry: Registry[Any], cls: type, shown: dict[str, str], example: str) -> _Known:

@@ -167,7 +167,7 @@ class PyroTask(PyroPrograms):
 
     What `data` names is a tensor, or a tuple of arguments, or a function that returns either; model and guide are
     called with it. `mine:VAE.model` is a method of one instance of VAE, which is made anew, and so its networks, for
-    each seed. See `PyroPrograms` for what becomes a datapoint, and what is exact.
+    each seed. docs/pyro.md has what becomes a datapoint, and what is exact.
 
     Args:
         model: `module:name` of the model.
