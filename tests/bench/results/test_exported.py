@@ -125,7 +125,8 @@ def test_only_rows_of_new_records_are_made_csv(
     monkeypatch.setattr(splicing, "as_csv", counted)
     export(store.folder)
     of_one = len(record().gradients) + len(record().training) + 1
-    assert sum(made) == {_new: of_one, _another: 1 + len(record().training) + 1, _gone: 0}[change]
+    expected = of_one if change is _new else 0 if change is _gone else 1 + len(record().training) + 1
+    assert sum(made) == expected
     found = written(store)
     shutil.rmtree(store.folder / TABLES)
     export(store.folder)
