@@ -7,6 +7,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
+__all__ = [
+    "BenchError",
+    "CellBusy",
+    "CellsFailed",
+    "CellsLimited",
+    "DeviceUnavailable",
+    "MachineTrouble",
+    "ResultsError",
+    "UsageError",
+]
+"""What other people's code may catch, as `varbench.errors`."""
+
 
 class BenchError(Exception):
     """Ends the command with `exit_code`; the message is one sentence for the user."""
