@@ -113,7 +113,7 @@ def test_less_is_drawn_at_once_where_that_fits() -> None:
 
     In a process of its own, since one may use again what it has given back, which is no more than it had.
     """
-    options = ("run", "--task", "gaussian-quadratic", "--estimator", "reinforce", "--replicates", "40", "--no-train")
+    options = ("run", "--task", "gaussian-quadratic", "--estimator", "reinforce", "--replicates", "300", "--no-train")
     command = [sys.executable, "-m", "varbench", *options, "--samples", "200000", "--memory-limit", "100MB"]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     (size,) = varbench.load("results").final["chunk"]
