@@ -34,6 +34,9 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "env": ("bench.cli.env:env", "what this machine is"),
         "data": ("bench.cli.data:data", "list, fetch and verify datasets"),
     },
+    "Make your own": {
+        "new": ("bench.cli.new:new", "a package with an estimator or a task, to begin with"),
+    },
     "Results": {
         "status": ("bench.cli.status:status", "what is done, running, failed or not begun"),
         "table": ("bench.cli.table:table", "results as csv, markdown or LaTeX"),

@@ -1,0 +1,1 @@
+"""An estimator for varbench."""
