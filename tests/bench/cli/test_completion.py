@@ -32,6 +32,7 @@ def completed(line: str) -> dict[str, str | None]:
         ("bench check dr", {"dreg"}),
         ("bench check dreg --task pp", {"ppca"}),
         ("bench info pp", {"ppca"}),
+        ("bench new ", {"estimator", "task"}),
         ("bench info dr", {"dreg"}),
         ("bench plot vari", {"variance"}),
         ("bench plot variance --task pp", {"ppca"}),
