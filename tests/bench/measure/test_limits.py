@@ -36,7 +36,7 @@ SLICES = {"all": slice(0, 2), "first": slice(0, 1)}
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw in one chunk, and do not measure seconds for long."""
-    monkeypatch.setattr(point, "chunk_size", lambda *_: 200)
+    monkeypatch.setattr(point, "chunk_size", lambda *_, **__: 200)
     monkeypatch.setattr(cost.seconds, "__defaults__", (0.0, 21))
 
 

@@ -126,7 +126,7 @@ def test_without_a_reference_there_is_no_bias():
 def test_monte_carlo_reference_of_another_chunk_size(monkeypatch: pytest.MonkeyPatch):
     where = Point(TASK, Reparam(), 1, X)
     with monkeypatch.context() as patch:
-        patch.setattr(point, "chunk_size", lambda *_: 16)
+        patch.setattr(point, "chunk_size", lambda *_, **__: 16)
         reference = monte_carlo_reference(where, "reparam", 0.01, 20_000, 0)
     found = measure(where, References(reference), Stopping(4000, 0.05, 1), 0)
     assert found.metrics["all"]["relative_bias"].low == 0

@@ -22,7 +22,7 @@ ALL = slice(0, 2)
 @pytest.fixture
 def reparam(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Point:
     """Return an unbiased estimator, drawn in chunks of the test's parameter."""
-    monkeypatch.setattr(point, "chunk_size", lambda *_: request.param)
+    monkeypatch.setattr(point, "chunk_size", lambda *_, **__: request.param)
     return Point(TASK, Reparam(), 1, X)
 
 
