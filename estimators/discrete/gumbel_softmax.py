@@ -39,7 +39,7 @@ class GumbelSoftmax(AnyDraws):
         super().__init__(sampling)
         require_temperature(temperature)
         self.temperature = temperature
-        self.bias = bias_at(temperature)
+        self.bias_claim = bias_at(temperature)
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         value = evaluate(task, x, _Relaxed(samples, self.temperature, self.noise())).f.mean(0)

@@ -36,7 +36,7 @@ class HardForward(AnyDraws):
         super().__init__(sampling)
         require_temperature(temperature)
         self.temperature = temperature
-        self.bias = bias_at(temperature)
+        self.bias_claim = bias_at(temperature)
 
     @abstractmethod
     def sample(self, distribution: Distribution, shape: Size, noise: Noise) -> tuple[Tensor, Tensor]:

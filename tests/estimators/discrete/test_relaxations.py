@@ -1,5 +1,6 @@
 """Biased relaxations: where each is exact, where it is not, and what its mean is then."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.machine.device import observations
-from estimators.base import Estimator, Unfit
+from estimators.base import Bias, Estimator, Unfit
 from estimators.discrete.gumbel_rao import GumbelRao
 from estimators.discrete.gumbel_softmax import GumbelSoftmax
 from estimators.discrete.muprop import MuProp
@@ -161,3 +162,8 @@ def test_latents_that_cannot_be_relaxed_are_refused(make: Callable[[], Estimator
 def test_temperatures_are_positive(make: Callable[..., Estimator]):
     with pytest.raises(ValueError, match="temperature must be positive; it is 0"):
         make(temperature=0)
+
+
+@pytest.mark.parametrize("make", [GumbelSoftmax, STGumbelSoftmax, StraightThrough, ReinMax])
+def test_above_a_temperature_of_one_the_sign_alone_is_claimed(make: Callable[[float], Estimator]):
+    assert [make(1.0).bias_claim, make(1.5).bias_claim] == [Bias(), Bias(within=math.inf)]
