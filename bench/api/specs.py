@@ -66,7 +66,12 @@ def _arguments(registry: Registry[Any], given: object) -> dict[str, Any]:
     if not isinstance(given, Constructed):
         raise UsageError(f"{type(given).__name__} is no {registry.kind}: it does not derive from varbench's class")
     arguments, named = given.arguments
-    return dict(inspect.signature(type(given)).bind(*arguments, **named).arguments)
+    signature = inspect.signature(type(given))
+    found = dict(signature.bind(*arguments, **named).arguments)
+    for parameter in signature.parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            found |= found.pop(parameter.name, {})
+    return found
 
 
 def _word(registry: Registry[Any], cls: type, key: str, value: object) -> str:

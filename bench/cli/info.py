@@ -12,7 +12,7 @@ from bench.cli.output import FORMAT, print_json
 from bench.errors import UsageError, did_you_mean
 from bench.escaping import echo
 from bench.names.documentation import documentation
-from bench.names.registry import ESTIMATORS, TASKS, Registry, constructor_parameters
+from bench.names.registry import ESTIMATORS, TASKS, Registry, constructor_parameters, names_of_ones_own
 from bench.names.spec import Spec
 from bench.results.text import folded
 
@@ -124,6 +124,7 @@ def _known(name: str, registry: Registry[Any], cls: type, shown: dict[str, str],
 
 
 def _as_json(known: _Known) -> dict[str, object]:
+    own = names_of_ones_own(known.cls)
     return {
         "name": known.name,
         "kind": known.kind,
@@ -140,6 +141,7 @@ def _as_json(known: _Known) -> dict[str, object]:
             }
             for name, parameter in constructor_parameters(known.cls).items()
         ],
+        "own_names": None if own is None else {"name": own.name, "type": _type(own)},
         "example": known.example,
     }
 
@@ -154,11 +156,13 @@ def _print(known: _Known) -> None:
     width = max(map(len, known.fields))
     for key, value in known.fields.items():
         echo(folded(f"  {key:<{width}}  {value}", width + 4))
-    parameters = constructor_parameters(known.cls)
-    echo("\n  parameters" + ("" if parameters else ": none"))
+    parameters, own = constructor_parameters(known.cls), names_of_ones_own(known.cls)
+    echo("\n  parameters" + ("" if parameters or own else ": none"))
     for name, parameter in parameters.items():
         default = "" if parameter.default is inspect.Parameter.empty else f" = {parameter.default}"
         echo(f"    {name}: {_type(parameter)}{default}")
+    if own is not None:
+        echo(f"    {own.name}, each by its name: {_type(own)}")
     echo(f"\nexample: {known.example}")
 
 

@@ -155,13 +155,15 @@ class Registry(Generic[T]):
     def parameters(self, spec: Spec) -> dict[str, Value]:
         """Return every constructor parameter, defaults filled in; those that came `later` only where they are given.
 
+        Names of one's own, as those of sites, follow in alphabetical order.
+
         Raises:
             UsageError: a parameter is unknown, missing, or of another type.
         """
         cls: Any = self.load(spec.name)
-        accepted = constructor_parameters(cls)
+        accepted, own = constructor_parameters(cls), names_of_ones_own(cls)
         for key in spec.parameters:
-            if key not in accepted:
+            if key not in accepted and own is None:
                 has = f"it has {', '.join(accepted)}" if accepted else "it has no parameters"
                 raise UsageError(
                     f"{self.kind} '{spec.name}' has no parameter '{key}'{did_you_mean(key, accepted) or '; ' + has}"
@@ -181,6 +183,10 @@ class Registry(Generic[T]):
                 resolved[key] = parameter.default
             else:
                 resolved[key] = _conform(spec, key, spec.parameters[key], parameter.annotation)
+        if own is not None:
+            for key in sorted(spec.parameters.keys() - accepted.keys()):
+                hint = did_you_mean(key, accepted)
+                resolved[key] = _conform(spec, key, spec.parameters[key], own.annotation, hint)
         later = getattr(cls, "later", ())
         return {key: value for key, value in resolved.items() if key not in later or value != accepted[key].default}
 
@@ -276,16 +282,31 @@ def _known_defaults() -> Defaults:
 
 def constructor_parameters(cls: type) -> dict[str, inspect.Parameter]:
     """Return a class's constructor parameters by name, annotations evaluated."""
-    hints = typing.get_type_hints(cls.__init__)
-    signature = inspect.signature(cls.__init__)
     return {
-        name: parameter.replace(annotation=hints.get(name, Any))
-        for name, parameter in list(signature.parameters.items())[1:]
+        name: parameter
+        for name, parameter in _signature(cls).items()
         if parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     }
 
 
-def _conform(spec: Spec, key: str, value: Value, annotation: Any) -> Value:
+def names_of_ones_own(cls: type) -> inspect.Parameter | None:
+    """Return the parameter that takes arguments of any other name, as `**sites: Policy`; None without an annotation.
+
+    One that takes anything passes it on to somewhere else, and an unknown name stays an error.
+    """
+    for parameter in _signature(cls).values():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD and parameter.annotation is not Any:
+            return parameter
+    return None
+
+
+def _signature(cls: type) -> dict[str, inspect.Parameter]:
+    hints = typing.get_type_hints(cls.__init__)
+    parameters = list(inspect.signature(cls.__init__).parameters.items())[1:]
+    return {name: parameter.replace(annotation=hints.get(name, Any)) for name, parameter in parameters}
+
+
+def _conform(spec: Spec, key: str, value: Value, annotation: Any, hint: str = "") -> Value:
     """Return the value as the annotation wants it, or say what it wants."""
     require_in_range(spec.name, key, value)
     options = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
@@ -302,7 +323,7 @@ def _conform(spec: Spec, key: str, value: Value, annotation: Any) -> Value:
             return str(value)
         elif isinstance(option, type) and type(value) is option:
             return value
-    raise UsageError(f"{spec.name}: '{key}' must be {' or '.join(map(_describe, options))}, not {value!r}")
+    raise UsageError(f"{spec.name}: '{key}' must be {' or '.join(map(_describe, options))}, not {value!r}{hint}")
 
 
 def _is_union(annotation: Any) -> bool:

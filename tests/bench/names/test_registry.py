@@ -1,6 +1,6 @@
 """Parameters conform to a constructor's annotations, or are refused with what is wanted."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -99,6 +99,35 @@ def test_defaults_of_everything_registered_conform_to_their_annotations(name: st
     later = getattr(registry.load(name), "later", ())
     expected = {key: value for key, value in defaults.items() if key not in later}
     assert registry.parameters(Spec(name, defaults)) == expected
+
+
+class Named(Thing):
+    """Takes names of one's own."""
+
+    def __init__(self, /, rate: float = 0.5, **sites: Literal["one", "two"]) -> None:
+        super().__init__(rate=rate)
+        self.sites = sites
+
+
+class Passing(Thing):
+    """Passes on what it is given."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+
+
+def test_names_of_ones_own_follow_in_one_order() -> None:
+    spec = parse_spec(f"{__name__}:Named(z2=one, self=two, net.z1=two, rate=1)")
+    resolved = {"rate": 1.0, "net.z1": "two", "self": "two", "z2": "one"}
+    assert list(THINGS.parameters(spec).items()) == list(resolved.items())
+    made = THINGS.build(spec)
+    assert isinstance(made, Named)
+    assert made.sites == {"net.z1": "two", "self": "two", "z2": "one"}
+    assert THINGS.parameters(Spec(spec.name)) == {"rate": 0.5}
+    with pytest.raises(UsageError, match="'rat' must be one or two, not 1; did you mean 'rate'"):
+        THINGS.parameters(Spec(spec.name, {"rat": 1}))
+    with pytest.raises(UsageError, match="has no parameter 'rate'"):
+        THINGS.parameters(Spec(f"{__name__}:Passing", {"rate": 1}))
 
 
 class Tupled(Thing):

@@ -8,7 +8,7 @@ from bench.errors import UsageError
 from bench.names.spec import Spec, Value, parse_numbers, parse_spec
 
 names = st.from_regex(r"[A-Za-z][A-Za-z0-9_.:-]{0,15}", fullmatch=True)
-keys = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,10}", fullmatch=True)
+keys = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.]{0,10}", fullmatch=True)
 words = st.from_regex(r"[a-z][a-z/-]{0,10}", fullmatch=True).filter(lambda word: word not in ("true", "false", "none"))
 bare: st.SearchStrategy[Value] = st.one_of(
     st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), words, st.none()
