@@ -192,11 +192,15 @@ class Estimator(Constructed, ABC):
                 f"{name} needs draws with a derivative in φ, and those of site '{sites[0]}' of {where} have none: "
                 "register a differentiable one with estimators.distributions.sample.register"
             )
-        if self.differentiates and not _has_slopes(task, x[:1], self.latents in ("enumerable", "relaxable")):
+        if self.differentiates and not _has_slopes(task, x[:1], self.differentiates_in):
             raise Unfit(
                 f"{name} differentiates in z what the model of {where} returns, which has no derivative there: compute "
                 "it in PyTorch without no_grad, detach, item or NumPy, or take a score function"
             )
+
+    def differentiates_in(self, site: str, distribution: Distribution) -> bool:
+        """Return whether it takes derivatives in a site's latent, where it `differentiates` at all."""
+        return self.latents in ("enumerable", "relaxable") or distributions.reparameterizable(distribution)
 
     def _require_site(self, distribution: Distribution, site: str) -> None:
         name, family = type(self).__name__, distributions.family(distribution)
@@ -216,15 +220,11 @@ class Estimator(Constructed, ABC):
 
 
 @torch.enable_grad()
-def _has_slopes(task: Task, x: Tensor, discrete: bool) -> bool:
-    """Is the model's value attached to a latent: reparameterizable, or any? True where there is no such latent."""
+def _has_slopes(task: Task, x: Tensor, wanted: Callable[[str, Distribution], bool]) -> bool:
+    """Is the model's value attached to a latent that is wanted? True where there is no such latent."""
     sites = probe(task.guide, x).sites
     latents = {name: site.value.requires_grad_(site.value.is_floating_point()) for name, site in sites.items()}
-    asked = [
-        latents[name]
-        for name, site in sites.items()
-        if latents[name].requires_grad and (discrete or distributions.reparameterizable(site.distribution))
-    ]
+    asked = [latents[n] for n, site in sites.items() if latents[n].requires_grad and wanted(n, site.distribution)]
     if not asked:
         return True
     value = task.model(x, latents)

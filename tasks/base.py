@@ -175,7 +175,7 @@ class Constructed(nn.Module):
 
     arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
-    def __new__(cls, *arguments: Any, **named: Any) -> Self:
+    def __new__(cls, /, *arguments: Any, **named: Any) -> Self:
         made = super().__new__(cls)
         # A module takes attributes only once it has been initialised.
         object.__setattr__(made, "arguments", (arguments, named))

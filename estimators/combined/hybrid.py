@@ -1,18 +1,32 @@
-"""One policy for each kind of site: the score function for discrete ones, the pathwise gradient for continuous ones."""
+"""A policy for each site: by its kind, score function or path, or as it is said."""
 
-from typing import Literal, final, get_args
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, final, get_args
 
-import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from estimators import distributions
-from estimators.base import Estimate, Estimator, Unfit, evaluate, mean_of_others
+from estimators.base import Estimate, Estimator, Unfit, evaluate
+from estimators.discrete.gumbel_softmax import GumbelSoftmax
 from estimators.distributions import Unsupported
-from estimators.draw import Draw, PathwiseOrDetached, Site, Trace, probe, sample_shape, states_of
+from estimators.draw import probe, states_of, without_derivative
+from estimators.parts.score import ScoreFunction
+from estimators.parts.site_by_site import PATHS, Policy, SiteBySite
+from estimators.score_function.nvil import NVIL
+from estimators.score_function.reinforce import Reinforce
+from estimators.score_function.reinforce_ema import ReinforceEMA
+from estimators.score_function.reinforce_loo import ReinforceLOO
 from tasks.base import Task
 
 Discrete = Literal["score", "enumerate"]
+
+_SCORES: Final[Mapping[Policy, type[ScoreFunction]]] = {
+    "reinforce": Reinforce,
+    "reinforce-loo": ReinforceLOO,
+    "reinforce-ema": ReinforceEMA,
+    "nvil": NVIL,
+}
 
 
 @final
@@ -21,85 +35,153 @@ class Hybrid(Estimator):
 
     A mixed task's E over the discrete d and the noise ε: f is differentiated through z = T(ε, φ, d) at fixed d, and d
     has a score function with leave-one-out baseline. With `discrete=enumerate`, it is (1/K) Σ_k ∇ Σ_d q(d) f(d, z_k).
-    Detached: the values of discrete sites, and f in front of their score.
-    Requirements: K ≥ 2, or any K and at most 4096 joint states of the discrete sites with `discrete=enumerate`.
-    Bias: none. Cost: K evaluations; times the number of states with `discrete=enumerate`.
+
+    `hybrid(z1=reinforce-ema, z2=enumerate)` says by a site's name how it is drawn: with the score function and baseline
+    of `reinforce`, `reinforce-loo`, `reinforce-ema` or `nvil`, along its path (`reparam`), relaxed (`gumbel-softmax`),
+    or in each of its states (`enumerate`). Sites may depend on each other: a score is multiplied by f at all that
+    follows from its draw, summed over the states of enumerated sites behind it; paths go through later sites and their
+    scores; what comes behind an enumerated site is drawn anew for each state.
+    Detached: the values of sites with a score function, and f in front of it.
+    Requirements: K ≥ 2 for `reinforce-loo`, any K for the rest; at most 4096 joint states of enumerated sites.
+    Bias: none, unless a site is relaxed. Cost: K evaluations, times the number of joint states of enumerated sites.
 
     Args:
-        discrete: score or enumerate.
+        discrete: the policy of the discrete sites that are not named: score (`reinforce-loo`) or enumerate. Other
+            sites that are not named have `reparam`.
+        sites: by a site's name, its policy.
     """
 
     targets = ("expectation", "elbo")
     differentiates = True
+    checked = (
+        {},
+        {"z1": "enumerate", "z2": "reinforce-loo"},
+        {"z1": "reinforce-ema", "z2": "enumerate"},
+        {"z1": "nvil", "z2": "reparam"},
+        {"z1": "gumbel-softmax", "z2": "reinforce"},
+    )
     formula = "(1/K) Σ_k [∇_φ f(d_k, T(ε_k, φ, d_k)) + (f_k − mean_{j≠k} f_j) ∇_φ log q(d_k|x)]"
     paper = "Schulman, Heess, Weber & Abbeel 2015; Kool, van Hoof & Welling 2019 (baseline)"
 
-    def __init__(self, discrete: Discrete = "score") -> None:
+    def __init__(self, /, discrete: Discrete = "score", **sites: Policy) -> None:
         super().__init__()
         if discrete not in get_args(Discrete):
             raise ValueError(f"discrete must be score or enumerate; it is '{discrete}'")
-        self.discrete = discrete
-        self.minimum_samples = 2 if discrete == "score" else 1
+        for site, policy in sites.items():
+            if policy not in get_args(Policy):
+                raise ValueError(
+                    f"the policy of site '{site}' must be {_listed(get_args(Policy), 'or')}; it is '{policy}'"
+                )
+        self.discrete, self.sites = discrete, sites
+        self.unnamed: Policy = "reinforce-loo" if discrete == "score" else "enumerate"
+        for policy, score in _SCORES.items():
+            if policy in (self.unnamed, *sites.values()):
+                self.add_module(policy, score())
+        # Where some sites are named, the others may have paths; `require` sees.
+        alone = self.unnamed == "reinforce-loo" and not sites
+        self.minimum_samples = 2 if alone or "reinforce-loo" in sites.values() else 1
+        relaxed = GumbelSoftmax()
+        self.temperature = relaxed.temperature
+        if "gumbel-softmax" in sites.values():
+            self.unbiased, self.bias_claim, self.objective = False, relaxed.bias_claim, relaxed.objective
+
+    def prepare(self, task: Task, x: Tensor) -> None:
+        for part in self._scores():
+            part.prepare(task, x)
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
-        if self.discrete == "enumerate":
-            return self._enumerated(task, x, samples)
-        draw = PathwiseOrDetached(samples)
-        run = evaluate(task, x, draw)
-        f, score = run.f.detach(), draw.score()
-        surrogate = run.f
-        if score is not None:
-            # On a bound f holds −log q of the discrete sites too, whose gradient has mean zero: only noise.
-            direct = 0.0 if task.target == "expectation" else 1.0
-            surrogate = surrogate + (f - mean_of_others(f) + direct) * score
-        return Estimate(f.mean(0), surrogate.mean(0))
+        sites = probe(task.guide, x).sites if self._may_enumerate() else {}
+        draw = SiteBySite(samples, self._policy, sites, self.temperature)
+        f = evaluate(task, x, draw).f
+        value = (draw.mass(f) * f).sum(0) / samples
+        surrogate, losses = value, []
+        # On a bound f holds −log q of the scored sites too, whose gradient has mean zero: only noise.
+        direct = 0.0 if task.target == "expectation" else 1.0
+        for scored in draw.scored(f):
+            part = self.get_submodule(scored.policy)
+            assert isinstance(part, ScoreFunction)
+            centred = part.centred(x, scored.cost)
+            weight = scored.mass * (centred.detach() + direct)
+            surrogate = surrogate + (weight * scored.log_q).sum(1).mean(0)
+            if any(True for _ in part.parameters()):
+                losses.append((scored.mass * centred.square()).sum(1).mean())
+        return Estimate(value.detach(), surrogate, sum(losses[1:], losses[0]) if losses else None)
 
-    def _enumerated(self, task: Task, x: Tensor, samples: int) -> Estimate:
-        draw = _Enumerated(states_of(_discrete_sites(task, x)), samples)
-        run = evaluate(task, x, draw)
-        value = (draw.mass() * run.f).sum(0) / samples
-        return Estimate(value.detach(), value)
+    def _scores(self) -> list[ScoreFunction]:
+        return [part for part in self.children() if isinstance(part, ScoreFunction)]
+
+    def _policy(self, site: str, distribution: Distribution) -> Policy:
+        return self.sites.get(site, "reparam" if distributions.reparameterizable(distribution) else self.unnamed)
+
+    def _may_enumerate(self) -> bool:
+        return "enumerate" in (self.unnamed, *self.sites.values())
 
     def evaluations(self, samples: int) -> int | None:
-        return samples if self.discrete == "score" else None
+        return None if self._may_enumerate() else samples
+
+    def differentiates_in(self, site: str, distribution: Distribution) -> bool:
+        return self._policy(site, distribution) in PATHS
 
     def require(self, task: Task, x: Tensor, samples: int) -> None:
+        where, sites = type(task).__name__, probe(task.guide, x[:1]).sites
+        for name in self.sites:
+            if name not in sites:
+                has = _listed([*sites], "and")
+                raise Unfit(f"Hybrid has a policy for site '{name}', and {where} has no such site: it has {has}")
+        policies: dict[str, Policy] = {}
+        for name, site in sites.items():
+            policies[name] = self._policy(name, site.distribution)
+            self._require_policy(name, policies[name], site.distribution, where)
         super().require(task, x, samples)
-        where = type(task).__name__
-        for name, site in probe(task.guide, x[:1]).sites.items():
-            support = site.distribution.support
-            finite = support is not None and support.is_discrete
-            if not finite and not distributions.reparameterizable(site.distribution):
-                family = distributions.family(site.distribution)
-                raise Unfit(f"Hybrid has a policy for discrete and reparameterizable sites; '{name}' is {family}")
-        if self.discrete == "enumerate":
-            discrete = _discrete_sites(task, x[:1])
-            try:
-                states_of(discrete)
-            except Unsupported as reason:
-                raise Unfit(f"Hybrid(discrete=enumerate) does not fit {where}: {reason}") from reason
+        for name, policy in policies.items():
+            if policy == "reinforce-loo" and samples < 2:
+                raise Unfit(
+                    f"Hybrid needs at least 2 samples per datapoint, for {policy} of site '{name}'; --samples is "
+                    f"{samples}"
+                )
+        for name in without_derivative(task.guide, x[:1]):
+            if policies[name] == "reparam":
+                raise Unfit(f"Hybrid needs draws with a derivative in φ for reparam, and site '{name}' has none")
+        enumerated = {name: sites[name] for name, policy in policies.items() if policy == "enumerate"}
+        try:
+            states_of(enumerated)
+        except Unsupported as reason:
+            said = [f"{name}=enumerate" for name in enumerated if name in self.sites]
+            said += ["discrete=enumerate"] if len(said) < len(enumerated) else []
+            raise Unfit(f"Hybrid({', '.join(said)}) does not fit {where}: {reason}") from reason
+
+    def _require_policy(self, site: str, policy: Policy, distribution: Distribution, where: str) -> None:
+        family = distributions.family(distribution)
+        if site in self.sites:
+            if not _fits(policy, distribution):
+                fitting = _listed([other for other in get_args(Policy) if _fits(other, distribution)], "or")
+                raise Unfit(f"{policy} does not fit site '{site}' of {where}, which is {family}; {fitting} would")
+        elif policy == self.unnamed and not _is_discrete(distribution):
+            raise Unfit(
+                f"Hybrid has a policy for discrete and reparameterizable sites; '{site}' is {family}: give it one, as "
+                f"in hybrid({site}=reinforce-loo)"
+            )
 
 
-def _discrete_sites(task: Task, x: Tensor) -> dict[str, Site]:
-    sites = probe(task.guide, x).sites
-    return {n: site for n, site in sites.items() if not distributions.reparameterizable(site.distribution)}
+def _fits(policy: Policy, distribution: Distribution) -> bool:
+    """Return whether a site can have a policy, however many states it has."""
+    if policy == "reparam":
+        return distributions.reparameterizable(distribution)
+    try:
+        if policy == "gumbel-softmax":
+            distributions.relaxation(distribution)
+        elif policy == "enumerate":
+            distributions.support_size(distribution)
+    except Unsupported:
+        return False
+    return True
 
 
-@final
-class _Enumerated(Draw):
-    """Every joint state of the discrete sites, each with K draws of the others: S·K values along the sample axis."""
+def _is_discrete(distribution: Distribution) -> bool:
+    return distribution.support is not None and distribution.support.is_discrete
 
-    def __init__(self, states: dict[str, Tensor], samples: int) -> None:
-        super().__init__()
-        self.states = {name: value.repeat_interleave(samples, 0) for name, value in states.items()}
-        self.count = samples * (len(next(iter(states.values()))) if states else 1)
 
-    def value(self, site: str, distribution: Distribution) -> Tensor:
-        if site in self.states:
-            return self.states[site]
-        return distributions.sample(distribution, sample_shape(distribution, self.count))
-
-    def mass(self) -> Tensor:
-        """Return q of the discrete sites' values, [S·K, B], or one."""
-        discrete = {name: self.trace.sites[name] for name in self.states}
-        return Trace(discrete).log_prob().exp() if discrete else torch.ones(())
+def _listed(words: Sequence[str], conjunction: str) -> str:
+    """Return `a, b and c`."""
+    *others, last = words
+    return f"{', '.join(others)} {conjunction} {last}" if others else last

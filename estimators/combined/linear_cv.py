@@ -12,6 +12,7 @@ from torch.func import functional_call, grad, jacrev, vmap
 import estimators
 from estimators.base import Estimate, Estimator, Unfit
 from estimators.draw import Detached, PathwiseOrDetached, Reparameterized, Replayed, Trace
+from estimators.parts.site_by_site import SiteBySite
 from tasks.base import Target, Task
 
 
@@ -146,7 +147,7 @@ def _recording(task: Task) -> Iterator[list[Trace]]:
     traces: list[Trace] = []
 
     def record(_module: nn.Module, arguments: tuple[Any, ...], _output: None) -> None:
-        if isinstance(arguments[1], Detached | Reparameterized | PathwiseOrDetached):
+        if isinstance(arguments[1], Detached | Reparameterized | PathwiseOrDetached | SiteBySite):
             traces.append(arguments[1].trace)
 
     handle = task.guide.register_forward_hook(record)

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from estimators.base import Bias, Estimate, evaluate
 from estimators.draw import Detached
 from estimators.parts.sampling import AnyDraws, Sampling
+from estimators.parts.score import ScoreFunction
 from tasks.base import Task
 
 
 @final
-class NVIL(AnyDraws):
+class NVIL(AnyDraws, ScoreFunction):
     """(f − ⊥b_ψ(x) − ⊥c) ∇_φ log q; ψ descends (f − b_ψ(x) − c)², and c is a moving average of f over past batches.
 
     b is a network with one hidden layer on x, and a constant where a task observes nothing. `normalise` divides the
@@ -68,12 +69,17 @@ class NVIL(AnyDraws):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples, self.noise()))
         f = run.f.detach()
-        seen = self.mass.clamp(min=torch.finfo(self.mass.dtype).tiny)
-        centred = f - self.total / seen - self.baseline(x)
+        centred = self.centred(x, f)
         signal = centred.detach()
         if self.normalise:
-            signal = signal / (self.square / seen).sqrt().clamp(min=1)
+            signal = signal / (self.square / self._seen()).sqrt().clamp(min=1)
         return Estimate(f.mean(0), (signal * run.log_q + run.model_value).mean(0), centred.square().mean())
+
+    def centred(self, x: Tensor, f: Tensor) -> Tensor:
+        return f - self.total / self._seen() - self.baseline(x)
+
+    def _seen(self) -> Tensor:
+        return self.mass.clamp(min=torch.finfo(self.mass.dtype).tiny)
 
     def evaluations(self, samples: int) -> int | None:
         return samples

@@ -8,11 +8,12 @@ from torch import Tensor
 from estimators.base import Estimate, evaluate
 from estimators.draw import Detached
 from estimators.parts.sampling import AnyDraws, Sampling
+from estimators.parts.score import ScoreFunction
 from tasks.base import Task
 
 
 @final
-class ReinforceEMA(AnyDraws):
+class ReinforceEMA(AnyDraws, ScoreFunction):
     """(f − b_{t−1}) ∇_φ log q, with b an exponential moving average of f over *past* batches.
 
     The average is read before it is updated: one that contains the current sample would shrink the gradient
@@ -38,8 +39,10 @@ class ReinforceEMA(AnyDraws):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples, self.noise()))
         f = run.f.detach()
-        baseline = self.total / self.mass.clamp(min=torch.finfo(self.mass.dtype).tiny)
-        return Estimate(f.mean(0), ((f - baseline) * run.log_q + run.model_value).mean(0))
+        return Estimate(f.mean(0), (self.centred(x, f) * run.log_q + run.model_value).mean(0))
+
+    def centred(self, x: Tensor, f: Tensor) -> Tensor:
+        return f - self.total / self.mass.clamp(min=torch.finfo(self.mass.dtype).tiny)
 
     def evaluations(self, samples: int) -> int:
         return samples

@@ -4,13 +4,14 @@ from typing import final
 
 from torch import Tensor
 
-from estimators.base import Estimate, Estimator, evaluate, mean_of_others
+from estimators.base import Estimate, evaluate, mean_of_others
 from estimators.draw import Detached
+from estimators.parts.score import ScoreFunction
 from tasks.base import Task
 
 
 @final
-class ReinforceLOO(Estimator):
+class ReinforceLOO(ScoreFunction):
     """(1/K) Σ_k (f_k − mean_{j≠k} f_j) ∇_φ log q(z_k|x).
 
     The baseline of a sample is the mean over the others, so it is independent of that sample. With the mean over all
@@ -26,7 +27,10 @@ class ReinforceLOO(Estimator):
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
         f = run.f.detach()
-        return Estimate(f.mean(0), ((f - mean_of_others(f)) * run.log_q + run.model_value).mean(0))
+        return Estimate(f.mean(0), (self.centred(x, f) * run.log_q + run.model_value).mean(0))
+
+    def centred(self, x: Tensor, f: Tensor) -> Tensor:
+        return f - mean_of_others(f)
 
     def evaluations(self, samples: int) -> int:
         return samples

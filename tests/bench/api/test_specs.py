@@ -10,6 +10,7 @@ from bench.errors import UsageError
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import Spec, parse_spec
 from estimators.base import Estimator
+from estimators.combined.hybrid import Hybrid
 from estimators.score_function.reinforce_ema import ReinforceEMA
 from tests.bench.measure.estimators import Branching
 
@@ -20,6 +21,7 @@ from tests.bench.measure.estimators import Branching
         ("reinforce-ema(decay=0.5)", "reinforce-ema(decay=0.5)"),
         (ReinforceEMA, "reinforce-ema"),
         (ReinforceEMA(0.5), "reinforce-ema(decay=0.5)"),
+        (Hybrid(z2="reparam", cls="nvil"), "hybrid(z2=reparam, cls=nvil)"),
         (Branching, "tests.bench.measure.estimators:Branching"),
         (Branching(), "tests.bench.measure.estimators:Branching"),
     ],

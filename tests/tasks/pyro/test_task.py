@@ -55,7 +55,11 @@ def test_a_global_gaussian_and_a_plated_bit_have_an_exact_elbo():
 
 
 @pytest.mark.parametrize(
-    ("name", "samples"), [("reinforce", 2), ("reinforce-loo", 4), ("hybrid", 2), ("vargrad", 3), ("measure-valued", 1)]
+    ("name", "samples"),
+    [
+        *(("reinforce", 2), ("reinforce-loo", 4), ("hybrid", 2), ("vargrad", 3), ("measure-valued", 1)),
+        ("hybrid(centre=reinforce-loo, side=enumerate)", 2),
+    ],
 )
 def test_estimators_agree_with_the_closed_form(name: str, samples: int):
     task, x = sides()
