@@ -91,7 +91,7 @@ _FAMILIES: Final[dict[str, dict[str, tuple[str, str, int]]]] = {
         ),
     },
     "combined": {
-        "hybrid": ("hybrid:Hybrid", "score function for discrete sites, pathwise for continuous ones", 48),
+        "hybrid": ("hybrid:Hybrid", "a policy for each site: score function where it is discrete, else pathwise", 48),
         "linear-cv": ("linear_cv:LinearCV", "the score as a linear control variate around any estimator", 52),
     },
 }

@@ -33,6 +33,7 @@ TOY = "gaussian-quadratic"
         ("gamma-poisson", "reparam"),
         ("sbn-tiny", "disarm"),
         ("mixture-vae", "hybrid"),
+        ("mixture-vae", "hybrid(z1=nvil, z2=reparam)"),
         (VAE, "reinforce-loo"),
     ],
     ids=lambda name: name.partition("(")[0],
