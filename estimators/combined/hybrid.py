@@ -8,11 +8,12 @@ from torch.distributions import Distribution
 
 from estimators import distributions
 from estimators.base import Estimate, Estimator, Unfit, evaluate
+from estimators.discrete.disarm import DisARM
 from estimators.discrete.gumbel_softmax import GumbelSoftmax
 from estimators.distributions import Unsupported
 from estimators.draw import probe, states_of, without_derivative
 from estimators.parts.score import ScoreFunction
-from estimators.parts.site_by_site import PATHS, Policy, SiteBySite
+from estimators.parts.site_by_site import FORKS, PATHS, Policy, SiteBySite
 from estimators.score_function.nvil import NVIL
 from estimators.score_function.reinforce import Reinforce
 from estimators.score_function.reinforce_ema import ReinforceEMA
@@ -38,12 +39,13 @@ class Hybrid(Estimator):
 
     `hybrid(z1=reinforce-ema, z2=enumerate)` says by a site's name how it is drawn: with the score function and baseline
     of `reinforce`, `reinforce-loo`, `reinforce-ema` or `nvil`, along its path (`reparam`), relaxed (`gumbel-softmax`),
-    or in each of its states (`enumerate`). Sites may depend on each other: a score is multiplied by f at all that
-    follows from its draw, summed over the states of enumerated sites behind it; paths go through later sites and their
-    scores; what comes behind an enumerated site is drawn anew for each state.
-    Detached: the values of sites with a score function, and f in front of it.
+    in each of its states (`enumerate`), or in a pair of opposite bits (`disarm`). Sites may depend on each other: a
+    score is multiplied by f at all that follows from its draw, summed over the states of enumerated sites behind it;
+    paths go through later sites and their scores; what comes behind a state, or one of a pair, is drawn anew for each.
+    Detached: the values of sites with a score function or a pair, and f in front of it.
     Requirements: K ≥ 2 for `reinforce-loo`, any K for the rest; at most 4096 joint states of enumerated sites.
-    Bias: none, unless a site is relaxed. Cost: K evaluations, times the number of joint states of enumerated sites.
+    Bias: none, unless a site is relaxed.
+    Cost: K evaluations, times the number of joint states of enumerated sites, times two for each pair.
 
     Args:
         discrete: the policy of the discrete sites that are not named: score (`reinforce-loo`) or enumerate. Other
@@ -58,6 +60,7 @@ class Hybrid(Estimator):
         {"z1": "enumerate", "z2": "reinforce-loo"},
         {"z1": "reinforce-ema", "z2": "enumerate"},
         {"z1": "nvil", "z2": "reparam"},
+        {"z1": "disarm", "z2": "reinforce"},
         {"z1": "gumbel-softmax", "z2": "reinforce"},
     )
     formula = "(1/K) Σ_k [∇_φ f(d_k, T(ε_k, φ, d_k)) + (f_k − mean_{j≠k} f_j) ∇_φ log q(d_k|x)]"
@@ -90,14 +93,19 @@ class Hybrid(Estimator):
             part.prepare(task, x)
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
-        sites = probe(task.guide, x).sites if self._may_enumerate() else {}
-        draw = SiteBySite(samples, self._policy, sites, self.temperature)
+        sites = probe(task.guide, x).sites if self._may_fork() else {}
+        draw = SiteBySite(samples, self._policy, sites, self.temperature, DisARM().propose)
         f = evaluate(task, x, draw).f
-        value = (draw.mass(f) * f).sum(0) / samples
+        mass, given = draw.mass(f), f.detach()
+        value = (mass * f).sum(0) / samples
         surrogate, losses = value, []
-        # On a bound f holds −log q of the scored sites too, whose gradient has mean zero: only noise.
+        # On a bound f holds −log q of the sites without a path too, whose gradient has mean zero: only noise.
         direct = 0.0 if task.target == "expectation" else 1.0
-        for scored in draw.scored(f):
+        for slope in draw.paired(given):
+            surrogate = surrogate + slope.mean(0)
+        if (log_q := draw.log_q_of_pairs()) is not None:
+            surrogate = surrogate + direct * (mass.detach() * log_q).sum(0) / samples
+        for scored in draw.scored(given):
             part = self.get_submodule(scored.policy)
             assert isinstance(part, ScoreFunction)
             centred = part.centred(x, scored.cost)
@@ -113,11 +121,11 @@ class Hybrid(Estimator):
     def _policy(self, site: str, distribution: Distribution) -> Policy:
         return self.sites.get(site, "reparam" if distributions.reparameterizable(distribution) else self.unnamed)
 
-    def _may_enumerate(self) -> bool:
-        return "enumerate" in (self.unnamed, *self.sites.values())
+    def _may_fork(self) -> bool:
+        return any(policy in FORKS for policy in (self.unnamed, *self.sites.values()))
 
     def evaluations(self, samples: int) -> int | None:
-        return None if self._may_enumerate() else samples
+        return None if self._may_fork() else samples
 
     def differentiates_in(self, site: str, distribution: Distribution) -> bool:
         return self._policy(site, distribution) in PATHS
@@ -174,7 +182,7 @@ def _fits(policy: Policy, distribution: Distribution) -> bool:
             distributions.support_size(distribution)
     except Unsupported:
         return False
-    return True
+    return policy != "disarm" or distributions.family(distribution) == "Bernoulli"
 
 
 def _is_discrete(distribution: Distribution) -> bool:

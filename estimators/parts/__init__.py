@@ -2,7 +2,7 @@
 
 For score functions and control variates:
     score: score functions that differ in their baseline.
-    site_by_site: a policy for each site, with sums over the states of some.
+    site_by_site: a policy for each site, with branches at those that are enumerated or drawn in pairs.
     sampling: independent, mirrored or quasi-random draws, for estimators that average over single draws.
     slopes: f with its derivative in the latents, of which a Taylor series or a Stein operator is made.
     relaxed_control: control variates of a relaxed sample, one for each site, learned with their temperatures.

@@ -7,6 +7,7 @@ from torch.distributions import Bernoulli, Distribution, Independent, Normal
 
 from estimators.base import Estimator, Unfit
 from estimators.combined.hybrid import Hybrid
+from estimators.discrete.disarm import DisARM
 from estimators.discrete.enumerate import Enumerate
 from estimators.discrete.gumbel_softmax import GumbelSoftmax
 from estimators.draw import Replayed, Trace
@@ -98,6 +99,9 @@ IN_EVERY_ORDER: list[tuple[dict[str, Policy], int]] = [
     ({"a": "enumerate", "z": "reinforce-loo", "b": "enumerate"}, 2),
     ({"a": "enumerate", "z": "reparam", "b": "enumerate"}, 1),
     ({"a": "nvil", "b": "reinforce-ema"}, 1),
+    ({"a": "disarm", "z": "reinforce-loo", "b": "disarm"}, 2),
+    ({"a": "disarm", "z": "reparam", "b": "enumerate"}, 1),
+    ({"a": "enumerate", "z": "reparam", "b": "disarm"}, 1),
 ]
 
 
@@ -147,6 +151,10 @@ def test_one_policy_for_all_is_that_estimator():
             found[1] = found[1][:1].expand_as(found[0])
         torch.testing.assert_close(found[1], found[0])
         assert (hybrid.unbiased, hybrid.objective) == (estimator.unbiased, estimator.objective)
+    task, x = sbn()
+    # Both look at the sites of one row first, and draw the same then.
+    draws = [replicate(task, one, x[:1], samples=2, count=3).matrix() for one in (Hybrid(z1="disarm"), DisARM())]
+    torch.testing.assert_close(*draws)
     task = linear_gaussian()
     x = task.load().train
     draws = [
