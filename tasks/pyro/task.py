@@ -129,7 +129,7 @@ class PyroPrograms(Task):
         Misfit: a site, a plate or a parameter does not fit; the message says which.
     """
 
-    references: ClassVar[Mapping[str, str]] = {"elbo": "reinforce-loo", "iwae": "iwae-reinforce"}
+    references: ClassVar[Mapping[str, str]] = {"elbo": "reinforce", "iwae": "iwae-reinforce"}
     has_exact = True
     unit: str = "nats per datapoint"
     defaults: Defaults = Defaults()
