@@ -66,7 +66,7 @@ def measure(
     Raises:
         NotFinite: a replicate is not.
     """
-    replicator, chunk = point.replicator()
+    replicator, chunk = point.replicator(stopping.first_look(LOOP))
     rounding = rounding_of(lambda: replicator.draw(point.x, LOOP)[0], point.x.device)
     moments = Moments(replicator.size, point.x.dtype, point.x.device, rounding)
     cosines = Cosines(references.target, replicator.slices) if references.target is not None else None

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from bench.measure.chunk import chunk_size
 from bench.measure.replicates import Replicator
-from bench.measure.stopping import FIRST
 from estimators.base import Estimator
 from tasks.base import Task
 
@@ -25,7 +24,7 @@ class Point:
             every batch is the whole data set.
         identity: what the measured chunk size is remembered by.
         chunks: sizes that are known already, by identity; the one that is found here is put there.
-        replicates: how many are going to be drawn here and at the other points of a cell, at least.
+        replicates: how many are going to be drawn here and at other points of a cell, at least.
     """
 
     task: Task
@@ -35,9 +34,9 @@ class Point:
     batches: Sequence[Tensor] = ()
     identity: tuple[object, ...] = ()
     chunks: MutableMapping[str, int] = field(default_factory=dict)
-    replicates: int = FIRST
+    replicates: int = 0
 
-    def replicator(self) -> tuple[Replicator, int]:
-        """Return what draws replicates of the gradient, and how many to draw at once."""
-        replicator = Replicator(self.task, self.estimator, self.samples)
-        return replicator, chunk_size(replicator, self.x, self.chunks, *self.identity, replicates=self.replicates)
+    def replicator(self, replicates: int) -> tuple[Replicator, int]:
+        """Return what draws replicates of the gradient, of which at least so many are wanted, and how many at once."""
+        replicator, wanted = Replicator(self.task, self.estimator, self.samples), max(self.replicates, replicates)
+        return replicator, chunk_size(replicator, self.x, self.chunks, *self.identity, replicates=wanted)

@@ -112,7 +112,7 @@ def monte_carlo_reference(
         seed: of its random stream.
         progress: told the share that is done.
     """
-    replicator, chunk = point.replicator()
+    replicator, chunk = point.replicator(first_look(LOOP))
     moments = Moments(replicator.size, point.x.dtype, point.x.device)
     error = partial(relative_error, where=replicator.slices["all"])
     stopping = Stopping(None, precision, max(cap, first_look(chunk)), whole=chunk)
