@@ -13,7 +13,7 @@ from bench.machine.streams import seeded
 from bench.measure.moments import ROUNDING, Moments, gram
 from bench.measure.norms import Scale, pairs
 from bench.measure.point import Point
-from bench.measure.replicates import gradient_of
+from bench.measure.replicates import LOOP, gradient_of
 from bench.measure.rounding import rounding_of
 from bench.measure.stopping import Progress, Stopping, draw_until_precise, first_look
 from bench.measure.units import largest, unit_of
