@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,11 @@ def test_ctrl_c_ends_all_processes_at_once_and_leaves_what_goes_on(tmp_path: Pat
     log = tmp_path / "log"
     environ = {**environment(tmp_path), "BENCH_CHECKPOINT_SECONDS": "0.2"}
     with log.open("w") as file:
-        running = subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=file, start_new_session=True)
+        # A shell has what it runs in the background ignore the signal, tests as well.
+        heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        running = subprocess.Popen(
+            command, cwd=tmp_path, env=environ, stderr=file, start_new_session=True, preexec_fn=heeded
+        )
         try:
             deadline = time.monotonic() + 120
             while len(list(tmp_path.glob("results/*/*/checkpoint.pt"))) < 2 and time.monotonic() < deadline:

@@ -80,11 +80,11 @@ def test_a_declared_bias_is_known(estimator: str, parameters: str, declared: boo
 
 
 def test_a_strangers_class_is_not_imported_to_read_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "stranger.py").write_text("raise RuntimeError('imported')")
+    (tmp_path / "unread.py").write_text("raise RuntimeError('imported')")
     monkeypatch.syspath_prepend(tmp_path)
-    assert declared_biased("stranger:Own") is False
-    assert declared_biased("linear-cv", "base=stranger:Own") is False
-    assert "stranger" not in sys.modules
+    assert declared_biased("unread:Own") is False
+    assert declared_biased("linear-cv", "base=unread:Own") is False
+    assert "unread" not in sys.modules
 
 
 BEFORE = [
