@@ -17,6 +17,7 @@ from bench.execution.companions import at_the_same_step
 from bench.execution.console import Console
 from bench.execution.engines.engine import Engine
 from bench.execution.job import Due, Job, Outcome, Terms
+from bench.execution.longest import longest_first
 from bench.execution.making import Making
 from bench.execution.messages import say, title
 from bench.execution.meter import KnownReferences
@@ -134,7 +135,7 @@ class Session:
             hardware(),
             code(),
         )
-        jobs = [Job(tuple(one), terms) for one in due]
+        jobs = longest_first([Job(tuple(one), terms) for one in due])
         cells = [one.cell for of_job in due for one in of_job]
         self._describe(cells, engine)
         with Board(self.messages, self.plan.cells, self._tally, self._apart, len(cells)) as board:

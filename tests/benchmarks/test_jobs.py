@@ -1,7 +1,7 @@
 """What a second process is worth: `pytest tests/benchmarks/test_jobs.py --benchmark-enable`, on two idle cores.
 
-Forty toy cells as one would run them for a first look, by the command from its start to its end. The share of the time
-of one process is in `extra_info`.
+Forty toy cells with the settings that cells have unless others are given, by the command from its start to its end. The
+share of the time of one process is in `extra_info`.
 """
 
 import subprocess
@@ -19,7 +19,7 @@ ESTIMATORS = (
 )
 """All but the last two fit both tasks, and these one each."""
 GRID = (
-    *("--task", "gaussian-quadratic", "--task", "bernoulli-quadratic", "--samples", "4", "--preset", "quick"),
+    *("--task", "gaussian-quadratic", "--task", "bernoulli-quadratic", "--samples", "4"),
     *(word for name in ESTIMATORS for word in ("--estimator", name)),
 )
 

@@ -19,6 +19,7 @@ from bench.execution.engines.choice import engine_of, threads_as_in
 from bench.execution.engines.engine import Ears
 from bench.execution.engines.local import Local
 from bench.execution.job import Due, Job, Outcome, Terms, run_job
+from bench.execution.longest import longest_first
 from bench.execution.making import Making
 from bench.execution.plan import Request, make_plan
 from bench.execution.relay import Begin, Event
@@ -54,6 +55,16 @@ class Told:
 
     def warn(self, message: str) -> None:
         self.said.append(message)
+
+
+def test_the_longest_job_comes_first_and_one_of_which_nothing_is_known_before_it(tmp_path: Path) -> None:
+    estimators = tuple(map(Spec, ("reinforce", "spsa", "measure-valued", "reparam")))
+    asked = Request((Spec("gaussian-quadratic"),), estimators, samples=(4,), steps=20, replicates=40, precision=None)
+    cells = make_plan(asked).cells
+    terms = job(tmp_path, 0).terms
+    ordered = longest_first([Job((Due(cell, Source(), None),), terms) for cell in cells])
+    # How often measure-valued evaluates the model depends on the task; spsa does twice for each sample.
+    assert [one.due[0].cell.estimator for one in ordered] == ["measure-valued", "spsa", "reinforce", "reparam"]
 
 
 def test_a_job_is_done_once_however_often_it_is_given(tmp_path: Path) -> None:
