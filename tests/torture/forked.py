@@ -113,13 +113,19 @@ class Child:
                 # Nothing of the parent's is flushed or cleaned up here.
                 os._exit(code)
 
-    def kill(self, whom: Whom) -> int:
-        """Kill it, some of its processes, or all, which are gone when this returns; return how many were killed."""
+    def kill(self, whom: Whom, share: float = 0.0) -> int:
+        """Kill it, some of its processes, or all, which are gone when this returns; return how many were killed.
+
+        Workers are there for the last part of a command's time only: the first one is waited for, if one is to be
+        killed, and it dies after a share of the second that it lives, about.
+        """
         own = psutil.Process(self._process)
-        ancestors = [child for child in own.children() if _is_begun_by(child, "forkserver")]
-        workers = [child for one in ancestors for child in one.children()]
-        # Those of a Dask cluster of this machine.
-        workers += [child for child in own.children() if _is_begun_by(child, "spawn_main")]
+        ancestors, workers = _begun(own)
+        while whom == "worker" and not workers and own.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+            ancestors, workers = _begun(own)
+        if whom == "worker":
+            time.sleep(share)
         victims: dict[Whom, list[psutil.Process]] = {
             "parent": [own],
             "worker": workers[:1],
@@ -153,6 +159,18 @@ class Child:
             time.sleep(0.002)
         code = None if hangs else os.waitstatus_to_exitcode(status)
         return Ended(code, self._log.read_text(errors="replace"), time.monotonic() - self._begun)
+
+
+def _begun(own: psutil.Process) -> tuple[list[psutil.Process], list[psutil.Process]]:
+    """Return what a command's workers are forked from, and the workers, those of a Dask cluster among them."""
+    children = own.children()
+    ancestors = [child for child in children if _is_begun_by(child, "forkserver")]
+    forked: list[psutil.Process] = []
+    for one in ancestors:
+        # It may have ended just now.
+        with suppress(psutil.NoSuchProcess):
+            forked += one.children()
+    return ancestors, [*forked, *(child for child in children if _is_begun_by(child, "spawn_main"))]
 
 
 def _is_begun_by(process: psutil.Process, function: str) -> bool:

@@ -121,7 +121,7 @@ def make(trial: Trial, reference: Reference, work: Path, tally: Tally) -> None:
             ended = child.wait(kill_after)
         else:
             time.sleep(kill_after or 0.0)
-            struck = child.kill(kill.whom)
+            struck = child.kill(kill.whom, kill.share)
             ended = child.wait()
         if ended.was_killed or (kill.whom in _MADE_UP_FOR and struck):
             tally.done[kill.kind] += 1
