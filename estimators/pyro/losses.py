@@ -4,6 +4,7 @@
 # pyright: reportMissingImports=false
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, final
 
 import pyro
@@ -72,6 +73,11 @@ class PyroLoss(Estimator):
             return (loss[0] if isinstance(loss, tuple) else float(loss)), programs.gradients()
 
 
+def _of_rows(kind: Callable[..., Any], samples: int, **how: Any) -> Any:
+    """Return a loss of Pyro's for programs whose rows lie in one plate, with all K particles at once."""
+    return kind(num_particles=samples, vectorize_particles=True, max_plate_nesting=1, **how)
+
+
 @final
 class PyroTrace(PyroLoss):
     """Pyro's `Trace_ELBO`: pathwise where a site has `rsample`, the score function elsewhere, without a baseline.
@@ -85,7 +91,7 @@ class PyroTrace(PyroLoss):
     paper = "Bingham et al. 2019 (Pyro); Wingate & Weber 2013; Ranganath, Gerrish & Blei 2014"
 
     def loss(self, samples: int) -> Any:
-        return Trace_ELBO(num_particles=samples, vectorize_particles=True, max_plate_nesting=1)
+        return _of_rows(Trace_ELBO, samples)
 
 
 @final
@@ -101,7 +107,7 @@ class PyroTraceGraph(PyroLoss):
     paper = "Bingham et al. 2019 (Pyro); Schulman, Heess, Weber & Abbeel 2015"
 
     def loss(self, samples: int) -> Any:
-        return TraceGraph_ELBO(num_particles=samples, vectorize_particles=True, max_plate_nesting=1)
+        return _of_rows(TraceGraph_ELBO, samples)
 
 
 @final
@@ -118,7 +124,7 @@ class PyroTraceMeanField(PyroLoss):
     paper = "Bingham et al. 2019 (Pyro); Kingma & Welling 2014, eq. 10"
 
     def loss(self, samples: int) -> Any:
-        return TraceMeanField_ELBO(num_particles=samples, vectorize_particles=True, max_plate_nesting=1)
+        return _of_rows(TraceMeanField_ELBO, samples)
 
 
 @final
@@ -136,9 +142,7 @@ class PyroTraceEnum(PyroLoss):
     paper = "Bingham et al. 2019 (Pyro); Obermeyer et al. 2019"
 
     def loss(self, samples: int) -> Any:
-        return TraceEnum_ELBO(
-            num_particles=samples, vectorize_particles=True, max_plate_nesting=1, strict_enumeration_warning=False
-        )
+        return _of_rows(TraceEnum_ELBO, samples, strict_enumeration_warning=False)
 
     def evaluations(self, samples: int) -> int | None:
         return None
@@ -167,8 +171,7 @@ class PyroRenyi(PyroLoss):
         self._ours = Renyi(alpha)
 
     def loss(self, samples: int) -> Any:
-        alpha: Any = self.alpha
-        return RenyiELBO(alpha=alpha, num_particles=samples, vectorize_particles=True, max_plate_nesting=1)
+        return _of_rows(RenyiELBO, samples, alpha=self.alpha)
 
     def exact(self, task: Task, x: Tensor, samples: int) -> Tensor | None:
         return self._ours.exact(task, x, samples)
@@ -201,7 +204,7 @@ class PyroReweightedWakeSleep(PyroLoss):
         self.together = together
 
     def loss(self, samples: int) -> Any:
-        return ReweightedWakeSleep(num_particles=samples, vectorize_particles=True, max_plate_nesting=1)
+        return _of_rows(ReweightedWakeSleep, samples)
 
     def exact(self, task: Task, x: Tensor, samples: int) -> Tensor | None:
         return exact_wake(task, x, samples)

@@ -72,6 +72,11 @@ class Record(Messenger):
         )
 
 
+def _is_open(msg: Any) -> bool:
+    """Return whether it is a latent site that has no value yet."""
+    return not (msg["done"] or msg["is_observed"] or isinstance(msg["fn"], _Subsample))
+
+
 @final
 class Handed(Messenger):
     """Hands each latent site to `draw`, as a distribution with the batch shape that a task's sites have.
@@ -87,7 +92,7 @@ class Handed(Messenger):
         self._around = around()
 
     def _pyro_sample(self, msg: Any) -> None:
-        if msg["done"] or msg["is_observed"] or isinstance(msg["fn"], _Subsample):
+        if not _is_open(msg):
             return
         fn, behind = msg["fn"], self.behind
         missing = 1 + behind - len(fn.batch_shape)
@@ -108,7 +113,7 @@ class Given(Messenger):
         self.latents = latents
 
     def _pyro_sample(self, msg: Any) -> None:
-        if msg["done"] or msg["is_observed"] or isinstance(msg["fn"], _Subsample):
+        if not _is_open(msg):
             return
         msg["value"], msg["done"] = self.latents[msg["name"]], True
 
