@@ -39,7 +39,7 @@ def kept(loss: Any, tensors: Tensors) -> Iterator[None]:
             yield
     finally:
         random.setstate(ours)
-        np.random.set_state(numpys)  # noqa: NPY002
+        np.random.set_state(numpys)  # noqa: NPY002 - likewise
         for generator, state in states:
             generator.set_state(state)
 

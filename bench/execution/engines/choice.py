@@ -26,7 +26,7 @@ def engine_of(asked: Asked, device: Literal["cpu", "cuda"]) -> Engine | None:
         from bench.execution.engines.slurm import Slurm
 
         return Slurm(asked.jobs, own_threads(), dict(asked.slurm), device == "cuda", asked.wait)
-    jobs = asked.jobs or 1
+    jobs = at_once_of(asked)
     if jobs == 1:
         return None
     return Local(jobs, threads_of(jobs), gpus_here() if device == "cuda" else ())
@@ -43,7 +43,7 @@ def _dask(asked: Asked, device: Literal["cpu", "cuda"]) -> Engine:
             "--executor dask starts workers of this machine for the CPU only: use --jobs N without it, or give --dask "
             "ADDRESS of a cluster whose workers see one GPU each"
         )
-    jobs = asked.jobs or cores()
+    jobs = at_once_of(asked)
     return Dask(None, jobs, threads_of(jobs))
 
 

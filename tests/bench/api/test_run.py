@@ -156,14 +156,14 @@ def test_what_fits_not_is_a_warning_of_the_line_that_called() -> None:
 def test_what_is_shown_goes_to_stderr_and_the_process_is_as_before(capfd: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(1)
     torchs, ours, threads = torch.get_rng_state(), random.getstate(), torch.get_num_threads()
-    numpys = np.random.get_state()  # noqa: NPY002
+    numpys = np.random.get_state()  # noqa: NPY002 - the one that a loss or a script may draw from
     varbench.run(**TOY, progress=True)
     printed = capfd.readouterr()
     assert printed.out == ""
     assert "[1/2] gaussian-quadratic · reinforce · K=2 · seed 0" in printed.err
     assert torch.equal(torchs, torch.get_rng_state())
     assert (ours, threads) == (random.getstate(), torch.get_num_threads())
-    np.testing.assert_equal(np.random.get_state(), numpys)  # noqa: NPY002
+    np.testing.assert_equal(np.random.get_state(), numpys)  # noqa: NPY002 - likewise
 
 
 def test_a_grid_may_be_given_as_a_dictionary() -> None:

@@ -89,7 +89,7 @@ def test_what_is_wrong_with_a_table_is_a_sentence(folder: Path) -> None:
     with pytest.raises(ResultsError, match="results does not exist"):
         varbench.table()
     with pytest.raises(UsageError, match="results are what"):
-        varbench.table(RESULTS.final)  # pyright: ignore[reportArgumentType]
+        varbench.table(RESULTS.final)  # pyright: ignore[reportArgumentType] - it is wrong
 
 
 def test_a_figure_is_returned_and_kept_as_the_command_keeps_it(

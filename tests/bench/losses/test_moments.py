@@ -184,7 +184,7 @@ def test_everything_is_left_as_it_was() -> None:
     generator = torch.Generator().manual_seed(5)
 
     def loss() -> Tensor:
-        noise = torch.rand((), generator=generator) + random.random() + float(np.random.rand())  # noqa: NPY002
+        noise = torch.rand((), generator=generator) + random.random() + float(np.random.rand())  # noqa: NPY002 - old, too
         NORMED.train()
         return normed() * noise
 

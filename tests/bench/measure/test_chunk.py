@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import pytest
 import torch
@@ -109,6 +109,10 @@ class Costs:
         self.now += duration
 
 
+def fastest(costs: Costs, replicates: int = MANY) -> int:
+    return fastest_chunk(cast(Replicator, costs), X, replicates)
+
+
 @pytest.mark.parametrize(
     ("fixed", "each", "beyond", "cache", "expected"),
     [(1.0, 1e-4, 1.0, 64, [64]), (0.0, 1.0, 1.0, 1, [1]), (0.0, 1.0, 5.0, 1, [1]), (1.0, 1e-6, 1e-6, 1, [16_384])],
@@ -117,7 +121,7 @@ def test_the_least_time_per_replicate_wins(
     monkeypatch: pytest.MonkeyPatch, fixed: float, each: float, beyond: float, cache: int, expected: list[int]
 ):
     costs = Costs(monkeypatch, fixed=fixed, each=each, beyond=beyond, cache=cache)
-    assert fastest_chunk(costs, X, MANY) in expected  # pyright: ignore[reportArgumentType]
+    assert fastest(costs) in expected
 
 
 def test_a_price_per_batch_that_small_chunks_do_not_earn_back_is_no_reason_to_loop(monkeypatch: pytest.MonkeyPatch):
@@ -131,14 +135,14 @@ def test_a_price_per_batch_that_small_chunks_do_not_earn_back_is_no_reason_to_lo
             draw(x, count)
 
     monkeypatch.setattr(costs, "draw", cheap_alone)
-    assert fastest_chunk(costs, X, MANY) == 16_384  # pyright: ignore[reportArgumentType]
+    assert fastest(costs) == 16_384
 
 
 def test_a_chunk_of_gradients_fits_in_memory(monkeypatch: pytest.MonkeyPatch):
     costs = Costs(monkeypatch, fixed=1.0, each=1e-9, beyond=1e-9, cache=1)
     costs.size = 1 << 20
     # 512 MiB hold 64 gradients of a million float64.
-    assert fastest_chunk(costs, X, MANY) == 64  # pyright: ignore[reportArgumentType]
+    assert fastest(costs) == 64
 
 
 def test_all_that_a_chunk_holds_fits_in_memory(monkeypatch: pytest.MonkeyPatch):
@@ -150,13 +154,13 @@ def test_all_that_a_chunk_holds_fits_in_memory(monkeypatch: pytest.MonkeyPatch):
         draw(x, count)
 
     monkeypatch.setattr(costs, "draw", large)
-    assert fastest_chunk(costs, X, MANY) == 16  # pyright: ignore[reportArgumentType]
+    assert fastest(costs) == 16
 
 
 @pytest.mark.parametrize("replicates", [40, 1000, 10**5])
 def test_the_search_takes_a_tenth_of_what_it_serves_or_four_draws(monkeypatch: pytest.MonkeyPatch, replicates: int):
     costs = Costs(monkeypatch, fixed=0.1, each=0.9, beyond=0.9, cache=1)
-    fastest_chunk(costs, X, replicates)  # pyright: ignore[reportArgumentType]
+    fastest(costs, replicates)
     assert costs.now < max(0.1 * replicates, 5.5)
 
 
@@ -173,14 +177,14 @@ def test_time_that_others_had_does_not_count(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(costs, "draw", late)
     monkeypatch.setattr(time, "perf_counter", lambda: costs.now + waited)
-    assert fastest_chunk(costs, X, MANY) == 16_384  # pyright: ignore[reportArgumentType]
+    assert fastest(costs) == 16_384
 
 
 def test_a_batch_that_pays_only_when_large_is_found(monkeypatch: pytest.MonkeyPatch):
     """A batch of a toy's replicates costs several single ones: small chunks lose against the loop, large ones win."""
     costs = Costs(monkeypatch, fixed=5.0, each=1e-3, beyond=1.0, cache=1024)
     monkeypatch.setattr(costs, "draw", lambda x, count: Costs.draw(costs, x, count) if count > 1 else costs.wait(1.0))
-    assert fastest_chunk(costs, X, MANY) == 1024  # pyright: ignore[reportArgumentType]
+    assert fastest(costs) == 1024
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")])

@@ -193,7 +193,7 @@ def test_a_policy_that_does_not_fit_is_refused_with_what_does(policies: dict[str
 
 def test_other_refusals():
     with pytest.raises(ValueError, match=r"the policy of site 'z1' must be reinforce, .* or enumerate; it is 'stl'"):
-        Hybrid(z1="stl")  # pyright: ignore[reportArgumentType]
+        Hybrid(z1="stl")  # pyright: ignore[reportArgumentType] - it is wrong
     counts = Counts()
     with pytest.raises(Unfit, match="enumerate does not fit site 'z' of Counts, which is Poisson"):
         Hybrid(z="enumerate").require(counts, counts.load().train, 1)

@@ -4,7 +4,6 @@
 # pyright: reportMissingImports=false
 
 import re
-from collections.abc import Callable
 
 import pyro
 import pytest
@@ -43,7 +42,10 @@ def rows(estimator: Estimator, where: Point, samples: int, count: int) -> Tensor
     """Return replicates as rows, [count, P]."""
     torch.manual_seed(0)
     where.x = where.x[:2]
-    draw: Callable[[], Tensor] = lambda: estimator(where.task, where.x, samples).surrogate.mean()  # noqa: E731
+
+    def draw() -> Tensor:
+        return estimator(where.task, where.x, samples).surrogate.mean()
+
     return torch.stack([gradient_of(draw(), where.task) for _ in range(count)])
 
 
