@@ -16,7 +16,7 @@ from bench.fields import column
 from bench.results.metrics import ACTIVE_UNITS, FINAL_VALUES, Metric
 from bench.settings import Cell
 
-SCHEMA_VERSION: Constant = 8
+SCHEMA_VERSION: Constant = 9
 
 Status = Literal["done", "diverged", "failed", "limited"]
 

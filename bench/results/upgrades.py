@@ -69,7 +69,17 @@ FIRST_WITH_DIGEST: Final = 6
 """The version from which on a file has a digest."""
 
 UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
-    Record: {1: _second, 2: _third, 3: _fourth, 4: _unchanged, 5: _unchanged, 6: _seventh, 7: _eighth},
+    Record: {
+        1: _second,
+        2: _third,
+        3: _fourth,
+        4: _unchanged,
+        5: _unchanged,
+        6: _seventh,
+        7: _eighth,
+        # Version 9 knows optimizers that are not ours.
+        8: _unchanged,
+    },
     # Version 5 knows the cells of a run.
     RunInfo: {
         1: _unchanged,
@@ -79,8 +89,9 @@ UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
         5: _unchanged,
         6: _unchanged,
         7: _unchanged,
+        8: _unchanged,
     },
-    Begun: {5: _unchanged, 6: _unchanged, 7: _unchanged},
+    Begun: {5: _unchanged, 6: _unchanged, 7: _unchanged, 8: _unchanged},
 }
 """What makes a file of schema version v one of version v + 1, by v."""
 
