@@ -62,6 +62,7 @@ _KINDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "logistic_regression:LogisticRegression",
             "Bayesian logistic regression on a table, minibatches scaled by N/|B|; ELBO by quadrature",
         ),
+        "bnn": ("bnn:BNN", "Bayesian neural network for regression on a table; ELBO by quadrature"),
     },
     "images": {
         "vae-mnist": ("vae:VAEMnist", "Gaussian VAE on MNIST digits, 784-200-200-50; one or two layers"),

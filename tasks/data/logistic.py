@@ -4,17 +4,13 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeGuard, get_args
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from tasks.data import DataUnavailable
 from tasks.data.cache import read
 from tasks.data.own_table import load_labelled
-from tasks.data.splitting import four_fifths
+from tasks.data.rows import Array, Rows, counted, joined, split
 
 Table = Literal["breast-cancer", "australian", "german", "sonar", "a9a", "toy"]
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -40,23 +36,6 @@ _SEED: Final = 0
 _TOY_SLOPE: Final = 1.5
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows of features, a constant one among them, with the label −1 or 1 in the last column: [N, features + 1].
-
-    Attributes:
-        train: to train on.
-        test: to test.
-        name: of the data set; part of a result's identity.
-        note: one line for people.
-    """
-
-    train: Tensor
-    test: Tensor
-    name: str
-    note: str
-
-
 def is_named(table: str) -> TypeGuard[Table]:
     """Return whether a text is the name of a table, and not the path of a file."""
     return table in get_args(Table)
@@ -70,10 +49,8 @@ def load_own(place: str, target: str | None) -> Rows:
         ValueError: the target is no column.
     """
     found = load_labelled(place, target, "data")
-    train, test = _split(found.features, found.labels)
-    features = found.features.shape[1]
-    count = f"{len(train[1])} rows of {features} feature{'s' * (features != 1)}, and {len(test[1])} to test"
-    return Rows(_joined(*train), _joined(*test), found.name, f"{count}; {found.note}")
+    train, test = split(found.features, found.target)
+    return Rows(joined(*train), joined(*test), found.name, f"{counted(train, test)}; {found.note}")
 
 
 def load(table: Table) -> Rows:
@@ -90,22 +67,10 @@ def load(table: Table) -> Rows:
     elif table == "toy":
         train, test = _toy()
     else:
-        train, test = _split(*(_breast_cancer() if table == "breast-cancer" else _keel(table)))
-    rows = _joined(*train)
+        train, test = split(*(_breast_cancer() if table == "breast-cancer" else _keel(table)))
+    rows = joined(*train)
     size, columns = rows.shape
-    return Rows(rows, _joined(*test), f"{table}-{size}", f"{size} rows of {columns - 1} features")
-
-
-def _split(features: Array, labels: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    """Return features [N, F] and labels [N] split 80 : 20 at random, standardized with what is trained on."""
-    train, test = four_fifths(len(labels))
-    mean, deviation = features[train].mean(0), features[train].std(0)
-    features = (features - mean) / np.where(deviation > 0, deviation, 1.0)
-    return (features[train], labels[train]), (features[test], labels[test])
-
-
-def _joined(features: Array, labels: Array) -> Tensor:
-    return torch.from_numpy(np.column_stack([np.ones(len(labels)), features, labels]))
+    return Rows(rows, joined(*test), f"{table}-{size}", f"{size} rows of {columns - 1} features")
 
 
 def _breast_cancer() -> tuple[Array, Array]:

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,27 +27,30 @@ _DECIMAL_COMMA: Final = re.compile(r"[-+]?\d+(,\d+)?")
 Column = NDArray[Any]
 """Values of one column, [N]: float64, or words as objects."""
 
+Understood = Callable[[Path, str, Column], tuple[NDArray[np.float64], str]]
+"""Gives the values of a target and a line about them, by the file's path and the column's name and values."""
+
 
 @dataclass(frozen=True)
-class Labelled:
-    """A table with two kinds of rows.
+class OwnTable:
+    """Rows of features, and of what is to be predicted from them.
 
     Attributes:
         features: [N, F]; words have become a column of 0 and 1 for each value, and columns that are all the same are
             left out.
-        labels: [N], −1 or 1.
+        target: [N].
         name: of the data set; part of a result's identity.
         note: one line for people.
     """
 
     features: NDArray[np.float64]
-    labels: NDArray[np.float64]
+    target: NDArray[np.float64]
     name: str
     note: str
 
 
-def load_labelled(place: str, target: str | None, parameter: str) -> Labelled:
-    """Return the rows of a CSV file.
+def load_labelled(place: str, target: str | None, parameter: str) -> OwnTable:
+    """Return the rows of a CSV file whose target has two values, which become −1 and 1.
 
     Args:
         place: its path.
@@ -57,14 +61,28 @@ def load_labelled(place: str, target: str | None, parameter: str) -> Labelled:
         DataUnavailable: the table cannot be used; the message names column and row, the first of which is 1.
         ValueError: the target is no column.
     """
+    return _load(*_seen(place), target, parameter, _labels)
+
+
+def load_measured(place: str, target: str | None, parameter: str) -> OwnTable:
+    """Return the rows of a CSV file whose target is a number; the rest as in `load_labelled`.
+
+    Raises:
+        DataUnavailable: the table cannot be used; the message names column and row, the first of which is 1.
+        ValueError: the target is no column.
+    """
+    return _load(*_seen(place), target, parameter, _measurements)
+
+
+def _seen(place: str) -> tuple[Path, Stamp]:
     path = located(place)
     if path.is_dir():
         raise DataUnavailable(f"{path} is a folder: give a CSV file")
-    return _load(path, stamp([path]), target, parameter)
+    return path, stamp([path])
 
 
 @lru_cache(maxsize=2)
-def _load(path: Path, seen: Stamp, target: str | None, parameter: str) -> Labelled:
+def _load(path: Path, seen: Stamp, target: str | None, parameter: str, understood: Understood) -> OwnTable:
     content, digest = text(path)
     table = _table(path, content)
     columns = ", ".join(table.columns[:_SHOWN]) + (", …" if len(table.columns) > _SHOWN else "")
@@ -79,12 +97,11 @@ def _load(path: Path, seen: Stamp, target: str | None, parameter: str) -> Labell
     found = _columns(table)
     for name, column in found.items():
         _require_whole(path, name, column)
-    labels, positive = _labels(path, target, found.pop(target))
+    values, note = understood(path, target, found.pop(target))
     features, left_out = _features(path, found)
-    note = f"label 1: {target} = {positive}"
     if left_out:
         note += f"; left out, since all rows are the same: {', '.join(left_out)}"
-    return Labelled(features, labels, content_name(parameter, digest), note)
+    return OwnTable(features, values, content_name(parameter, digest), note)
 
 
 def _table(path: Path, content: str) -> pd.DataFrame:
@@ -185,7 +202,7 @@ def _row(wrong: NDArray[np.bool_]) -> str:
     return f"row {int(wrong.argmax()) + 1}"
 
 
-def _labels(path: Path, target: str, column: Column) -> tuple[NDArray[np.float64], object]:
+def _labels(path: Path, target: str, column: Column) -> tuple[NDArray[np.float64], str]:
     """Return labels −1 and 1, and what the latter stand for."""
     values, counts = np.unique(column, return_counts=True)
     shown = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
@@ -200,7 +217,22 @@ def _labels(path: Path, target: str, column: Column) -> tuple[NDArray[np.float64
         raise DataUnavailable(
             f"one row of {path} has the target '{target}' = {rare}: at least 2 are needed of each value"
         )
-    return np.where(column == values[1], 1.0, -1.0), shown[1]
+    return np.where(column == values[1], 1.0, -1.0), f"label 1: {target} = {shown[1]}"
+
+
+def _measurements(path: Path, target: str, column: Column) -> tuple[NDArray[np.float64], str]:
+    """Return numbers as they are."""
+    if _is_words(column):
+        raise DataUnavailable(
+            f"the target '{target}' of {path} holds words ('{column[0]}'), and a regression predicts a number: choose "
+            "another column"
+        )
+    if len(np.unique(column)) == 1:
+        raise DataUnavailable(
+            f"the target '{target}' of {path} is {column[0]:g} in all rows: there is nothing to predict; choose "
+            "another column"
+        )
+    return column, f"target: {target}"
 
 
 def _features(path: Path, columns: dict[str, Column]) -> tuple[NDArray[np.float64], list[str]]:

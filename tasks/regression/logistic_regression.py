@@ -1,7 +1,6 @@
 """Bayesian logistic regression: one q(w) for a whole table, learned from minibatches."""
 
 import math
-from pathlib import Path
 from typing import ClassVar, final, get_args
 
 import torch
@@ -10,7 +9,8 @@ from torch.nn.functional import logsigmoid
 
 from tasks.base import Data, Defaults, Draw, GlobalModel, Latents, Target, Task, is_elbo
 from tasks.data import logistic
-from tasks.data.logistic import SHAPES, Rows, Table, is_named
+from tasks.data.logistic import SHAPES, Table, is_named
+from tasks.data.rows import Rows, require_table
 from tasks.exact.quadrature import importance_bound, normal_nodes
 from tasks.parts.guides import Covariance, SharedNormal
 from tasks.parts.networks import diagonal_normal
@@ -90,13 +90,9 @@ class LogisticRegression(Task):
         Raises:
             ValueError: there is no such table, or the target is not one of a file's.
         """
+        require_table(self.data, self.label, get_args(Table))
         if is_named(self.data):
-            if self.label is not None:
-                raise ValueError(f"target is of a CSV file's, and {self.data} has one: leave it out")
             return SHAPES[self.data].rows, SHAPES[self.data].features
-        if "." not in self.data and not Path(self.data).exists():
-            known = ", ".join(get_args(Table))
-            raise ValueError(f"data must be {known}, or the path of a CSV file; there is no file '{self.data}'")
         rows, columns = self._rows().train.shape
         return rows, columns - 1
 

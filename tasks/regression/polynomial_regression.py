@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
 from tasks.base import Data, Defaults, Draw, GlobalModel, Latents, Target, Task, is_elbo
+from tasks.exact.linear_regression import log_evidence
 from tasks.parts.guides import Covariance, SharedNormal
 from tasks.parts.networks import diagonal_normal
 from tasks.parts.sizes import at_least
@@ -63,17 +64,8 @@ class PolynomialModel(GlobalModel):
         draw("z", diagonal_normal(zeros, torch.exp(-0.5 * self.log_precision).expand_as(zeros)))
 
     def log_evidence(self, x: Tensor) -> Tensor:
-        """Return log p(y) in nats, [1]: y ~ N(0, α⁻¹ Φ Φᵀ + σ² I).
-
-        On a minibatch, with the likelihood to the power s = N/M: a normal density to the power s is, but for a
-        constant, one of s times the precision.
-        """
-        count, scale = x.shape[1], self.scale(x)
-        features, variance = self.features(x), torch.exp(2 * self.log_noise) / scale
-        noise = variance * torch.eye(count, dtype=x.dtype, device=x.device)
-        covariance = features @ features.mT * torch.exp(-self.log_precision) + noise
-        density = MultivariateNormal(torch.zeros_like(x[..., 1]), covariance, validate_args=False).log_prob(x[..., 1])
-        return density + 0.5 * count * ((1 - scale) * (2 * self.log_noise + _LOG_2_PI) - math.log(scale))
+        """Return log p(y) in nats, [1]."""
+        return log_evidence(self.features(x), x[..., 1], self.log_precision, self.log_noise, self.scale(x))
 
     def posterior(self, x: Tensor) -> MultivariateNormal:
         """Return p(w|y) = N(S Φᵀ y s/σ², S), S⁻¹ = α I + Φᵀ Φ s/σ², s = N/M, of batch shape [1]."""

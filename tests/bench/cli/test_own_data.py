@@ -64,6 +64,7 @@ def write(file: Path, change: int = 0) -> Path:
         ("a.npy", "sbn-images(path={}, latent=2)"),
         ("a.npy", "vae-categorical-images(path={}, variables=2, wide=3, narrow=3)"),
         ("a.csv", "logistic-regression(data={}, target=y)"),
+        ("a.csv", "bnn(data={}, target=a, hidden=2)"),
         ("a.txt", "lda(corpus={}, topics=2, hidden=3)"),
     ],
 )
@@ -179,6 +180,9 @@ def test_experiments_are_the_same_wherever_the_file_was() -> None:
         ("logistic-regression(data=a.csv, target=z)", 2, "no column 'z'"),
         ("logistic-regression(data=a.csv, target=b)", 4, "has 3 values (blue, green, red)"),
         ("logistic-regression(target=y)", 2, "leave it out"),
+        ("bnn(data=a.csv)", 2, "target=COLUMN must say which column"),
+        ("bnn(data=a.csv, target=y)", 4, "holds words ('ham'), and a regression predicts a number"),
+        ("bnn(data=a.csv, target=same)", 4, "is 7 in all rows: there is nothing to predict"),
         ("lda(corpus=a.npy)", 4, "no text"),
         ("lda(corpus=nowhere.txt)", 4, "nowhere.txt is not there"),
     ],
@@ -204,6 +208,7 @@ def files(tmp_path: Path) -> Path:
     """Write the files that the page names."""
     grey = images(20)
     (tmp_path / "mail.csv").write_text(table(40).replace("a,b,same,y", "length,sender,version,kind"))
+    (tmp_path / "houses.csv").write_text(table(40).replace("a,b,same,y", "price,street,rooms,sold"))
     write_folder(tmp_path / "faces", images(channels=3))
     np.savez(tmp_path / "digits.npz", images=grey, labels=np.arange(20))
     savemat(tmp_path / "frey.mat", {"ff": images(40).reshape(-1, 40 * 30 // 20)[:40]})
@@ -220,7 +225,7 @@ def understood(bench: Bench, words: Sequence[str]) -> None:
 @pytest.mark.usefixtures("files")
 def test_commands_of_the_page_are_understood(bench: Bench) -> None:
     runs = [words for _, *words in commands() if words[0] == "run"]
-    assert len(runs) == 6
+    assert len(runs) == 7
     for words in runs:
         understood(bench, [*words, "--dry-run"])
 

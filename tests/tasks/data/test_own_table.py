@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from tasks.data import DataUnavailable
+from tasks.data.splitting import four_fifths
+from tasks.regression.bnn import BNN
 from tasks.regression.logistic_regression import LogisticRegression
 from tests.tasks.data.own import table
 
@@ -103,6 +105,21 @@ def test_a_target_must_be_a_column(tmp_path: Path) -> None:
         LogisticRegression("none.csv", target="y")
     with pytest.raises(DataUnavailable, match="is a folder: give a CSV file"):
         LogisticRegression(str(tmp_path), target="y")
+
+
+def test_a_number_is_predicted_in_units_of_its_deviation(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text(TABLE)
+    data = BNN(str(tmp_path / "mine.csv"), 2, "a").load()
+    # The words b are three columns, and y is two.
+    assert data.train.shape == (16, 7)
+    assert data.test.shape == (4, 7)
+    places = np.concatenate(four_fifths(20)) / 4
+    mean, deviation = places[:16].mean(), places[:16].std()
+    assert data.note == (
+        f"16 rows of 5 features, and 4 to test; y in units of its deviation {deviation:.4g} from its mean {mean:.4g}; "
+        "target: a; left out, since all rows are the same: same"
+    )
+    torch.testing.assert_close(torch.cat([data.train, data.test])[:, -1], torch.from_numpy((places - mean) / deviation))
 
 
 def test_its_elbo_is_exact(tmp_path: Path) -> None:
