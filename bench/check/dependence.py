@@ -30,7 +30,7 @@ class DependenceCheck:
 
     @property
     def tests(self) -> int:
-        """The number of tests that share the level of a run: none, as nothing here is left to chance."""
+        """The number of tests that share the level of a run: none, as next to nothing here is left to chance."""
         return 0
 
     @property
@@ -87,16 +87,31 @@ class DependenceCheck:
 
     def _repeated(self, one: Draws, other: Draws, first: Tensor, seed: int) -> Iterator[Violation]:
         """Yield a violation where what should differ does not; an estimator may be without chance altogether."""
-        rows = [_seeded_row(one, seed, name) for name in ("second", "third")]
-        with seeded(CPU, seed, "stream"):
-            pairs = [(one.loop(1), other.loop(1)) for _ in range(4)]
-        drawn = torch.cat([first, *rows, *(row for pair in pairs for row in pair)])
-        if _same(drawn, first.expand_as(drawn)):
+        if not _changes(one, seed, turns=4, least=1):
             return
-        if all(_same(first, row) for row in rows):
+        seeds = (_same(first, _seeded_row(one, seed, "another", turn)) for turn in range(_TURNS))
+        if all(seeds) and _changes(one, seed):
             yield Violation("random numbers", "another seed gives the same draw")
-        if all(_same(*pair) for pair in pairs):
+        with seeded(CPU, seed, "stream"):
+            shared = all(_same(one.loop(1), other.loop(1)) for _ in range(_TURNS))
+        if shared and _changes(one, seed):
             yield Violation("random numbers", "two instances share their noise, though one draws after the other")
+
+
+_TURNS: Final = 32
+_CHANGING: Final = 24
+"""Of `_TURNS` draws one after the other, how many at least differ from the first before one wonders that others do not.
+
+Were all of them alike in law, with so many that differ among twice as many, that none of the one half does has a
+probability of at most 2^−24: draws of discrete latents coincide often.
+"""
+
+
+def _changes(draws: Draws, seed: int, turns: int = _TURNS, least: int = _CHANGING) -> bool:
+    """Return whether at least `least` of `turns` draws differ from the first, all of them one after the other."""
+    with seeded(CPU, seed, "changes"):
+        first = draws.loop(1)
+        return sum(not _same(first, draws.loop(1)) for _ in range(turns)) >= least
 
 
 _KEEP: Final = "keep what it adapts in buffers or parameters, else its numbers change when a run is resumed"

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from bench.check.clock import Clock
 from bench.check.collect import collect
+from bench.check.dependence import DependenceCheck
 from bench.check.deviations import Deviations
 from bench.check.plan import Plan
 from bench.check.points import Exact
@@ -21,6 +22,14 @@ _TASKS = ("gaussian-quadratic", "linear-gaussian(dim=1, n=8, perturbation=0.3)")
 @pytest.mark.parametrize("name", ["KeepsItsLastValues", "ConstantAtFirstCall", "AimOfItsOwn"])
 def test_right_and_unusual(name: str):
     lines = list(run_plan(collect([f"tests.museum.unusual:{name}"], _TASKS), Settings(tolerance=1.0)))
+    assert {line.verdict for line in lines} == {"pass"}, lines
+
+
+def test_draws_that_often_coincide_do_not_share_their_noise():
+    """At this seed two draws of one bit by points that are spread evenly are, by chance, the first one again."""
+    plan = collect(["reinforce(sampling=rqmc)"], _TASKS)
+    (check,) = [one for checks in plan.checks.values() for one in checks if isinstance(one, DependenceCheck)]
+    lines = [check.run(1e-3, 0.1, 10.0, seed) for seed in range(36, 39)]
     assert {line.verdict for line in lines} == {"pass"}, lines
 
 
