@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from bench.check.draws import Draws
-from bench.check.estimators import adapts, resumed, settled
+from bench.check.estimators import resumed, settled
 from bench.check.points import Point, Subject, first_line
 from bench.check.sites import Kind, site_point
 from bench.check.verdicts import Line, Violation
 from bench.machine.device import CPU
 from bench.machine.streams import seeded
+from bench.measure.settling import adapts
 from estimators.base import Estimator
 
 _STEPS: Final = 3

@@ -5,6 +5,7 @@ from typing import Final
 
 from bench.check.points import Point, Subject
 from bench.measure import settling
+from bench.measure.settling import adapts
 from bench.names.registry import ESTIMATORS
 from bench.names.spec import Spec, parse_spec
 from estimators.base import Estimator
@@ -65,16 +66,3 @@ def resumed(subject: Subject[Estimator], point: Point, estimator: Estimator) -> 
     other.prepare(point.task, point.x)
     other.double().load_state_dict(estimator.state_dict())
     return other
-
-
-def adapts(estimator: Estimator) -> bool:
-    """Return whether an estimator, or one that it is made of, has state: parameters, buffers, or what it observes."""
-    if any(True for _ in estimator.parameters()) or any(True for _ in estimator.buffers()):
-        return True
-    return observes(estimator)
-
-
-def observes(estimator: Estimator) -> bool:
-    """Return whether an estimator, or one that it is made of, does anything when it observes an estimate."""
-    parts = (part for part in estimator.modules() if isinstance(part, Estimator))
-    return any(type(part).observe is not Estimator.observe for part in parts)

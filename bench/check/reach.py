@@ -14,7 +14,7 @@ from bench.check.bias import another_mean, does_not_vanish
 from bench.check.clock import Clock
 from bench.check.deviations import Deviations
 from bench.check.draws import Draws
-from bench.check.estimators import observes, resumed, settled
+from bench.check.estimators import resumed, settled
 from bench.check.gradient import claimed, describe, scales
 from bench.check.points import Exact, Point, Subject, first_line
 from bench.check.sequential import sequential_test
@@ -22,6 +22,7 @@ from bench.check.sites import Kind, fits, site_point
 from bench.check.verdicts import Line, Violation
 from bench.machine.device import CPU
 from bench.machine.streams import seeded
+from bench.measure.settling import observes
 from estimators.base import Estimate, Estimator
 
 _ROWS: Final = 256

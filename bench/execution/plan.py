@@ -62,15 +62,22 @@ def make_plan(request: Request, load: Callable[[Spec, Task], Data] = load_data) 
     return plan_all([request], load)
 
 
-def plan_all(requests: Sequence[Request], load: Callable[[Spec, Task], Data] = load_data) -> Plan:
+def plan_all(
+    requests: Sequence[Request], load: Callable[[Spec, Task], Data] = load_data, grounds: Grounds | None = None
+) -> Plan:
     """Return the cells of requests, one after the other.
+
+    Args:
+        requests: what is asked for.
+        load: returns the data of a task.
+        grounds: what is known already of tasks and estimators; `load` plays no part then.
 
     Raises:
         UsageError: a name or parameter is unknown, nothing of what was asked for fits, or something would do nothing; a
             task or an estimator of somebody else's lacks something, or returns what it must not.
         DataUnavailable: a task's data are not there.
     """
-    planner = _Planner(Grounds(load))
+    planner = _Planner(grounds or Grounds(load))
     for request in requests:
         planner.add(request)
     return planner.plan(requests)

@@ -95,7 +95,7 @@ def fastest_chunk(replicator: Replicator, x: Tensor, replicates: int, seconds: f
         replicates: how many are going to be drawn, at least.
         seconds: for each chunk, at most; two draws are made in any case.
     """
-    watch = _Stopwatch(x.device)
+    watch = Stopwatch(x.device)
     best, best_time, chunk, worse = LOOP, _time(replicator, x, LOOP, 0.0), 2, 0
     allowed = _SHARE * replicates * best_time
     best_time = before = min(best_time, _time(replicator, x, LOOP, min(seconds, allowed / 16)))
@@ -120,9 +120,9 @@ def fastest_chunk(replicator: Replicator, x: Tensor, replicates: int, seconds: f
 
 def _time(replicator: Replicator, x: Tensor, chunk: int, seconds: float) -> float:
     """Return the seconds per replicate, the fastest of at least two draws, for about so many seconds."""
-    fastest, whole, draws = float("inf"), _Stopwatch(x.device), 0
+    fastest, whole, draws = float("inf"), Stopwatch(x.device), 0
     while draws < 2 or (whole.seconds() < seconds and draws < _DRAWS):
-        watch = _Stopwatch(x.device)
+        watch = Stopwatch(x.device)
         replicator.draw(x, chunk)
         fastest = min(fastest, watch.seconds() / chunk)
         draws += 1
@@ -130,7 +130,7 @@ def _time(replicator: Replicator, x: Tensor, chunk: int, seconds: float) -> floa
 
 
 @final
-class _Stopwatch:
+class Stopwatch:
     """Runs from when it is made. On a CPU, time in which others had it does not count."""
 
     def __init__(self, device: torch.device) -> None:

@@ -37,3 +37,16 @@ def settled(
             optimizer.step()
         estimator.observe(estimate)
     return estimator
+
+
+def adapts(estimator: Estimator) -> bool:
+    """Return whether an estimator, or one that it is made of, has state: parameters, buffers, or what it observes."""
+    if any(True for _ in estimator.parameters()) or any(True for _ in estimator.buffers()):
+        return True
+    return observes(estimator)
+
+
+def observes(estimator: Estimator) -> bool:
+    """Return whether an estimator, or one that it is made of, does anything when it observes an estimate."""
+    parts = (part for part in estimator.modules() if isinstance(part, Estimator))
+    return any(type(part).observe is not Estimator.observe for part in parts)

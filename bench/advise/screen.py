@@ -1,0 +1,279 @@
+"""The screening: everyone gets a first short look, the clearly worse stop, and the close ones go on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, final
+
+from bench.advise.candidates import Candidate
+from bench.advise.gauge import SETTLING, Gauge
+from bench.advise.places import Place
+from bench.advise.ranking import FALSE_ALARM, Noise, Standing, standing
+from bench.errors import UsageError
+from bench.execution.initial import initial
+from bench.measure.moments import NotFinite
+from bench.measure.reference import Reference
+from bench.names.strangers import said
+from bench.statistics.intervals import Interval
+from bench.statistics.seen import p_of_zero
+from tasks.base import Data
+
+_LOOKS: Final = (40, 200, 800, 3200, 12_800, 51_200, 204_800)
+"""Replicates of each look."""
+
+_ENOUGH: Final = 800
+"""Replicates of those that do not compete: a bias of the size of the noise of a thirtieth shows."""
+
+_LAPS: Final = (5, 5, 10, 20, 20, 20, 20)
+"""How often each is timed before a look."""
+
+_FEWEST_LAPS: Final = 3
+
+
+@dataclass
+class Entry:
+    """What is known of a candidate.
+
+    Attributes:
+        candidate: which.
+        gauges: by place, where it could be measured.
+        laps: seconds of a gradient, one for each time that all were timed.
+        failed: why it cannot be measured; empty where it can.
+        biases: by place, once they were looked at.
+        remarks: what a reader should know.
+    """
+
+    candidate: Candidate
+    gauges: dict[int, Gauge] = field(default_factory=dict)
+    laps: list[float] = field(default_factory=list)
+    failed: str = ""
+    biases: dict[int, Interval] = field(default_factory=dict)
+    seen: bool = False
+    remarks: list[str] = field(default_factory=list)
+    spreads: dict[int, tuple[int, Interval | None]] = field(default_factory=dict)
+
+    def noise(self, step: int) -> Noise | None:
+        """Return its noise at a place; None while nothing is known of it."""
+        gauge = self.gauges.get(step)
+        if gauge is None or self.failed or not self.laps:
+            return None
+        if self.spreads.get(step, (0, None))[0] != gauge.replicates:
+            self.spreads[step] = gauge.replicates, gauge.spread()
+        spread = self.spreads[step][1]
+        return None if spread is None else Noise(spread, gauge.replicates, self.laps)
+
+
+@final
+class Screening:
+    """All candidates at all places.
+
+    Args:
+        places: where they are measured; the last one counts most.
+        candidates: who is.
+        data: of the task.
+        clock: tells the time.
+        tell: is told what is done.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[Place],
+        candidates: Sequence[Candidate],
+        data: Data,
+        clock: Callable[[], float],
+        tell: Callable[[str], object],
+    ) -> None:
+        self.places, self._data, self._clock, self._tell = places, data, clock, tell
+        self.entries = {one.name: Entry(one) for one in candidates}
+        self._standins: dict[int, Gauge] = {}
+        self.looks = 0
+        self.is_decided = False
+
+    def run(self, deadline: float) -> None:
+        """Look again and again until all is decided or time is over.
+
+        Raises:
+            TooShort: there is no time for a first look.
+        """
+        self._begin(deadline)
+        self._require_time(deadline)
+        for look, replicates in enumerate(_LOOKS):
+            live = self._live()
+            left = deadline - self._clock()
+            if not live or left <= 0:
+                return
+            # The first look is not to take the time of the others.
+            until = self._clock() + (left / 2 if look == 0 else left)
+            self._tell(f"look {look + 1}, {len(live)} estimators, up to {replicates} replicates")
+            self._time(live, _LAPS[look], until)
+            self._draw(live, replicates, until)
+            self.looks = look + 1
+            self._look_for_biases()
+            if not self._live():
+                self.is_decided = True
+                return
+
+    def standing(self, step: int) -> Standing | None:
+        """Return who may be the best at a place, of those that compete and have a noise there; None without any."""
+        noises = {
+            name: noise
+            for name, entry in self.entries.items()
+            if self.competes(entry) and (noise := entry.noise(step)) is not None and noise.variance.value > 0
+        }
+        return standing(noises, len(_LOOKS) * len(self.places)) if noises else None
+
+    def noiseless(self, step: int) -> list[str]:
+        """Return those that compete and have no variance at a place, the fastest first."""
+        found = {
+            name: noise.seconds
+            for name, entry in self.entries.items()
+            if self.competes(entry) and (noise := entry.noise(step)) is not None and noise.variance.value == 0
+        }
+        return sorted(found, key=lambda name: found[name])
+
+    def competes(self, entry: Entry) -> bool:
+        """Return whether an estimator is ranked: declared unbiased, and not seen to be biased."""
+        return entry.candidate.role == "ranked" and not entry.seen and not entry.failed
+
+    def _begin(self, deadline: float) -> None:
+        """Build every estimator at every place, and let adaptive state settle."""
+        count = max(1, len(self.entries) * len(self.places))
+        for done, entry in enumerate(self.entries.values()):
+            self._tell(f"preparing {entry.candidate.name}, {done + 1}/{len(self.entries)}")
+            share = max(0.0, deadline - self._clock()) / count / 4
+            with _watched(entry):
+                for place in self.places:
+                    if self._clock() >= deadline:
+                        break
+                    entry.gauges[place.step] = self._gauge(entry, place, share)
+        for place in self.places:
+            if place.by is not None and not self._stands_in(place):
+                name, estimator = place.by
+                cell = next(iter(self.entries.values())).candidate.cell
+                identity = (cell.task_spec, "reference", name, cell.dtype, place.step)
+                self._standins[place.step] = Gauge(
+                    place.task, estimator, estimator.minimum_samples, place.x, identity, cell.seed
+                )
+
+    def _require_time(self, deadline: float) -> None:
+        if self._clock() >= deadline or not any(entry.gauges for entry in self.entries.values()):
+            raise TooShort
+
+    def _gauge(self, entry: Entry, place: Place, share: float) -> Gauge:
+        cell = entry.candidate.cell
+        _, estimator = initial(cell, self._data)
+        identity = (cell.task_spec, cell.estimator_spec, cell.samples, cell.dtype, place.step)
+        gauge = Gauge(place.task, estimator, cell.samples, place.x, identity, cell.seed)
+        gauge.settle(cell.training.guide_lr, share)
+        if gauge.settled is not None and gauge.settled < SETTLING:
+            remark = f"its adaptive parts saw {gauge.settled} estimates before it was measured, in place of {SETTLING}"
+            entry.remarks = [remark]
+        return gauge
+
+    def _stands_in(self, place: Place) -> Entry | None:
+        """Return the competitor that the task names as the reference, where it is there."""
+        assert place.by is not None
+        entry = self.entries.get(place.by[0])
+        return entry if entry is not None and place.step in entry.gauges and not entry.failed else None
+
+    def _live(self) -> list[Entry]:
+        """Return those that are to go on, the fast first."""
+        known = [self.standing(place.step) for place in self.places]
+        found = [entry for entry in self.entries.values() if self._goes_on(entry, known)]
+        return sorted(found, key=lambda entry: min(gauge.pace for gauge in entry.gauges.values()))
+
+    def _goes_on(self, entry: Entry, known: Sequence[Standing | None]) -> bool:
+        if entry.failed or not entry.gauges:
+            return False
+        if not self.competes(entry):
+            return min(gauge.replicates for gauge in entry.gauges.values()) < _ENOUGH
+        return any(
+            self._is_open(entry, place.step, found) for place, found in zip(self.places, known, strict=True)
+        )
+
+    def _is_open(self, entry: Entry, step: int, found: Standing | None) -> bool:
+        noise, name = entry.noise(step), entry.candidate.name
+        if noise is None or found is None:
+            return step in entry.gauges
+        if noise.variance.value == 0 or name in found.worse or name in found.alike:
+            return False
+        if name != found.leader:
+            return True
+        # Who leads goes on while somebody else may.
+        others = [other for other in self.entries.values() if self.competes(other) and other is not entry]
+        return any(self._is_open(other, step, found) for other in others)
+
+    def _time(self, live: Sequence[Entry], laps: int, until: float) -> None:
+        """Time all of them one after the other, several times over."""
+        for lap in range(laps):
+            if lap >= _FEWEST_LAPS and self._clock() >= until:
+                return
+            for entry in live:
+                with _watched(entry):
+                    entry.laps.append(entry.gauges[max(entry.gauges)].lap())
+
+    def _draw(self, live: Sequence[Entry], replicates: int, until: float) -> None:
+        """Draw replicates at each place, the last one first; nobody takes more than an even share of what is left."""
+        due = [(entry, place.step) for place in reversed(self.places) for entry in live if place.step in entry.gauges]
+        standins = [(gauge, step) for step, gauge in self._standins.items()]
+        left = len(due) + len(standins)
+        for gauge, _ in standins:
+            gauge.draw(replicates, *self._share(until, left))
+            left -= 1
+        for entry, step in due:
+            with _watched(entry):
+                wanted = replicates if self.competes(entry) else min(replicates, _ENOUGH)
+                entry.gauges[step].draw(wanted, *self._share(until, left))
+            left -= 1
+
+    def _share(self, until: float, left: int) -> tuple[float, Callable[[], bool]]:
+        """Return an even share of the time up to an hour, of which so many are left to have one, and whether it is over."""
+        now = self._clock()
+        seconds = max(0.0, until - now) / left
+        return seconds, lambda: self._clock() >= now + seconds
+
+    def _look_for_biases(self) -> None:
+        """Measure every bias, and note whose is seen: p-values are corrected for their number and that of looks."""
+        measured = [
+            (entry, place) for entry in self.entries.values() for place in self.places if place.step in entry.gauges
+        ]
+        level = FALSE_ALARM / len(_LOOKS) / max(1, len(measured))
+        for entry, place in measured:
+            reference = self._reference(place, entry)
+            bias = None if reference is None or entry.failed else entry.gauges[place.step].relative_bias(reference)
+            if bias is not None:
+                entry.biases[place.step] = bias
+                entry.seen = entry.seen or p_of_zero(bias.value, bias.low, bias.high) < level
+
+    def _reference(self, place: Place, entry: Entry) -> Reference | None:
+        """Return what a bias is measured against; None where nothing is, or where it is the estimator itself."""
+        if place.exact is not None or place.by is None:
+            return place.exact
+        standin = self._stands_in(place)
+        gauge = self._standins.get(place.step) if standin is None else standin.gauges[place.step]
+        return None if standin is entry or gauge is None or not gauge.is_known else gauge.as_reference(place.by[0])
+
+
+class TooShort(Exception):
+    """There was no time for a first look."""
+
+
+class _watched:
+    """Notes what a candidate fails with; the others go on."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, NotFinite):
+            self._entry.failed = "its gradient is not finite"
+        elif isinstance(error, Exception) and not isinstance(error, UsageError):
+            self._entry.failed = said(error)
+        return isinstance(error, Exception)
+
+
+def mapped(entries: Mapping[str, Entry], step: int) -> dict[str, Noise]:
+    """Return the noises that are known at a place, by estimator."""
+    return {name: noise for name, entry in entries.items() if (noise := entry.noise(step)) is not None}
