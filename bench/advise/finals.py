@@ -8,11 +8,13 @@ from typing import Final as Constant
 from typing import final
 
 from bench.advise.candidates import Candidate
-from bench.evaluation.bounds import Mean, evaluate_bounds, evaluate_expectation, evaluate_objective, evaluate_train
+from bench.advise.places import round_steps
+from bench.evaluation.bounds import Mean, evaluate_expectation, evaluate_objective, evaluate_train, train_rows
 from bench.evaluation.mode import evaluating
 from bench.execution.initial import initial
 from bench.machine.matmul import multiplied_by_onednn, onednn_pays
 from bench.machine.streams import seeded
+from bench.names.strangers import said
 from bench.results.schema import TrainingRow
 from bench.settings import Cell
 from bench.statistics.quantiles import NORMAL
@@ -30,8 +32,8 @@ _FEWEST_STEPS: Constant = 50
 """Of a training that says anything."""
 
 _PILOT: Constant = 5
-_SAMPLES: Constant = 10
-"""Of each row in the value at the end."""
+_SURE: Constant = 0.8
+"""The share of the time that trainings are planned for: a machine is not always as fast."""
 
 
 @dataclass(frozen=True)
@@ -80,24 +82,22 @@ class Final:
     diverged: str
 
 
-def objective_of(task: Task, data: Data) -> str:
+def objective_of(task: Task) -> str:
     """Return the column of the final values that trainings are compared by."""
-    if task.target == "expectation" or task.beta != 1:
-        return "objective"
-    return "test_elbo" if len(data.test) else "train_elbo"
+    return "objective" if task.target == "expectation" or task.beta != 1 else "train_elbo"
 
 
 def evaluate(task: Task, data: Data, seed: int) -> Mean:
-    """Return the value of that objective at a task's parameters, as the common evaluator has it."""
+    """Return the value of that objective at a task's parameters, as the common evaluator has it.
+
+    It is that of training rows, which is what gradients are of: test rows tell of overfitting, too.
+    """
     with evaluating(task):
         if task.target == "expectation":
             return evaluate_expectation(task, data, seed)
         if task.beta != 1:
-            return evaluate_objective(task, data.test, seed, "objective")
-        plain = task.evaluated().eval()
-        if len(data.test):
-            return evaluate_bounds(plain, data.test, _SAMPLES, seed, "test", lambda share: None).elbo
-        return evaluate_train(plain, data, seed)
+            return evaluate_objective(task, train_rows(task, data), seed, "train")
+        return evaluate_train(task.evaluated().eval(), data, seed)
 
 
 @final
@@ -126,7 +126,7 @@ class Finals:
         for seeds in (SEEDS, 1):
             each = (deadline - self._clock()) / (len(self._candidates) * seeds) - evaluation
             steps = {
-                one.name: _rounded(min(one.cell.training.steps, int(0.9 * each / paces[one.name])))
+                one.name: round_steps(min(one.cell.training.steps, int(_SURE * each / paces[one.name])))
                 for one in self._candidates
             }
             if all(steps[one.name] >= min(_FEWEST_STEPS, one.cell.training.steps) for one in self._candidates):
@@ -169,6 +169,9 @@ class Finals:
                         break
             except Diverged as reason:
                 diverged = str(reason)
+            except (RuntimeError, ValueError, TypeError) as error:
+                # Of somebody else's estimator, which may fail at the parameters that it has got to.
+                diverged = said(error)
         taken = trainer.progress.step
         cell = replace(cell, training=replace(cell.training, steps=taken)) if taken < steps and not diverged else cell
         value = None if diverged else evaluate(trainer.task, self._data, seed)
@@ -199,9 +202,3 @@ def _final(mine: Sequence[Trained]) -> Final:
 def by_seed(trained: Sequence[Trained], name: str) -> Iterator[tuple[int, float]]:
     """Give what the trainings of a candidate that did not diverge came to, by seed."""
     return ((one.cell.seed, one.value.value) for one in trained if one.name == name and one.value is not None)
-
-
-def _rounded(steps: int) -> int:
-    """Return a number of steps that is easily said."""
-    unit = 10 ** max(0, len(str(max(0, steps))) - 2)
-    return steps // unit * unit

@@ -88,7 +88,7 @@ def places(
     steps = min(wanted, int(seconds / max(clock() - begun, 1e-6) * _PILOT))
     if pilot is None or steps <= 2 * _PILOT:
         return [place for place in (before, pilot) if place], by
-    by, after = trained(_rounded(steps))
+    by, after = trained(round_steps(steps))
     return [place for place in (before, after or pilot) if place], by
 
 
@@ -98,7 +98,12 @@ def _place(task: Task, x: Tensor, step: int) -> Place:
     return Place(step, task, x, exact, None if exact else named_reference(task, task.target, x))
 
 
-def _rounded(steps: int) -> int:
-    """Return a number of steps that is easily said."""
-    unit = 10 ** max(1, len(str(steps)) - 2)
+def round_steps(steps: int) -> int:
+    """Return a number of steps that is easily said, and not larger.
+
+    >>> from bench.advise.places import round_steps
+    >>> [round_steps(steps) for steps in (7, 43, 258, 1999)]
+    [7, 43, 250, 1900]
+    """
+    unit = 10 ** max(0, len(str(max(0, steps))) - 2)
     return steps // unit * unit

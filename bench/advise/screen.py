@@ -12,6 +12,7 @@ from bench.errors import UsageError
 from bench.execution.initial import initial
 from bench.measure.moments import NotFinite
 from bench.measure.reference import Reference
+from bench.measure.stopping import FIRST
 from bench.names.strangers import said
 from bench.statistics.intervals import Interval
 from bench.statistics.seen import p_of_zero
@@ -20,10 +21,13 @@ from tasks.base import Data
 _LOOKS: Final = (40, 200, 800, 3200, 12_800, 51_200, 204_800)
 """Replicates of each look."""
 
+_CHEAP: Final = 0.3
+"""The share of the time that is left, for which everybody gets as many replicates as an interval should have."""
+
 _ENOUGH: Final = 800
 """Replicates of those that do not compete: a bias of the size of the noise of a thirtieth shows."""
 
-_LAPS: Final = (5, 5, 10, 20, 20, 20, 20)
+_LAPS: Final = (7, 7, 10, 20, 20, 20, 20)
 """How often each is timed before a look."""
 
 _FEWEST_LAPS: Final = 3
@@ -39,7 +43,10 @@ class Entry:
         laps: seconds of a gradient, one for each time that all were timed.
         failed: why it cannot be measured; empty where it can.
         biases: by place, once they were looked at.
+        seen_at: places at which a bias is more than chance.
         remarks: what a reader should know.
+        judged: by place, the replicates that its bias was looked at with.
+        spreads: by place, its variance, and the replicates that it was found with.
     """
 
     candidate: Candidate
@@ -47,16 +54,22 @@ class Entry:
     laps: list[float] = field(default_factory=list)
     failed: str = ""
     biases: dict[int, Interval] = field(default_factory=dict)
-    seen: bool = False
+    seen_at: set[int] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)
+    judged: dict[int, int] = field(default_factory=dict)
     spreads: dict[int, tuple[int, Interval | None]] = field(default_factory=dict)
+
+    @property
+    def seen(self) -> bool:
+        """Return whether a bias is more than chance."""
+        return bool(self.seen_at)
 
     def noise(self, step: int) -> Noise | None:
         """Return its noise at a place; None while nothing is known of it."""
         gauge = self.gauges.get(step)
         if gauge is None or self.failed or not self.laps:
             return None
-        if self.spreads.get(step, (0, None))[0] != gauge.replicates:
+        if self.spreads.get(step, (-1, None))[0] != gauge.replicates:
             self.spreads[step] = gauge.replicates, gauge.spread()
         spread = self.spreads[step][1]
         return None if spread is None else Noise(spread, gauge.replicates, self.laps)
@@ -69,6 +82,7 @@ class Screening:
     Args:
         places: where they are measured; the last one counts most.
         candidates: who is.
+        baseline: the one that ratios are taken to, which goes on as long as any other.
         data: of the task.
         clock: tells the time.
         tell: is told what is done.
@@ -78,11 +92,13 @@ class Screening:
         self,
         places: Sequence[Place],
         candidates: Sequence[Candidate],
+        baseline: str,
         data: Data,
         clock: Callable[[], float],
         tell: Callable[[str], object],
     ) -> None:
         self.places, self._data, self._clock, self._tell = places, data, clock, tell
+        self._baseline = baseline
         self.entries = {one.name: Entry(one) for one in candidates}
         self._standins: dict[int, Gauge] = {}
         self.looks = 0
@@ -97,9 +113,9 @@ class Screening:
         self._begin(deadline)
         self._require_time(deadline)
         for look, replicates in enumerate(_LOOKS):
-            live = self._live()
             left = deadline - self._clock()
-            if not live or left <= 0:
+            live = self._live() if replicates > FIRST or not self._is_cheap(replicates, left) else self._able()
+            if left <= 0:
                 return
             # The first look is not to take the time of the others.
             until = self._clock() + (left / 2 if look == 0 else left)
@@ -175,15 +191,25 @@ class Screening:
         entry = self.entries.get(place.by[0])
         return entry if entry is not None and place.step in entry.gauges and not entry.failed else None
 
-    def _live(self) -> list[Entry]:
-        """Return those that are to go on, the fast first."""
-        known = [self.standing(place.step) for place in self.places]
-        found = [entry for entry in self.entries.values() if self._goes_on(entry, known)]
+    def _able(self) -> list[Entry]:
+        """Return those that can be measured, the fast first."""
+        found = [entry for entry in self.entries.values() if entry.gauges and not entry.failed]
         return sorted(found, key=lambda entry: min(gauge.pace for gauge in entry.gauges.values()))
 
+    def _is_cheap(self, replicates: int, seconds: float) -> bool:
+        """Return whether everybody may have so many replicates, worse or not, for a part of the time."""
+        gauges = [gauge for entry in self._able() for gauge in entry.gauges.values()]
+        return sum(gauge.pace * max(0, replicates - gauge.replicates) for gauge in gauges) < _CHEAP * seconds
+
+    def _live(self) -> list[Entry]:
+        """Return those that are to go on."""
+        known = [self.standing(place.step) for place in self.places]
+        found = [entry for entry in self._able() if self._goes_on(entry, known)]
+        if not any(map(self.competes, found)):
+            return found
+        return [entry for entry in self._able() if entry in found or entry.candidate.name == self._baseline]
+
     def _goes_on(self, entry: Entry, known: Sequence[Standing | None]) -> bool:
-        if entry.failed or not entry.gauges:
-            return False
         if not self.competes(entry):
             return min(gauge.replicates for gauge in entry.gauges.values()) < _ENOUGH
         return any(
@@ -238,11 +264,16 @@ class Screening:
         ]
         level = FALSE_ALARM / len(_LOOKS) / max(1, len(measured))
         for entry, place in measured:
+            gauge = entry.gauges[place.step]
+            if entry.failed or entry.judged.get(place.step) == gauge.replicates:
+                continue
             reference = self._reference(place, entry)
-            bias = None if reference is None or entry.failed else entry.gauges[place.step].relative_bias(reference)
+            bias = None if reference is None else gauge.relative_bias(reference)
             if bias is not None:
-                entry.biases[place.step] = bias
-                entry.seen = entry.seen or p_of_zero(bias.value, bias.low, bias.high) < level
+                entry.biases[place.step], entry.judged[place.step] = bias, gauge.replicates
+                # Of fewer, a tail that is heavy may show nothing yet, and an interval covers less than it says.
+                is_sure = gauge.replicates >= FIRST and p_of_zero(bias.value, bias.low, bias.high) < level
+                entry.seen_at = (entry.seen_at - {place.step}) | ({place.step} if is_sure else set())
 
     def _reference(self, place: Place, entry: Entry) -> Reference | None:
         """Return what a bias is measured against; None where nothing is, or where it is the estimator itself."""

@@ -21,6 +21,7 @@ from bench.names.consent import nothing_named
 _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Measure": {
         "run": ("bench.cli.run:run", "train, measure and evaluate estimators on tasks"),
+        "advise": ("bench.cli.advise:advise", "which estimator should I use?"),
         "reproduce": ("bench.cli.reproduce:reproduce", "a published experiment, its numbers and ours side by side"),
     },
     "Verify": {
