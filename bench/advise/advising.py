@@ -22,6 +22,9 @@ _TRAJECTORY: Final = 0.08
 _SCREENING: Final = 0.55
 """The share after which the screening ends, if it has not before."""
 
+_LATEST: Final = 0.75
+"""The share after which nothing is measured any more that has not been begun."""
+
 _END: Final = 0.97
 """The share after which nothing is begun, so that the report is in time."""
 
@@ -109,7 +112,8 @@ class Advising:
             )
         self.screening = Screening(there, measured, self.baseline.name, self.field.data, self._clock, self._tell)
         try:
-            self.screening.run(self._begun + _SCREENING * asked.budget)
+            # Where much has gone by already, half of what is left.
+            self.screening.run(self._begun + max(_SCREENING * asked.budget, (self.seconds + asked.budget) / 2))
         except TooShort:
             self._require_time(math.inf)
         if not self.best():
@@ -146,7 +150,7 @@ class Advising:
     def _require_time(self, taken: float) -> None:
         """Raise where the budget does not suffice, given what has been taken of it before anything was measured."""
         budget = self.question.budget
-        if taken < _SCREENING * budget:
+        if taken < _LATEST * budget:
             return
         assert self.field is not None
         count = len(self.field.of("ranked", "biased"))

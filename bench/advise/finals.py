@@ -14,6 +14,7 @@ from bench.evaluation.mode import evaluating
 from bench.execution.initial import initial
 from bench.machine.matmul import multiplied_by_onednn, onednn_pays
 from bench.machine.streams import seeded
+from bench.measure.chunk import Stopwatch
 from bench.names.strangers import said
 from bench.results.schema import TrainingRow
 from bench.settings import Cell
@@ -31,7 +32,10 @@ _MOST_SEEDS: Constant = 5
 _FEWEST_STEPS: Constant = 50
 """Of a training that says anything."""
 
-_PILOT: Constant = 5
+_PILOT: Constant = 10
+_APART: Constant = 1.25
+"""Paces of a smaller ratio count as the same."""
+
 _SURE: Constant = 0.8
 """The share of the time that trainings are planned for: a machine is not always as fast."""
 
@@ -122,7 +126,7 @@ class Finals:
         begun = self._clock()
         evaluate(task, self._data, self._candidates[0].cell.seed)
         evaluation = self._clock() - begun
-        paces = {one.name: self._pace(one) for one in self._candidates}
+        paces = self._paces()
         for seeds in (SEEDS, 1):
             each = (deadline - self._clock()) / (len(self._candidates) * seeds) - evaluation
             steps = {
@@ -149,15 +153,25 @@ class Finals:
         fewest = min(map(len, of_each), default=0)
         return [_final(mine[:fewest]) for mine in of_each if fewest]
 
-    def _pace(self, one: Candidate) -> float:
-        """Return the seconds of a training step."""
-        trainer = self._trainer(one.cell)
-        with self._working(one.cell, trainer.task), seeded(trainer.device, "advise", "pace"):
-            trainer.step()
-            begun = self._clock()
-            for _ in range(_PILOT):
+    def _paces(self) -> dict[str, float]:
+        """Return the seconds of a training step of each.
+
+        Their ratios are rounded to powers of `_APART`, so that who is as fast gets as many steps: a few more of them
+        would look like a better estimator.
+        """
+        begun, work = self._clock(), dict[str, float]()
+        for one in self._candidates:
+            trainer = self._trainer(one.cell)
+            with self._working(one.cell, trainer.task), seeded(trainer.device, "advise", "pace"):
                 trainer.step()
-        return (self._clock() - begun) / _PILOT
+                watch = Stopwatch(trainer.device)
+                for _ in range(_PILOT):
+                    trainer.step()
+                work[one.name] = watch.seconds() / _PILOT
+        # On a busy machine work takes longer than its own time.
+        busy = max(1.0, (self._clock() - begun) / ((_PILOT + 1) * sum(work.values())))
+        fastest = min(work.values())
+        return {name: busy * fastest * _APART ** round(math.log(pace / fastest, _APART)) for name, pace in work.items()}
 
     def _train(self, one: Candidate, seed: int, steps: int, deadline: float) -> Trained:
         cell = replace(one.cell, seed=seed, training=replace(one.cell.training, steps=steps))

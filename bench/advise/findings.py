@@ -1,6 +1,5 @@
 """What a run of `bench advise` has found, in plain values: what `--format json` prints, and sentences are made of."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -28,7 +27,8 @@ FAILED: Final = "failed"
 def findings(found: Advising, is_interrupted: bool = False) -> dict[str, Any]:
     """Return what is known; `found.screening` is there."""
     screening, field = found.screening, found.field
-    assert screening is not None and field is not None
+    assert screening is not None
+    assert field is not None
     task = screening.places[0].task
     last = screening.places[-1]
     return {
@@ -154,7 +154,7 @@ def _differences(found: Advising, maximise: bool) -> list[dict[str, Any]]:
     if len(results) < 2:
         return []
     best = max(results, key=lambda one: one.value if maximise else -one.value)
-    values: Mapping[str, Mapping[int, float]] = {one.name: dict(by_seed(found.finals.trained, one.name)) for one in results}
+    values = {one.name: dict(by_seed(found.finals.trained, one.name)) for one in results}
     rows = []
     for one in results:
         common = sorted(values[one.name].keys() & values[best.name].keys())

@@ -35,6 +35,12 @@ FIRST_CHUNK: Final = 2 * GROUPS
 _BYTES: Final = 512 << 20
 """At most this much memory for what a batch holds at once."""
 
+_TRIED: Final = 4
+"""Replicates of a batch by which it is seen how long a larger one will take, or less."""
+
+_LONGER: Final = 4.0
+"""A batch may take so many times the time that there is: most take less than the small one lets fear."""
+
 _FEWEST: Final = 2
 """Replicates that each group of the jackknife needs."""
 
@@ -53,7 +59,6 @@ class Gauge:
     """Measures an estimator at a task's parameters.
 
     Attributes:
-        moments: of the replicates so far.
         settled: how many estimates its adaptive state has seen; None where it has none.
     """
 
@@ -63,9 +68,13 @@ class Gauge:
         self._task, self._estimator, self._samples, self._x = task, estimator, samples, x
         self._identity, self._seed = identity, seed
         self.replicator = Replicator(task, estimator, samples)
-        self.moments = Moments(self.replicator.size, x.dtype, x.device)
         self.settled: int | None = None
         self._worked = 0.0
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Return the moments of the replicates so far."""
+        return Moments(self.replicator.size, self._x.dtype, self._x.device)
 
     @cached_property
     def first(self) -> float:
@@ -78,23 +87,29 @@ class Gauge:
         """Let adaptive state fit itself to the parameters, for so many seconds at most."""
         if not adapts(self._estimator):
             return
-        steps = max(GROUPS, min(SETTLING, int(seconds / self.first)))
+        seen, begun = 0, time.perf_counter()
+
+        def over() -> bool:
+            nonlocal seen
+            seen += 1
+            return time.perf_counter() - begun >= seconds
+
         with self._stream("settling"):
             self._estimator = settled(
-                self._estimator, self._task, self._x, self._samples, steps=steps, step_size=step_size
+                self._estimator, self._task, self._x, self._samples, steps=SETTLING, step_size=step_size, over=over
             )
-        self.settled = steps
+        self.settled = seen
         self.replicator = Replicator(self._task, self._estimator, self._samples)
 
     @property
     def replicates(self) -> int:
         """Return how many there are."""
-        return self.moments.replicates
+        return self.moments.replicates if "moments" in vars(self) else 0
 
     @property
     def is_known(self) -> bool:
         """Return whether there are enough for a variance with an interval."""
-        return float(self.moments.counts.min()) >= _FEWEST
+        return self.replicates > 0 and float(self.moments.counts.min()) >= _FEWEST
 
     @property
     def pace(self) -> float:
@@ -129,9 +144,12 @@ class Gauge:
         """Return how many are drawn at once."""
         with self._stream("batching"):
             if self.replicator.check_batching(self._x):
-                return _Batches(self.first, LOOP)
-            each = peak_memory(lambda: self.replicator.draw(self._x, LOOP), self._x.device)
-        return _Batches(self.first, _BYTES // max(each, self.replicator.size * self._x.element_size()))
+                return _Batches(self.first, math.inf, LOOP)
+            watch = Stopwatch(self._x.device)
+            self.replicator.draw(self._x, _TRIED)
+            each = watch.seconds() / _TRIED
+            held = peak_memory(lambda: self.replicator.draw(self._x, LOOP), self._x.device)
+        return _Batches(self.first, each, _BYTES // max(held, self.replicator.size * self._x.element_size()))
 
     def lap(self) -> float:
         """Return the seconds of one gradient, as training computes it: the median over a hundredth of a second."""
@@ -190,18 +208,19 @@ class _Batches:
 
     Args:
         alone: seconds of one that is drawn by itself.
+        batched: of one of a small batch.
         largest: at once that memory holds.
     """
 
-    def __init__(self, alone: float, largest: int) -> None:
-        self._best, self._each = LOOP, alone
+    def __init__(self, alone: float, batched: float, largest: int) -> None:
+        self._best, self._each, self._foreseen = LOOP, alone, batched
         self._largest = min(largest, LARGEST_CHUNK)
         self._next = FIRST_CHUNK
 
     def size(self, wanted: int, seconds: float) -> int:
         """Return how many to draw next, of so many that are wanted, in about so many seconds."""
         most = min(wanted, self._largest)
-        if self._next <= most and self._next * self._each <= seconds:
+        if self._next <= most and self._next * min(self._each, self._foreseen) <= _LONGER * seconds:
             return self._next
         # In whole first chunks, which are dealt out evenly; a smaller one goes to one group as a whole.
         return max(LOOP, min(self._best, most) // FIRST_CHUNK * FIRST_CHUNK)

@@ -8,7 +8,7 @@ from bench.advise.findings import ALIKE_BEST, BEST, BIASED, FAILED, NOISELESS, O
 from bench.execution.pace import duration
 from bench.results.digits import interval, minus, number, plus_minus
 from bench.results.metrics import FINAL_VALUES
-from bench.results.render import Block, render
+from bench.results.render import render
 from bench.results.text import counted, folded
 
 _ORDER: Final = (NOISELESS, BEST, ALIKE_BEST, OPEN, WORSE, UNKNOWN, BIASED, FAILED)
@@ -56,6 +56,13 @@ def _opening(found: Found) -> str:
         return "nothing is known yet"
     first = next(row for row in found["estimators"] if row["estimator"] == names[0])
     others = f"; {_and(names[1:])} may be as good" if names[1:] else ""
+    competing = [row for row in found["estimators"] if row["verdict"] not in (BIASED, FAILED)]
+    known = [row for row in competing if row["verdict"] != UNKNOWN]
+    if 2 * len(known) < len(competing):
+        return (
+            f"not decided: there was time to measure {len(known)} of {counted(len(competing), 'estimator')}, of which "
+            f"{names[0]}, K = {first['samples']}, has the least noise; give a longer `--budget`"
+        )
     return f"use {names[0]}, K = {first['samples']}{others}"
 
 
@@ -151,9 +158,8 @@ def _of_trainings(found: Found) -> Iterator[str]:
 
 
 def _absolute(row: Found) -> Found:
-    low, high = sorted((row["low"], row["high"]), key=abs) if row["low"] * row["high"] > 0 else (row["low"], row["high"])
     sign = -1.0 if row["difference"] < 0 else 1.0
-    low, high = sorted((sign * low, sign * high))
+    low, high = sorted((sign * row["low"], sign * row["high"]))
     return {"value": abs(row["difference"]), "low": low, "high": high}
 
 
@@ -257,8 +263,8 @@ def _notes(found: Found) -> Iterator[str]:
         yield f"adaptive parts had little time to fit, so that these may do better than here: {names}"
     yield from remarks if len(remarks) == 1 else []
     yield (
-        f"each gradient was to have {counted(found['evaluations'], 'evaluation')} of the model per datapoint (evals: what "
-        "it has); hyperparameters are defaults"
+        f"each gradient was to have {counted(found['evaluations'], 'evaluation')} of the model per datapoint (evals: "
+        "what it has); hyperparameters are defaults"
     )
     step = found["places"][-1]["step"]
     if step:

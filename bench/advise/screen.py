@@ -1,6 +1,7 @@
 """The screening: everyone gets a first short look, the clearly worse stop, and the close ones go on."""
 
-from collections.abc import Callable, Mapping, Sequence
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, final
 
@@ -16,6 +17,7 @@ from bench.measure.stopping import FIRST
 from bench.names.strangers import said
 from bench.statistics.intervals import Interval
 from bench.statistics.seen import p_of_zero
+from estimators.base import Estimator
 from tasks.base import Data
 
 _LOOKS: Final = (40, 200, 800, 3200, 12_800, 51_200, 204_800)
@@ -24,6 +26,12 @@ _LOOKS: Final = (40, 200, 800, 3200, 12_800, 51_200, 204_800)
 _CHEAP: Final = 0.3
 """The share of the time that is left, for which everybody gets as many replicates as an interval should have."""
 
+_FOR_ANOTHER: Final = 0.25
+"""The share of the time that is left, up to which the same is done at another place once more."""
+
+_FOR_SETTLING: Final = 4
+"""Settling may take one part in so many of an even share."""
+
 _ENOUGH: Final = 800
 """Replicates of those that do not compete: a bias of the size of the noise of a thirtieth shows."""
 
@@ -31,6 +39,9 @@ _LAPS: Final = (7, 7, 10, 20, 20, 20, 20)
 """How often each is timed before a look."""
 
 _FEWEST_LAPS: Final = 3
+
+_FOR_LAPS: Final = 0.2
+"""The share of the time of a look that more laps than these may take."""
 
 
 @dataclass
@@ -45,6 +56,7 @@ class Entry:
         biases: by place, once they were looked at.
         seen_at: places at which a bias is more than chance.
         remarks: what a reader should know.
+        built: the estimator as it starts; None before it is needed.
         judged: by place, the replicates that its bias was looked at with.
         spreads: by place, its variance, and the replicates that it was found with.
     """
@@ -56,6 +68,7 @@ class Entry:
     biases: dict[int, Interval] = field(default_factory=dict)
     seen_at: set[int] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)
+    built: Estimator | None = None
     judged: dict[int, int] = field(default_factory=dict)
     spreads: dict[int, tuple[int, Interval | None]] = field(default_factory=dict)
 
@@ -63,6 +76,16 @@ class Entry:
     def seen(self) -> bool:
         """Return whether a bias is more than chance."""
         return bool(self.seen_at)
+
+    @property
+    def is_known(self) -> bool:
+        """Return whether anything is known of its noise, wherever it is measured."""
+        return all(gauge.is_known for gauge in self.gauges.values())
+
+    @property
+    def pace(self) -> float:
+        """Return the seconds of one replicate at the place where it is slowest."""
+        return max(gauge.pace for gauge in self.gauges.values())
 
     def noise(self, step: int) -> Noise | None:
         """Return its noise at a place; None while nothing is known of it."""
@@ -119,6 +142,7 @@ class Screening:
                 return
             # The first look is not to take the time of the others.
             until = self._clock() + (left / 2 if look == 0 else left)
+            live = self._affordable(live, replicates, until)
             self._tell(f"look {look + 1}, {len(live)} estimators, up to {replicates} replicates")
             self._time(live, _LAPS[look], until)
             self._draw(live, replicates, until)
@@ -151,39 +175,44 @@ class Screening:
         return entry.candidate.role == "ranked" and not entry.seen and not entry.failed
 
     def _begin(self, deadline: float) -> None:
-        """Build every estimator at every place, and let adaptive state settle."""
-        count = max(1, len(self.entries) * len(self.places))
-        for done, entry in enumerate(self.entries.values()):
-            self._tell(f"preparing {entry.candidate.name}, {done + 1}/{len(self.entries)}")
-            share = max(0.0, deadline - self._clock()) / count / 4
-            with _watched(entry):
-                for place in self.places:
-                    if self._clock() >= deadline:
-                        break
-                    entry.gauges[place.step] = self._gauge(entry, place, share)
-        for place in self.places:
-            if place.by is not None and not self._stands_in(place):
-                name, estimator = place.by
-                cell = next(iter(self.entries.values())).candidate.cell
-                identity = (cell.task_spec, "reference", name, cell.dtype, place.step)
-                self._standins[place.step] = Gauge(
-                    place.task, estimator, estimator.minimum_samples, place.x, identity, cell.seed
-                )
+        """Build every estimator at every place, the last one first, and let adaptive state settle.
 
-    def _require_time(self, deadline: float) -> None:
-        if self._clock() >= deadline or not any(entry.gauges for entry in self.entries.values()):
-            raise TooShort
+        Where that takes long, estimators are measured at the last place only.
+        """
+        begun = self._clock()
+        for place in reversed(self.places):
+            left = deadline - self._clock()
+            if place is not self.places[-1] and self._clock() - begun > _FOR_ANOTHER * left:
+                self.places = [one for one in self.places if one.step > place.step]
+                return
+            for done, entry in enumerate(self.entries.values()):
+                self._tell(f"preparing {entry.candidate.name}, {done + 1}/{len(self.entries)}")
+                share = max(0.0, deadline - self._clock()) / len(self.entries) / _FOR_SETTLING
+                with _Watched(entry):
+                    entry.gauges[place.step] = self._gauge(entry, place, share)
+            if place.by is not None and not self._stands_in(place):
+                self._standins[place.step] = self._standin(place, *place.by)
 
     def _gauge(self, entry: Entry, place: Place, share: float) -> Gauge:
         cell = entry.candidate.cell
-        _, estimator = initial(cell, self._data)
+        if entry.built is None:
+            entry.built = initial(cell, self._data)[1]
         identity = (cell.task_spec, cell.estimator_spec, cell.samples, cell.dtype, place.step)
-        gauge = Gauge(place.task, estimator, cell.samples, place.x, identity, cell.seed)
+        gauge = Gauge(place.task, copy.deepcopy(entry.built), cell.samples, place.x, identity, cell.seed)
         gauge.settle(cell.training.guide_lr, share)
         if gauge.settled is not None and gauge.settled < SETTLING:
             remark = f"its adaptive parts saw {gauge.settled} estimates before it was measured, in place of {SETTLING}"
             entry.remarks = [remark]
         return gauge
+
+    def _standin(self, place: Place, name: str, estimator: Estimator) -> Gauge:
+        cell = next(iter(self.entries.values())).candidate.cell
+        identity = (cell.task_spec, "reference", name, cell.dtype, place.step)
+        return Gauge(place.task, estimator, estimator.minimum_samples, place.x, identity, cell.seed)
+
+    def _require_time(self, deadline: float) -> None:
+        if self._clock() >= deadline or not any(entry.gauges for entry in self.entries.values()):
+            raise TooShort
 
     def _stands_in(self, place: Place) -> Entry | None:
         """Return the competitor that the task names as the reference, where it is there."""
@@ -192,14 +221,29 @@ class Screening:
         return entry if entry is not None and place.step in entry.gauges and not entry.failed else None
 
     def _able(self) -> list[Entry]:
-        """Return those that can be measured, the fast first."""
+        """Return those that can be measured, the one that ratios are taken to first, then the fast."""
         found = [entry for entry in self.entries.values() if entry.gauges and not entry.failed]
-        return sorted(found, key=lambda entry: min(gauge.pace for gauge in entry.gauges.values()))
+        return sorted(found, key=lambda entry: (entry.candidate.name != self._baseline, entry.pace))
 
     def _is_cheap(self, replicates: int, seconds: float) -> bool:
         """Return whether everybody may have so many replicates, worse or not, for a part of the time."""
         gauges = [gauge for entry in self._able() for gauge in entry.gauges.values()]
         return sum(gauge.pace * max(0, replicates - gauge.replicates) for gauge in gauges) < _CHEAP * seconds
+
+    def _affordable(self, live: Sequence[Entry], replicates: int, until: float) -> Sequence[Entry]:
+        """Return those of the live that there is time for, the fast first; of those that are known, all.
+
+        One so slow that nothing would be left for the others has to wait.
+        """
+        left, found = until - self._clock(), list[Entry]()
+        for entry in live:
+            wanted = replicates if entry.is_known else _LOOKS[0]
+            gauges = entry.gauges.values()
+            left -= sum(max(0, wanted - gauge.replicates) * gauge.pace for gauge in gauges)
+            left -= _FEWEST_LAPS * max(gauge.first for gauge in gauges)
+            if left >= 0 or entry.is_known or not found:
+                found.append(entry)
+        return found
 
     def _live(self) -> list[Entry]:
         """Return those that are to go on."""
@@ -212,9 +256,7 @@ class Screening:
     def _goes_on(self, entry: Entry, known: Sequence[Standing | None]) -> bool:
         if not self.competes(entry):
             return min(gauge.replicates for gauge in entry.gauges.values()) < _ENOUGH
-        return any(
-            self._is_open(entry, place.step, found) for place, found in zip(self.places, known, strict=True)
-        )
+        return any(self._is_open(entry, place.step, found) for place, found in zip(self.places, known, strict=True))
 
     def _is_open(self, entry: Entry, step: int, found: Standing | None) -> bool:
         noise, name = entry.noise(step), entry.candidate.name
@@ -230,29 +272,37 @@ class Screening:
 
     def _time(self, live: Sequence[Entry], laps: int, until: float) -> None:
         """Time all of them one after the other, several times over."""
+        end = self._clock() + _FOR_LAPS * (until - self._clock())
         for lap in range(laps):
-            if lap >= _FEWEST_LAPS and self._clock() >= until:
+            if lap >= _FEWEST_LAPS and self._clock() >= end:
                 return
             for entry in live:
-                with _watched(entry):
+                with _Watched(entry):
                     entry.laps.append(entry.gauges[max(entry.gauges)].lap())
 
     def _draw(self, live: Sequence[Entry], replicates: int, until: float) -> None:
-        """Draw replicates at each place, the last one first; nobody takes more than an even share of what is left."""
+        """Draw replicates at each place, the last one first.
+
+        Whoever is known takes no more than an even share of what is left; a first look is taken as a whole.
+        """
         due = [(entry, place.step) for place in reversed(self.places) for entry in live if place.step in entry.gauges]
-        standins = [(gauge, step) for step, gauge in self._standins.items()]
-        left = len(due) + len(standins)
-        for gauge, _ in standins:
+        left = len(due) + len(self._standins)
+        for gauge in self._standins.values():
             gauge.draw(replicates, *self._share(until, left))
             left -= 1
         for entry, step in due:
-            with _watched(entry):
-                wanted = replicates if self.competes(entry) else min(replicates, _ENOUGH)
-                entry.gauges[step].draw(wanted, *self._share(until, left))
+            gauge = entry.gauges[step]
+            with _Watched(entry):
+                if not gauge.is_known:
+                    gauge.draw(_LOOKS[0], *self._share(until, 1))
+                if entry.is_known:
+                    gauge.draw(
+                        replicates if self.competes(entry) else min(replicates, _ENOUGH), *self._share(until, left)
+                    )
             left -= 1
 
     def _share(self, until: float, left: int) -> tuple[float, Callable[[], bool]]:
-        """Return an even share of the time up to an hour, of which so many are left to have one, and whether it is over."""
+        """Return an even share of the time, of which so many are left to have one, and what says that it is over."""
         now = self._clock()
         seconds = max(0.0, until - now) / left
         return seconds, lambda: self._clock() >= now + seconds
@@ -288,7 +338,7 @@ class TooShort(Exception):
     """There was no time for a first look."""
 
 
-class _watched:
+class _Watched:
     """Notes what a candidate fails with; the others go on."""
 
     def __init__(self, entry: Entry) -> None:
@@ -303,8 +353,3 @@ class _watched:
         elif isinstance(error, Exception) and not isinstance(error, UsageError):
             self._entry.failed = said(error)
         return isinstance(error, Exception)
-
-
-def mapped(entries: Mapping[str, Entry], step: int) -> dict[str, Noise]:
-    """Return the noises that are known at a place, by estimator."""
-    return {name: noise for name, entry in entries.items() if (noise := entry.noise(step)) is not None}

@@ -1,6 +1,7 @@
 """Adaptive state that fits the parameters at which an estimator is measured or checked."""
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -11,7 +12,14 @@ from tasks.base import Task
 
 
 def settled(
-    estimator: Estimator, task: Task, x: Tensor, samples: int, *, steps: int, step_size: float | None
+    estimator: Estimator,
+    task: Task,
+    x: Tensor,
+    samples: int,
+    *,
+    steps: int,
+    step_size: float | None,
+    over: Callable[[], bool] = lambda: False,
 ) -> Estimator:
     """Return a copy whose adaptive state and learned parts have seen `steps` estimates at a task's present parameters.
 
@@ -24,6 +32,7 @@ def settled(
         samples: K of each estimate.
         steps: how many estimates.
         step_size: of Adam on the learned parts; None leaves these as they are.
+        over: asked after each estimate whether it shall be the last.
     """
     estimator = copy.deepcopy(estimator)
     learned = [parameter for parameter in estimator.parameters() if parameter.requires_grad]
@@ -36,6 +45,8 @@ def settled(
                 parameter.grad = gradient
             optimizer.step()
         estimator.observe(estimate)
+        if over():
+            break
     return estimator
 
 
