@@ -25,8 +25,11 @@ _SCREENING: Final = 0.55
 _LATEST: Final = 0.75
 """The share after which nothing is measured any more that has not been begun."""
 
+_REPORT: Final = 1.5
+"""Seconds that are left for the report, at least, and as many for what is kept."""
+
 _END: Final = 0.97
-"""The share after which nothing is begun, so that the report is in time."""
+"""The share after which nothing is begun in any case."""
 
 _BEST: Final = 3
 """How many of the best are trained."""
@@ -43,6 +46,7 @@ class Question:
         budget: seconds that the answer may take.
         evaluations: of log p(x, z) per datapoint that each gradient is to have; None for a number that fits the task.
         seed: of everything.
+        keeps: whether what is found will be written into a results folder, which takes time.
     """
 
     task: Spec
@@ -51,6 +55,7 @@ class Question:
     budget: float
     evaluations: int | None = None
     seed: int = 0
+    keeps: bool = False
 
 
 @final
@@ -119,7 +124,8 @@ class Advising:
         if not self.best():
             self._require_time(math.inf)
         self.finals = Finals(self.contenders(), self.field.data, self._clock, self._tell)
-        self.finals.run(self._begun + _END * asked.budget)
+        reserve = _REPORT * (2 if asked.keeps else 1)
+        self.finals.run(self._begun + min(_END * asked.budget, asked.budget - reserve))
 
     def best(self) -> list[str]:
         """Return the competitors whose noise is known at the last place, that with the least first."""

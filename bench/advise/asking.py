@@ -9,7 +9,12 @@ from bench.names.spec import Spec
 
 
 def question(
-    task: Spec, estimators: Sequence[Spec | Pattern], budget: float, evaluations: int | None, seed: int
+    task: Spec,
+    estimators: Sequence[Spec | Pattern],
+    budget: float,
+    evaluations: int | None,
+    seed: int,
+    keeps: bool = False,
 ) -> Question:
     """Return what is asked; for arguments see `Question`.
 
@@ -22,4 +27,4 @@ def question(
         named.update((str(spec), spec) for spec in specs)
     explicit = {str(one) for one in estimators if isinstance(one, Spec)}
     chosen = frozenset(named.keys() - explicit)
-    return Question(task, tuple(named.values()), chosen, budget, evaluations, seed)
+    return Question(task, tuple(named.values()), chosen, budget, evaluations, seed, keeps)

@@ -15,6 +15,7 @@ from bench.names.registry import TASKS
 from bench.statistics.intervals import Interval
 
 BEST: Final = "best"
+LEADS: Final = "least"
 NOISELESS: Final = "no variance"
 ALIKE_BEST: Final = "as good"
 OPEN: Final = "not told apart"
@@ -120,7 +121,14 @@ def _verdict(screening: Screening, entry: Entry, step: int) -> str:
         return ALIKE_BEST
     if name != standing.leader:
         return OPEN
-    return BEST
+    others = any(
+        screening.competes(one) and _verdict(screening, one, step) == OPEN for one in _others(screening, entry)
+    )
+    return LEADS if others else BEST
+
+
+def _others(screening: Screening, entry: Entry) -> list[Entry]:
+    return [one for one in screening.entries.values() if one is not entry]
 
 
 def _measured(found: Advising, screening: Screening, entry: Entry, place: Place) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from bench.statistics.intervals import Interval
 from bench.statistics.quantiles import GROUPS, quantile
 
 LEVEL: Final = 0.05
-"""Probability that anywhere in a run the best at some parameters is called worse than another."""
+"""Probability that anywhere in a run the best at some parameters is called worse than another; with several that are
+equally good, that a given one of them is."""
 
 FALSE_ALARM: Final = 1e-3
 """Probability that anywhere in a run an estimator without a bias is called biased, as in what `bench run` warns of."""

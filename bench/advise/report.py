@@ -4,14 +4,14 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from bench.advise.findings import ALIKE_BEST, BEST, BIASED, FAILED, NOISELESS, OPEN, UNKNOWN, WORSE
+from bench.advise.findings import ALIKE_BEST, BEST, BIASED, FAILED, LEADS, NOISELESS, OPEN, UNKNOWN, WORSE
 from bench.execution.pace import duration
 from bench.results.digits import interval, minus, number, plus_minus
 from bench.results.metrics import FINAL_VALUES
 from bench.results.render import render
 from bench.results.text import counted, folded
 
-_ORDER: Final = (NOISELESS, BEST, ALIKE_BEST, OPEN, WORSE, UNKNOWN, BIASED, FAILED)
+_ORDER: Final = (NOISELESS, BEST, LEADS, ALIKE_BEST, OPEN, WORSE, UNKNOWN, BIASED, FAILED)
 _LEAST: Final = 1e-3
 """Ratios below this one are only said to be so."""
 

@@ -317,7 +317,7 @@ class Screening:
             gauge = entry.gauges[place.step]
             if entry.failed or entry.judged.get(place.step) == gauge.replicates:
                 continue
-            reference = self._reference(place, entry)
+            reference = self.reference(place, entry)
             bias = None if reference is None else gauge.relative_bias(reference)
             if bias is not None:
                 entry.biases[place.step], entry.judged[place.step] = bias, gauge.replicates
@@ -325,7 +325,7 @@ class Screening:
                 is_sure = gauge.replicates >= FIRST and p_of_zero(bias.value, bias.low, bias.high) < level
                 entry.seen_at = (entry.seen_at - {place.step}) | ({place.step} if is_sure else set())
 
-    def _reference(self, place: Place, entry: Entry) -> Reference | None:
+    def reference(self, place: Place, entry: Entry) -> Reference | None:
         """Return what a bias is measured against; None where nothing is, or where it is the estimator itself."""
         if place.exact is not None or place.by is None:
             return place.exact

@@ -65,10 +65,9 @@ def advise(
     from bench.advise.findings import findings
     from bench.advise.report import next_command, text
     from bench.advise.told import Told
-    from bench.results.text import folded
 
     with Told(budget, begun) as told:
-        found = Advising(question(task, estimators, budget, samples, seed), told.tell, begun)
+        found = Advising(question(task, estimators, budget, samples, seed, out is not None), told.tell, begun)
         stopped: KeyboardInterrupt | None = None
         try:
             found.run()
@@ -87,6 +86,6 @@ def advise(
         from bench.advise.kept import keep
 
         echo(f"{keep(found, out)}", err=True)
-    echo(folded(f"next: `{next_command(said)}`", 2), err=True)
+    echo(f"next: `{next_command(said)}`", err=True)
     if stopped is not None:
         raise stopped
