@@ -19,6 +19,7 @@ from varbench.ours import claim
 
 if TYPE_CHECKING:
     from bench import errors, figures, pictures, tables
+    from bench.api.advise import advise
     from bench.api.plot import plot
     from bench.api.run import dry_run, run
     from bench.api.table import table
@@ -89,6 +90,7 @@ __all__ = [
     "Task",
     "Unfit",
     "__version__",
+    "advise",
     "check_estimator",
     "check_task",
     "distributions",
@@ -119,6 +121,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "bench.api.advise": ("advise",),
     "bench.api.plot": ("plot",),
     "bench.api.run": ("dry_run", "run"),
     "bench.api.table": ("table",),

@@ -78,7 +78,7 @@ class Advising:
     def __init__(
         self,
         question: Question,
-        tell: Callable[[str], object] = lambda message: None,
+        tell: Callable[[str], None] = lambda message: None,
         begun: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

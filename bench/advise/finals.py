@@ -114,7 +114,7 @@ class Finals:
     """
 
     def __init__(
-        self, candidates: Sequence[Candidate], data: Data, clock: Callable[[], float], tell: Callable[[str], object]
+        self, candidates: Sequence[Candidate], data: Data, clock: Callable[[], float], tell: Callable[[str], None]
     ) -> None:
         self._candidates, self._data, self._clock, self._tell = candidates, data, clock, tell
         self.trained: list[Trained] = []

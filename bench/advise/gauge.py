@@ -14,7 +14,7 @@ from bench.machine.streams import seeded
 from bench.measure.chunk import LARGEST_CHUNK, Stopwatch
 from bench.measure.cost import peak_memory
 from bench.measure.metrics import bias_metrics, variance
-from bench.measure.moments import GROUPS, Moments
+from bench.measure.moments import GROUPS, Moments, Summary
 from bench.measure.norms import pairs
 from bench.measure.outcomes import unseen_outcomes
 from bench.measure.point import Point
@@ -70,6 +70,7 @@ class Gauge:
         self.replicator = Replicator(task, estimator, samples)
         self.settled: int | None = None
         self._worked = 0.0
+        self._summarised: tuple[int, Summary] | None = None
 
     @cached_property
     def moments(self) -> Moments:
@@ -163,15 +164,15 @@ class Gauge:
         """
         if not self.is_known:
             return None
-        where = self.replicator.slices["all"]
-        summary = self.moments.summary(where)
+        summary = self._summary()
         found = variance(summary)
         size = pairs(summary.means, summary.counts)[0] * summary.unit**2
         if found.value <= max(_CONSTANT * size, _TINY) and not bool(self.moments.rounding.any()):
             with self._stream("rounding"):
                 draw = rounding_of(lambda: self.replicator.draw(self._x, LOOP)[0], self._x.device)
             self.moments.rounding = draw
-            found = variance(self.moments.summary(where))
+            self._summarised = None
+            found = variance(self._summary())
         return None if found.value == 0 and self._leaves_out else found
 
     @cached_property
@@ -184,7 +185,13 @@ class Gauge:
         if not self.is_known:
             return None
         where = self.replicator.slices["all"]
-        return bias_metrics(self.moments, where, reference, self.moments.summary(where)).get("relative_bias")
+        return bias_metrics(self.moments, where, reference, self._summary()).get("relative_bias")
+
+    def _summary(self) -> Summary:
+        """Return what metrics of all parameters are made of, which takes long where there are many."""
+        if self._summarised is None or self._summarised[0] != self.replicates:
+            self._summarised = self.replicates, self.moments.summary(self.replicator.slices["all"])
+        return self._summarised[1]
 
     def as_reference(self, label: str) -> Reference:
         """Return its mean as what others' biases are measured against."""

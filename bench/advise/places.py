@@ -50,7 +50,7 @@ class Place:
 
 
 def places(
-    cell: Cell, data: Data, folder: Path, seconds: float, clock: Callable[[], float], tell: Callable[[str], object]
+    cell: Cell, data: Data, folder: Path, seconds: float, clock: Callable[[], float], tell: Callable[[str], None]
 ) -> tuple[Sequence[Place], str]:
     """Return the initial parameters and, where a training gets anywhere, those after it; and who trained, or why not.
 

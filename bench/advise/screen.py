@@ -118,7 +118,7 @@ class Screening:
         baseline: str,
         data: Data,
         clock: Callable[[], float],
-        tell: Callable[[str], object],
+        tell: Callable[[str], None],
     ) -> None:
         self.places, self._data, self._clock, self._tell = places, data, clock, tell
         self._baseline = baseline
@@ -135,6 +135,11 @@ class Screening:
         """
         self._begin(deadline)
         self._require_time(deadline)
+        self._look(deadline)
+        # For those who read: what too few replicates know of a bias is little, and is shown with its interval.
+        self._look_for_biases(0)
+
+    def _look(self, deadline: float) -> None:
         for look, replicates in enumerate(_LOOKS):
             left = deadline - self._clock()
             live = self._live() if replicates > FIRST or not self._is_cheap(replicates, left) else self._able()
@@ -283,23 +288,36 @@ class Screening:
     def _draw(self, live: Sequence[Entry], replicates: int, until: float) -> None:
         """Draw replicates at each place, the last one first.
 
-        Whoever is known takes no more than an even share of what is left; a first look is taken as a whole.
+        Whoever is known takes no more than an even share of what is left; a first look is taken as a whole. Where that
+        takes long, it is not taken at another place.
         """
-        due = [(entry, place.step) for place in reversed(self.places) for entry in live if place.step in entry.gauges]
-        left = len(due) + len(self._standins)
-        for gauge in self._standins.values():
-            gauge.draw(replicates, *self._share(until, left))
-            left -= 1
-        for entry, step in due:
-            gauge = entry.gauges[step]
-            with _Watched(entry):
-                if not gauge.is_known:
-                    gauge.draw(_LOOKS[0], *self._share(until, 1))
-                if entry.is_known:
-                    gauge.draw(
-                        replicates if self.competes(entry) else min(replicates, _ENOUGH), *self._share(until, left)
-                    )
-            left -= 1
+        for number, place in enumerate(reversed(self.places), 1):
+            begun = self._clock()
+            due = [entry for entry in live if place.step in entry.gauges]
+            if (standin := self._standins.get(place.step)) is not None:
+                standin.draw(replicates, *self._share(until, 1 + len(due)))
+            rest = (len(self.places) - number) * len(live)
+            for done, entry in enumerate(due):
+                with _Watched(entry):
+                    self._draw_one(entry, entry.gauges[place.step], replicates, until, rest + len(due) - done)
+            is_first = not any(
+                gauge.replicates for entry in live for step, gauge in entry.gauges.items() if step < place.step
+            )
+            if is_first and self._clock() - begun > until - self._clock():
+                self._leave(place)
+                return
+
+    def _draw_one(self, entry: Entry, gauge: Gauge, replicates: int, until: float, left: int) -> None:
+        if not gauge.is_known:
+            gauge.draw(_LOOKS[0], *self._share(until, 1))
+        if gauge.is_known:
+            gauge.draw(replicates if self.competes(entry) else min(replicates, _ENOUGH), *self._share(until, left))
+
+    def _leave(self, last: Place) -> None:
+        """Measure no more at the places before one."""
+        self.places = [place for place in self.places if place.step >= last.step]
+        for entry in self.entries.values():
+            entry.gauges = {step: gauge for step, gauge in entry.gauges.items() if step >= last.step}
 
     def _share(self, until: float, left: int) -> tuple[float, Callable[[], bool]]:
         """Return an even share of the time, of which so many are left to have one, and what says that it is over."""
@@ -307,15 +325,18 @@ class Screening:
         seconds = max(0.0, until - now) / left
         return seconds, lambda: self._clock() >= now + seconds
 
-    def _look_for_biases(self) -> None:
-        """Measure every bias, and note whose is seen: p-values are corrected for their number and that of looks."""
+    def _look_for_biases(self, least: int = FIRST) -> None:
+        """Measure every bias from so many replicates on, and note whose is seen.
+
+        P-values are corrected for their number and that of looks.
+        """
         measured = [
             (entry, place) for entry in self.entries.values() for place in self.places if place.step in entry.gauges
         ]
         level = FALSE_ALARM / len(_LOOKS) / max(1, len(measured))
         for entry, place in measured:
             gauge = entry.gauges[place.step]
-            if entry.failed or entry.judged.get(place.step) == gauge.replicates:
+            if entry.failed or gauge.replicates < least or entry.judged.get(place.step) == gauge.replicates:
                 continue
             reference = self.reference(place, entry)
             bias = None if reference is None else gauge.relative_bias(reference)

@@ -3,32 +3,41 @@
 import torch
 from torch import Tensor
 
-from estimators.base import Estimate, evaluate
+from estimators.base import Estimate, Estimator, Evaluation, evaluate
 from estimators.draw import Detached
-from estimators.score_function.reinforce import Reinforce
 from tasks.base import Task
 
 
-class Noisy(Reinforce):
-    """REINFORCE with a baseline that is drawn at random: unbiased, and far noisier."""
+class _ScoreFunction(Estimator):
+    """REINFORCE with something done to f, or to the whole."""
+
+    targets = ("expectation", "elbo")
+    formula = paper = "none"
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         run = evaluate(task, x, Detached(samples))
-        f = run.f.detach() + 20 * torch.randn(run.f.shape, dtype=run.f.dtype)
-        return Estimate(run.f.detach().mean(0), (f * run.log_q + run.model_value).mean(0))
+        return Estimate(run.f.detach().mean(0), self.surrogate(run, run.f.detach()).mean(0))
+
+    def surrogate(self, run: Evaluation, f: Tensor) -> Tensor:
+        return f * run.log_q + run.model_value
 
 
-class Shrunk(Reinforce):
+class Noisy(_ScoreFunction):
+    """A baseline that is drawn at random: unbiased, and far noisier."""
+
+    def surrogate(self, run: Evaluation, f: Tensor) -> Tensor:
+        return super().surrogate(run, f + 20 * torch.randn(f.shape, dtype=f.dtype))
+
+
+class Shrunk(_ScoreFunction):
     """A tenth of a gradient: a hundredth of the variance, and biased."""
 
-    def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
-        right = super().estimate(task, x, samples)
-        return Estimate(right.objective, right.surrogate / 10)
+    def surrogate(self, run: Evaluation, f: Tensor) -> Tensor:
+        return super().surrogate(run, f) / 10
 
 
-class Endless(Reinforce):
+class Endless(_ScoreFunction):
     """Its gradient is not finite."""
 
-    def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
-        right = super().estimate(task, x, samples)
-        return Estimate(right.objective, right.surrogate * torch.inf)
+    def surrogate(self, run: Evaluation, f: Tensor) -> Tensor:
+        return super().surrogate(run, f) * torch.inf

@@ -43,16 +43,16 @@ def known(estimator: str, samples: int, count: int) -> tuple[float, torch.Tensor
 )
 def test_the_interval_of_a_ratio_holds_the_exact_one(base: tuple[str, int], new: tuple[str, int]) -> None:
     runs, each = 100, 400
-    exact, rows = zip(known(*base, runs * each), known(*new, runs * each), strict=True)
-    ratio = exact[0] / exact[1]
+    (exact, rows), (other_exact, other_rows) = known(*base, runs * each), known(*new, runs * each)
+    ratio = exact / other_exact
     held = 0
-    for one, other in zip(rows[0].split(each), rows[1].split(each), strict=True):
+    for one, other in zip(rows.split(each), other_rows.split(each), strict=True):
         found = times_less(variance_effect(noise(one), noise(other)))
         held += found.low <= ratio <= found.high
     # Were the intervals to hold it 93% of the time, as those of a variance do, this would fail once in 10⁴.
     assert held >= stats.binom.ppf(FALSE_ALARM, runs, 0.93)
     # And they say something: a ratio is known to ±20%.
-    whole = times_less(variance_effect(noise(rows[0]), noise(rows[1])))
+    whole = times_less(variance_effect(noise(rows), noise(other_rows)))
     assert whole.low <= ratio * 1.02
     assert whole.high >= ratio / 1.02
     assert whole.high / whole.low < 1.2
