@@ -2,20 +2,16 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, final
 
 from bench.advise.candidates import Candidate
+from bench.advise.entry import Entry, Watched
 from bench.advise.gauge import SETTLING, Gauge
 from bench.advise.places import Place
-from bench.advise.ranking import FALSE_ALARM, Noise, Standing, standing
-from bench.errors import UsageError
+from bench.advise.ranking import FALSE_ALARM, Standing, standing
 from bench.execution.initial import initial
-from bench.measure.moments import NotFinite
 from bench.measure.reference import Reference
 from bench.measure.stopping import FIRST
-from bench.names.strangers import said
-from bench.statistics.intervals import Interval
 from bench.statistics.seen import p_of_zero
 from estimators.base import Estimator
 from tasks.base import Data
@@ -42,60 +38,6 @@ _FEWEST_LAPS: Final = 3
 
 _FOR_LAPS: Final = 0.2
 """The share of the time of a look that more laps than these may take."""
-
-
-@dataclass
-class Entry:
-    """What is known of a candidate.
-
-    Attributes:
-        candidate: which.
-        gauges: by place, where it could be measured.
-        laps: seconds of a gradient, one for each time that all were timed.
-        failed: why it cannot be measured; empty where it can.
-        biases: by place, once they were looked at.
-        seen_at: places at which a bias is more than chance.
-        remarks: what a reader should know.
-        built: the estimator as it starts; None before it is needed.
-        judged: by place, the replicates that its bias was looked at with.
-        spreads: by place, its variance, and the replicates that it was found with.
-    """
-
-    candidate: Candidate
-    gauges: dict[int, Gauge] = field(default_factory=dict)
-    laps: list[float] = field(default_factory=list)
-    failed: str = ""
-    biases: dict[int, Interval] = field(default_factory=dict)
-    seen_at: set[int] = field(default_factory=set)
-    remarks: list[str] = field(default_factory=list)
-    built: Estimator | None = None
-    judged: dict[int, int] = field(default_factory=dict)
-    spreads: dict[int, tuple[int, Interval | None]] = field(default_factory=dict)
-
-    @property
-    def seen(self) -> bool:
-        """Return whether a bias is more than chance."""
-        return bool(self.seen_at)
-
-    @property
-    def is_known(self) -> bool:
-        """Return whether anything is known of its noise, wherever it is measured."""
-        return all(gauge.is_known for gauge in self.gauges.values())
-
-    @property
-    def pace(self) -> float:
-        """Return the seconds of one replicate at the place where it is slowest."""
-        return max(gauge.pace for gauge in self.gauges.values())
-
-    def noise(self, step: int) -> Noise | None:
-        """Return its noise at a place; None while nothing is known of it."""
-        gauge = self.gauges.get(step)
-        if gauge is None or self.failed or not self.laps:
-            return None
-        if self.spreads.get(step, (-1, None))[0] != gauge.replicates:
-            self.spreads[step] = gauge.replicates, gauge.spread()
-        spread = self.spreads[step][1]
-        return None if spread is None else Noise(spread, gauge.replicates, self.laps)
 
 
 @final
@@ -193,7 +135,7 @@ class Screening:
             for done, entry in enumerate(self.entries.values()):
                 self._tell(f"preparing {entry.candidate.name}, {done + 1}/{len(self.entries)}")
                 share = max(0.0, deadline - self._clock()) / len(self.entries) / _FOR_SETTLING
-                with _Watched(entry):
+                with Watched(entry):
                     entry.gauges[place.step] = self._gauge(entry, place, share)
             if place.by is not None and not self._stands_in(place):
                 self._standins[place.step] = self._standin(place, *place.by)
@@ -282,7 +224,7 @@ class Screening:
             if lap >= _FEWEST_LAPS and self._clock() >= end:
                 return
             for entry in live:
-                with _Watched(entry):
+                with Watched(entry):
                     entry.laps.append(entry.gauges[max(entry.gauges)].lap())
 
     def _draw(self, live: Sequence[Entry], replicates: int, until: float) -> None:
@@ -298,7 +240,7 @@ class Screening:
                 standin.draw(replicates, *self._share(until, 1 + len(due)))
             rest = (len(self.places) - number) * len(live)
             for done, entry in enumerate(due):
-                with _Watched(entry):
+                with Watched(entry):
                     self._draw_one(entry, entry.gauges[place.step], replicates, until, rest + len(due) - done)
             is_first = not any(
                 gauge.replicates for entry in live for step, gauge in entry.gauges.items() if step < place.step
@@ -357,20 +299,3 @@ class Screening:
 
 class TooShort(Exception):
     """There was no time for a first look."""
-
-
-class _Watched:
-    """Notes what a candidate fails with; the others go on."""
-
-    def __init__(self, entry: Entry) -> None:
-        self._entry = entry
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, NotFinite):
-            self._entry.failed = "its gradient is not finite"
-        elif isinstance(error, Exception) and not isinstance(error, UsageError):
-            self._entry.failed = said(error)
-        return isinstance(error, Exception)
