@@ -16,6 +16,7 @@ from bench.check.points import Exact, Point, Subject, first_line
 from bench.check.protocol import broken_properties
 from bench.check.sequential import RAREST, Outcome, sequential_test
 from bench.check.side_effects import changes
+from bench.check.tiled import tiled
 from bench.check.verdicts import Line, Verdict, Violation, worst
 from bench.machine.streams import seeded
 from bench.results.digits import apart, number
@@ -127,15 +128,17 @@ class GradientCheck:
         return self._conclude(estimator, draws, exact, outcome)
 
     def _test(self, draws: Draws, exact: Exact, level: float, tolerance: float, seconds: float) -> Outcome:
-        pilot = draws.draw(_PILOT).to(exact.gradient)
-        tested = claimed(draws.estimator, self.point)
+        pilot, each = draws.draw(_PILOT), 1
+        if draws.reason is not None:
+            draws, each = tiled(draws, self.point)
+        pilot, tested = pilot.to(exact.gradient), claimed(draws.estimator, self.point)
 
         def fresh() -> Deviations:
             return Deviations(exact, pilot, tested, torch.Generator().manual_seed(0))
 
         # Nobody is accused of a bias that is declared: an event that is rare may be missed.
         rarest = RAREST if draws.estimator.unbiased else 1.0
-        return sequential_test(draws.draw, fresh, scales(self.point, exact), level, tolerance, seconds, rarest)
+        return sequential_test(draws.draw, fresh, scales(self.point, exact), level, tolerance, seconds, rarest, each)
 
     def _conclude(self, estimator: Estimator, draws: Draws, exact: Exact, outcome: Outcome) -> "_Result":
         notes = [] if draws.reason is None else [f"drawn one by one, since vmap failed: {draws.reason}"]

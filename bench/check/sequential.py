@@ -70,6 +70,7 @@ def sequential_test(
     tolerance: float,
     seconds: float,
     rarest: float = RAREST,
+    each: int = 1,
 ) -> Outcome:
     """Draw until the mean is clearly off, or clearly not off by more than `tolerance`, or `seconds` are over.
 
@@ -94,38 +95,48 @@ def sequential_test(
         tolerance: the relative bias that the test is to exclude.
         seconds: for the draws of the looks, of work (`Clock`); a confirmation takes as long again at most, or a few.
         rarest: the probability of the rarest event that is waited for; one asks for nothing.
+        each: how many independent estimates a row is the mean of. Numbers of draws above are those of estimates.
     """
     clock = Clock(seconds)
-    deviations = fresh()
+    deviations, first = fresh(), _rows(FIRST_LOOK, each)
     detectable, alarm, confirmations = float("inf"), None, 0
-    for spent in _looks(draw, deviations, level, clock):
-        each = spent / (2 * deviations.tests)
-        detectable = _detectable(deviations, scales, each)
-        alarm = _alarm(deviations, each)
+    for spent in _looks(draw, deviations, level, clock, each):
+        share = spent / (2 * deviations.tests)
+        detectable = _detectable(deviations, scales, share)
+        alarm = _alarm(deviations, share, first)
         if alarm is not None:
-            again, rare = fresh(), math.ceil(-math.log(spent) / rarest) if rarest < 1 else 0
-            least = max(deviations.count, _LEAST_CONFIRMATION, rare if _beyond_spread(alarm, deviations) else 0)
-            _fill(draw, again, least, Clock(max(seconds, _CONFIRMING)))
+            again, rare = fresh(), math.ceil(-math.log(spent) / rarest / each) if rarest < 1 else 0
+            least = max(
+                deviations.count,
+                _rows(_LEAST_CONFIRMATION, each),
+                rare if _beyond_spread(alarm, deviations, each) else 0,
+            )
+            _fill(draw, again, least, Clock(max(seconds, _CONFIRMING)), first)
             confirmations += again.count
-            repeated = _repeated(alarm, again, spent, rare)
+            repeated = _repeated(alarm, again, spent, rare, each)
             if repeated is not None:
                 drawn = deviations.count + confirmations
-                return Outcome("off", repeated, detectable, again.relative_bias(), drawn)
+                return Outcome("off", repeated, detectable, again.relative_bias(), each * drawn)
         elif detectable <= tolerance:
             break
-    enough = deviations.count >= FIRST_LOOK and detectable <= tolerance
+    enough = deviations.count >= first and detectable <= tolerance
     verdict = "clear" if alarm is None and enough else "open"
     drawn = deviations.count + confirmations
-    return Outcome(verdict, alarm, detectable, deviations.relative_bias(), drawn, clock.waited)
+    return Outcome(verdict, alarm, detectable, deviations.relative_bias(), each * drawn, clock.waited)
 
 
-def _beyond_spread(alarm: Alarm, deviations: Deviations) -> bool:
-    """Return whether the mean along an alarm's direction is off by more than a standard deviation."""
-    spread = deviations.standard_error()[alarm.direction] * deviations.count**0.5
+def _rows(estimates: int, each: int) -> int:
+    """Return how many rows make up so many estimates."""
+    return -(-estimates // each)
+
+
+def _beyond_spread(alarm: Alarm, deviations: Deviations, each: int) -> bool:
+    """Return whether the mean along an alarm's direction is off by more than a standard deviation of one estimate."""
+    spread = deviations.standard_error()[alarm.direction] * (each * deviations.count) ** 0.5
     return bool(deviations.shift()[alarm.direction].abs() > spread)
 
 
-def _repeated(alarm: Alarm, again: Deviations, level: float, rare: int) -> Alarm | None:
+def _repeated(alarm: Alarm, again: Deviations, level: float, rare: int, each: int) -> Alarm | None:
     """Return the alarm as fresh draws have it, or None where they do not confirm it.
 
     Args:
@@ -133,11 +144,12 @@ def _repeated(alarm: Alarm, again: Deviations, level: float, rare: int) -> Alarm
         again: the fresh draws.
         level: the probability of a confirmation where the mean is right.
         rare: the fewest draws from which a mean is off by more than a standard deviation.
+        each: how many estimates a draw is the mean of.
     """
-    least = rare if _beyond_spread(alarm, again) else 0
+    least = rare if _beyond_spread(alarm, again, each) else 0
     # The n events that a mean rests on may all have failed to come with probability e⁻ⁿ.
     share = min(DOMINATED, -0.5 / math.log(level)) if rare else DOMINATED
-    if again.count < max(FIRST_LOOK, least) or bool(again.dominated(share)[alarm.direction]):
+    if again.count < max(_rows(FIRST_LOOK, each), least) or bool(again.dominated(share)[alarm.direction]):
         return None
     statistic = float(again.statistic()[alarm.direction])
     if statistic * alarm.statistic <= 0 or abs(statistic) <= quantile(level, again.count):
@@ -146,33 +158,35 @@ def _repeated(alarm: Alarm, again: Deviations, level: float, rare: int) -> Alarm
     return Alarm(alarm.direction, float(again.shift()[alarm.direction]), statistic, words)
 
 
-def _looks(draw: Callable[[int], Tensor], deviations: Deviations, level: float, clock: Clock) -> Iterator[float]:
+def _looks(
+    draw: Callable[[int], Tensor], deviations: Deviations, level: float, clock: Clock, each: int
+) -> Iterator[float]:
     """Draw up to each look, and yield how much of the level it may spend; one when the clock is over is the last."""
     before, count = 0.0, FIRST_LOOK
     while count <= LAST_LOOK:
         share = (count / LAST_LOOK) ** 0.5
-        in_time = _fill(draw, deviations, count, clock)
+        in_time = _fill(draw, deviations, _rows(count, each), clock, _rows(FIRST_LOOK, each))
         yield level * (share - before)
         if not in_time:
             return
         before, count = share, 2 * count
 
 
-def _fill(draw: Callable[[int], Tensor], deviations: Deviations, count: int, clock: Clock) -> bool:
+def _fill(draw: Callable[[int], Tensor], deviations: Deviations, count: int, clock: Clock, first: int) -> bool:
     """Draw until there are `count` rows; return whether it was in time. Some rows are drawn in any case.
 
     At most as many at once as there are, so that slow draws do not run far beyond their time; below the first look,
     from which nothing would be concluded, all that it needs.
     """
     while deviations.count < count:
-        deviations.update(draw(min(count - deviations.count, max(FIRST_LOOK, deviations.count))))
+        deviations.update(draw(min(count - deviations.count, max(first, deviations.count))))
         if clock.over():
             return False
     return True
 
 
-def _alarm(deviations: Deviations, level: float) -> Alarm | None:
-    if deviations.count < FIRST_LOOK:
+def _alarm(deviations: Deviations, level: float, first: int) -> Alarm | None:
+    if deviations.count < first:
         return None
     statistic = torch.where(deviations.dominated(), 0.0, deviations.statistic())
     critical = quantile(level, deviations.count)

@@ -4,13 +4,15 @@ import pytest
 import torch
 
 from bench.check.collect import collect
+from bench.check.draws import Draws
 from bench.check.estimators import estimator_subject, settled
 from bench.check.gradient import GradientCheck
 from bench.check.orderings import ORDERINGS, Ordering, OrderingCheck
 from bench.check.plan import make_plan, registered_estimators
 from bench.check.points import Point, task_subjects
 from bench.check.run import Settings, run_plan
-from bench.measure.settling import adapts
+from bench.check.draws import Draws
+from bench.check.estimators import estimator_subject, settled
 from bench.names.registry import ESTIMATORS, TASKS
 from tests.bench.check.samples import OneByOne, RefusesBadly, Scaled
 from tests.museum.protocol import Plain
@@ -83,6 +85,29 @@ def test_without_vmap_it_goes_on_one_by_one():
     line = next(iter(run_plan(plan, Settings(tolerance=0.5, budget=20.0))))
     assert line.verdict == "pass"
     assert "vmap failed" in line.detail
+
+
+@pytest.mark.parametrize(
+    ("estimator", "task", "copies"),
+    [
+        ("reinforce", "gaussian-quadratic", 64),
+        ("reinforce", "sbn-tiny(layers=2, latent=2)", 64),
+        ("reinforce", "polynomial-regression(degree=1, n=4)", 1),
+        ("miwae", "lecture-weights", 1),
+    ],
+)
+def test_a_batch_of_many_copies_has_the_same_mean(estimator: str, task: str, copies: int):
+    where = point(task)
+    subject = estimator_subject(estimator)
+    samples = 2 * subject.build().minimum_samples
+    draws = Draws(where.task, settled(subject, where, samples), where.x, samples)
+    many, each = tiled(draws, where)
+    assert (each, len(many.x)) == (copies, copies * len(where.x))
+    torch.manual_seed(0)
+    once, often = draws.batch(64 * 40), many.batch(40)
+    error = (once.var(0) / len(once) + often.var(0) / len(often)).sqrt()
+    # Six standard errors of fewer than a hundred means: by chance in one of ten million runs.
+    assert bool(((once.mean(0) - often.mean(0)).abs() <= 6 * error + 1e-12).all())
 
 
 @pytest.mark.parametrize("ordering", ORDERINGS, ids=lambda o: f"{o.less}, {o.more}")

@@ -21,12 +21,14 @@ def run(
     seconds: float = 60.0,
     spread: Callable[[Tensor], Tensor] = lambda noise: noise,
     at_once: int = 4096,
+    each: int = 1,
 ) -> Outcome:
     """Test rows whose first coordinate is off by `shift`."""
     generator = torch.Generator().manual_seed(seed)
 
     def draw(count: int) -> Tensor:
-        rows = EXACT.row + spread(torch.randn(min(count, at_once), 3, generator=generator, dtype=torch.float64))
+        estimates = torch.randn(min(count, at_once), each, 3, generator=generator, dtype=torch.float64)
+        rows = EXACT.row + spread(estimates).mean(1)
         rows[:, 0] += shift
         return rows
 
@@ -39,6 +41,7 @@ def run(
         level,
         tolerance,
         seconds,
+        each=each,
     )
 
 
@@ -49,6 +52,21 @@ def test_a_large_bias_is_seen_at_the_first_look_and_confirmed():
     assert outcome.alarm.direction == 0
     assert outcome.alarm.shift == pytest.approx(0.5, abs=0.05)
     assert outcome.replicates == FIRST_LOOK + 2**14
+
+
+def test_rows_that_are_means_count_as_what_they_are_of():
+    outcome = run(0.5, each=64)
+    assert outcome.verdict == "off"
+    assert outcome.replicates == FIRST_LOOK + 2**14
+    # An exponential's mean of 64 is still skewed. Of 400 right ones 1% may alarm at a look; fresh draws confirm none
+    # of them but with probability below 1e-4 each.
+    right = [run(0.0, seed=seed, level=0.01, tolerance=1.0, spread=skewed, each=64) for seed in range(400)]
+    assert {outcome.verdict for outcome in right} <= {"clear", "open"}
+
+
+def skewed(noise: Tensor) -> Tensor:
+    """Return exponential numbers less their mean."""
+    return -torch.special.ndtr(noise).log() - 1
 
 
 def test_no_bias_is_clear_as_soon_as_the_tolerance_is_reached():
