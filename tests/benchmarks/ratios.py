@@ -1,4 +1,4 @@
-"""Run every contest, write `results/benchmarks/<hardware>.csv` and make the README's table of it.
+"""Run every contest, write `results/benchmarks/<hardware>.csv` and make the tables of docs/speed.md of it.
 
     python -m tests.benchmarks.ratios
     python -m tests.benchmarks.ratios --threads 2
@@ -31,7 +31,7 @@ from tests.benchmarks.contests import CONTESTS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / "results" / "benchmarks"
-README: Final = ROOT / "README.md"
+PAGE: Final = ROOT / "docs" / "speed.md"
 BEGIN, END = "<!-- speed: made by tests/benchmarks/ratios.py -->\n", "<!-- speed: end -->\n"
 _PACKAGES: Final = ("varbench", "torch", "pyro-ppl")
 
@@ -39,7 +39,7 @@ _PACKAGES: Final = ("varbench", "torch", "pyro-ppl")
 @click.command(help=(__doc__ or "").partition("\n")[0])
 @click.option("--processes", default=8, show_default=True, help="how often everything is measured")
 @click.option("--threads", default=1, show_default=True, help="of PyTorch on the CPU")
-@click.option("--only", default="", help="contests whose name matches, as pytest -k understands it; writes no README")
+@click.option("--only", default="", help="contests whose name matches, as pytest -k understands it; writes no page")
 @click.option("--out", type=click.Path(path_type=Path), default=FOLDER, show_default=True, help="folder of the csv")
 def main(processes: int, threads: int, only: str, out: Path) -> None:
     runs = []
@@ -53,8 +53,8 @@ def main(processes: int, threads: int, only: str, out: Path) -> None:
     click.echo(rendered(out))
     click.echo(f"wrote {file}")
     if out == FOLDER and not only:
-        README.write_text(with_table(README.read_text(), rendered(out)))
-        click.echo(f"wrote {README}")
+        PAGE.write_text(with_table(PAGE.read_text(), rendered(out)))
+        click.echo(f"wrote {PAGE}")
 
 
 def measured(threads: int, only: str) -> list[dict[str, Any]]:

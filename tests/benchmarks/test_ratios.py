@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from tests.benchmarks.contests import CONTESTS
-from tests.benchmarks.ratios import FOLDER, README, hardware, rendered, summarised, with_table
+from tests.benchmarks.ratios import FOLDER, PAGE, hardware, rendered, summarised, with_table
 
 FIRST, LAST = CONTESTS[0], CONTESTS[-1]
 
@@ -15,8 +15,8 @@ def found(ratio: float, contest=FIRST) -> dict:
     return {"name": contest.name, "against": contest.against, "ours": 2.0, "competitor": 2 * ratio, "ratio": ratio}
 
 
-def test_the_readme_shows_what_was_measured():
-    page = README.read_text()
+def test_the_page_shows_what_was_measured():
+    page = PAGE.read_text()
     assert with_table(page, rendered(FOLDER)) == page
 
 

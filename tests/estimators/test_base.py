@@ -23,7 +23,7 @@ from tasks.toys.bernoulli_quadratic import BernoulliQuadratic
 from tests.estimators.exactness import linear_gaussian, misses
 from tests.estimators.tiny import Bits
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "ci.md"
 
 
 @pytest.mark.parametrize("samples", [2, 5])
@@ -49,8 +49,8 @@ def test_the_model_value_goes_by_its_former_name_too(task: Task):
     torch.testing.assert_close(run.f, expected)
 
 
-def test_the_estimator_of_the_readme_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (code,) = re.findall(r"```python\n# mine\.py\n(.*?)```", README.read_text(), re.DOTALL)
+def test_the_estimator_of_the_page_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (code,) = re.findall(r"```python\n# mine\.py\n(.*?)```", PAGE.read_text(), re.DOTALL)
     space: dict[str, type[Estimator]] = {}
     exec(code, space)
     for task in (linear_gaussian(2), BernoulliQuadratic(dim=3)):

@@ -11,8 +11,8 @@ from bench.check.orderings import ORDERINGS, Ordering, OrderingCheck
 from bench.check.plan import make_plan, registered_estimators
 from bench.check.points import Point, task_subjects
 from bench.check.run import Settings, run_plan
-from bench.check.draws import Draws
-from bench.check.estimators import estimator_subject, settled
+from bench.check.tiled import tiled
+from bench.measure.settling import adapts
 from bench.names.registry import ESTIMATORS, TASKS
 from tests.bench.check.samples import OneByOne, RefusesBadly, Scaled
 from tests.museum.protocol import Plain
