@@ -50,6 +50,8 @@ def test_what_a_newcomer_looks_for_is_two_clicks_away(site: Path) -> None:
 
 
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
-    loaded = re.compile(r'<(?:script|img|iframe)[^>]*\ssrc="(https?:)?//|<link[^>]*rel="stylesheet"[^>]*href="(https?:)?//')
+    loaded = re.compile(
+        r'<(?:script|img|iframe)[^>]*\ssrc="(https?:)?//|<link[^>]*rel="stylesheet"[^>]*href="(https?:)?//'
+    )
     for page in site.rglob("*.html"):
         assert loaded.search(page.read_text(encoding="utf-8")) is None, page
