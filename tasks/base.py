@@ -237,6 +237,13 @@ class Task(Constructed, ABC):
         """
         return raw
 
+    def words(self, raw: Tensor) -> Tensor | None:
+        """Return how many words each stored row [B, ...] has, [B], where rows are texts; None where they are not.
+
+        Bounds on log p of such rows are reported as a perplexity per word, too.
+        """
+        return None
+
     def initialise(self, data: Data) -> None:
         """Set parameters that depend on the data, such as an output bias. Called once, before training."""
 

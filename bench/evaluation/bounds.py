@@ -9,6 +9,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from bench.evaluation.points import Points
+from bench.evaluation.split import divergence
 from bench.machine.device import in_memory, observations
 from bench.machine.streams import seeded
 from estimators.base import evaluate as run_guide
@@ -36,11 +38,31 @@ class Mean:
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """ELBO and importance-weighted log-likelihood bound of one data split, per datapoint in nats."""
+class Elbo(Mean):
+    """An ELBO, and what it is made of at the same draws: `reconstruction` − `kl`, up to rounding.
 
-    elbo: Mean
+    Attributes:
+        reconstruction: E_q log p(x|z); None where log p(x, z) does not split.
+        kl: KL(q(z|x) ‖ p(z)), by Monte Carlo; likewise.
+    """
+
+    reconstruction: Mean | None = None
+    kl: Mean | None = None
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """ELBO and importance-weighted log-likelihood bound of one data split, per datapoint in nats.
+
+    Attributes:
+        elbo: of the split.
+        log_likelihood: L_K of the split.
+        points: of its datapoints.
+    """
+
+    elbo: Elbo
     log_likelihood: Mean
+    points: Points
 
 
 def evaluate_bounds(
@@ -55,25 +77,19 @@ def evaluate_bounds(
     """
     if isinstance(task.model, GlobalModel):
         return _predictions(task, task.model, rows, samples, seed, purpose, progress)
-    elbos, bounds, log_weight = [], [], torch.empty(0)
+    parts, kls, log_weight, kl = list[Points](), list[Tensor](), torch.empty(0), torch.empty(0)
     with seeded(rows.device, seed, "evaluate", purpose), torch.no_grad():
         for done, values in _averaged(task, rows, samples, _pairs_at_once(rows.device)):
-            log_weight = values.cpu().double()
-            elbos.append(log_weight.mean(0))
-            bounds.append(torch.logsumexp(log_weight, 0) - math.log(samples))
+            log_weight, kl = values.cpu().double()
+            parts.append(Points.of(log_weight))
+            kls.append(kl.mean(0))
             progress(done)
+    points = Points.joined(parts)
     if len(rows) == 1:
-        return _single_datapoint(log_weight[:, 0])
-    return Bounds(_mean(torch.cat(elbos)), _mean(torch.cat(bounds)))
-
-
-def _single_datapoint(log_weight: Tensor) -> Bounds:
-    """Return the bounds of one datapoint, whose standard errors can only be over samples."""
-    weight = (log_weight - log_weight.max()).exp()
-    bound = torch.logsumexp(log_weight, 0) - math.log(len(log_weight))
-    # The delta method: the relative error of the mean weight is the error of its logarithm.
-    error = weight.std() / weight.mean() / math.sqrt(len(weight))
-    return Bounds(_mean(log_weight), Mean(float(bound), float(error)))
+        # Standard errors can only be over samples.
+        bound = Mean(float(points.log_likelihood), float(points.log_likelihood_se))
+        return Bounds(_elbo(log_weight[:, 0], kl[:, 0]), bound, points)
+    return Bounds(_elbo(points.elbo, torch.cat(kls)), _mean(points.log_likelihood), points)
 
 
 def _predictions(
@@ -97,9 +113,9 @@ def _predictions(
         for done, values in _by_samples(drawn, rows, samples):
             parts.append(values.cpu())
             progress(done)
-    log_likelihood = torch.cat(parts).double()
-    predictive = torch.logsumexp(log_likelihood, 0) - math.log(samples)
-    return Bounds(_total(log_likelihood.mean(0)), _total(predictive))
+    points = Points.of(torch.cat(parts).double())
+    elbo = _total(points.elbo)
+    return Bounds(Elbo(elbo.value, elbo.se), _total(points.log_likelihood), points)
 
 
 def train_rows(task: Task, data: Data) -> Tensor:
@@ -111,15 +127,15 @@ def train_rows(task: Task, data: Data) -> Tensor:
         return rows[torch.randperm(len(rows), device=rows.device)[:_TRAIN_POINTS]]
 
 
-def evaluate_train(task: Task, data: Data, seed: int) -> Mean:
+def evaluate_train(task: Task, data: Data, seed: int) -> Elbo:
     """Return the training ELBO: of at most 2000 points, 10 samples each; where rows share latents, of all, 1000."""
     rows = train_rows(task, data)
     if not isinstance(task.model, GlobalModel):
         return evaluate_bounds(task, rows, _TRAIN_SAMPLES, seed, "train", lambda share: None).elbo
     with seeded(rows.device, seed, "evaluate", "train"), torch.no_grad():
         x = observations(task, rows)
-        drawn = _by_samples(lambda count: run_guide(task, x, Detached(count)).f[:, 0], rows, _GLOBAL_SAMPLES)
-        return _mean(torch.cat([values.cpu() for _, values in drawn]).double())
+        drawn = _by_samples(lambda count: _run(task, x, count)[:, :, 0].T, rows, _GLOBAL_SAMPLES)
+        return _elbo(*torch.cat([values.cpu() for _, values in drawn]).double().T)
 
 
 def evaluate_objective(task: Task, rows: Tensor, seed: int, purpose: str) -> Mean:
@@ -138,7 +154,7 @@ def evaluate_expectation(task: Task, data: Data, seed: int) -> Mean:
             return Mean(float(exact.mean()), 0.0)
         with seeded(x.device, seed, "evaluate"):
             pairs = _EXPECTATION_SAMPLES * len(data.train)
-            parts = [values.cpu() for _, values in _averaged(task, data.train, _EXPECTATION_SAMPLES, pairs)]
+            parts = [values[0].cpu() for _, values in _averaged(task, data.train, _EXPECTATION_SAMPLES, pairs)]
             return _mean(torch.cat(parts, 1).double().mean(1))
 
 
@@ -149,7 +165,7 @@ def _pairs_at_once(device: torch.device) -> int:
 
 
 def _averaged(task: Task, rows: Tensor, samples: int, pairs: int) -> Iterator[tuple[float, Tensor]]:
-    """Give what is averaged over the guide, [K, b], for some rows after the others, and the share that is done then.
+    """Give what `_run` returns for some rows after the others, [2, K, b], and the share that is done then.
 
     `pairs` of a datapoint and a sample are evaluated at once, and half of them from then on where memory runs out.
     """
@@ -165,10 +181,16 @@ def _averaged(task: Task, rows: Tensor, samples: int, pairs: int) -> Iterator[tu
 
 
 def _values(task: Task, rows: Tensor, samples: int, pairs: int) -> Tensor:
-    """Return what is averaged over the guide, [K, b], by at most `pairs` samples of a datapoint at once."""
+    """Return what `_run` does, [2, K, b], by at most `pairs` samples of a datapoint at once."""
     x = observations(task, rows)
     counts = [min(pairs, samples - done) for done in range(0, samples, pairs)]
-    return torch.cat([run_guide(task, x, Detached(count)).f for count in counts])
+    return torch.cat([_run(task, x, count) for count in counts], 1)
+
+
+def _run(task: Task, x: Tensor, count: int) -> Tensor:
+    """Return what is averaged over the guide, and log q − log p(z) at the same draws, [2, K, b]."""
+    run = run_guide(task, x, Detached(count))
+    return torch.stack([run.f, divergence(task, x, run)])
 
 
 def _by_samples(work: Callable[[int], Tensor], rows: Tensor, samples: int) -> Iterator[tuple[float, Tensor]]:
@@ -188,6 +210,14 @@ def _total(values: Tensor) -> Mean:
     """Return the sum of values of independent rows."""
     mean = _mean(values)
     return Mean(len(values) * mean.value, len(values) * mean.se)
+
+
+def _elbo(values: Tensor, kl: Tensor) -> Elbo:
+    """Return the mean of ELBOs, and of the two parts that each has, where it has them."""
+    mean = _mean(values)
+    if not bool(kl.isfinite().all()):
+        return Elbo(mean.value, mean.se)
+    return Elbo(mean.value, mean.se, _mean(values + kl), _mean(kl))
 
 
 def _mean(values: Tensor) -> Mean:

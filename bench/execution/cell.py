@@ -4,8 +4,9 @@ import copy
 from datetime import UTC, datetime
 from typing import Any, Final, final
 
+from bench.evaluation.points import Points
 from bench.execution.checkpoint import Checkpoint, Progress
-from bench.execution.final import evaluated
+from bench.execution.final import Evaluated, evaluated
 from bench.execution.held_back import hold_back
 from bench.execution.initial import initial
 from bench.execution.limits import Watch
@@ -19,8 +20,9 @@ from bench.machine.device import find_device
 from bench.machine.matmul import onednn_keeps_float32, onednn_pays
 from bench.machine.streams import Stream, seeded
 from bench.measure.settling import settled
+from bench.results.datapoints import save_datapoints
 from bench.results.schema import Final as FinalValues
-from bench.results.schema import Record
+from bench.results.schema import Record, Written
 from bench.results.store import Store
 from bench.results.tensors import save_tensors
 from bench.settings import Cell
@@ -154,12 +156,13 @@ class CellRun:
                     self.checkpoint.save()
 
     def finish(self, diverged: Diverged | None) -> Record:
-        """Evaluate what was trained, write the record and the parameters, and return the record."""
+        """Evaluate what was trained, write the files beside the record and then that, and return it."""
         if diverged is not None:
             diverged = self._explained(diverged)
         else:
             self._warn_of_sites(self.task, Where(self.trainer.progress.step))
         self.listener.turn_to("evaluate")
+        found = Evaluated({}) if diverged else self._values()
         record = Record(
             cell=self.cell,
             run=self.making.run,
@@ -169,12 +172,13 @@ class CellRun:
             seconds=self.checkpoint.seconds(),
             gradients=self.progress.gradients,
             training=self.trainer.rows,
-            final=self._final(diverged),
+            final=self._final(diverged, found.values),
             chunk=self.progress.chunk,
             notes=[*self.progress.notes, *(["oneDNN multiplied float32 matrices"] if self.progress.onednn else [])],
             task_source=self.source.task,
             estimator_source=self.source.estimator,
             parameters=save_tensors(self.store.parameters_path(self.cell), self.task.state_dict()),
+            datapoints=found.points and self._save_datapoints(found.points),
         )
         self.store.write(record)
         self.checkpoint.file.unlink(missing_ok=True)
@@ -215,13 +219,12 @@ class CellRun:
         found = self.meter.not_finite(*initial(self.cell, self.data), start.step) if diverged.step else None
         return diverged if found is None else Diverged(found, str(start), start.step)
 
-    def _final(self, diverged: Diverged | None) -> FinalValues | None:
-        """Evaluate the parameters where training ended; nothing is left of a divergence."""
+    def _final(self, diverged: Diverged | None, values: dict[str, Any]) -> FinalValues | None:
+        """Return what there is to say of the parameters where training ended, of which these are the values."""
         training, steps = self.trainer.progress, self.trainer.progress.step
         if steps == 0 and diverged:
             return None
         evaluations = [row.value for row in self.progress.gradients if row.metric == "evaluations"]
-        values = {} if diverged else self._values()
         if not diverged and self.task.target != "expectation" and len(self.data.test) == 0:
             rows_only = isinstance(self.task.guide, NormalTable)
             why = "the guide has parameters for the training rows only" if rows_only else "the test set is empty"
@@ -236,20 +239,24 @@ class CellRun:
             **values,
         )
 
-    def _values(self) -> dict[str, Any]:
+    def _save_datapoints(self, points: Points) -> Written:
+        values = {name: value.numpy() for name, value in vars(points).items()}
+        return save_datapoints(self.store.datapoints_path(self.cell), values)
+
+    def _values(self) -> Evaluated:
         """Return the values of the cell's parameters; cells that are not trained share those of their seed's."""
         cell = self.cell
 
-        def evaluate() -> tuple[dict[str, Any], list[str]]:
+        def evaluate() -> tuple[Evaluated, list[str]]:
             said: list[str] = []
             return evaluated(cell, self.task, self.data, self._show_evaluation, said.append), said
 
         start = ("initial values", str(cell.task_spec), cell.dataset, cell.dtype, cell.device, cell.seed)
         key = (*start, cell.measurement.evaluation_samples)
-        values, said = evaluate() if cell.training.steps else self.meter.references.get(key, evaluate)
+        found, said = evaluate() if cell.training.steps else self.meter.references.get(key, evaluate)
         for sentence in said:
             self._warn(sentence)
-        return values
+        return found
 
     def _warn(self, sentence: str) -> None:
         """Say something that a reader of the numbers should know, and keep it in the record."""

@@ -13,11 +13,11 @@ from bench.execution.sources import Maker, Source
 from bench.machine.info import software
 from bench.results.parameters import QUICKLY, difference
 from bench.results.schema import Record
-from bench.results.store import Store, read_run
+from bench.results.store import Store, beside, read_run
 from bench.settings import Cell
 
 Rerun = Literal["failed", "stale", "all"]
-"""Which finished cells are run again; a file of parameters that is gone or damaged is a failure, too."""
+"""Which finished cells are run again; a file beside a record that is gone or damaged is a failure, too."""
 
 CONTINUES: Final = "continues from its checkpoint"
 """Why a cell without a record is run, where it was interrupted."""
@@ -66,11 +66,11 @@ def recall(
         if limits.let_go_on(known.limit):
             return None, GOES_ON
         return known, f"limited before ({known.reason}); with a higher --{known.limit.of}-limit it goes on{hint}"
-    if known.parameters is not None:
-        path = store.parameters_path(cell)
-        if lacking := difference(path, known.parameters, QUICKLY if rerun is None else math.inf):
-            lacking = f"its {path.name} {lacking}"
-            # Somebody may have removed it to save room, and no table needs it.
+    for name, told in beside(known).items():
+        path = store.record_path(cell).with_name(name)
+        if lacking := difference(path, told, QUICKLY if rerun is None else math.inf):
+            lacking = f"its {name} {lacking}"
+            # Somebody may have removed it to save room, and no number on record needs it.
             if rerun is None and not os.path.lexists(path):
                 hint += f"; {lacking}, and --rerun failed makes it again"
             else:

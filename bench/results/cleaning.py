@@ -1,6 +1,6 @@
 """What is left over in a results folder: files that nothing reads any more, and that nobody is writing.
 
-Records, parameters, checks, figures, tables and what was set aside are never among them.
+Records, parameters, datapoints, checks, figures, tables and what was set aside are never among them.
 """
 
 from collections.abc import Iterator, Sequence

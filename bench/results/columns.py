@@ -1,4 +1,4 @@
-"""The columns of the four tidy tables, from the dataclasses of what is recorded.
+"""The columns of the tidy tables, from the dataclasses of what is recorded.
 
 `results/README.md` shows the same to a reader; a test compares the two.
 """
@@ -45,11 +45,17 @@ FINAL: Final[tuple[Column, ...]] = (*IDENTITY, *_STATUS, *_VALUES, *_STEPS, *_RE
 
 RUNS: Final[tuple[Column, ...]] = columns(schema.RunInfo)
 
+PLACE: Final = "datapoint"
+"""The column of a datapoint's place in the test set: the rows of a cell's file are in that order, and do without."""
+
+DATAPOINTS: Final[tuple[Column, ...]] = (*IDENTITY, *columns(schema.Datapoint))
+
 TABLES: Final[dict[str, tuple[Column, ...]]] = {
     "gradients": GRADIENTS,
     "training": TRAINING,
     "final": FINAL,
     "runs": RUNS,
+    "datapoints": DATAPOINTS,
 }
 
 EXPERIMENT: Final[tuple[str, ...]] = tuple(

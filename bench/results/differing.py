@@ -12,7 +12,7 @@ from bench.results.schema import Record, RunInfo
 from bench.results.store import Store, read_run
 
 _OF_THE_RUN: Final = ("run", "started", "seconds")
-_OF_THE_MACHINE: Final = ("seconds", "work_variance", "peak_memory")
+_OF_THE_MACHINE: Final = ("seconds", "relative_cost", "work_variance", "peak_memory")
 """Metrics that come out otherwise each time that they are measured."""
 _TIMES: Final = ("seconds_per_step", "seeds_together")
 _SOFTWARE: Final = ("varbench", "python", "torch", "numpy", "git_commit", "cpu", "gpu")
@@ -28,6 +28,7 @@ def differences(one: Record, other: Record) -> list[str]:
         *_of_rows("training", _steps(one), _steps(other)),
         *(["notes"] if one.notes != other.notes else []),
         *(["parameters"] if one.parameters != other.parameters else []),
+        *(["datapoints"] if one.datapoints != other.datapoints else []),
     ]
     times = [
         *(name for name in _OF_THE_RUN if getattr(one, name) != getattr(other, name)),

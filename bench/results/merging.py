@@ -22,16 +22,18 @@ from bench.results.schema import Record
 from bench.results.store import (
     BEGUN,
     CHECKPOINT,
+    DATAPOINTS,
     GOES_ON,
     PARAMETERS,
     RECORD,
     TRACEBACK,
     Store,
+    beside,
     read_record,
     read_run,
     write_locked,
 )
-from bench.results.validate import whole_parameters, whole_tensors
+from bench.results.validate import whole_beside, whole_tensors
 
 NEWEST: Final = "newest"
 """The preference for the record whose cell was started last, which is the one that `bench.load` counts."""
@@ -193,9 +195,10 @@ class _Merge:
                     files[name] = (source / name).read_bytes()
             except (ResultsError, OSError) as error:
                 yield source / name, f"{error}" if isinstance(error, ResultsError) else f"cannot read {source / name}"
-        if record.parameters and PARAMETERS in files and written(files[PARAMETERS]) != record.parameters:
-            yield source / PARAMETERS, f"{source / PARAMETERS} was replaced meanwhile: merge again"
-            del files[PARAMETERS]
+        for name, told in beside(record).items():
+            if name in files and written(files[name]) != told:
+                yield source / name, f"{source / name} was replaced meanwhile: merge again"
+                del files[name]
         content = file_bytes(source / RECORD)
         if self.dry_run:
             return
@@ -206,9 +209,9 @@ class _Merge:
                 file.write(data)
         if found.what == "completed":
             return
-        if PARAMETERS not in files:
-            # Those that may lie there are another record's.
-            (target / PARAMETERS).unlink(missing_ok=True)
+        for name in {PARAMETERS, DATAPOINTS} - files.keys():
+            # What may lie there is another record's.
+            (target / name).unlink(missing_ok=True)
         with placing(target / RECORD) as file:
             file.write(content)
         self.into.tidy(record)
@@ -246,16 +249,16 @@ class _Decision:
 
 def _belonging(record: Record) -> tuple[str, ...]:
     """Return the files that belong to a record; what a cell goes on from does."""
-    return GOES_ON.get(record.status, (PARAMETERS,))
+    return GOES_ON.get(record.status, (PARAMETERS, DATAPOINTS))
 
 
 def _completes(copy: Copy, target: Path) -> bool:
-    """Return whether a copy has the parameters that its record tells of, and the target does not."""
+    """Return whether a copy has a file that its record tells of, and the target does not."""
     record = read_record(copy.record)
-    if record is None or record.parameters is None:
-        return False
-    sides = [difference(folder / PARAMETERS, record.parameters) for folder in (target, copy.folder)]
-    return bool(sides[0]) and not sides[1]
+    return record is not None and any(
+        difference(target / name, told) and not difference(copy.folder / name, told)
+        for name, told in beside(record).items()
+    )
 
 
 def _is_whole(path: Path) -> bool:
@@ -266,8 +269,8 @@ def _is_whole(path: Path) -> bool:
     """
     if not path.is_file():
         return False
-    if path.name == PARAMETERS:
-        return bool(whole_parameters(path))
+    if path.name in (PARAMETERS, DATAPOINTS):
+        return bool(whole_beside(path))
     return path.name == TRACEBACK or bool(whole_tensors(path))
 
 

@@ -76,6 +76,36 @@ def _by_name(*rows: Metric) -> dict[str, Metric]:
     return {row.name: row for row in rows}
 
 
+def _split(split: str, of: str) -> tuple[Metric, Metric]:
+    """Return the two parts of the ELBO of some data."""
+    return (
+        Metric(
+            f"{split}_reconstruction",
+            "`unit`",
+            f"E_q log p(x|z) of {of}; `{split}_elbo` is it less `{split}_kl`, at the same draws",
+            f"{split} reconstruction",
+        ),
+        Metric(
+            f"{split}_kl",
+            "`unit`",
+            f"KL(q(z|x) ‖ p(z)) of {of}, by Monte Carlo",
+            f"{split} KL",
+        ),
+    )
+
+
+def _perplexity(split: str, of: str) -> Metric:
+    return Metric(
+        f"{split}_perplexity",
+        "1",
+        f"perplexity per word of {of}, where these are texts: exp(−Σ ELBO of a text / Σ its words)",
+        f"{split} perplexity",
+        better=-1,
+        positive=True,
+        limits=(1.0, math.inf),
+    )
+
+
 METRICS: Final = _by_name(
     Metric(
         "variance",
@@ -227,6 +257,7 @@ FINAL_VALUES: Final = _by_name(
         of_task=True,
     ),
     Metric("train_elbo", "`unit`", "ELBO of the training data", "train ELBO", better=1),
+    *_split("train", "the training data"),
     Metric("log_evidence", "`unit`", "exact log p(x) of the training data, where the task has it", "log p(x)"),
     Metric(
         "gap",
@@ -240,6 +271,7 @@ FINAL_VALUES: Final = _by_name(
         "validation_objective", "`unit`", "`objective` of β-VAEs, on rows held back", "validation objective", better=1
     ),
     Metric("validation_elbo", "`unit`", "ELBO of training rows held back", "validation ELBO", better=1),
+    *_split("validation", "training rows held back"),
     Metric(
         "validation_log_likelihood",
         "`unit`",
@@ -247,7 +279,9 @@ FINAL_VALUES: Final = _by_name(
         "validation log p(x) ≥",
         better=1,
     ),
+    _perplexity("validation", "training rows held back"),
     Metric("test_elbo", "`unit`", "ELBO of the test data", "test ELBO", better=1),
+    *_split("test", "the test data"),
     Metric(
         "test_log_likelihood",
         "`unit`",
@@ -255,6 +289,7 @@ FINAL_VALUES: Final = _by_name(
         "test log p(x) ≥",
         better=1,
     ),
+    _perplexity("test", "the test data"),
     Metric(
         "seconds_per_step",
         "s",

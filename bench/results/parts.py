@@ -13,7 +13,7 @@ import pyarrow as pa
 from bench.fields import Column
 from bench.results import columns, schema
 from bench.results.metrics import METRICS
-from bench.results.schema import Record
+from bench.results.schema import Record, Written
 from bench.results.typed import arrow, frame, from_arrow, identity_values, settings_values
 
 Rows = Literal["gradients", "training"]
@@ -33,6 +33,8 @@ TASK: Final = "_task"
 """The column with the task and all its parameters."""
 ESTIMATOR: Final = "_estimator"
 """That with the estimator, likewise."""
+TOLD: Final = "_datapoints"
+"""That with what the record tells of its file of datapoints, length and digest; empty where there is none."""
 
 _TOGETHER: Final = 256
 """Records that are in memory at once: as columns they take a fifth of the room."""
@@ -43,8 +45,8 @@ class Part:
     """Some records as columns.
 
     Attributes:
-        cells: a row per record, with the columns of `final`; then `IDENTITY`, `TASK` and `ESTIMATOR`, and in
-            `_gradients` and `_training` how many rows of it there are.
+        cells: a row per record, with the columns of `final`; then `IDENTITY`, `TASK`, `ESTIMATOR` and `TOLD`, and
+            in `_gradients` and `_training` how many rows of it there are.
         rows: by table the rows of all records, in their order.
     """
 
@@ -68,6 +70,7 @@ def part_of(records: Sequence[Record]) -> Part:
         IDENTITY: ([json.dumps(record.cell.settings()) for record in records], "string"),
         TASK: ([str(record.cell.task_spec) for record in records], "string"),
         ESTIMATOR: ([str(record.cell.estimator_spec) for record in records], "string"),
+        TOLD: ([_told(record.datapoints) for record in records], "string"),
         **{f"_{name}": ([len(getattr(record, name)) for record in records], "int64") for name in ROWS},
     }
     for name, (values, dtype) in more.items():
@@ -114,11 +117,17 @@ def rows_frame(part: Part, order: np.ndarray, name: Rows, needed: Needed | None 
     if needed is not None:
         chosen = needed(rows.select(["step", "metric"]).take(pa.array(places)), owners)
         owners, places = owners[chosen], places[chosen]
-    values = {one.name: _taken(cells, one, owners) for one in columns.IDENTITY}
+    values = {one.name: taken(cells, one, owners) for one in columns.IDENTITY}
     for one in ROWS[name]:
-        values[one.name] = _taken(rows, one, places)
+        values[one.name] = taken(rows, one, places)
         rows = rows.drop_columns(one.name)
     return pd.DataFrame(values, copy=False)
+
+
+def told_in(text: str) -> Written | None:
+    """Return what a record tells of its file of datapoints, from the column `TOLD`."""
+    size, _, digest = text.partition(" ")
+    return Written(int(size), digest) if text else None
 
 
 def empty() -> Part:
@@ -126,11 +135,16 @@ def empty() -> Part:
     return part_of([])
 
 
+def _told(file: Written | None) -> str:
+    return "" if file is None else f"{file.bytes} {file.sha256}"
+
+
 def _frame(table: pa.Table, of: Sequence[Column]) -> pd.DataFrame:
     return pd.DataFrame({one.name: from_arrow(table[one.name], one.dtype) for one in of}, copy=False)
 
 
-def _taken(table: pa.Table, column: Column, places: np.ndarray) -> pd.Series:
+def taken(table: pa.Table, column: Column, places: np.ndarray) -> pd.Series:
+    """Return some of a column's values, given by their places."""
     values = table[column.name]
     if column.dtype == "string":
         # Numbers of texts are taken much sooner than texts.

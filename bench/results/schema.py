@@ -90,6 +90,11 @@ class Final:
     objective_se: float | None = field(default=None, metadata=_error("objective"))
     train_elbo: float | None = field(default=None, metadata=_value(FINAL_VALUES["train_elbo"]))
     train_elbo_se: float | None = field(default=None, metadata=_error("train_elbo"))
+    # None where the joint does not split, and in records of an earlier version.
+    train_reconstruction: float | None = field(default=None, metadata=_value(FINAL_VALUES["train_reconstruction"]))
+    train_reconstruction_se: float | None = field(default=None, metadata=_error("train_reconstruction"))
+    train_kl: float | None = field(default=None, metadata=_value(FINAL_VALUES["train_kl"]))
+    train_kl_se: float | None = field(default=None, metadata=_error("train_kl"))
     log_evidence: float | None = field(default=None, metadata=_value(FINAL_VALUES["log_evidence"]))
     gap: float | None = field(default=None, metadata=_value(FINAL_VALUES["gap"]))
     gap_se: float | None = field(default=None, metadata=_error("gap", "; zero where the ELBO is exact too"))
@@ -98,14 +103,28 @@ class Final:
     validation_objective_se: float | None = field(default=None, metadata=_error("validation_objective"))
     validation_elbo: float | None = field(default=None, metadata=_value(FINAL_VALUES["validation_elbo"]))
     validation_elbo_se: float | None = field(default=None, metadata=_error("validation_elbo"))
+    validation_reconstruction: float | None = field(
+        default=None, metadata=_value(FINAL_VALUES["validation_reconstruction"])
+    )
+    validation_reconstruction_se: float | None = field(default=None, metadata=_error("validation_reconstruction"))
+    validation_kl: float | None = field(default=None, metadata=_value(FINAL_VALUES["validation_kl"]))
+    validation_kl_se: float | None = field(default=None, metadata=_error("validation_kl"))
     validation_log_likelihood: float | None = field(
         default=None, metadata=_value(FINAL_VALUES["validation_log_likelihood"])
     )
     validation_log_likelihood_se: float | None = field(default=None, metadata=_error("validation_log_likelihood"))
+    validation_perplexity: float | None = field(default=None, metadata=_value(FINAL_VALUES["validation_perplexity"]))
+    validation_perplexity_se: float | None = field(default=None, metadata=_error("validation_perplexity"))
     test_elbo: float | None = field(default=None, metadata=_value(FINAL_VALUES["test_elbo"]))
     test_elbo_se: float | None = field(default=None, metadata=_error("test_elbo"))
+    test_reconstruction: float | None = field(default=None, metadata=_value(FINAL_VALUES["test_reconstruction"]))
+    test_reconstruction_se: float | None = field(default=None, metadata=_error("test_reconstruction"))
+    test_kl: float | None = field(default=None, metadata=_value(FINAL_VALUES["test_kl"]))
+    test_kl_se: float | None = field(default=None, metadata=_error("test_kl"))
     test_log_likelihood: float | None = field(default=None, metadata=_value(FINAL_VALUES["test_log_likelihood"]))
     test_log_likelihood_se: float | None = field(default=None, metadata=_error("test_log_likelihood"))
+    test_perplexity: float | None = field(default=None, metadata=_value(FINAL_VALUES["test_perplexity"]))
+    test_perplexity_se: float | None = field(default=None, metadata=_error("test_perplexity"))
     evaluation_samples: Count | None = field(
         default=None, metadata=column("1", "samples per datapoint in the bounds on log p(x)")
     )
@@ -119,6 +138,23 @@ class Final:
     )
     diverged_at: Count | None = field(
         default=None, metadata=column("steps", "step at which training met a NaN or an infinity")
+    )
+
+
+@dataclass(frozen=True)
+class Datapoint:
+    """The bounds of one test datapoint, with the draws of the whole test set's."""
+
+    datapoint: Count = field(metadata=column("", "its place in the test set, from 0"))
+    elbo: float = field(
+        metadata=column("nats", "its ELBO; their mean is `test_elbo`, their sum where rows share latents")
+    )
+    elbo_se: float = field(metadata=column("nats", "standard error of `elbo` over its samples; NaN of a single one"))
+    log_likelihood: float = field(
+        metadata=column("nats", "importance-weighted bound on its log p(x), likewise of `test_log_likelihood`")
+    )
+    log_likelihood_se: float = field(
+        metadata=column("nats", "standard error of `log_likelihood` over its samples, by the delta method, likewise")
     )
 
 
@@ -153,7 +189,8 @@ class Record:
     """Everything measured on one cell.
 
     `final` is None where the cell did not get to the end of training, `chunk` where nothing was measured, `parameters`
-    where the cell failed or was limited, `limit` where it was not limited.
+    where the cell failed or was limited, `limit` where it was not limited, `datapoints` where no test data was
+    evaluated.
     """
 
     cell: Cell
@@ -182,6 +219,7 @@ class Record:
     # None in records of an earlier version, too.
     parameters: Written | None = None
     limit: Limit | None = None
+    datapoints: Written | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A results folder: one folder per cell, one note per invocation.
 
-<folder>/<task>/<estimator>-K<samples>-seed<seed>-<id>/record.json, parameters.pt, checkpoint.pt, traceback.txt, …
+<folder>/<task>/<estimator>-K<samples>-seed<seed>-<id>/record.json, parameters.pt, datapoints.npy, …
 <folder>/runs/<run>.json
 """
 
@@ -18,12 +18,13 @@ from bench.results.aside import make_room, no_file, set_aside
 from bench.results.atomic import placing, replacing
 from bench.results.codec import CorruptRecord, corrupt, dump, parse
 from bench.results.leftovers import LOCK, RUNS, remove_strays, remove_temporaries
-from bench.results.schema import Begun, Record, RunInfo, Status
+from bench.results.schema import Begun, Record, RunInfo, Status, Written
 from bench.settings import Cell
 
 RECORD: Final = "record.json"
 CHECKPOINT: Final = "checkpoint.pt"
 PARAMETERS: Final = "parameters.pt"
+DATAPOINTS: Final = "datapoints.npy"
 TRACEBACK: Final = "traceback.txt"
 CELL_FOLDER: Final = re.compile(r"(?P<estimator>.+)-K(?P<samples>\d+)-seed(?P<seed>\d+)-(?P<id>[0-9a-f]{16})")
 BEGUN: Final = "begun.json"
@@ -86,6 +87,10 @@ class Store:
         """Return where the trained parameters are, or will be."""
         return self.folder / cell.folder / PARAMETERS
 
+    def datapoints_path(self, cell: Cell) -> Path:
+        """Return where the bounds of single test datapoints are, or will be."""
+        return self.folder / cell.folder / DATAPOINTS
+
     def traceback_path(self, cell: Cell) -> Path:
         """Return where it is written how a cell failed."""
         return self.folder / cell.folder / TRACEBACK
@@ -143,12 +148,13 @@ class Store:
         return path
 
     def tidy(self, record: Record) -> None:
-        """Remove what a process that was killed has left beside a record; the caller holds the cell's lock.
+        """Remove what a process that was killed, or a record before, has left; the caller holds the cell's lock.
 
         What belongs to a cell that may go on is kept; see `GOES_ON`.
         """
         folder = self.record_path(record.cell).parent
-        for name in {BEGUN, CHECKPOINT, TRACEBACK}.difference(GOES_ON.get(record.status, ())):
+        old = {BEGUN, CHECKPOINT, TRACEBACK}.difference(GOES_ON.get(record.status, ()))
+        for name in old if record.datapoints else {*old, DATAPOINTS}:
             make_room(folder / name)
             (folder / name).unlink(missing_ok=True)
 
@@ -228,6 +234,12 @@ class Store:
                 warn(f"{path} is not a readable note of a run ({error.why}): it is now {aside.name}")
             except ResultsError:
                 continue  # of a newer version, or not for us to read: not damaged
+
+
+def beside(record: Record) -> dict[str, Written]:
+    """Return the files beside a record that it tells of, by their names."""
+    told = {PARAMETERS: record.parameters, DATAPOINTS: record.datapoints}
+    return {name: file for name, file in told.items() if file is not None}
 
 
 def locate(path: Path) -> tuple[Store, Path | None]:

@@ -3,9 +3,9 @@
 import shlex
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,9 @@ from bench.escaping import as_csv
 from bench.results import exported, look, splicing
 from bench.results.atomic import placing
 from bench.results.codec import dump, parse_cell
-from bench.results.columns import IDENTITY, RUNS, SETTINGS
+from bench.results.columns import DATAPOINTS, IDENTITY, RUNS, SETTINGS
+from bench.results.datapoints import datapoints_frame
+from bench.results.frames import where
 from bench.results.leftovers import LOCK, TABLES, remove_temporaries
 from bench.results.order import by_number, cell_order, place
 from bench.results.parts import (
@@ -26,7 +28,6 @@ from bench.results.parts import (
     TASK,
     Needed,
     Part,
-    Rows,
     cells_frame,
     empty,
     joined,
@@ -41,27 +42,34 @@ from bench.results.typed import frame, identity_values, settings_values
 from bench.settings import Cell
 
 Errors = Literal["raise", "skip"]
+Later = Literal["gradients", "training", "datapoints"]
+"""The tables that may be large."""
+WRITTEN: Final = ("gradients", "training", "final", "runs")
+"""The tables that a run writes. That of single datapoints may be a thousand times as long as that of its cells."""
 _LINES: Final = 50_000
 """Rows that are made CSV at once."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """Four tidy frames; `results/README.md` documents their columns.
+    """Tidy frames; `results/README.md` documents their columns.
 
-    Those of a large folder take much memory: `load` makes `gradients` and `training` when they are first asked for.
+    Those of a large folder take much memory: `load` makes `gradients`, `training` and `datapoints` when they are first
+    asked for.
 
     Attributes:
         gradients: one row per cell × step × parameter group × metric.
         training: one row per cell × step.
         final: one row per cell, failed ones included.
         runs: one row per invocation.
+        datapoints: one row per cell × test datapoint.
     """
 
     gradients: pd.DataFrame
     training: pd.DataFrame
     final: pd.DataFrame
     runs: pd.DataFrame
+    datapoints: pd.DataFrame = field(default_factory=lambda: frame([], DATAPOINTS))
 
     def __repr__(self) -> str:
         """Return in one line what there is; the frames show themselves."""
@@ -72,8 +80,8 @@ class Results:
         return look.markup(self)
 
     @classmethod
-    def later(cls, rows: Callable[[Rows], pd.DataFrame], final: pd.DataFrame, runs: pd.DataFrame) -> Self:
-        """Return tables of which `gradients` and `training` are what `rows` returns, once, when they are asked for."""
+    def later(cls, rows: Callable[[Later], pd.DataFrame], final: pd.DataFrame, runs: pd.DataFrame) -> Self:
+        """Return tables of which those of `Later` are what `rows` returns, once, when they are asked for."""
         made = object.__new__(cls)
         vars(made).update(final=final, runs=runs, _rows=rows)
         return made
@@ -81,12 +89,22 @@ class Results:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> pd.DataFrame:
-            if name not in ROWS or "_rows" not in vars(self):
+            if name not in get_args(Later) or "_rows" not in vars(self):
                 raise AttributeError(f"results have no table '{name}'")
             return vars(self).setdefault(name, vars(self)["_rows"](name))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Results, (self.gradients, self.training, self.final, self.runs)
+        return Results, (self.gradients, self.training, self.final, self.runs, self.datapoints)
+
+    def of(self, final: pd.DataFrame) -> "Results":
+        """Return the tables of some cells, given by their rows of `final`."""
+        cells = list(final["cell"])
+
+        def rows(name: Later) -> pd.DataFrame:
+            whole: pd.DataFrame = getattr(self, name)
+            return where(whole, whole["cell"].isin(cells))
+
+        return Results.later(rows, final, self.runs)
 
 
 Paths = Path | str | Iterable[Path | str]
@@ -128,6 +146,8 @@ def load_some(
 ) -> Results:
     """Return the tables as `load`; `gradients` and `training` are empty where they are not among `only`.
 
+    The files of datapoints are read when that table is asked for.
+
     Args:
         paths: of results folders, or of tasks or cells in them; `results/` without any.
         only: what is wanted of a large folder takes less time and memory.
@@ -158,7 +178,11 @@ def load_some(
     del parts
     order = _in_order(part, _counted_once(part, places, warn))
 
-    def rows(name: Rows) -> pd.DataFrame:
+    folders = {row: folder for folder, row in places}
+
+    def rows(name: Later) -> pd.DataFrame:
+        if name == "datapoints":
+            return datapoints_frame(part, order, folders, unreadable, warn)
         return rows_frame(part, order if name in only else order[:0], name, needed if name == "gradients" else None)
 
     return Results.later(rows, cells_frame(part, order), _runs_frame(runs.values()))
@@ -253,7 +277,7 @@ def export(folder: Path | str, errors: Errors = "raise", warn: Callable[[str], o
     """
     store = Store(folder)
     tables = store.folder / TABLES
-    paths = [tables / f"{table.name}{suffix}" for table in fields(Results) for suffix in (".parquet", ".csv")]
+    paths = [tables / f"{name}{suffix}" for name in WRITTEN for suffix in (".parquet", ".csv")]
     said: list[str] = []
 
     def heard(message: str) -> None:
@@ -280,8 +304,8 @@ def export(folder: Path | str, errors: Errors = "raise", warn: Callable[[str], o
 def _write(results: Results, folder: Path, before: exported.Before | None) -> None:
     """Write all tables; of those of a large folder, what is new."""
     if before is None:
-        for table in fields(results):
-            write_frame(getattr(results, table.name), folder / table.name)
+        for name in WRITTEN:
+            write_frame(getattr(results, name), folder / name)
         return
     write_frame(results.runs, folder / "runs")
     cells, stamps, old = list(results.final["cell"]), exported.told_apart(before), splicing.known(folder)

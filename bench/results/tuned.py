@@ -22,6 +22,7 @@ MEASURES: Final[Mapping[str, str]] = {
     "elbo": "validation_elbo",
     "iwae": "validation_log_likelihood",
     "objective": "validation_objective",
+    "perplexity": "validation_perplexity",
 }
 """What a choice may be made by, and the column of rows held back that has it."""
 
@@ -180,6 +181,8 @@ def _column(group: pd.DataFrame, by: str | None) -> tuple[str, str]:
     column = MEASURES[by or "elbo"]
     if by == "objective" and has_bounds and not _has(group, "objective", column):
         raise UsageError(f"the objective of {task} is its ELBO: choose by elbo")
+    if by == "perplexity" and has_bounds and not _has(group, "test_perplexity", column):
+        raise UsageError(f"rows of {task} have no words: choose by elbo")
     if _has(group, column) or "done" not in distinct(group, "status"):
         return column, ""
     return column, (
@@ -193,10 +196,8 @@ def _has(group: pd.DataFrame, *columns: str) -> bool:
 
 
 def _chosen(results: Results, choices: Sequence[Choice]) -> Results:
-    final = where(results.final, results.final["configuration"].isin([choice.configuration for choice in choices]))
-    cells = distinct(final, "cell")
-    gradients, training = (where(frame, frame["cell"].isin(cells)) for frame in (results.gradients, results.training))
-    return Results(gradients, training, final, results.runs)
+    chosen = [choice.configuration for choice in choices]
+    return results.of(where(results.final, results.final["configuration"].isin(chosen)))
 
 
 def _by_what(column: str) -> str:

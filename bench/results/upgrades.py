@@ -12,6 +12,12 @@ _NEW_IN_2: Final = ("log_evidence", "gap", "gap_se", "active_units", "seeds_toge
 _NEW_IN_8: Final = tuple(
     f"validation_{name}{error}" for name in ("objective", "elbo", "log_likelihood") for error in ("", "_se")
 )
+_NEW_IN_9: Final = tuple(
+    f"{split}_{name}{error}"
+    for split in ("train", "validation", "test")
+    for name in ("reconstruction", "kl", *(() if split == "train" else ("perplexity",)))
+    for error in ("", "_se")
+)
 
 
 def _with_new(content: Data, **new: Any) -> Data:
@@ -61,6 +67,16 @@ def _eighth(record: Data) -> Data:
     return _with_new({**record, "final": final}, limit=None)
 
 
+def _ninth(record: Data) -> Data:
+    """Return a record of version 8 as one of version 9, with bounds split and of single datapoints.
+
+    Version 9 knows optimizers that are not ours, too.
+    """
+    final = record["final"]
+    final = None if final is None else _with_new(final, **dict.fromkeys(_NEW_IN_9))
+    return _with_new({**record, "final": final}, datapoints=None)
+
+
 def _unchanged(content: Data) -> Data:
     return content
 
@@ -77,8 +93,7 @@ UPGRADES: Final[dict[type, dict[int, Callable[[Data], Data]]]] = {
         5: _unchanged,
         6: _seventh,
         7: _eighth,
-        # Version 9 knows optimizers that are not ours.
-        8: _unchanged,
+        8: _ninth,
     },
     # Version 5 knows the cells of a run.
     RunInfo: {

@@ -1,10 +1,12 @@
-"""Whether the files of a results folder are what was written: every byte of records, notes and tensors is read.
+"""Whether the files of a results folder are what was written: every byte of records, notes and arrays is read.
 
-Records and notes have a digest in their second line. A file of tensors has one in its first line, of all that follows,
-or in the record of its cell; or it is a zip archive, as `torch.save` writes it, which has a checksum of every member.
+Records and notes have a digest in their second line. Files beside a record have one in that. Any other file of tensors
+has it in its first line, of all that follows, or is a zip archive, as `torch.save` writes it, which has a checksum of
+every member.
 """
 
 import io
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,11 +16,29 @@ from typing import Final
 from bench.errors import ResultsError
 from bench.results.aside import no_file
 from bench.results.codec import has_digest
+from bench.results.datapoints import load_datapoints
 from bench.results.parameters import REMEDY, difference
+from bench.results.schema import Written
 from bench.results.sealed import FIRST_LINE, archive_damage, fits, is_of_another
-from bench.results.store import BEGUN, PARAMETERS, RECORD, Store, read_begun, read_record, read_run
+from bench.results.store import (
+    BEGUN,
+    DATAPOINTS,
+    PARAMETERS,
+    RECORD,
+    Store,
+    beside,
+    read_begun,
+    read_record,
+    read_run,
+)
 
 _LONGEST_HEAD: Final = 256
+
+_BESIDE: Final = {
+    PARAMETERS: "no table or figure depends on it",
+    DATAPOINTS: "no table depends on it but that of single datapoints",
+}
+"""What depends on a file beside a record."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +67,8 @@ def checked(store: Store, below: Path | None = None) -> Iterator[Checked]:
     for folder in cells:
         yield from _checked(folder / RECORD, read_record)
         yield from _checked(folder / BEGUN, lambda path: read_begun(path.parent))
-        yield from _checked(folder / PARAMETERS, whole_parameters)
+        for name in _BESIDE:
+            yield from _checked(folder / name, whole_beside)
     for folder in dict.fromkeys([*(cell.parent for cell in cells), *cells]):
         if below is None or folder.is_relative_to(below):
             for path in sorted(folder.glob("*.pt")):
@@ -60,8 +81,9 @@ def checked(store: Store, below: Path | None = None) -> Iterator[Checked]:
 
 def _checked(path: Path, read: Callable[[Path], object]) -> Iterator[Checked]:
     try:
-        if read(path) is not None:
-            yield Checked(path, "", _has_digest(path))
+        found = read(path)
+        if found is not None:
+            yield Checked(path, "", isinstance(found, Written) or _has_digest(path))
     except ResultsError as error:
         yield Checked(path, str(error), digest=True)
 
@@ -72,16 +94,31 @@ def _has_digest(path: Path) -> bool:
     return has_digest(head) or FIRST_LINE.match(head) is not None or zipfile.is_zipfile(path)
 
 
-def whole_parameters(path: Path) -> bool | None:
-    """Return whether a file of parameters is there; raise ResultsError if it is not the one its record tells of."""
+def whole_beside(path: Path) -> Written | bool | None:
+    """Return what the record beside a file tells of it, True where it tells nothing, None where a file is not there.
+
+    Raises:
+        ResultsError: it is not the one that its record tells of, or, where that is not known, no such file.
+    """
     try:
         record = read_record(path.with_name(RECORD))
     except ResultsError:
         record = None
-    if record is None or record.parameters is None:
-        return whole_tensors(path)
-    if why := difference(path, record.parameters):
-        raise ResultsError(f"{path} {why}: {REMEDY}; no table or figure depends on it")
+    told = beside(record).get(path.name) if record is not None else None
+    if told is None:
+        return whole_tensors(path) if path.name == PARAMETERS else _whole_datapoints(path)
+    if why := difference(path, told):
+        raise ResultsError(f"{path} {why}: {REMEDY}; {_BESIDE[path.name]}")
+    return told
+
+
+def _whole_datapoints(path: Path) -> bool | None:
+    if not os.path.lexists(path):
+        return None
+    try:
+        load_datapoints(path)
+    except ResultsError as error:
+        raise ResultsError(f"{error}: delete it; {_BESIDE[DATAPOINTS]}") from error
     return True
 
 

@@ -121,6 +121,9 @@ class LDA(Task):
         note = f"{self.n} documents of {self.length} words from {2 * self.side} bars, generator seed {_SEED}"
         return Data(train, test, f"bars-{self.n}", note)
 
+    def words(self, raw: Tensor) -> Tensor:
+        return (raw >= 0).sum(1)
+
     @torch.no_grad()
     def initialise(self, data: Data) -> None:
         """Start every topic near the words' frequencies in the training documents."""
