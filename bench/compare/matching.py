@@ -10,6 +10,8 @@ from bench.compare.experiments import Match, MeasuredCell, Row, Where, experimen
 from bench.compare.sides import about, broken, missing
 from bench.errors import UsageError
 from bench.names.registry import ESTIMATORS
+from bench.results.frames import where
+from bench.results.metrics import OF_COORDINATES
 from bench.results.tables import Results
 
 _HARDWARE: Final = {"cpu": ("cpu", "cores", "threads"), "cuda": ("gpu",)}
@@ -125,7 +127,7 @@ def _key(row: Row, renamed: Mapping[str, str]) -> tuple[Any, ...]:
 
 def _gradients_by_cell(frame: pd.DataFrame) -> dict[str, dict[Where, Row]]:
     cells: dict[str, dict[Where, Row]] = {}
-    for row in rows_of(frame):
+    for row in rows_of(where(frame, ~frame["metric"].isin(OF_COORDINATES))):
         cells.setdefault(row["cell"], {})[row["step"], row["group"], row["metric"]] = row
     return cells
 

@@ -52,8 +52,8 @@ class Quantity:
 
 GRADIENT: Final = ("variance", "relative_bias")
 EVALUATIONS: Final = "evaluations"
-SECONDS: Final = "seconds"
-FINAL: Final = ("test_elbo", "train_elbo", "objective")
+TIMES: Final = ("seconds", "relative_cost")
+FINAL: Final = ("test_elbo", "test_perplexity", "train_elbo", "objective")
 COMPLETED: Final = "completed"
 
 
@@ -67,13 +67,19 @@ QUANTITIES: Final[dict[str, Quantity]] = {
         _measured("variance", "ratio", 0.10),
         _measured("relative_bias", "difference", 0.05),
         _measured(EVALUATIONS, "ratio", 0.0),
-        _measured(SECONDS, "ratio", 0.25, beyond_margin=True),
+        _measured("seconds", "ratio", 0.25, beyond_margin=True),
         _measured("test_elbo", "difference", 0.5),
+        _measured("test_perplexity", "relative", 0.05),
         _measured("train_elbo", "difference", 0.5),
         _measured("objective", "relative", 0.05),
         Quantity(COMPLETED, "difference", 1, 0.0),
     )
 }
+
+ON_REQUEST: Final[dict[str, Quantity]] = {
+    quantity.name: quantity for quantity in (_measured("relative_cost", "ratio", 0.25, beyond_margin=True),)
+}
+"""What is compared where a threshold names it only: with a model that has become faster, it is larger."""
 
 _THRESHOLD: Final = re.compile(
     r"\s*(?P<name>\w+)\s*:\s*(?P<sign>[+-])\s*(?P<number>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>%?)\s*"
@@ -99,10 +105,10 @@ def parse_threshold(text: str) -> Threshold:
     if match is None:
         raise UsageError(f"'{text}' is not a threshold such as variance:+10% or test_elbo:-0.5")
     name = match["name"]
-    if name not in QUANTITIES or name == COMPLETED:
-        known = [known for known in QUANTITIES if known != COMPLETED]
+    known = [known for known in (*QUANTITIES, *ON_REQUEST) if known != COMPLETED]
+    if name not in known:
         raise UsageError(f"'{name}' is not compared{did_you_mean(name, known) or '; known: ' + ', '.join(known)}")
-    quantity = QUANTITIES[name]
+    quantity = (QUANTITIES | ON_REQUEST)[name]
     if quantity.percent != bool(match["unit"]):
         wanted = "a share: write a % behind it" if quantity.percent else "a difference: leave the % out"
         raise UsageError(f"'{text}': a change of {name} is {wanted}")
@@ -120,5 +126,6 @@ def with_thresholds(thresholds: Sequence[Threshold]) -> dict[str, Quantity]:
     """Return the compared metrics; what a threshold lets pass is equivalent."""
     changed = dict(QUANTITIES)
     for threshold in thresholds:
-        changed[threshold.name] = replace(changed[threshold.name], margin=abs(threshold.change))
+        quantity = (ON_REQUEST | changed)[threshold.name]
+        changed[threshold.name] = replace(quantity, margin=abs(threshold.change))
     return changed

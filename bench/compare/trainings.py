@@ -10,7 +10,7 @@ from scipy import stats
 from bench.compare.comparisons import Comparison, Difference, over_seeds
 from bench.compare.effects import NONE, Effect, Reading, unpaired
 from bench.compare.matching import Match, MeasuredCell
-from bench.compare.quantities import COMPLETED, EVALUATIONS, FINAL, SECONDS, Quantity
+from bench.compare.quantities import COMPLETED, EVALUATIONS, FINAL, TIMES, Quantity
 from bench.errors import UsageError
 from bench.names.registry import TASKS
 from bench.names.spec import Spec
@@ -19,10 +19,12 @@ from bench.results.metrics import Direction
 
 
 def compare_trainings(experiment: Match, quantities: Mapping[str, Quantity]) -> Iterator[Comparison]:
-    """Give the comparison of evaluations, of seconds on the same hardware, of final values and of completed seeds."""
+    """Give the comparison of evaluations, of times on the same hardware, of final values and of completed seeds."""
     yield from _evaluations(experiment, quantities[EVALUATIONS])
     if timings_differ_because(experiment) is None:
-        yield from _seconds(experiment, quantities[SECONDS])
+        for name in TIMES:
+            if name in quantities:
+                yield from _time(experiment, quantities[name])
     for name in FINAL:
         yield from _final(experiment, quantities[name])
     yield from _completed(experiment, quantities[COMPLETED])
@@ -52,9 +54,9 @@ def _evaluations(experiment: Match, quantity: Quantity) -> Iterator[Comparison]:
     yield _cost(experiment, quantity, base, new, effect, method)
 
 
-def _seconds(experiment: Match, quantity: Quantity) -> Iterator[Comparison]:
+def _time(experiment: Match, quantity: Quantity) -> Iterator[Comparison]:
     """Compare times with the invocation as the replicate: what else a machine does changes between invocations."""
-    base, new = (_by_invocation(side, SECONDS) for side in (experiment.base, experiment.new))
+    base, new = (_by_invocation(side, quantity.name) for side in (experiment.base, experiment.new))
     if not base or not new:
         return
     effect, method = None, "needs two invocations on each side, to tell a change from the machine's load"

@@ -136,8 +136,14 @@ class GradientMeter:
             )
         except NotFinite as found:
             raise Diverged(_said_of(found, task), str(where), where.step) from found
-        references = measured.reference, measured.evidence
-        return measured, gradient_rows(measured.metrics, where.step, measured.replicates, target, *references)
+        labels = measured.reference, measured.evidence
+        means = {name: {"mean": interval} for name, interval in measured.means.items()}
+        truths = {name: {"true_gradient": interval} for name, interval in measured.truths.items()}
+        return measured, [
+            *gradient_rows(measured.metrics, where.step, measured.replicates, target, *labels),
+            *gradient_rows(means, where.step, measured.replicates, target, *labels),
+            *gradient_rows(truths, where.step, measured.reference_replicates, target, *labels),
+        ]
 
     def beyond(self, task: Task, where: Where) -> dict[str, str]:
         """Return by site, for the common batch, why draws of the guide cannot be held in their dtype, if they cannot.

@@ -21,8 +21,10 @@ _REACHED: Final = (
     "validation_objective",
     "validation_elbo",
     "validation_log_likelihood",
+    "validation_perplexity",
     "test_elbo",
     "test_log_likelihood",
+    "test_perplexity",
 )
 
 

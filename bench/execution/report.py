@@ -29,6 +29,7 @@ def gradient_table(records: Sequence[Record]) -> Block | None:
 
     Where there is but one group to report, K is a column of its own.
     """
+    records = [_without_coordinates(record) for record in records]
     step = max((row.step for record in records for row in record.gradients), default=None)
     if step is None:
         return None
@@ -52,6 +53,11 @@ def gradient_table(records: Sequence[Record]) -> Block | None:
 
 def _with_samples(words: Sequence[str]) -> str:
     return f"{words[0]} K={words[1]}" if words[0] else ""
+
+
+def _without_coordinates(record: Record) -> Record:
+    """Return a record without what is known of single coordinates of the gradient."""
+    return replace(record, gradients=[row for row in record.gradients if not METRICS[row.metric].of_coordinates])
 
 
 def _at(record: Record, step: int) -> list[GradientRow]:
@@ -86,6 +92,7 @@ def _biases(records: Sequence[Record], summary: Summary) -> dict[tuple[str, str]
 
 def relative_biases(records: Sequence[Record]) -> dict[tuple[str, str], Said]:
     """Return the relative biases that the table of one task has, by configuration and parameter group."""
+    records = [_without_coordinates(record) for record in records]
     step = max((row.step for record in records for row in record.gradients), default=None)
     if step is None:
         return {}

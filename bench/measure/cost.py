@@ -18,17 +18,22 @@ from torch.utils._pytree import tree_iter
 from bench.machine.device import synchronize
 from bench.measure.moments import GROUPS
 from bench.measure.replicates import LOOP, Replicator
-from bench.statistics.intervals import Interval, median, positive_mean
+from bench.statistics.intervals import Interval, median, positive_mean, ratio
+from estimators.draw import Detached
 from tasks.base import Task
 
 _SECONDS: Final = float(os.environ.get("BENCH_COST_SECONDS", "0.5"))
 """How long a gradient is timed, about. Tests of thousands of cells that compare no times need none of it."""
 
 
+_SHARE_OF_EVALUATIONS: Final = 0.04
+"""Of that time, how much evaluations of the model are timed besides, unless their least number takes longer."""
+
+
 def cost_metrics(
     task: Task, replicator: Replicator, x: Tensor, drawn: "Evaluations | None" = None
 ) -> dict[str, Interval]:
-    """Return `seconds`, `evaluations` and `peak_memory` of one gradient at the batch x, as training computes it.
+    """Return `seconds`, `relative_cost`, `evaluations` and `peak_memory` of one gradient, as training computes it.
 
     Args:
         task: whose model is evaluated.
@@ -46,11 +51,26 @@ def cost_metrics(
         with count_evaluations(task) as count:
             gradient()
         drawn.add(slice(0, GROUPS), count[0])
+    memory = _by_chance(lambda: peak_memory(gradient, x.device))
+    duration = seconds(gradient, x.device)
     return {
         "evaluations": drawn.interval().scaled(1 / x.shape[0]),
-        "peak_memory": _by_chance(lambda: peak_memory(gradient, x.device)),
-        "seconds": seconds(gradient, x.device),
+        "peak_memory": memory,
+        "seconds": duration,
+        "relative_cost": ratio(duration, seconds_of_evaluation(task, x)),
     }
+
+
+@torch.no_grad()
+def seconds_of_evaluation(task: Task, x: Tensor) -> Interval:
+    """Return the time of one evaluation of log p(x, z), or f, at one sample of each datapoint of the batch x.
+
+    The draw is made before, and there is no derivative: what any estimator needs at least once.
+    """
+    draw = Detached(1)
+    task.guide(x, draw)
+    latents = draw.trace.latents
+    return seconds(lambda: task.model(x, latents), x.device, _SECONDS * _SHARE_OF_EVALUATIONS)
 
 
 @final
@@ -135,7 +155,7 @@ def _numel(output: Tensor) -> int:
     return output.numel()
 
 
-def seconds(work: Callable[[], None], device: torch.device, budget: float = _SECONDS, least: int = 21) -> Interval:
+def seconds(work: Callable[[], object], device: torch.device, budget: float = _SECONDS, least: int = 21) -> Interval:
     """Return the median time of `work` over at least `least` runs, after a warm-up, with its interval."""
     for _ in range(3):
         work()

@@ -1,8 +1,8 @@
 """Measure one gradient estimate at fixed parameters: draw replicates until their variance is known well enough."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from bench.machine.streams import seeded
 from bench.measure.cosines import Cosines
 from bench.measure.cost import Evaluations, cost_metrics, count_evaluations
+from bench.measure.means import LIMIT, coordinate_names, mean_gradient, true_gradient
 from bench.measure.metrics import gradient_metrics, nested_variances, unknown, variance, without_minibatches
 from bench.measure.moments import ROUNDING, Moments, NotFinite
 from bench.measure.outcomes import NO_EVENT, unseen_outcomes
@@ -40,6 +41,9 @@ class Measured:
         evidence: what `bias_evidence` is with respect to.
         reached: relative half-width of the variance's interval that was reached, all parameters together.
         notes: sentences that a reader of the numbers should know.
+        means: coordinate -> the mean gradient, where that has few.
+        truths: coordinate -> the reference gradient, likewise.
+        reference_replicates: that the latter is the mean of; zero where it is exact.
     """
 
     metrics: dict[str, dict[str, Interval]]
@@ -49,6 +53,9 @@ class Measured:
     evidence: str
     reached: float
     notes: tuple[str, ...] = ()
+    means: Mapping[str, Interval] = field(default_factory=dict)
+    truths: Mapping[str, Interval] = field(default_factory=dict)
+    reference_replicates: int = 0
 
 
 def measure(
@@ -92,22 +99,29 @@ def measure(
     with seeded(point.x.device, seed, "cost"):
         cost = cost_metrics(point.task, replicator, point.x, evaluations)
     metrics: dict[str, dict[str, Interval]] = {}
+    doubtful: list[slice] = []
     for group, where in replicator.slices.items():
         found = group_metrics(moments, group, where, references, cosines)
         found |= split[group] if split else without_minibatches(found["variance"])
         if found["variance"].high == 0 and unseen():
             found = unknown(found)
+            doubtful.append(where)
         found["work_variance"] = product(found["variance"], cost["seconds"])
         metrics[group] = found
     metrics["all"] |= cost
+    names = coordinate_names(replicator.parameters) if replicator.size <= LIMIT else []
+    target = references.target
     return Measured(
         metrics,
         moments.replicates,
         min(chunk, replicator.largest),
-        references.target.label if references.target else "",
+        target.label if target else "",
         references.evidence.label if references.evidence else "",
         half_width(moments, replicator.slices["all"]),
         tuple(_notes(metrics, moments.replicates, replicator.reason)),
+        dict(zip(names, mean_gradient(moments, doubtful), strict=True)) if names else {},
+        dict(zip(names, true_gradient(target), strict=True)) if names and target else {},
+        target.replicates if target else 0,
     )
 
 

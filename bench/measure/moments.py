@@ -131,6 +131,11 @@ class Moments:
         self._next = 0
 
     @property
+    def size(self) -> int:
+        """P."""
+        return self._pivot.shape[0]
+
+    @property
     def replicates(self) -> int:
         """How many gradients have been added."""
         return int(self.counts.sum())

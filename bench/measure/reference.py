@@ -38,6 +38,11 @@ class Reference:
     rounding: Tensor | None = None
 
     @property
+    def replicates(self) -> int:
+        """How many it is the mean of; zero where it is exact."""
+        return 0 if self.counts is None else int(self.counts.sum())
+
+    @property
     def mean(self) -> Tensor:
         """The reference gradient itself, [P]."""
         if self.counts is None:

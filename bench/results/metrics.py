@@ -29,6 +29,8 @@ class Metric:
         reference: the gradient that it compares with: the one of the `target`, that of the `evidence`, or none.
         is_noise: of the noise alone, which a biased estimator may have little of: none is the best for that.
         of_task: the task says which way is better: a cost is descended, any other target ascended.
+        of_coordinates: of single coordinates of the gradient, as `guide.loc[0]`, and of no other group: shown where it
+            is asked for.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Metric:
     reference: Literal["", "target", "evidence"] = ""
     is_noise: bool = False
     of_task: bool = False
+    of_coordinates: bool = False
 
     @property
     def title(self) -> str:
@@ -215,6 +218,17 @@ METRICS: Final = _by_name(
         whole=True,
     ),
     Metric(
+        "relative_cost",
+        "1",
+        "`seconds` over the seconds of one evaluation of log p(x, z), or f, at one sample, without derivative",
+        "time per gradient / time per evaluation",
+        better=-1,
+        positive=True,
+        limits=_SIZE,
+        heading="gradient/evaluation",
+        whole=True,
+    ),
+    Metric(
         "evaluations",
         "1",
         "evaluations of log p(x, z), or f, per datapoint for one gradient estimate",
@@ -245,8 +259,28 @@ METRICS: Final = _by_name(
         limits=_SIZE,
         is_noise=True,
     ),
+    Metric(
+        "mean",
+        "nats/param",
+        "mean of one coordinate of the gradient estimate",
+        "mean gradient",
+        heading="mean",
+        of_coordinates=True,
+    ),
+    Metric(
+        "true_gradient",
+        "nats/param",
+        "the same coordinate of the gradient of the target, as `reference` has it",
+        "true gradient",
+        heading="truth",
+        reference="target",
+        of_coordinates=True,
+    ),
 )
 """The metrics of the `gradients` table."""
+
+OF_COORDINATES: Final = tuple(metric.name for metric in METRICS.values() if metric.of_coordinates)
+"""Those that single coordinates have, and no other group."""
 
 FINAL_VALUES: Final = _by_name(
     Metric(

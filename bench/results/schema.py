@@ -34,13 +34,15 @@ class GradientRow:
     """One moment of one parameter group's gradient estimate, at one training step."""
 
     step: Count = field(metadata=column("steps", "training steps taken before the measurement"))
-    group: str = field(metadata=column("", "parameter group: `all`, `guide` (φ), `model` (θ), or one parameter's name"))
+    group: str = field(
+        metadata=column("", "parameter group: `all`, `guide` (φ), `model` (θ), one parameter's name, or one coordinate")
+    )
     metric: str = field(metadata=column("", "what was measured; see the metrics"))
     value: float = field(metadata=column("`unit`", "the estimate of the metric"))
     se: float = field(metadata=column("`unit`", "its standard error"))
     ci_low: float = field(metadata=column("`unit`", "lower end of its 95% interval"))
     ci_high: float = field(metadata=column("`unit`", "upper end of its 95% interval"))
-    n: Count = field(metadata=column("1", "replicates R that it comes from"))
+    n: Count = field(metadata=column("1", "replicates R that it comes from; 0 of what is exact"))
     reference: str = field(
         metadata=column("", "where the true gradient came from, and how precise it is; empty if none enters")
     )

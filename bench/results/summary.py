@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 import pandas as pd
@@ -9,7 +10,8 @@ import pandas as pd
 from bench.names.registry import TASKS
 from bench.results.declared import declared_configurations
 from bench.results.digits import interval
-from bench.results.metrics import FINAL_VALUES, PARTS, about, group_name
+from bench.results.frames import distinct, where
+from bench.results.metrics import FINAL_VALUES, OF_COORDINATES, PARTS, about, group_name
 from bench.results.naming import briefly, spelled
 from bench.results.order import by_number, place
 from bench.results.over_seeds import Said, Summary, last_steps, summarise
@@ -39,9 +41,16 @@ class Frames(Protocol):
         ...
 
 
-def usual_groups(results: Frames) -> list[str]:
-    """Return the parameter groups that are shown unless others are asked for: φ and θ, else what was measured."""
-    measured = list(results.gradients["group"].unique())
+def usual_groups(results: Frames, metrics: Sequence[str] = ()) -> list[str]:
+    """Return the parameter groups that are shown unless others are asked for: φ and θ, else what was measured.
+
+    Of metrics of single coordinates, all that have one.
+    """
+    gradients = results.gradients
+    of_coordinates = gradients["metric"].isin(OF_COORDINATES)
+    if set(metrics) & {*OF_COORDINATES}:
+        return distinct(where(gradients, of_coordinates), "group")
+    measured = distinct(where(gradients, ~of_coordinates), "group")
     return [group for group in PARTS if group in measured] or measured
 
 
@@ -59,12 +68,13 @@ def gradient_blocks(results: Frames, metrics: Sequence[str], groups: Sequence[st
     """
     last = last_steps(results.gradients)
     shown = _Shown(results, summarise(last, results.final), metrics, groups)
-    return [
-        _gradient_block(shown, of_group, group)
-        for of_task in _grouped(_measurements(last), "task", "task_parameters").values()
-        for group in groups
-        if (of_group := _measured(of_task, group))
-    ]
+    is_of_coordinates = all(about(metric).of_coordinates for metric in metrics)
+    blocks: list[Block] = []
+    for of_task in _grouped(_measurements(last), "task", "task_parameters").values():
+        found = {group: of_group for group in groups if (of_group := _measured(of_task, group))}
+        of_each = {group: _gradient_block(shown, of_group, group) for group, of_group in found.items()}
+        blocks += _in_one(of_each) if is_of_coordinates else of_each.values()
+    return blocks
 
 
 class _Shown:
@@ -127,6 +137,16 @@ def _gradient_block(shown: _Shown, found: Mapping[str, list[Row]], group: str) -
     title = " · ".join([f"gradient of {group_name(group)}", task, *shared])
     notes = _notes(bool(shown.judge), any(shown.has_no_verdict(key, group) for key in found))
     return Block(title, ["estimator", "K", *apart, *shown.headers()], lines, notes=notes)
+
+
+def _in_one(blocks: Mapping[str, Block]) -> list[Block]:
+    """Return the tables of single coordinates of a task's gradient as one, where their columns are the same."""
+    first = next(iter(blocks.values()), None)
+    if first is None or any(block.headers != first.headers for block in blocks.values()):
+        return [*blocks.values()]
+    title = " · ".join(["gradient by coordinate", *first.title.split(" · ")[1:]])
+    lines = [[group, *line] for group, block in blocks.items() for line in block.lines]
+    return [replace(first, title=title, headers=["coordinate", *first.headers], lines=lines, keys=2)]
 
 
 def _notes(judges: bool, silent: bool) -> list[str]:

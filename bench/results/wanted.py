@@ -9,7 +9,7 @@ import pandas as pd
 from bench.errors import UsageError, require
 from bench.results.arranged import pivot_blocks
 from bench.results.columns import AXES, TABLES
-from bench.results.metrics import FINAL_VALUES
+from bench.results.metrics import FINAL_VALUES, OF_COORDINATES
 from bench.results.pivot import comparison
 from bench.results.render import Block
 from bench.results.summary import GRADIENT_METRICS, final_blocks, gradient_blocks, usual_groups
@@ -123,7 +123,7 @@ class Wanted:
         if self.what == "final":
             return final_blocks(results)
         self.frame(results)
-        groups = self.groups or usual_groups(results)
+        groups = self.groups or usual_groups(results, self.metrics)
         return gradient_blocks(results, self.metrics or GRADIENT_METRICS, groups)
 
     @property
@@ -133,6 +133,8 @@ class Wanted:
     def _compared_groups(self, results: Results) -> list[str]:
         """Return the groups asked for; else every one where groups are an axis, else all parameters together."""
         measured = results.gradients
+        if {*self.metrics} & {*OF_COORDINATES}:
+            return list(self.groups) or usual_groups(results, self.metrics)
         there = list(dict.fromkeys(measured.loc[measured["metric"] == "variance", "group"]))
         together = [group for group in there if group == "all"]
         return list(self.groups) or (together if together and "group" not in self._axes else there)

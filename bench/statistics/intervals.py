@@ -177,6 +177,18 @@ def product(first: Interval, second: Interval) -> Interval:
     return Interval(value, se, value * math.exp(-below), value * _exp(above))
 
 
+def ratio(first: Interval, second: Interval) -> Interval:
+    """Return the interval of the ratio of two independent positive quantities, as that of a `product`.
+
+    NaN where the second is zero, as is a time that a clock does not resolve.
+    """
+    if second.value <= 0:
+        return Interval(math.nan, math.nan, math.nan, math.nan)
+    low = 1 / second.high
+    high = 1 / second.low if second.low > 0 else math.inf
+    return product(first, Interval(1 / second.value, second.se / second.value**2, low, high))
+
+
 def _log_ratio(larger: float, smaller: float) -> float:
     return math.log(larger / smaller) if smaller > 0 else math.inf
 

@@ -1,4 +1,4 @@
-"""`bench results export`: everything in one file."""
+"""`bench results export`: every value in one file, and every datapoint in another."""
 
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from bench.escaping import echo
 from bench.names.commands import with_out
 
 _NAME: Final = "values"
+_DATAPOINTS: Final = "per_datapoint"
 _ENDINGS: Final = (".parquet", ".csv")
 
 
@@ -20,7 +21,8 @@ _ENDINGS: Final = (".parquet", ".csv")
     "--out",
     type=click.Path(path_type=Path),
     required=True,
-    help=f"Where to, without an ending; in a folder that is there, {_NAME}.parquet and {_NAME}.csv.",
+    help=f"Where to, without an ending; in a folder that is there, {_NAME}.parquet and {_NAME}.csv. Bounds of single "
+    f"datapoints are beside them, in files ending in {_DATAPOINTS}.",
 )
 @click.option("--skip-unreadable", is_flag=True, help="Leave out what cannot be read, and name it.")
 def export(results: tuple[Path, ...], out: Path, skip_unreadable: bool) -> None:
@@ -28,13 +30,14 @@ def export(results: tuple[Path, ...], out: Path, skip_unreadable: bool) -> None:
 
     A row is a value: a metric of a gradient, a number of a training step, or one that training ended with. Beside it
     stand its unit and interval, everything that its cell is, how the cell ended, and on what it was run.
-    results/README.md has the columns. A file of that name is replaced.
+    results/README.md has the columns. The bounds of single test datapoints, of which there may be a thousand times as
+    many, have files of their own beside these. A file of that name is replaced.
 
     \b
     bench results export --out all
     bench results export from-laptop from-cluster --out paper/data
     """  # noqa: D301 - click wants a backspace, not a backslash
-    from bench.results.tables import load
+    from bench.results.tables import load, write_frame
     from bench.results.values import write_values
 
     found = load(*results, errors="skip" if skip_unreadable else "raise", warn=partial(echo, err=True))
@@ -42,7 +45,13 @@ def export(results: tuple[Path, ...], out: Path, skip_unreadable: bool) -> None:
         where, first = ", ".join(map(str, results)) or "results", (*results, Path("results"))[0]
         command = with_out("bench run --task gaussian-quadratic --estimator reinforce", first)
         raise ResultsError(f"there are no finished cells in {where}: `{command}` makes some")
-    for path in write_values(found, _prefix(out)):
+    # Read before anything is written: a damaged file ends it here.
+    datapoints, prefix = found.datapoints, _prefix(out)
+    written = write_values(found, prefix)
+    if len(datapoints):
+        beside = _DATAPOINTS if out.is_dir() else f"{prefix.name}-{_DATAPOINTS}"
+        written += write_frame(datapoints, prefix.with_name(beside))
+    for path in written:
         echo(path)
 
 
