@@ -5,6 +5,7 @@ A record is text that is read whole whenever a table is made, and has no room fo
 
 import io
 import os
+import tokenize
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -23,6 +24,9 @@ from bench.results.store import DATAPOINTS
 
 _TYPE: Final = np.dtype([(field.name, "<f8") for field in fields(Datapoint) if field.name != columns.PLACE])
 _VERSION: Final = (1, 0)
+
+_DAMAGE: Final = (ValueError, TypeError, SyntaxError, tokenize.TokenError, MemoryError, RecursionError)
+"""What comes of reading as a file's head whatever bytes there are."""
 
 
 def save_datapoints(path: Path, values: Mapping[str, np.ndarray]) -> Written:
@@ -62,7 +66,7 @@ def load_datapoints(path: Path, told: Written | None = None) -> np.ndarray:
         return _rows(path.read_bytes())
     except OSError as error:
         raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
+    except _DAMAGE as error:
         raise ResultsError(f"{path} cannot be read (it holds no datapoints)") from error
 
 

@@ -21,7 +21,7 @@ _TOLD: Final = ("conflict", "replaced", "unreadable", "busy")
 """Outcomes of which each is named; of the others, how many there are."""
 _COUNTED: Final = {
     "copied": "copied",
-    "completed": "given the parameters that they lacked",
+    "completed": "given a file that they lacked",
     "same": "the same already",
     "kept": "kept as preferred",
     "replaced": "replaced as preferred",

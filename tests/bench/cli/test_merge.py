@@ -160,7 +160,7 @@ def test_parameters_that_are_damaged_are_named_and_not_copied(bench: Bench) -> N
     assert "parameters.pt" in outcome.out
     assert not (ALL / cell().folder / "parameters.pt").exists()
     parameters.write_bytes(whole)
-    assert "1 given the parameters that they lacked" in bench("results", "merge", "here", "--into", "all").out
+    assert "1 given a file that they lacked" in bench("results", "merge", "here", "--into", "all").out
     assert (ALL / cell().folder / "parameters.pt").read_bytes() == whole
 
 

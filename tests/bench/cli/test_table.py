@@ -13,9 +13,10 @@ from click.testing import CliRunner, Result
 from bench.cli import cli
 from bench.errors import BenchError, ResultsError, UsageError
 from bench.results.columns import TABLES
+from bench.results.datapoints import save_datapoints
 from bench.results.store import Store
 from bench.results.tables import load
-from tests.bench.results.samples import RUN, cell, gradient, limited, record
+from tests.bench.results.samples import RUN, cell, gradient, limited, points, record
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "results")
-    store.write(record())
+    store.write(record(datapoints=save_datapoints(store.datapoints_path(cell()), points(-1.0, -2.0))))
     other = cell(estimator="reinforce", estimator_parameters={})
     store.write(record(other, gradients=[gradient("variance", 40.0), gradient("snr", 0.5)]))
     store.write_run(RUN)
@@ -55,7 +56,7 @@ def test_csv_is_the_tidy_table(store: Store, what: str) -> None:
     result = _table(store.folder, "--what", what, "--format", "csv")
     frame = pd.read_csv(io.StringIO(result.stdout))
     assert list(frame.columns) == [column.name for column in TABLES[what]]
-    assert len(frame) == {"gradients": 6, "training": 2, "final": 2, "runs": 1}[what]
+    assert len(frame) == {"gradients": 6, "training": 2, "final": 2, "runs": 1, "datapoints": 2}[what]
 
 
 @pytest.mark.parametrize("what", list(TABLES))

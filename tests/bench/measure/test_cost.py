@@ -3,7 +3,7 @@ import time
 import pytest
 import torch
 
-from bench.measure.cost import cost_metrics, peak_memory, seconds
+from bench.measure.cost import cost_metrics, peak_memory, seconds, seconds_of_evaluation
 from bench.measure.measure import measure
 from bench.measure.point import Point
 from bench.measure.reference import References
@@ -102,3 +102,34 @@ def test_memory_grows_with_samples():
     # Activations are [K, 32, 5] in float64; nothing else grows.
     assert many - few >= 8 * 90 * 32 * 5
     assert many < 11 * few
+
+
+def test_cost_is_relative_to_one_evaluation_of_the_model():
+    """A model that sleeps 2 ms: a gradient that evaluates it once takes as long, or hardly longer.
+
+    Enumeration of 8 states evaluates it once for all of them: what is timed is no count.
+    """
+
+    class Slow(BernoulliQuadratic):
+        pass
+
+    task = Slow(dim=3)
+    plain = task.model.forward
+    task.model.forward = lambda *arguments: (time.sleep(0.002), plain(*arguments))[1]
+    found = cost_metrics(task, Replicator(task, Reinforce(), 1), task.load().train)["relative_cost"]
+    assert 0.9 < found.low <= found.value <= found.high
+    assert found.value < 5
+
+
+def test_an_evaluation_has_no_derivative_and_is_at_one_sample():
+    task = LinearGaussian(dim=2)
+    seen: list[tuple[bool, torch.Size]] = []
+    plain = task.model.forward
+
+    def forward(x: torch.Tensor, z: dict[str, torch.Tensor]) -> torch.Tensor:
+        seen.append((torch.is_grad_enabled(), z["z"].shape))
+        return plain(x, z)
+
+    task.model.forward = forward
+    seconds_of_evaluation(task, task.load().train[:16])
+    assert set(seen) == {(False, torch.Size([1, 16, 2]))}

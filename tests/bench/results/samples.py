@@ -4,6 +4,8 @@ import dataclasses
 import json
 from typing import Any
 
+import numpy as np
+
 from bench.results.codec import with_digest
 from bench.results.schema import Final, GradientRow, Limit, Record, RunInfo, TrainingRow
 from bench.settings import Cell, Measurement, Training
@@ -49,10 +51,30 @@ def of_version(version: int, data: bytes) -> dict[str, Any]:
 
 def before_8(content: dict[str, Any]) -> dict[str, Any]:
     """Return the content of a record as of before version 8, when no rows were held back and no cell was limited."""
-    content = {key: value for key, value in content.items() if key != "limit"}
+    content = {key: value for key, value in before_9(content).items() if key != "limit"}
     if content.get("final"):
         content["final"] = {key: value for key, value in content["final"].items() if not key.startswith("validation")}
     return content
+
+
+def before_9(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a record as of before version 9, when no bounds were split, nor kept of datapoints."""
+    content = {key: value for key, value in content.items() if key != "datapoints"}
+    if content.get("final"):
+        new = ("reconstruction", "kl", "perplexity")
+        content["final"] = {
+            key: value
+            for key, value in content["final"].items()
+            if key.removesuffix("_se").rpartition("_")[2] not in new
+        }
+    return content
+
+
+def points(*values: float) -> dict[str, np.ndarray]:
+    """Return bounds of test datapoints: these ELBOs, and what follows from them."""
+    elbo = np.array(values)
+    errors = {"elbo_se": np.full(len(elbo), 0.1), "log_likelihood_se": np.full(len(elbo), np.nan)}
+    return {"elbo": elbo, "log_likelihood": elbo + 1} | errors
 
 
 def cell(**changes: Any) -> Cell:

@@ -15,7 +15,7 @@ from bench.results import codec
 from bench.results.codec import CorruptRecord, dump, parse
 from bench.results.metrics import METRICS
 from bench.results.schema import SCHEMA_VERSION, Begun, Final, GradientRow, Limit, Planned, Record, RunInfo, TrainingRow
-from tests.bench.results.samples import RUN, before_8, cell, gradient, limited, of_version, record, sealed
+from tests.bench.results.samples import RUN, before_8, before_9, cell, gradient, limited, of_version, record, sealed
 
 PATH = Path("results/record.json")
 
@@ -185,6 +185,18 @@ def test_a_record_of_version_7_has_no_rows_held_back_and_no_limit(final: Final |
     assert parse(Record, sealed(before_8(data)), PATH) == written
     for new in ("limit", *(["final"] if final is not None else [])):
         early = before_8(data) | {new: data[new]}
+        with pytest.raises(CorruptRecord, match="which came with a later version"):
+            parse(Record, sealed(early), PATH)
+
+
+@pytest.mark.parametrize("final", [record().final, None])
+def test_a_record_of_version_8_has_no_bounds_split_and_none_of_datapoints(final: Final | None) -> None:
+    written = record(final=final)
+    data = {**json.loads(dump(written)), "schema_version": 8}
+    assert ("test_kl" in (data["final"] or {})) == (final is not None)
+    assert parse(Record, sealed(before_9(data)), PATH) == written
+    for new in ("datapoints", *(["final"] if final is not None else [])):
+        early = before_9(data) | {new: data[new]}
         with pytest.raises(CorruptRecord, match="which came with a later version"):
             parse(Record, sealed(early), PATH)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.statistics.intervals import Interval, hall_quantiles, jackknife, median, product
+from bench.statistics.intervals import Interval, hall_quantiles, jackknife, median, product, ratio
 from bench.statistics.quantiles import quantile
 from tests.bench.measure import laws
 
@@ -83,6 +83,21 @@ def test_product_covers():
         interval = product(*factors)
         covered += interval.low <= math.exp((0.05**2 + 0.3**2) / 2) <= interval.high
     assert laws.covers(covered, 1000)
+
+
+def test_ratio_covers():
+    generator = np.random.default_rng(1)
+    covered = 0
+    for _ in range(1000):
+        parts = [median(np.exp(scale * generator.standard_normal(50))) for scale in (0.05, 0.3)]
+        interval = ratio(*parts)
+        covered += interval.low <= 1 <= interval.high
+    assert laws.covers(covered, 1000)
+
+
+def test_ratio_to_what_no_clock_resolves_is_unknown():
+    assert math.isnan(ratio(Interval(1.0, 0.1, 0.8, 1.2), Interval(0.0, 0.0, 0.0, 0.0)).value)
+    assert ratio(Interval(1.0, 0.1, 0.8, 1.2), Interval(1.0, 0.1, 0.0, 1.2)).high == math.inf
 
 
 def test_product_with_nothing_is_zero():
