@@ -26,7 +26,7 @@ def _value(metric: Metric) -> Mapping[str, Any]:
 
 
 def _error(of: str, more: str = "") -> Mapping[str, Any]:
-    return column("`unit`", f"standard error of `{of}`{more}")
+    return column(FINAL_VALUES[of].unit, f"standard error of `{of}`{more}")
 
 
 @dataclass(frozen=True)

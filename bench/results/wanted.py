@@ -25,7 +25,7 @@ class Wanted:
     """A table.
 
     Attributes:
-        what: of which of the four frames.
+        what: of which of the frames.
         metrics: of the gradients, or of the final values where those are compared; the usual ones without any.
         groups: parameter groups, likewise.
         columns: of tidy rows; None for a summary, where there is one.

@@ -6,13 +6,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench.results.datapoints import save_datapoints
 from bench.results.frames import records, series, where
 from bench.results.schema import Final, TrainingRow
 from bench.results.store import Store
 from bench.results.tables import load
 from bench.results.values import VALUES, long_table
 from tests.bench.cli.conftest import Bench
-from tests.bench.results.samples import RUN, cell, gradient, record
+from tests.bench.results.samples import RUN, cell, gradient, points, record
 
 
 @pytest.fixture
@@ -111,3 +112,28 @@ def test_what_cannot_be_read_is_refused_or_left_out(bench: Bench, results: Path)
     outcome = bench("results", "export", "--out", "all", "--skip-unreadable")
     assert outcome.code == 0
     assert "left out" in outcome.err
+
+
+def test_single_datapoints_have_files_of_their_own(bench: Bench, results: Path) -> None:
+    told = save_datapoints(Store(results).datapoints_path(cell()), points(-1.0, -2.0))
+    Store(results).write(record(datapoints=told))
+    Path("folder").mkdir()
+    for out, prefix in (("all.csv", "all-per_datapoint"), ("folder", "folder/per_datapoint")):
+        outcome = bench("results", "export", "--out", out)
+        assert outcome.code == 0, outcome.err
+        assert outcome.out.splitlines()[2:] == [f"{prefix}.parquet", f"{prefix}.csv"]
+        frame = pd.read_parquet(f"{prefix}.parquet")
+        assert frame["elbo"].tolist() == pd.read_csv(f"{prefix}.csv")["elbo"].tolist() == [-1.0, -2.0]
+
+
+def test_a_damaged_file_of_datapoints_leaves_nothing_written(bench: Bench, results: Path) -> None:
+    path = Store(results).datapoints_path(cell())
+    Store(results).write(record(datapoints=save_datapoints(path, points(-1.0))))
+    path.write_bytes(b"damaged")
+    outcome = bench("results", "export", "--out", "all")
+    assert outcome.code == 5
+    assert "datapoints.npy has 7 bytes" in outcome.err
+    assert not Path("all.parquet").exists()
+    assert bench("results", "export", "--out", "all", "--skip-unreadable").code == 0
+    assert Path("all.parquet").exists()
+    assert not Path("all-per_datapoint.parquet").exists()

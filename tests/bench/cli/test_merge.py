@@ -13,13 +13,14 @@ import torch
 from bench.execution.kept import keep
 from bench.results.atomic import replacing
 from bench.results.codec import dump
+from bench.results.datapoints import save_datapoints
 from bench.results.schema import SCHEMA_VERSION, Begun, Record, RunInfo
 from bench.results.store import Store
 from bench.results.tables import load
 from bench.results.tensors import save_tensors
 from bench.settings import Cell
 from tests.bench.cli.conftest import Bench
-from tests.bench.results.samples import RUN, cell, gradient, limited, of_version, record
+from tests.bench.results.samples import RUN, cell, gradient, limited, of_version, points, record
 
 HERE, THERE, ALL = Path("here"), Path("there"), Path("all")
 
@@ -162,6 +163,21 @@ def test_parameters_that_are_damaged_are_named_and_not_copied(bench: Bench) -> N
     parameters.write_bytes(whole)
     assert "1 given a file that they lacked" in bench("results", "merge", "here", "--into", "all").out
     assert (ALL / cell().folder / "parameters.pt").read_bytes() == whole
+
+
+def test_datapoints_go_with_their_record(bench: Bench) -> None:
+    told = save_datapoints(Store(HERE).datapoints_path(cell()), points(-1.0, -2.0))
+    _write(HERE, cell(), datapoints=told)
+    assert bench("results", "merge", "here", "--into", "all").code == 0
+    path = Store(ALL).datapoints_path(cell())
+    assert path.read_bytes() == Store(HERE).datapoints_path(cell()).read_bytes()
+    path.unlink()
+    assert "1 given a file that they lacked" in bench("results", "merge", "here", "--into", "all").out
+    assert load(ALL).datapoints["elbo"].tolist() == [-1.0, -2.0]
+    # Another record that wins has none of them.
+    _write(THERE, cell(), started="2030-01-01T00:00:00+00:00")
+    assert bench("results", "merge", "there", "--into", "all", "--prefer", "newest").code == 0
+    assert not path.exists()
 
 
 def test_a_record_of_an_earlier_version_is_the_same(bench: Bench) -> None:

@@ -155,3 +155,22 @@ def test_a_run_says_why_it_cannot_say_what_is_best(results: Path) -> None:
     lacking = [replace(one, final=Final("nats", 100, train_elbo=-1.0)) for one in records]
     assert "no rows of vae-mnist were held back from training" in " ".join(best_settings(lacking))
     assert best_settings([one for one in records if one.cell.training.guide_lr == 0.1]) == []
+
+
+def test_texts_are_chosen_by_the_least_perplexity(bench: Bench) -> None:
+    for estimator, worth in (("rebar", {0.1: 30.0, 0.01: 20.0}), ("reinforce", {0.1: 20.0, 0.01: 30.0})):
+        for guide_lr, value in worth.items():
+            of = cell(task="lda", estimator=estimator, training=replace(TRAINING, guide_lr=guide_lr, validation=0.1))
+            # By their ELBOs, which documents of other lengths make, it would be the other one.
+            final = Final("nats", 100, train_elbo=-1.0, validation_elbo=value, evaluation_samples=9)
+            Store("texts").write(record(of, final=replace(final, validation_perplexity=value, test_perplexity=value)))
+    chosen = tuned(load("texts"), ["guide-lr"], "perplexity").results.final
+    assert dict(zip(chosen["estimator"], chosen["training_guide_lr"], strict=True)) == {"rebar": 0.01, "reinforce": 0.1}
+    by = bench("table", "texts", "--what", "final", "--select", "guide-lr", "--select-by", "perplexity")
+    assert "guide-lr chosen for each estimator by its perplexity on rows held back from training" in _words(by.out)
+
+
+def test_what_has_no_words_cannot_be_chosen_by_their_perplexity(bench: Bench, results: Path) -> None:
+    outcome = bench("table", "results", "--what", "final", "--select", "guide-lr", "--select-by", "perplexity")
+    assert outcome.code == 2
+    assert "rows of vae-mnist have no words: choose by elbo" in _words(outcome.err)

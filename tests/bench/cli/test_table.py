@@ -229,3 +229,27 @@ def test_no_rows_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
 
 def test_the_examples_in_the_help_keep_their_lines() -> None:
     assert "\n  bench table results/vae-mnist --what training --format csv > training.csv\n" in _table("--help").stdout
+
+
+def test_single_coordinates_are_shown_where_they_are_asked_for(store: Store) -> None:
+    before = _table(store.folder).stdout
+    for name in ("rebar", "reinforce"):
+        of = next(one for one in store.records() if one.cell.estimator == name)
+        new = [
+            gradient(metric, value, group=f"guide.loc[{place}]")
+            for place, values in enumerate([(1.0, 2.0), (3.0, 4.0)])
+            for metric, value in zip(("mean", "true_gradient"), values, strict=True)
+        ]
+        store.write(replace(of, gradients=[*of.gradients, *new]))
+    assert _table(store.folder).stdout == before
+    lines = [re.split(r"\s{2,}", line) for line in _table(store.folder, "--metric", "mean").stdout.splitlines()]
+    assert lines[0] == ["gradient by coordinate · vae-mnist · target elbo · step 100 · 1 seed"]
+    assert [line[:2] for line in lines[2:6]] == [
+        ["guide.loc[0]", "reinforce"],
+        ["guide.loc[0]", "rebar(learned=True, temperature=0.3)"],
+        ["guide.loc[1]", "reinforce"],
+        ["guide.loc[1]", "rebar(learned=True, temperature=0.3)"],
+    ]
+    compared = _table(store.folder, "--metric", "true_gradient", "--by", "group", "--across", "estimator")
+    rows = [line.split()[0] for line in compared.stdout.splitlines() if line]
+    assert rows[2:4] == ["guide.loc[0]", "guide.loc[1]"]

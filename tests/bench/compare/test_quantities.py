@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.compare.quantities import QUANTITIES, parse_threshold, with_thresholds
+from bench.compare.quantities import ON_REQUEST, QUANTITIES, parse_threshold, with_thresholds
 from bench.errors import UsageError
 
 
@@ -45,7 +45,21 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
         threshold = parse_threshold(text)
     except UsageError:
         return
-    assert threshold.name in QUANTITIES
+    assert threshold.name in QUANTITIES or threshold.name in ON_REQUEST
+
+
+def test_a_perplexity_is_better_where_it_is_less() -> None:
+    assert QUANTITIES["test_perplexity"].better == -1
+    assert parse_threshold("test_perplexity:+5%").change == 0.05
+    with pytest.raises(UsageError, match="that would be better; write test_perplexity:\\+5%"):
+        parse_threshold("test_perplexity:-5%")
+
+
+def test_a_cost_relative_to_the_model_is_compared_where_it_is_asked_for() -> None:
+    assert "relative_cost" not in QUANTITIES
+    assert "relative_cost" not in with_thresholds([parse_threshold("seconds:+25%")])
+    asked = with_thresholds([parse_threshold("relative_cost:+50%")])["relative_cost"]
+    assert (asked.margin, asked.better, asked.beyond_margin) == (0.5, -1, True)
 
 
 @given(st.sampled_from(list(QUANTITIES)), st.floats(-5, 5))

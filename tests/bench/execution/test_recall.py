@@ -10,9 +10,10 @@ from bench.execution.kept import keep
 from bench.execution.recall import Rerun, recall
 from bench.execution.sources import Maker, Source
 from bench.machine.info import software
+from bench.results.datapoints import save_datapoints
 from bench.results.parameters import QUICKLY, written
 from bench.results.store import Store, read_run
-from tests.bench.results.samples import RUN, cell, record
+from tests.bench.results.samples import RUN, cell, points, record
 
 NOW = Source("mine, sha256 1111", "")
 PLUG_IN = cell(task="mine:Toy")
@@ -117,6 +118,18 @@ def test_parameters_that_were_removed_are_made_again_where_that_is_asked_for(tmp
     assert found == known
     assert said.endswith("; its parameters.pt is not there, and --rerun failed makes it again")
     assert recall(cell(), known, Store(tmp_path), "failed", Source()) == (None, "its parameters.pt is not there")
+
+
+def test_a_cell_whose_datapoints_are_not_those_of_its_record_is_run_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    known = record(datapoints=save_datapoints(store.datapoints_path(cell()), points(-1.0)))
+    assert recall(cell(), known, store, None, Source())[0] == known
+    save_datapoints(store.datapoints_path(cell()), points(-2.0))
+    why = "its datapoints.npy does not have the digest that its record tells"
+    assert recall(cell(), known, store, None, Source()) == (None, why)
+    store.datapoints_path(cell()).unlink()
+    assert recall(cell(), known, store, None, Source())[0] == known
+    assert recall(cell(), known, store, "failed", Source()) == (None, "its datapoints.npy is not there")
 
 
 def test_the_note_of_a_run_is_read_once_for_all_of_its_cells_and_again_when_it_is_another(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.execution.reached import diverged_lines, final_table
-from bench.execution.report import gradient_table
+from bench.execution.report import gradient_table, relative_biases
 from bench.results.render import Block, render
 from bench.results.schema import Final, GradientRow
 from bench.settings import Cell
@@ -149,3 +149,14 @@ def test_a_training_that_diverged_is_named() -> None:
     assert final_table([diverged]) is None
     [line] = diverged_lines([record(), diverged])
     assert line.endswith(" K=1, seed 3: diverged: the loss is nan")
+
+
+def test_single_coordinates_are_not_in_the_table() -> None:
+    usual = [gradient("variance", 1.0), gradient("relative_bias", 0.1), gradient("variance", 2.0, group="model")]
+    coordinates = [
+        gradient("mean", 0.5, group="guide.loc[0]", n=7),
+        gradient("true_gradient", 0.5, group="guide.loc[0]", n=0, reference="exact"),
+        gradient("mean", 0.5, group="model.noise", n=7),
+    ]
+    assert over_seeds([*usual, *coordinates]) == over_seeds(usual)
+    assert relative_biases([record(gradients=[*usual, *coordinates])]) == relative_biases([record(gradients=usual)])

@@ -28,7 +28,7 @@ def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("bench.measure.cost._SECONDS", 0.0)
 
 
-def found(task: GaussianQuadratic, estimator: Estimator, replicates: int = 4000) -> Measured:
+def found(task: GaussianQuadratic, estimator: Estimator, replicates: int = 400) -> Measured:
     x = task.load().train
     reference = exact_reference(task, "expectation", x, 1)
     identity = (str(task.arguments), type(estimator).__name__)
@@ -48,14 +48,14 @@ def test_the_mean_is_that_of_the_closed_form() -> None:
 
 
 def test_the_limit_is_of_all_coordinates() -> None:
-    assert len(found(GaussianQuadratic(dim=LIMIT // 2), Reparam(), 200).means) == LIMIT
-    assert found(GaussianQuadratic(dim=LIMIT // 2 + 1), Reparam(), 200).means == {}
+    assert len(found(GaussianQuadratic(dim=LIMIT // 2), Reparam(), 40).means) == LIMIT
+    assert found(GaussianQuadratic(dim=LIMIT // 2 + 1), Reparam(), 40).means == {}
 
 
 def test_no_other_number_is_moved(monkeypatch: pytest.MonkeyPatch) -> None:
-    with_means = found(GaussianQuadratic(), Reinforce(), 400)
+    with_means = found(GaussianQuadratic(), Reinforce())
     monkeypatch.setattr(module, "LIMIT", 0)
-    without = found(GaussianQuadratic(), Reinforce(), 400)
+    without = found(GaussianQuadratic(), Reinforce())
     assert (without.means, without.truths) == ({}, {})
     times = {"seconds", "work_variance", "relative_cost"}
     for group, metrics in without.metrics.items():
@@ -64,7 +64,7 @@ def test_no_other_number_is_moved(monkeypatch: pytest.MonkeyPatch) -> None:
         }
 
 
-@pytest.mark.parametrize("law", [laws.GAUSSIAN_1, laws.ANISOTROPIC_2, laws.PATHWISE], ids=["1", "2", "pathwise"])
+@pytest.mark.parametrize("law", [laws.GAUSSIAN_1, laws.PATHWISE], ids=["1", "pathwise"])
 def test_intervals_cover(law: Law) -> None:
     """As in `test_coverage`: each fails by chance with probability 10⁻⁵."""
     moments = laws.simulate(law, 200, SIMULATIONS, 11)

@@ -7,7 +7,7 @@ from typing import Final
 
 from bench.check.kept import KEYS, LINE
 from bench.fields import Column
-from bench.results.columns import FINAL, GRADIENTS, IDENTITY, RUNS, SETTINGS, TRAINING
+from bench.results.columns import DATAPOINTS, FINAL, GRADIENTS, IDENTITY, RUNS, SETTINGS, TRAINING
 from bench.results.metrics import METRICS
 from bench.results.values import VALUES
 
@@ -27,6 +27,7 @@ def made(text: str) -> str:
         "training": _columns(TRAINING[_OWN:]),
         "final": _columns(FINAL[_OWN:]),
         "runs": _columns(RUNS),
+        "datapoints": _columns(DATAPOINTS[_OWN:]),
         "values": _columns(column for column in VALUES[_OWN:] if column not in SETTINGS),
         "check": _table(("key", "holds"), ((f"`{key}`", holds) for key, holds in KEYS.items())),
         "check-lines": _table(("key", "holds"), ((f"`{key}`", holds) for key, holds in LINE.items())),

@@ -31,7 +31,11 @@ KINDS: dict[type, Any] = {
     RunInfo: RunInfo(**{**vars(RUN), "cells": [Planned("folder", "task", "estimator")]}),
     Begun: Begun(cell(), "a run"),
 }
-NEW_IN_FINAL = [one.name for one in fields(Final) if one.name.startswith("validation")]
+NEW_IN_FINAL = [
+    name
+    for name in (one.name for one in fields(Final))
+    if name.startswith("validation") or any(f"_{part}" in name for part in ("reconstruction", "kl", "perplexity"))
+]
 """Of rows held back, which no file of before tells of."""
 
 DELETED = object()
@@ -153,7 +157,7 @@ def _body(content: dict[str, Any]) -> dict[str, Any]:
     """Return what a file holds beside its version and digest, with the settings that it may leave out."""
     body = {key: value for key, value in content.items() if key not in ("schema_version", "sha256")}
     if "gradients" in body:
-        body = {"parameters": None, "limit": None, **body}
+        body = {"parameters": None, "limit": None, "datapoints": None, **body}
         if isinstance(body["final"], dict):
             body["final"] = {**dict.fromkeys(NEW_IN_FINAL), **body["final"]}
     if "cell" in body:
