@@ -58,6 +58,7 @@ KINDS: Final[dict[str, tuple[str, ...]]] = {
     "checkpoint": ("R/*/*/checkpoint.pt",),
     "trajectory": ("R/*/trajectory-*.pt",),
     "parameters": ("R/*/*/parameters.pt",),
+    "datapoints": ("R/*/*/datapoints.npy",),
     "traceback": ("R/*/*/traceback.txt",),
     "lock": ("R/*/*/.lock", "R/*/trajectory-*.lock", "R/runs/.lock", "R/tables/.lock", "cache/chunks.lock"),
     "table": ("R/tables/*.csv", "R/tables/*.parquet"),
