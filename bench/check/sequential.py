@@ -16,6 +16,7 @@ from bench.check.verdicts import POWER
 FIRST_LOOK: Final = 2**11
 LAST_LOOK: Final = 2**22
 _LEAST_CONFIRMATION: Final = 2**14
+_FEWEST: Final = 32
 _CONFIRMING: Final = 10.0
 """Seconds that a confirmation may take in any case: what is off should be so on a slow machine, too."""
 
@@ -105,7 +106,7 @@ def sequential_test(
         detectable = _detectable(deviations, scales, share)
         alarm = _alarm(deviations, share, first)
         if alarm is not None:
-            again, rare = fresh(), math.ceil(-math.log(spent) / rarest / each) if rarest < 1 else 0
+            again, rare = fresh(), _rows(math.ceil(-math.log(spent) / rarest), each) if rarest < 1 else 0
             least = max(
                 deviations.count,
                 _rows(_LEAST_CONFIRMATION, each),
@@ -126,8 +127,8 @@ def sequential_test(
 
 
 def _rows(estimates: int, each: int) -> int:
-    """Return how many rows make up so many estimates."""
-    return -(-estimates // each)
+    """Return how many rows make up so many estimates; of means of many, a few dozen at least."""
+    return max(-(-estimates // each), min(estimates, _FEWEST))
 
 
 def _beyond_spread(alarm: Alarm, deviations: Deviations, each: int) -> bool:

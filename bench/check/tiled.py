@@ -1,38 +1,58 @@
 """Many estimates in one call of an estimator that cannot be batched, by a batch that holds every observation often."""
 
+import time
 from typing import Final
 
 import torch
-from torch import Tensor
 
 from bench.check.draws import Draws
 from bench.check.points import Point
 from estimators.base import Estimator
 from tasks.base import GlobalModel
 
-_COPIES: Final = 64
+_FEW: Final = 64
+_COPIES: Final = 1024
+_DEAR: Final = 8
+"""How many times as long a call may take for few copies: rows that are gone through one by one are not worth it."""
 
 
 def tiled(draws: Draws, point: Point) -> tuple[Draws, int]:
     """Return draws whose rows are means over independent copies of the batch, and over how many.
 
-    Latents of rows are independent, given the parameters: the mean of the gradient stays, and 64 copies cost an
-    estimator that is called once for each draw not much more than one. There is one copy where latents belong to the
-    whole data set, where the target is the estimator's own, which may be of the batch as a whole, and where the task's
-    own exact answer does not bear it out.
+    Latents of rows are independent, given the parameters: the mean of the gradient stays, and a call for a thousand
+    copies often takes not much longer than one for a single batch. There is one copy where it does, where latents
+    belong to the whole data set, where the target is the estimator's own, which may be of the batch as a whole, and
+    where the task's own exact answer does not bear it out.
     """
-    copies = point.x.repeat(_COPIES, *[1] * (point.x.dim() - 1))
-    if isinstance(point.task.model, GlobalModel) or not _same_target(draws.estimator, point, copies, draws.samples):
+    if isinstance(point.task.model, GlobalModel) or not _same_target(draws.estimator, point, draws.samples):
         return draws, 1
-    many = Draws(point.task, draws.estimator, copies, draws.samples)
+    if _seconds(_copied(draws, point, _FEW)) > _DEAR * _seconds(draws):
+        return draws, 1
+    return _copied(draws, point, _COPIES), _COPIES
+
+
+def _copied(draws: Draws, point: Point, copies: int) -> Draws:
+    many = Draws(point.task, draws.estimator, point.x.repeat(copies, *[1] * (point.x.dim() - 1)), draws.samples)
     many.reason = draws.reason
-    return many, _COPIES
+    return many
 
 
-def _same_target(estimator: Estimator, point: Point, copies: Tensor, samples: int) -> bool:
+def _seconds(draws: Draws) -> float:
+    """Return the work of one call, the shorter of two."""
+    times = []
+    for _ in range(2):
+        start = time.process_time()
+        draws.loop(1)
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def _same_target(estimator: Estimator, point: Point, samples: int) -> bool:
+    """Return whether the exact answer is the same for each copy."""
     if estimator.own_target:
         return False
     target = estimator.target(point.task)
     with torch.no_grad():
-        once, often = (point.task.exact(target, x, samples) for x in (point.x, copies))
-    return once is not None and often is not None and torch.allclose(often, once.repeat(_COPIES), rtol=1e-9)
+        once = point.task.exact(target, point.x, samples)
+        twice = point.task.exact(target, torch.cat([point.x, point.x]), samples)
+    return once is not None and twice is not None and torch.allclose(twice, once.repeat(2), rtol=1e-9)

@@ -90,8 +90,8 @@ def test_without_vmap_it_goes_on_one_by_one():
 @pytest.mark.parametrize(
     ("estimator", "task", "copies"),
     [
-        ("reinforce", "gaussian-quadratic", 64),
-        ("reinforce", "sbn-tiny(layers=2, latent=2)", 64),
+        ("reinforce", "gaussian-quadratic", 1024),
+        ("reinforce", "sbn-tiny(layers=2, latent=2)", 1024),
         ("reinforce", "polynomial-regression(degree=1, n=4)", 1),
         ("miwae", "lecture-weights", 1),
     ],
@@ -104,7 +104,7 @@ def test_a_batch_of_many_copies_has_the_same_mean(estimator: str, task: str, cop
     many, each = tiled(draws, where)
     assert (each, len(many.x)) == (copies, copies * len(where.x))
     torch.manual_seed(0)
-    once, often = draws.batch(64 * 40), many.batch(40)
+    once, often = draws.batch(20_000), many.batch(40)
     error = (once.var(0) / len(once) + often.var(0) / len(often)).sqrt()
     # Six standard errors of fewer than a hundred means: by chance in one of ten million runs.
     assert bool(((once.mean(0) - often.mean(0)).abs() <= 6 * error + 1e-12).all())
