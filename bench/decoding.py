@@ -29,6 +29,8 @@ Finite = Annotated[float, Meta(description="no NaN, no infinity")]
 """A finite number."""
 Amount = Annotated[float, Meta(ge=0)]
 """A finite number that is not negative."""
+Share = Annotated[float, Meta(ge=0, le=1)]
+"""A number from 0 to 1."""
 AsWritten = float | int
 """A finite number that stays whole if it was: the identity of a cell tells 1 from 1.0."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from bench.decoding import AsWritten, Count, Size
+from bench.decoding import Amount, AsWritten, Count, Size
 from bench.escaping import file_name
 from bench.fields import column
 from bench.names.spec import Spec, Value
@@ -21,9 +21,11 @@ class Training:
 
     steps: Count = field(metadata=column("steps", "training steps asked for"))
     batch_size: Count = field(metadata=column("1", "datapoints in a minibatch"))
-    optimizer: Literal["adam", "sgd", "own"] = field(
+    optimizer: str = field(
         metadata=column(
-            "", "optimizer; `own`: of a training loop of somebody's, whose step sizes are not known, and zero"
+            "",
+            "optimizer, with settings that are no defaults; `own`: of a training loop of somebody's, whose step sizes "
+            "are not known, and zero",
         )
     )
     model_lr: AsWritten = field(metadata=column("", "step size ρ of θ asked for"))
@@ -35,6 +37,13 @@ class Training:
     )
     validation: Annotated[float, Meta(ge=0, lt=1)] = field(
         default=0.0, metadata=column("1", "share of the training rows that is held back (`--validation`)")
+    )
+    kl_warmup: str = field(
+        default="", metadata=column("", "how the divergence's weight β rises to 1 (`--kl-warmup`); empty where it is 1")
+    )
+    clip_norm: Amount = field(
+        default=0.0,
+        metadata=column("nats/param", "norm that gradients of φ and θ together were clipped to (`--clip-norm`); 0: not"),
     )
 
 

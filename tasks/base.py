@@ -156,7 +156,7 @@ class Defaults:
     steps: int = 1000
     batch_size: int = 1
     samples: int = 1
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: str = "adam"
     model_lr: float = 1e-2
     guide_lr: float = 1e-2
     schedule: str = "constant"

@@ -37,6 +37,8 @@ class Options(TypedDict, total=False):
     model_schedule: Names | None
     guide_schedule: Names | None
     learning: Names | None
+    kl_warmup: Names | None
+    clip_norm: Steps | None
     validation: float | None
     no_train: bool | None
     replicates: int | None

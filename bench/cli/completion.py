@@ -76,6 +76,22 @@ def schedules() -> Named:
 
 
 @_completing
+def optimizers() -> Named:
+    """Complete the name of an optimizer."""
+    from bench.training.descents import OPTIMIZERS
+
+    return ((name, cls.__doc__ or "") for name, cls in OPTIMIZERS.items())
+
+
+@_completing
+def weights() -> Named:
+    """Complete how the weight of the divergence rises."""
+    from bench.training.divergence import WEIGHTS
+
+    return ((name, cls.__doc__ or "") for name, cls in WEIGHTS.items())
+
+
+@_completing
 def ways_of_learning() -> Named:
     """Complete the name of a way of learning."""
     from bench.training.learning import WAYS

@@ -11,7 +11,10 @@ _RIVALS: Final = {
     "replicates": ("precision",),
     "precision": ("replicates",),
     **dict.fromkeys(
-        ("optimizer", "model_lr", "schedule", "model_schedule", "guide_schedule", "learning", "checkpoints", "at"),
+        (
+            *("optimizer", "model_lr", "schedule", "model_schedule", "guide_schedule", "learning"),
+            *("kl_warmup", "clip_norm", "checkpoints", "at"),
+        ),
         ("no_train",),
     ),
 }

@@ -31,7 +31,10 @@ _OPTIONS = [
         "--batch-size", type=Whole(1), multiple=True, help="Datapoints per step; repeatable.  [default: the task's]"
     ),
     click.option(
-        "--optimizer", type=click.Choice(["adam", "sgd"]), multiple=True, help="Repeatable.  [default: the task's]"
+        "--optimizer",
+        multiple=True,
+        shell_complete=completion.optimizers,
+        help="adam, sgd(momentum=, nesterov=) or rmsprop(alpha=, momentum=); repeatable.  [default: the task's]",
     ),
     click.option(
         "--model-lr", type=Finite(0), multiple=True, help="Step size ρ of θ; repeatable.  [default: the task's]"
@@ -43,7 +46,8 @@ _OPTIONS = [
         "--schedule",
         multiple=True,
         shell_complete=completion.schedules,
-        help="constant, robbins-monro(power=, delay=) or staged(stages=, growth=); repeatable.",
+        help="constant, robbins-monro(power=, delay=), staged(stages=, growth=), cosine(floor=), exponential(decay=) "
+        "or warmup(steps=, then=cosine); repeatable.",
     ),
     click.option(
         "--model-schedule", multiple=True, shell_complete=completion.schedules, help="The same, of ρ alone; repeatable."
@@ -57,6 +61,20 @@ _OPTIONS = [
         shell_complete=completion.ways_of_learning,
         default=("joint",),
         help="joint, or em(guide_steps=5, model_steps=1): variational EM; repeatable.  [default: joint]",
+    ),
+    click.option(
+        "--kl-warmup",
+        multiple=True,
+        shell_complete=completion.weights,
+        help="Let the weight of the divergence rise to 1 over so many steps, as 1000, or that share of the training, as "
+        "0.2; linear(steps=, start=), cyclical(cycles=, share=) or none; repeatable.  [default: none]",
+    ),
+    click.option(
+        "--clip-norm",
+        type=Finite(0),
+        multiple=True,
+        help="Scale gradients of φ and θ together down to this norm, which biases them; 0: leave them; repeatable.  "
+        "[default: 0]",
     ),
     click.option(
         "--validation",

@@ -19,6 +19,8 @@ AXES: Final = (
     "model_schedule",
     "guide_schedule",
     "learning",
+    "kl_warmup",
+    "clip_norm",
 )
 """Settings that may have several values: each is trained with each."""
 

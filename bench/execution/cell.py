@@ -26,6 +26,7 @@ from bench.results.schema import Record, Written
 from bench.results.store import Store
 from bench.results.tensors import save_tensors
 from bench.settings import Cell
+from bench.training.clipping import told
 from bench.training.diverged import Diverged
 from bench.training.trainer import Trainer
 from estimators.base import Estimator
@@ -229,12 +230,15 @@ class CellRun:
             rows_only = isinstance(self.task.guide, NormalTable)
             why = "the guide has parameters for the training rows only" if rows_only else "the test set is empty"
             self.progress.notes.append(f"{why}: nothing is known of test data")
+        if clipped := self.trainer.clipped_share:
+            self.progress.notes.append(told(self.cell.training.clip_norm, [clipped]))
         return FinalValues(
             unit=self.task.unit,
             steps=steps,
             seconds_per_step=training.seconds / steps if steps else None,
             evaluations=evaluations[-1] if evaluations else None,
             seeds_together=training.together if steps else None,
+            clipped=self.trainer.clipped_share,
             diverged_at=diverged.step if diverged else None,
             **values,
         )

@@ -9,6 +9,7 @@ from torch import Tensor
 from bench.machine.device import observations
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import Spec
+from bench.training.tempered import tempered
 from estimators.base import Estimator, Unfit
 from estimators.distributions import Unsupported
 from tasks.base import Data, GlobalModel, Task
@@ -58,6 +59,21 @@ def misfit(ground: Ground, spec: Spec, estimator: Estimator, samples: int) -> st
         return str(reason)
     except Unsupported as lacking:
         return f"{type(estimator).__name__} does not fit {type(task).__name__}: {lacking}; {_REGISTER}"
+    return None
+
+
+def misfit_weighed(ground: Ground, spec: Spec, estimator: Estimator, samples: int) -> str | None:
+    """Return why an estimator that fits a task cannot be trained on it with a weight of the divergence, or None.
+
+    Raises:
+        UsageError: code of somebody else's fails where it is asked.
+    """
+    try:
+        seen = tempered(ground.task, estimator)
+        with ESTIMATORS.guarded(spec, f"fails on {ground.spec} with --kl-warmup", Unfit, Unsupported):
+            estimator.require(seen, ground.x, samples)
+    except (Unfit, Unsupported) as reason:
+        return str(reason)
     return None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, final
 
 from bench.errors import UsageError
-from bench.execution.fit import Ground, misfit
+from bench.execution.fit import Ground, misfit, misfit_weighed
 from bench.execution.references import require_references
 from bench.execution.request import Request
 from bench.execution.returned import require_estimate
@@ -16,6 +16,7 @@ from bench.machine.streams import seeded
 from bench.names.building import build_task, load_data
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import Spec
+from bench.training.divergence import parse_weight
 from estimators.base import Estimator
 from tasks.base import Data, Task
 
@@ -66,7 +67,7 @@ class Grounds:
             UsageError: there is not enough memory; or the estimator returns what it must not, and was named.
         """
         ground = self.of(request, task)
-        of_request = (request.dtype, request.device, is_chosen)
+        of_request = (request.dtype, request.device, is_chosen, parse_weight(request.kl_warmup or "") is not None)
         key = ("fit", str(task), ground.batch_size, str(spec), samples, *of_request)
         return self._once(key, lambda: self._misfit(ground, request, spec, samples, is_chosen))
 
@@ -88,6 +89,8 @@ class Grounds:
         estimator, _ = self.estimator(spec, is_chosen)
         assert estimator is not None, "it was built before"
         reason, trouble = _if_possible(lambda: misfit(ground, spec, estimator, samples), is_chosen)
+        if not reason and not trouble and parse_weight(request.kl_warmup or "") is not None:
+            reason, trouble = _if_possible(lambda: misfit_weighed(ground, spec, estimator, samples), is_chosen)
         if reason or trouble:
             return reason or trouble
         require_draws_in_memory(ground, samples, request.dtype, request.device)

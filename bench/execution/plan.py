@@ -15,6 +15,8 @@ from bench.names.consent import modules_of, name_modules
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import Spec
 from bench.settings import Cell, Measurement, Training
+from bench.training.descents import optimizer_text
+from bench.training.divergence import parse_weight, weight_text
 from bench.training.learning import Joint, parse_learning
 from bench.training.schedules import parse_schedule
 from estimators.base import Estimator
@@ -32,6 +34,8 @@ _OF_TRAINING: Final = (
     "guide_schedule",
     "checkpoints",
     "validation",
+    "kl_warmup",
+    "clip_norm",
 )
 """What is asked of training alone; η is also the step size at which adaptive state settles without training."""
 
@@ -188,21 +192,25 @@ def _cell(
     defaults = task.defaults
     schedule = _first(request.guide_schedule, _first(request.schedule, defaults.schedule))
     of_model = _first(request.model_schedule, _first(request.schedule, defaults.schedule))
-    for text in (schedule, of_model):
-        parse_schedule(text)
+    steps = _first(request.steps, defaults.steps)
+    for course in (*map(parse_schedule, (schedule, of_model)), parse_weight(request.kl_warmup or "")):
+        if course is not None and steps:
+            course.require_room(steps)
     if not isinstance(parse_learning(request.learning), Joint) and not list(task.model.parameters()):
         raise UsageError(f"--learning {request.learning} alternates φ and θ; {task_spec.name} has no θ to learn")
     validation = share_held_back(task_spec, task, data, request.validation)
     training = Training(
-        steps=_first(request.steps, defaults.steps),
+        steps=steps,
         batch_size=min(_first(request.batch_size, defaults.batch_size), len(hold_back(data, validation).train)),
-        optimizer=_first(request.optimizer, defaults.optimizer),
+        optimizer=optimizer_text(_first(request.optimizer, defaults.optimizer)),
         model_lr=float(_first(request.model_lr, defaults.model_lr)),
         guide_lr=float(_first(request.guide_lr, defaults.guide_lr)),
         schedule=schedule,
         model_schedule="" if of_model == schedule else of_model,
         learning=request.learning,
         validation=validation,
+        kl_warmup=weight_text(request.kl_warmup or ""),
+        clip_norm=float(_first(request.clip_norm, 0.0)),
     )
     measurement = Measurement(
         at=request.at or ("shared" if request.several and training.steps else "own"),

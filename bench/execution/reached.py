@@ -12,6 +12,7 @@ from bench.results.over_seeds import Said, summarise
 from bench.results.render import Block
 from bench.results.schema import Record
 from bench.results.tables import tidy
+from bench.training.clipping import told
 
 _REACHED: Final = (
     "objective",
@@ -63,7 +64,16 @@ def _final_notes(done: Sequence[Record], names: Sequence[str], several: bool) ->
     exact = "gap" in names and all(final.gap_se == 0 and final.train_elbo_se for final in finals)
     errors = ["± is the 95% interval of the mean over seeds" if several else "± is the 95% interval of the evaluation"]
     errors = errors if several or any(final.train_elbo_se or final.test_elbo_se for final in finals) else []
-    return [*errors, *(["the gap is of the exact ELBO"] if exact else [])]
+    return [*errors, *(["the gap is of the exact ELBO"] if exact else []), *_clipped(done)]
+
+
+def _clipped(done: Sequence[Record]) -> list[str]:
+    """Return a sentence for each bound that gradients were clipped to."""
+    shares: dict[float, list[float]] = {}
+    for record in done:
+        if record.final and record.final.clipped:
+            shares.setdefault(record.cell.training.clip_norm, []).append(record.final.clipped)
+    return [told(bound, found) for bound, found in shares.items()]
 
 
 def diverged_lines(records: Sequence[Record]) -> list[str]:

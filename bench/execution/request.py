@@ -50,13 +50,15 @@ class Request:
     seeds: tuple[int, ...] = (0,)
     steps: int | None = None
     batch_size: int | None = None
-    optimizer: Literal["adam", "sgd"] | None = None
+    optimizer: str | None = None
     model_lr: float | None = None
     guide_lr: float | None = None
     schedule: str | None = None
     model_schedule: str | None = None
     guide_schedule: str | None = None
     learning: str = "joint"
+    kl_warmup: str | None = None
+    clip_norm: float | None = None
     validation: float | None = None
     replicates: int | None = None
     precision: float | None = None

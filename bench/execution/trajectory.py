@@ -2,9 +2,10 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from filelock import FileLock
 from torch import Tensor
@@ -15,7 +16,7 @@ from bench.execution.recall import Rerun
 from bench.execution.sources import Maker, Source
 from bench.machine.device import observations
 from bench.machine.streams import seeded
-from bench.names.building import named_reference
+from bench.names.building import build_estimator, named_reference
 from bench.names.registry import ESTIMATORS
 from bench.names.source import source_of
 from bench.names.spec import Spec, parse_spec
@@ -27,7 +28,12 @@ from bench.training.exact_gradient import ExactGradient
 from bench.training.restoring import Unfit, require, require_like
 from bench.training.trainer import Trainer
 from estimators.base import Estimator
+from estimators.base import Unfit as NotFitting
+from estimators.distributions import Unsupported
 from tasks.base import Data, Task
+
+_STAND_INS: Final = ("enumerate", "reparam", "reinforce-loo")
+"""What a reference trajectory is trained by where neither an exact gradient nor a named reference can."""
 
 Snapshots = dict[int, dict[str, Any]]
 """A task's state by training step."""
@@ -78,17 +84,33 @@ class Keeping:
         return different and f"the reference trajectory was trained anew, since {different}"
 
 
-def _reference_estimator(task: Task, x: Tensor, minibatch: Tensor) -> tuple[str, Estimator] | None:
+def _reference_estimator(
+    task: Task, x: Tensor, minibatch: Tensor, is_weighed: bool = False
+) -> tuple[str, Estimator] | None:
     """Return the name and an instance of what trains on a task's target best: its exact gradient, else a stand-in.
 
     Args:
         task: that is trained.
         x: an observation.
         minibatch: what it is trained on; of many observations a quadrature may be out of reach.
+        is_weighed: whether the divergence has a weight, and so the target no exact value.
     """
-    if task.exact(task.target, minibatch, 1) is not None:
+    has_exact = task.exact(task.target, minibatch, 1) is not None
+    if has_exact and not is_weighed:
         return "exact", ExactGradient()
-    return named_reference(task, task.target, x)
+    named = named_reference(task, task.target, x)
+    return _fitting(task, x) if named is None and has_exact else named
+
+
+def _fitting(task: Task, x: Tensor) -> tuple[str, Estimator]:
+    """Return the first of some unbiased estimators of an ELBO that fits a task; the last fits any."""
+    for name in _STAND_INS:
+        with seeded(x.device, "reference estimator", name):
+            estimator = build_estimator(parse_spec(name), task, x)
+        with suppress(NotFitting, Unsupported):
+            estimator.require(task, x, estimator.minimum_samples)
+            break
+    return name, estimator
 
 
 def require_reference(spec: Spec, task: Task, x: Tensor) -> None:
@@ -123,7 +145,7 @@ def reference_trajectory(
     x = observations(task, data.train[:1])
     with seeded(x.device, cell.seed, "minibatch"):
         minibatch = observations(task, data.train[: cell.training.batch_size])
-    found = _reference_estimator(task, x, minibatch)
+    found = _reference_estimator(task, x, minibatch, bool(cell.training.kl_warmup))
     assert found is not None, "the plan has asked for it"
     name, estimator = found
     by = source_of(ESTIMATORS, parse_spec(name))

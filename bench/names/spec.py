@@ -4,8 +4,8 @@ import ast
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, TypeVar
 
 from bench.decoding import LARGEST
 from bench.errors import UsageError, did_you_mean
@@ -91,24 +91,48 @@ def _parse_value(text: str) -> Value:
 
 
 def configured(kind: str, classes: Mapping[str, type[T]], text: str) -> T:
-    """Return an instance of the dataclass that `name` or `name(parameter=number, ...)` names.
+    """Return an instance of the dataclass that `name` or `name(parameter=value, ...)` names.
+
+    A value is a number, unless the field is a `bool` or a `str`.
 
     Raises:
-        UsageError: there is no such name or parameter, or a value is not a number.
+        UsageError: there is no such name or parameter, or a value is of another type.
     """
     spec = parse_spec(text)
     if spec.name not in classes:
         known = ", ".join(classes)
         raise UsageError(f"there is no {kind} '{spec.name}'{did_you_mean(spec.name, classes) or f'; known: {known}'}")
     cls = classes[spec.name]
-    known = list(getattr(cls, "__dataclass_fields__", {}))
+    known = _types(cls)
     for key, value in spec.parameters.items():
         if key not in known:
-            raise UsageError(f"{kind} '{spec.name}' has no parameter '{key}'{did_you_mean(key, known)}")
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UsageError(f"{kind} '{spec.name}': '{key}' must be a number, not {value!r}")
+            raise UsageError(f"{kind} '{spec.name}' has no parameter '{key}'{did_you_mean(key, [*known])}")
+        wanted, is_right = _wanted(known[key], value)
+        if not is_right:
+            raise UsageError(f"{kind} '{spec.name}': '{key}' must be {wanted}, not {value!r}")
         require_in_range(spec.name, key, value)
     return cls(**spec.parameters)
+
+
+def configured_text(classes: Mapping[str, type[T]], instance: T) -> str:
+    """Return the text that `configured` reads an instance from, without parameters that are defaults."""
+    name = next(name for name, cls in classes.items() if type(instance) is cls)
+    given = {key: (getattr(instance, key), getattr(type(instance), key)) for key in _types(type(instance))}
+    return str(Spec(name, {key: value for key, (value, default) in given.items() if value != default}))
+
+
+def _types(cls: type) -> dict[str, Any]:
+    """Return the types of a dataclass's fields, all of which have defaults; a plain class has none."""
+    return {one.name: one.type for one in fields(cls)} if hasattr(cls, "__dataclass_fields__") else {}
+
+
+def _wanted(kind: Any, value: Value) -> tuple[str, bool]:
+    """Return what a value of a type must be, in words, and whether one is."""
+    if kind is bool:
+        return "true or false", isinstance(value, bool)
+    if kind is str:
+        return "a name", isinstance(value, str)
+    return "a number", isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def require_in_range(name: str, key: str, value: Value) -> None:

@@ -21,10 +21,12 @@ SELECTABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "guide-schedule": ("training_schedule",),
     "model-schedule": ("training_model_schedule",),
     "learning": ("training_learning",),
+    "kl-warmup": ("training_kl_warmup",),
+    "clip-norm": ("training_clip_norm",),
 }
 """The axes of a grid, as `bench run` has them, and the columns of their values."""
 
-_NUMBERS: Final = ("guide-lr", "model-lr", "batch-size")
+_NUMBERS: Final = ("guide-lr", "model-lr", "batch-size", "clip-norm")
 """Axes whose values have an order, and so an edge."""
 
 

@@ -340,6 +340,12 @@ FINAL_VALUES: Final = _by_name(
         better=-1,
         positive=True,
     ),
+    Metric(
+        "clipped",
+        "1",
+        "share of the training steps whose gradient was clipped (`--clip-norm`): it is biased there",
+        "steps clipped",
+    ),
 )
 """What training ends with: columns of the `final` table, which have their standard errors as `NAME_se`, if any."""
 

@@ -11,7 +11,7 @@ from typing import Final as Constant
 
 from msgspec import Meta
 
-from bench.decoding import Amount, Count, Size
+from bench.decoding import Amount, Count, Share, Size
 from bench.fields import column
 from bench.results.metrics import ACTIVE_UNITS, FINAL_VALUES, Metric
 from bench.settings import Cell
@@ -80,6 +80,17 @@ class TrainingRow:
         default="target",
         metadata=column("", "whose value `objective` is: the `target`'s, or f's at `relaxed` draws, no bound"),
     )
+    beta: Share = field(
+        default=1.0,
+        metadata=column(
+            "1",
+            "weight β of the divergence at this step; below 1 `objective` is of the target with that weight, which "
+            "changed since the previous row",
+        ),
+    )
+    clipped: Share = field(
+        default=0.0, metadata=column("1", "share of the steps since the previous row whose gradient was clipped")
+    )
 
 
 @dataclass(frozen=True)
@@ -138,6 +149,8 @@ class Final:
         default=None,
         metadata=column("1", "seeds trained in one step, this one included; compare times only where it is the same"),
     )
+    # None without clipping, and in records of an earlier version.
+    clipped: Share | None = field(default=None, metadata=_value(FINAL_VALUES["clipped"]))
     diverged_at: Count | None = field(
         default=None, metadata=column("steps", "step at which training met a NaN or an infinity")
     )

@@ -184,6 +184,8 @@ def final_blocks(results: Frames) -> list[Block]:
         # The unit of the target is in the title.
         heads = [FINAL_VALUES[name].head(FINAL_VALUES[name].unit_of("")) for name in values]
         notes = ["brackets are 95% intervals: of one seed that of the evaluation, of several that of their mean"]
+        if "clipped" in values:
+            notes.append("steps clipped: the share of training steps whose gradient was clipped, and is biased")
         blocks.append(Block(title, ["estimator", "K", "seeds", *heads], lines, notes=notes if values else []))
     return blocks
 

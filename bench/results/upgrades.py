@@ -68,13 +68,14 @@ def _eighth(record: Data) -> Data:
 
 
 def _ninth(record: Data) -> Data:
-    """Return a record of version 8 as one of version 9, with bounds split and of single datapoints.
+    """Return a record of version 8 as one of version 9: bounds split, single datapoints, and how training was held back.
 
-    Version 9 knows optimizers that are not ours, too.
+    Version 9 knows optimizers that are not ours, too. Before it nothing was clipped, nor a divergence weighed.
     """
+    rows = [_with_new(row, beta=1.0, clipped=0.0) for row in record["training"]]
     final = record["final"]
-    final = None if final is None else _with_new(final, **dict.fromkeys(_NEW_IN_9))
-    return _with_new({**record, "final": final}, datapoints=None)
+    final = None if final is None else _with_new(final, **dict.fromkeys(_NEW_IN_9), clipped=None)
+    return _with_new({**record, "training": rows, "final": final}, datapoints=None)
 
 
 def _unchanged(content: Data) -> Data:

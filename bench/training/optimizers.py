@@ -1,12 +1,14 @@
 """Optimizers of named parameter groups, and their step sizes."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
 from bench.settings import Training
+from bench.training.descents import SGD, Adam, Descent, parse_optimizer
 
 
 def make_optimizer(
@@ -24,10 +26,32 @@ def make_optimizer(
         for name, parameters in groups.items()
         if parameters
     ]
-    if settings.optimizer == "adam":
-        capturable = isinstance(described[0]["lr"], Tensor)
-        return torch.optim.Adam(described, fused=True, capturable=capturable)
-    return torch.optim.SGD(described, fused=True)
+    return _made(parse_optimizer(settings.optimizer), described, isinstance(described[0]["lr"], Tensor))
+
+
+def _made(descent: Descent, groups: list[dict[str, Any]], capturable: bool) -> torch.optim.Optimizer:
+    """Return PyTorch's optimizer; `capturable`: step sizes are tensors, and a CUDA graph is made of its step."""
+    match descent:
+        case Adam(beta1, beta2, eps):
+            return torch.optim.Adam(groups, betas=(beta1, beta2), eps=eps, fused=True, capturable=capturable)
+        case SGD(momentum, nesterov):
+            # Fused, it reads a step size that is a tensor where it is, and needs no other version for a CUDA graph.
+            made = torch.optim.SGD(groups, momentum=momentum, nesterov=nesterov, fused=True)
+            for parameter in (one for group in groups for one in group["params"]) if momentum else ():
+                # Zeros are what its first step makes of none. It tells first steps by group, and a parameter may get
+                # its first gradient after others of its group.
+                made.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+            return made
+        case _:
+            # There is no fused version. That by lists is the faster of the two others, and can be captured.
+            return torch.optim.RMSprop(
+                groups,
+                alpha=descent.alpha,
+                eps=descent.eps,
+                momentum=descent.momentum,
+                foreach=True,
+                capturable=capturable,
+            )
 
 
 def set_step_sizes(optimizer: torch.optim.Optimizer, step_sizes: Mapping[str, float]) -> None:

@@ -9,8 +9,14 @@ from torch import Tensor
 
 T = TypeVar("T")
 
-_MOMENTS: Final = {torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"}, torch.optim.SGD: {"momentum_buffer"}}
-"""What an optimizer keeps of each parameter that it has moved."""
+_MOMENTS: Final = {
+    torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.SGD: set[str](),
+    torch.optim.RMSprop: {"step", "square_avg"},
+}
+"""What an optimizer keeps of each parameter that it has moved, beside the buffer of a momentum."""
+
+_SQUARES: Final = ("exp_avg_sq", "square_avg")
 
 
 class Unfit(Exception):
@@ -87,23 +93,32 @@ def require_optimizer(optimizer: torch.optim.Optimizer, found: Any, steps: int) 
             f"optimizer has another group {wanted['name']}",
         )
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    require(not (steps and parameters) or bool(state), "optimizer has no moments")
+    names = _moments_of(optimizer)
+    require(not (steps and parameters and names) or bool(state), "optimizer has no moments")
     for place, moments in state.items():
         require(type(place) is int and 0 <= place < len(parameters), "optimizer has moments of another parameter")
-        _require_moments(_MOMENTS[type(optimizer)], parameters[place], moments, f"optimizer.{place}", steps)
+        _require_moments(names, parameters[place], moments, f"optimizer.{place}", steps)
+
+
+def _moments_of(optimizer: torch.optim.Optimizer) -> set[str]:
+    momentum = optimizer.param_groups[0].get("momentum", 0) if optimizer.param_groups else 0
+    return _MOMENTS[type(optimizer)] | ({"momentum_buffer"} if momentum else set())
 
 
 def _require_moments(names: set[str], parameter: Tensor, found: Any, name: str, steps: int) -> None:
-    require(isinstance(found, dict) and found.keys() == names, f"{name} lacks a moment")
-    for key, value in found.items():
+    # Some versions of PyTorch keep that there is no buffer.
+    there = {key: value for key, value in found.items() if value is not None} if isinstance(found, dict) else None
+    require(there is not None and there.keys() == names, f"{name} lacks a moment")
+    assert there is not None
+    for key, value in there.items():
         if key == "step":
             require_like(torch.zeros(()), value, f"{name}.step")
             require(1 <= float(value) <= steps, f"{name}.step is {float(value):g}")
-        elif key == "exp_avg_sq":
+        elif key in _SQUARES:
             # The square of a large gradient may have overflowed, and that training goes on.
             require_like(parameter, value.clamp(max=1.0) if isinstance(value, Tensor) else value, f"{name}.{key}")
             require(bool((value >= 0).all()), f"{name}.{key} is negative")
-        elif not (key == "momentum_buffer" and value is None):
+        else:
             require_like(parameter, value, f"{name}.{key}")
 
 
@@ -118,6 +133,12 @@ def require_generators(found: Mapping[str, Tensor]) -> None:
             torch.Generator(device).set_state(state.cpu())
         except RuntimeError as error:
             raise Unfit(f"generators.{device} is no state of a generator") from error
+
+
+def require_flags(found: Any, steps: int) -> None:
+    """Refuse what does not say of each of so many steps whether its gradient was clipped."""
+    are_flags = isinstance(found, list) and all(isinstance(one, Tensor) and one.dtype == torch.bool for one in found)
+    require(are_flags and sum(one.numel() for one in found) == steps, f"clipped is not of {steps} steps")
 
 
 def require_duration(seconds: float, name: str) -> None:

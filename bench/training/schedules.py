@@ -1,11 +1,14 @@
 """Step-size schedules: multipliers of the base step sizes ρ (θ) and η (φ)."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Final, final
+from functools import cached_property
+from typing import ClassVar, Final, final
 
 from bench.errors import UsageError
 from bench.names.spec import configured
+from bench.training.ramps import Ramp
 
 
 class Schedule(ABC):
@@ -14,6 +17,9 @@ class Schedule(ABC):
     @abstractmethod
     def multiplier(self, step: int, steps: int) -> float:
         """Return the factor at `step` (from 0) of a training of `steps` steps."""
+
+    def require_room(self, steps: int) -> None:
+        """Raise UsageError where a training of `steps` steps is too short."""
 
 
 @final
@@ -64,10 +70,72 @@ class Staged(Schedule):
         return 0.1
 
 
+@final
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """Half a cosine, from 1 down to `floor` at the end of the training (Loshchilov & Hutter 2017, without restarts)."""
+
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.floor <= 1:
+            raise UsageError(f"cosine: 'floor' must be in [0, 1]; it is {self.floor}")
+
+    def multiplier(self, step: int, steps: int) -> float:
+        return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+@final
+@dataclass(frozen=True)
+class Exponential(Schedule):
+    """decay^t: every step is `decay` times the one before."""
+
+    decay: float = 0.999
+
+    def __post_init__(self) -> None:
+        if not 0 < self.decay <= 1:
+            raise UsageError(f"exponential: 'decay' must be in (0, 1]; it is {self.decay}")
+
+    def multiplier(self, step: int, steps: int) -> float:
+        return self.decay**step
+
+
+@final
+@dataclass(frozen=True)
+class Warmup(Ramp, Schedule):
+    """A line from `start` to 1, then another schedule, `then`, over the steps that are left (Goyal et al. 2017)."""
+
+    name: ClassVar[str] = "warmup"
+
+    then: str = "constant"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self._then
+
+    @cached_property
+    def _then(self) -> Schedule:
+        return parse_schedule(self.then)
+
+    def multiplier(self, step: int, steps: int) -> float:
+        length = self.over(steps)
+        if step < length:
+            return self.risen(step, steps)
+        # Without any step left, of which one may be asked all the same, it is at its beginning.
+        return self._then.multiplier(step - length, max(1, steps - length))
+
+    def require_room(self, steps: int) -> None:
+        super().require_room(steps)
+        self._then.require_room(steps - self.over(steps))
+
+
 SCHEDULES: Final[dict[str, type[Schedule]]] = {
     "constant": Constant,
     "robbins-monro": RobbinsMonro,
     "staged": Staged,
+    "cosine": Cosine,
+    "exponential": Exponential,
+    "warmup": Warmup,
 }
 
 

@@ -3,21 +3,51 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
 
 import torch
 from torch import Tensor
+from torch.fx import GraphModule
 from torch.utils._pytree import tree_map_only
 
 from bench.machine.device import synchronize
 from bench.machine.streams import OwnStream
 from bench.training.alone import require_same_gradient, trained_parameters
+from bench.training.clipping import Clipping, clipping, norm_of
 from bench.training.diverged import GREEK, Diverged
 from bench.training.graphs import Captured, CudaGraph, Graph
 from bench.training.optimizers import advance, make_optimizer, set_step_sizes
 from bench.training.trace import Values, trace_step
 from bench.training.trainer import Loss, Trainer
+
+_BETA = "seen.model.beta"
+"""The name of β in the loss that KL warm-up descends."""
+_SOME = 0.5
+"""A β at which gradients are compared."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What kind of step one is: on a GPU each has a CUDA graph of its own.
+
+    Attributes:
+        resting: the parameter group that does not move, or None.
+        tempered: whether β is not 1.
+    """
+
+    resting: str | None
+    tempered: bool
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What a step has left: gradients [S, ...] of what moved, as they were applied, and mean objectives [S]."""
+
+    gradients: Values
+    objective: Tensor
+    clipping: Clipping | None
 
 
 @final
@@ -53,7 +83,8 @@ class Stack:
         trained = trained_parameters(first.loss, self._batch()[0])
         self._trained: Values = {name: stacked[name] for name in trained}
         self._fixed: Values = {name: value for name, value in stacked.items() if name not in trained}
-        self._program = trace_step(first.loss, self._trained, self._fixed, self._batch(), self._streams)
+        self._beta = next(iter(self._trained.values())).new_ones(len(trainers))
+        self._programs = {loss.seen is not None: self._traced(loss) for loss in _losses(first)}
         self._compare_with_training_alone()
         for place, of in enumerate(self._tensors):
             for name, tensor in of.items():
@@ -62,10 +93,12 @@ class Stack:
         self._optimizer = self._stacked_optimizer()
         self._linked: set[str] = set()
         self._objectives: list[Tensor] = []
-        self._graphs: dict[str | None, Captured] = {}
+        self._clipped: list[Tensor] = []
+        self._last: _Kind | None = None
+        self._graphs: dict[_Kind, Captured] = {}
         on_gpu = self.device.type == "cuda"
         self._new_graph: Callable[[], Graph] | None = partial(CudaGraph, self._streams, self.device) if on_gpu else None
-        self._results: dict[str | None, tuple[Values, Tensor]] = {}
+        self._results: dict[_Kind, _Result] = {}
 
     @property
     def active(self) -> list[int]:
@@ -110,10 +143,14 @@ class Stack:
             self._sizes = sizes
         if not self._whole:
             self._choose()
-        resting = leader.resting(self._step)
-        self._take(resting)
-        _, objective = self._results[resting]
-        self._objectives.append(objective.clone())
+        beta = leader.beta(self._step)
+        self._beta.fill_(beta)
+        self._last = kind = _Kind(leader.resting(self._step), beta != 1)
+        self._take(kind)
+        result = self._results[kind]
+        self._objectives.append(result.objective.clone())
+        if leader.settings.clip_norm:
+            self._clipped.append(_above(result).clone())
         self._step += 1
         if len(self._linked) < len(self._trained):
             self._link()
@@ -121,14 +158,27 @@ class Stack:
     def _compare_with_training_alone(self) -> None:
         """Raise `NotBatchable` where a seed's first gradient in the stack is not the one that it computes alone."""
         states = [stream.state() for stream in self._streams]
-        # The program updates an estimator's buffers in place.
-        scratch = {name: value.clone() for name, value in self._fixed.items()}
-        gradients, objectives, _ = self._program(self._trained, scratch, self._batch())
-        for stream, state in zip(self._streams, states, strict=True):
-            stream.restore(state)
-        for place, trainer in enumerate(self.trainers):
-            found = {name: value[place] for name, value in gradients.items()}
-            require_same_gradient(trainer.loss, self._batch()[place], states[place], found, objectives[place])
+        self._beta.fill_(_SOME)
+        for is_tempered, program in self._programs.items():
+            # The program updates an estimator's buffers in place.
+            scratch = {name: value.clone() for name, value in self._read(is_tempered).items()}
+            gradients, objectives, _ = program(self._trained, scratch, self._batch())
+            for stream, state in zip(self._streams, states, strict=True):
+                stream.restore(state)
+            for place, trainer in enumerate(self.trainers):
+                loss = trainer.tempered if is_tempered else trainer.loss
+                assert loss is not None, "seeds are trained alike"
+                loss.weigh(_SOME)
+                found = {name: value[place] for name, value in gradients.items()}
+                require_same_gradient(loss, self._batch()[place], states[place], found, objectives[place])
+
+    def _traced(self, loss: Loss) -> GraphModule:
+        fixed = self._read(loss.seen is not None)
+        return trace_step(loss, self._trained, fixed, self._batch(), self._streams)
+
+    def _read(self, is_tempered: bool) -> Values:
+        """Return what a step reads and does not train."""
+        return {**self._fixed, _BETA: self._beta} if is_tempered else self._fixed
 
     def _choose(self) -> None:
         """Choose the next minibatch of each seed; all are at the same place of their passes."""
@@ -144,28 +194,41 @@ class Stack:
     def _stacked_orders(self) -> Tensor:
         return torch.stack([trainer.batches.order for trainer in self.trainers])
 
-    def _take(self, resting: str | None) -> None:
-        """Take one step in which one parameter group rests, or none; on a GPU by a CUDA graph of that kind of step."""
+    def _take(self, kind: _Kind) -> None:
+        """Take one step of a kind; on a GPU by a CUDA graph of that kind of step."""
         if self._new_graph is None or self.plain_reason is not None:
-            self._update(resting)
+            self._update(kind)
             return
-        if resting not in self._graphs:
-            self._graphs[resting] = Captured(partial(self._update, resting), self._new_graph())
-        self._graphs[resting]()
+        if kind not in self._graphs:
+            self._graphs[kind] = Captured(partial(self._update, kind), self._new_graph())
+        self._graphs[kind]()
 
-    def _update(self, resting: str | None) -> None:
+    def _update(self, kind: _Kind) -> None:
         """Take one step in place, as a CUDA graph can hold it."""
-        gradients, objective, state = self._program(self._trained, self._fixed, self._batch())
+        program, read = self._programs[kind.tempered], self._read(kind.tempered)
+        gradients, objective, state = program(self._trained, read, self._batch())
         for name, value in state.items():
             if value is not self._fixed[name]:
                 self._fixed[name].copy_(value)
-        moving = {name: value for name, value in gradients.items() if _group_of(name) != resting}
+        moving = {name: value for name, value in gradients.items() if _group_of(name) != kind.resting}
+        found = self._clipping(moving)
+        if found is not None:
+            moving = {
+                name: value * found.of(value) if _group_of(name) in found.norms else value
+                for name, value in moving.items()
+            }
         for name, parameter in self._trained.items():
             # Without a gradient a parameter rests, and so do its moments.
             parameter.grad = moving.get(name)
         advance(self._optimizer)
         # A graph writes to the tensors that it was captured with: each step has its own.
-        self._results[resting] = moving, objective
+        self._results[kind] = _Result(moving, objective, found)
+
+    def _clipping(self, moving: Values) -> Clipping | None:
+        """Return how each seed's gradient is clipped, by its own norm; None where none is."""
+        bound = self.trainers[0].settings.clip_norm
+        groups = {group: _of_group(moving, group) for group in GREEK}
+        return clipping(groups, bound, seeds=True) if bound else None
 
     def _batch(self) -> Tensor:
         """Return stored rows by seed, [S, B, ...]."""
@@ -188,7 +251,7 @@ class Stack:
                 for trainer, of in zip(self.trainers, self._tensors, strict=True)
             ]
             if states[0]:
-                optimizer.state[value] = {key: _stacked_state(key, states) for key in states[0]}
+                optimizer.state[value] = {key: _stacked_state(key, states, self.device) for key in states[0]}
         return optimizer
 
     def _link(self) -> None:
@@ -206,17 +269,27 @@ class Stack:
     def _hand_over(self, seconds: float) -> None:
         """Tell the trainers what has happened since the last time; `seconds` is each one's share."""
         objectives = torch.stack(self._objectives, 1)
+        clipped = torch.stack(self._clipped, 1) if self._clipped else None
         self._objectives.clear()
+        self._clipped.clear()
         for place in self.active:
             trainer = self.trainers[place]
             trainer.objectives.append(objectives[place])
+            if clipped is not None:
+                trainer.clipped.append(clipped[place])
             trainer.progress.step = self._step
             trainer.progress.seconds += seconds
             trainer.progress.together = len(self.trainers)
 
     def _record(self) -> None:
-        gradients = {group: self._gradient(group) for group in GREEK}
-        norms = {group: _norms(parts, len(self.trainers)) for group, parts in gradients.items()}
+        assert self._last is not None
+        result = self._results[self._last]
+        gradients = {group: _of_group(result.gradients, group) for group in GREEK}
+        known = {} if result.clipping is None else result.clipping.norms
+        norms = {
+            group: known[group].tolist() if group in known else _norms(parts, len(self.trainers))
+            for group, parts in gradients.items()
+        }
         for place in self.active:
             try:
                 self.trainers[place].record(
@@ -226,16 +299,32 @@ class Stack:
             except Diverged as reason:
                 self.drop(place, reason)
 
-    def _gradient(self, group: str) -> list[Tensor]:
-        """Return the parts [S, ...] of the last step's gradient in one parameter group."""
-        gradients, _ = self._results[self.trainers[self.active[0]].resting(self._step - 1)]
-        return [gradient for name, gradient in gradients.items() if _group_of(name) == group]
+
+def _losses(trainer: Trainer) -> Iterator[Loss]:
+    """Give what the steps that are left descend: the loss itself, that of KL warm-up, or both."""
+    first, steps = trainer.progress.step, trainer.settings.steps
+    left = [trainer.beta(step) == 1 for step in range(first, steps)] if trainer.tempered else []
+    if not left or any(left):
+        yield trainer.loss
+    if trainer.tempered is not None and not all(left):
+        yield trainer.tempered
+
+
+def _of_group(gradients: Values, group: str) -> list[Tensor]:
+    """Return the parts [S, ...] of a gradient in one parameter group."""
+    return [gradient for name, gradient in gradients.items() if _group_of(name) == group]
+
+
+def _above(result: _Result) -> Tensor:
+    """Return of which seeds the gradient was clipped, [S]."""
+    if result.clipping is None:
+        return torch.zeros_like(result.objective, dtype=torch.bool)
+    return result.clipping.above
 
 
 def _norms(parts: Sequence[Tensor], seeds: int) -> list[float]:
     """Return the norm of each seed's gradient, given in parts [S, ...]; NaN where there are none."""
-    norms = [part.reshape(len(part), -1).norm(dim=1) for part in parts]
-    return torch.stack(norms).norm(dim=0).tolist() if norms else [math.nan] * seeds
+    return norm_of(parts, seeds=True).tolist() if parts else [math.nan] * seeds
 
 
 def _own(trainer: Trainer) -> OwnStream:
@@ -253,8 +342,9 @@ def _group_of(name: str) -> str:
     return name.removeprefix("task.").partition(".")[0]
 
 
-def _stacked_state(key: str, states: Sequence[Mapping[str, Any]]) -> Any:
+def _stacked_state(key: str, states: Sequence[Mapping[str, Any]], device: torch.device) -> Any:
     """Return one entry of the optimizer's state of a stacked parameter; all have taken the same number of steps."""
     if key == "step" or states[0][key] is None:
-        return states[0][key] if states[0][key] is None else states[0][key].clone()
+        # Alone, some optimizers count on the CPU; a graph counts where it is.
+        return states[0][key] if states[0][key] is None else states[0][key].to(device, copy=True)
     return torch.stack([state[key] for state in states])

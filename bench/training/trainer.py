@@ -15,18 +15,22 @@ from bench.machine.streams import GlobalStream, Stream
 from bench.results.schema import TrainingRow
 from bench.settings import Training
 from bench.training.batches import Batches
+from bench.training.clipping import Clipping, clipping, norm_of
 from bench.training.diverged import GREEK, Diverged
+from bench.training.divergence import parse_weight
 from bench.training.learning import Updated, parse_learning
 from bench.training.optimizers import advance, make_optimizer, set_step_sizes
 from bench.training.restoring import (
     built,
     require,
     require_duration,
+    require_flags,
     require_generators,
     require_like,
     require_optimizer,
 )
 from bench.training.schedules import parse_schedule
+from bench.training.tempered import Tempered, tempered
 from estimators.base import Estimate, Estimator
 from tasks.base import Data, Task
 
@@ -53,20 +57,34 @@ class Progress:
 
 @final
 class Loss(nn.Module):
-    """What one training step descends: a function of the parameters of a task and of an estimator."""
+    """What one training step descends: a function of the parameters of a task and of an estimator.
 
-    def __init__(self, task: Task, estimator: Estimator, samples: int) -> None:
+    Args:
+        task: whose parameters they are.
+        estimator: of the gradient.
+        samples: K.
+        seen: what the estimator is given in place of the task, with the same parameters.
+    """
+
+    def __init__(self, task: Task, estimator: Estimator, samples: int, seen: Tempered | None = None) -> None:
         super().__init__()
         self.task, self.estimator, self.samples = task, estimator, samples
+        self.seen = seen
         self._sign = -1.0 if task.maximise else 1.0
         # Looked up once: it takes as long as an operation.
         self._dtype = next(task.parameters()).dtype
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Estimate]:
         """Return the loss, a scalar, and the estimate that it is made of, at stored rows [B, ...]."""
-        estimate = self.estimator.estimate(self.task, self.task.prepare(rows).to(self._dtype), self.samples)
+        task = self.seen or self.task
+        estimate = self.estimator.estimate(task, task.prepare(rows).to(self._dtype), self.samples)
         loss = self._sign * estimate.surrogate.mean()
         return loss if estimate.auxiliary is None else loss + estimate.auxiliary, estimate
+
+    def weigh(self, beta: float) -> None:
+        """Set β, the weight of the divergence, where it has one."""
+        if self.seen is not None:
+            self.seen.model.beta.fill_(beta)
 
 
 @final
@@ -76,6 +94,7 @@ class Trainer:
     Attributes:
         stream: where draws come from; unless another is given, PyTorch's own generators, which the caller has seeded.
         objectives: estimates of the target since the last row.
+        clipped: since then, of each step whether its gradient was clipped; empty where none is to be.
     """
 
     def __init__(
@@ -89,6 +108,8 @@ class Trainer:
     ) -> None:
         self.task, self.estimator, self.settings = task, estimator, settings
         self.loss = Loss(task, estimator, samples)
+        self.weight = parse_weight(settings.kl_warmup)
+        self.tempered = None if self.weight is None else Loss(task, estimator, samples, tempered(task, estimator))
         self.batches = Batches(data.train, settings.batch_size)
         self.device = data.train.device
         self.stream = stream or GlobalStream(self.device)
@@ -99,6 +120,8 @@ class Trainer:
         self._groups = _parameter_groups(task, estimator)
         self.optimizer = make_optimizer(self._groups, self.step_sizes(0), settings)
         self.objectives: list[Tensor] = []
+        self.clipped: list[Tensor] = []
+        self._clipping: Clipping | None = None
         self.progress = Progress()
         self.rows: list[TrainingRow] = []
 
@@ -123,22 +146,54 @@ class Trainer:
             synchronize(self.device)
             self.progress.seconds += time.perf_counter() - start
             if self.progress.step == due:
-                self.record({name: gradient_norm(self._gradient(name)) for name in GREEK}, self._gradient)
+                self.record(self._norms(), self._gradient)
             yield self.progress.step
+
+    @property
+    def clipped_share(self) -> float | None:
+        """The share of the recorded steps whose gradient was clipped; None where none is to be."""
+        if not (self.settings.clip_norm and self.rows):
+            return None
+        starts = [0, *(row.step for row in self.rows)]
+        counts = [row.clipped * (row.step - start) for row, start in zip(self.rows, starts, strict=False)]
+        return min(1.0, sum(counts) / self.rows[-1].step)
 
     def step(self) -> None:
         """Take one training step."""
         set_step_sizes(self.optimizer, self.step_sizes(self.progress.step))
-        loss, estimate = self.loss(self.batches.next())
+        loss, estimate = self.loss_at(self.progress.step)(self.batches.next())
         self._forget_gradients(*self._groups)
         loss.backward()
         # Without a gradient a parameter rests, and so do its moments.
         if resting := self.resting(self.progress.step):
             self._forget_gradients(resting)
+        if self.settings.clip_norm:
+            self._clip()
         advance(self.optimizer)
         self.estimator.observe(estimate)
         self.objectives.append(estimate.objective.detach().mean())
         self.progress.step += 1
+
+    def _clip(self) -> None:
+        """Scale the gradient of φ and θ down to the norm that is asked for; an estimator's own stays as it is."""
+        self._clipping = found = clipping({name: self._gradient(name) for name in GREEK}, self.settings.clip_norm)
+        if found is None:
+            self.clipped.append(torch.zeros((), dtype=torch.bool, device=self.device))
+            return
+        for part in (part for name in found.norms for part in self._gradient(name)):
+            part.mul_(found.of(part))
+        self.clipped.append(found.above)
+
+    def beta(self, step: int) -> float:
+        """Return β, the weight of the divergence, at a step."""
+        return 1.0 if self.weight is None else self.weight.at(step, self.settings.steps)
+
+    def loss_at(self, step: int) -> Loss:
+        """Return what a step descends."""
+        if self.tempered is None or (beta := self.beta(step)) == 1:
+            return self.loss
+        self.tempered.weigh(beta)
+        return self.tempered
 
     def _forget_gradients(self, *groups: str) -> None:
         # As `zero_grad` does, which costs 1% of a VAE's step more: it marks itself for profilers.
@@ -157,6 +212,12 @@ class Trainer:
 
     def _gradient(self, group: str) -> list[Tensor]:
         return [parameter.grad for parameter in self._groups[group] if parameter.grad is not None]
+
+    def _norms(self) -> dict[str, float]:
+        """Return the norms of the last step's gradient as it was estimated, by parameter group."""
+        if self._clipping is not None:
+            return {name: float(self._clipping.norms.get(name, math.nan)) for name in GREEK}
+        return {name: gradient_norm(self._gradient(name)) for name in GREEK}
 
     def record(self, norms: Mapping[str, float], gradient: Callable[[str], Sequence[Tensor]]) -> None:
         """Add a row over the steps since the last one. The only place where a GPU is waited for.
@@ -194,8 +255,11 @@ class Trainer:
                 guide_lr=sizes["guide"] if "guide" in trained else math.nan,
                 updated=self.learning.updated_between(self.progress.step - n, self.progress.step),
                 objective_of=self.estimator.objective,
+                beta=self.beta(last),
+                clipped=_share(self.clipped),
             )
         )
+        self.clipped.clear()
 
     def state(self) -> dict[str, Any]:
         """Return everything that the rest of the training depends on."""
@@ -206,6 +270,7 @@ class Trainer:
             "batches": self.batches.state(),
             "generators": self.stream.state(),
             "objectives": list(self.objectives),
+            "clipped": list(self.clipped),
         }
         # Within a stack the tensors are rows of larger ones, which a file would hold as a whole.
         return tree_map_only(Tensor, torch.clone, tensors) | {
@@ -226,6 +291,7 @@ class Trainer:
         self.batches.restore(state["batches"])
         self.progress, self.rows = progress, rows
         self.objectives = [value.to(self.device) for value in state["objectives"]]
+        self.clipped = [value.to(self.device) for value in state["clipped"]]
         self.stream.restore(state["generators"])
 
     def _require_fit(self, state: Any) -> tuple[Progress, list[TrainingRow]]:
@@ -250,6 +316,7 @@ class Trainer:
         require(ends == sorted(set(ends)), "rows are not in order")
         require(all(isinstance(value, Tensor) for value in state["objectives"]), "objectives are no tensors")
         since = sum(value.numel() for value in state["objectives"])
+        require_flags(state["clipped"], since if self.settings.clip_norm else 0)
         require(ends[-1] + since == step, f"rows and objectives are of {ends[-1] + since} steps instead of {step}")
         return progress, rows
 
@@ -264,7 +331,12 @@ def _parameter_groups(task: Task, estimator: Estimator) -> dict[str, list[Tensor
 
 def gradient_norm(parts: Sequence[Tensor]) -> float:
     """Return the norm of a gradient, given in parts; NaN where there are none."""
-    return float(torch.nn.utils.get_total_norm(parts)) if parts else math.nan
+    return float(norm_of(parts)) if parts else math.nan
+
+
+def _share(steps: Sequence[Tensor]) -> float:
+    """Return of how many of some steps something is true; 0 without any."""
+    return float(torch.cat([value.reshape(-1) for value in steps]).double().mean()) if steps else 0.0
 
 
 def _in_training(step: int) -> str:

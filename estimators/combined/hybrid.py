@@ -55,6 +55,7 @@ class Hybrid(Estimator):
 
     targets = ("expectation", "elbo")
     differentiates = True
+    total = True
     checked = (
         {},
         {"z1": "enumerate", "z2": "reinforce-loo"},

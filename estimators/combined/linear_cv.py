@@ -49,6 +49,8 @@ class LinearCV(Estimator):
             "latents",
             "minimum_samples",
             "trains_guide",
+            "total",
+            "unweighted",
         ):
             setattr(self, name, getattr(self.inner, name))
 

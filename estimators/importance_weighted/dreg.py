@@ -37,7 +37,8 @@ class DReG(Estimator):
         if not 0 <= alpha <= 1:
             raise ValueError(f"alpha must be in [0, 1]; it is {alpha}")
         self.alpha = alpha
-        self.unbiased, self.own_target = alpha == 0, alpha != 0
+        self.unbiased = self.total = alpha == 0
+        self.own_target = alpha != 0
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         return doubly_reparameterized(task, x, samples, lambda weight: self.alpha + (1 - 2 * self.alpha) * weight)

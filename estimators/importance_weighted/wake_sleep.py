@@ -23,6 +23,7 @@ class WakeSleep(Estimator):
 
     targets = ("sleep",)
     own_target = True
+    unweighted = "it draws observations from the model, and none come from a divergence with a weight"
     formula = "φ: (1/K) Σ_k ∇_φ log q(z_k|x_k), (z_k, x_k) ~ p_θ;  θ: Σ_k w̃_k ∇_θ log p(x, z_k)"
     paper = "Hinton, Dayan, Frey & Neal 1995; Le, Kosiorek, Siddharth, Teh & Wood 2019, eq. 5"
 

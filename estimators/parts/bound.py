@@ -19,6 +19,7 @@ class Bound(Estimator):
 
     own_target = True
     differentiates = True
+    total = True
 
     @abstractmethod
     def bound(self, log_weight: Tensor) -> Tensor:

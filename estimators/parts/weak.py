@@ -22,6 +22,7 @@ class WeaklyReparameterized(Estimator):
     """
 
     latents = "reparameterizable"
+    total = True
 
     @abstractmethod
     def transform(self, concentration: Tensor) -> tuple[Tensor, Tensor]:

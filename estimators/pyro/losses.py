@@ -161,6 +161,7 @@ class PyroRenyi(PyroLoss):
 
     targets = ("renyi",)
     own_target = True
+    unweighted = "Pyro knows of no φ in the model, and this bound's gradient needs it"
     checked = ({"alpha": 0.5}, {"alpha": 0.0})
     formula = "RenyiELBO(alpha=α, num_particles=K).loss_and_grads(model, guide)"
     paper = "Bingham et al. 2019 (Pyro); Li & Turner 2016"
