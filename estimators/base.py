@@ -87,7 +87,7 @@ class Estimator(Constructed, ABC):
     """One Monte Carlo gradient estimator. Hyperparameters are constructor arguments; learned parts are modules.
 
     Where a hyperparameter decides it, an instance overrides `unbiased`, `bias_claim`, `own_target`, `latents`,
-    `differentiates`, `minimum_samples` or `total` of its class.
+    `differentiates`, `minimum_samples` or `total_gradient` of its class.
 
     Attributes:
         targets: the targets whose gradient it estimates; on a task it is the task's own where that is among them.
@@ -105,7 +105,7 @@ class Estimator(Constructed, ABC):
             declare it is taken to have one.
         objective: whose value `Estimate.objective` is: the `target`'s, or that of f at `relaxed` draws, which is no
             estimate of the target and no bound of anything.
-        total: whether its gradient in φ is that of φ wherever φ stands in f, in the model's value too, which has φ
+        total_gradient: whether its gradient in φ is that of φ wherever φ stands in f, in the model's value too, which has φ
             while `bench run --kl-warmup` weighs the divergence. Where it is not, φ is held there, which is right for an
             ELBO, and where φ follows an aim of its own.
         unweighted: why the divergence cannot have a weight, in words; empty where it can.
@@ -127,7 +127,7 @@ class Estimator(Constructed, ABC):
     guide_follows_target: bool = True
     own_target: bool = False
     objective: Literal["target", "relaxed"] = "target"
-    total: bool = False
+    total_gradient: bool = False
     unweighted: str = ""
     zero_variance: ClassVar[Literal["always", "posterior", "quadratic"] | None] = None
     version: ClassVar[int] = 1

@@ -3,19 +3,23 @@
 The model's value becomes log p(x, z) + (1 − β) (log q(z|x) − log p(z)). An estimator subtracts log q(z|x) from it, as it
 does from any model's, and so has these log weights without knowing of β. On an ELBO φ within the model's value adds
 (1 − β) E ∇_φ log q, which is zero; there it may be held or not. In a bound of K samples it does not vanish: an
-estimator says whether it takes φ's gradient wherever φ stands (`Estimator.total`). Where it does not, since φ has an
+estimator says whether it takes φ's gradient wherever φ stands (`Estimator.total_gradient`). Where it does not, since φ has an
 aim of its own or drops its scores, φ is held in the model, whose joint density is then p(x|z) p(z)^β q(z|x)^{1−β} as it
 stands.
 """
 
-from typing import final
+import copy
+from itertools import chain
+from typing import TypeVar, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from estimators.base import Estimator, Unfit, without_parameters
 from estimators.draw import Replayed
 from tasks.base import Data, Draw, GenerativeModel, Guide, Latents, Target, Task
+
+M = TypeVar("M", bound=nn.Module)
 
 
 @final
@@ -65,8 +69,9 @@ class Tempered(Task):
     def __init__(self, task: Task, held: bool) -> None:
         super().__init__()
         assert isinstance(task.model, GenerativeModel), "asked for before"
-        self.guide: Guide = task.guide
-        self.model: TemperedModel = TemperedModel(task.model, task.guide, held)
+        self.guide: Guide = _twin(task.guide)
+        self.model: TemperedModel = TemperedModel(_twin(task.model), _twin(task.guide), held)
+        # In a list it is no module of this one.
         self._whole = [task]
 
     def load(self) -> Data:
@@ -77,6 +82,14 @@ class Tempered(Task):
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         return None
+
+
+def _twin(module: M) -> M:
+    """Return another module with the same parameters and buffers.
+
+    One that stands in two places is left with the parameters that `functional_call` has put there.
+    """
+    return copy.deepcopy(module, {id(tensor): tensor for tensor in chain(module.parameters(), module.buffers())})
 
 
 def tempered(task: Task, estimator: Estimator) -> Tempered:
@@ -95,4 +108,4 @@ def tempered(task: Task, estimator: Estimator) -> Tempered:
         )
     if estimator.unweighted:
         raise Unfit(f"{name} cannot be trained with --kl-warmup: {estimator.unweighted}")
-    return Tempered(task, held=not estimator.total)
+    return Tempered(task, held=not estimator.total_gradient)

@@ -55,7 +55,7 @@ class Hybrid(Estimator):
 
     targets = ("expectation", "elbo")
     differentiates = True
-    total = True
+    total_gradient = True
     checked = (
         {},
         {"z1": "enumerate", "z2": "reinforce-loo"},

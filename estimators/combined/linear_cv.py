@@ -49,7 +49,7 @@ class LinearCV(Estimator):
             "latents",
             "minimum_samples",
             "trains_guide",
-            "total",
+            "total_gradient",
             "unweighted",
         ):
             setattr(self, name, getattr(self.inner, name))

@@ -47,7 +47,7 @@ class DisARMIW(Antithetic):
     """
 
     targets = ("iwae",)
-    total = True
+    total_gradient = True
     formula = "φ: Σ_k ½ (L̂ − L̂_{k→b̃_k}) (−1)^b̃_k 1[b_k ≠ b̃_k] σ(|logit|) − Σ_k w̃_k s_k;  θ: Σ_k w̃_k ∇_θ log p"
     paper = "Dong, Mnih & Tucker 2020"
 

@@ -32,7 +32,7 @@ class GumbelSoftmax(AnyDraws):
     latents = "relaxable"
     unbiased = False
     objective = "relaxed"
-    total = True
+    total_gradient = True
     formula = "(1/K) Σ_k ∇ f(softmax((logits + G_k)/τ))"
     paper = "Jang, Gu & Poole 2017, eq. 2; Maddison, Mnih & Teh 2017, eq. 10"
 

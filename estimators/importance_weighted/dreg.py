@@ -37,7 +37,7 @@ class DReG(Estimator):
         if not 0 <= alpha <= 1:
             raise ValueError(f"alpha must be in [0, 1]; it is {alpha}")
         self.alpha = alpha
-        self.unbiased = self.total = alpha == 0
+        self.unbiased = self.total_gradient = alpha == 0
         self.own_target = alpha != 0
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:

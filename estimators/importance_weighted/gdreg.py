@@ -32,7 +32,7 @@ class GDReG(Estimator):
 
     targets = ("iwae",)
     latents = "reparameterizable"
-    total = True
+    total_gradient = True
     formula = (
         "φ: Σ_k w̃_k² ∂_z ℓ_k ∇_φ z_k;  "
         "prior's θ: Σ_k [w̃_k ∂_z log(q/p) + w̃_k (1−w̃_k) ∂_z ℓ_k] ∇_θ T_p(ε; θ), ε = T_p⁻¹(z_k)"

@@ -20,7 +20,7 @@ class IWAE(Estimator):
 
     targets = ("iwae",)
     latents = "reparameterizable"
-    total = True
+    total_gradient = True
     formula = "Σ_k w̃_k ∇ log w_k, w̃ = softmax(log w)"
     paper = "Burda, Grosse & Salakhutdinov 2016, eq. 14"
 

@@ -18,7 +18,7 @@ class IWAEReinforce(Estimator):
     """
 
     targets = ("iwae",)
-    total = True
+    total_gradient = True
     formula = "φ: Σ_k (L̂ − w̃_k) ∇_φ log q(z_k|x);  θ: Σ_k w̃_k ∇_θ log p(x, z_k)"
     paper = "Mnih & Rezende 2016, eq. 5"
 

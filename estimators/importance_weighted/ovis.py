@@ -36,7 +36,7 @@ class OVIS(Estimator):
         if not 0 <= gamma <= 1:
             raise ValueError(f"gamma must be in [0, 1]; it is {gamma}")
         self.gamma = gamma
-        self.unbiased = self.total = gamma == 0
+        self.unbiased = self.total_gradient = gamma == 0
         if gamma == 1:
             self.bias_claim = Bias(like="iwae-stl")
 

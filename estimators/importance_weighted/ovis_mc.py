@@ -24,7 +24,7 @@ class OVISMC(Estimator):
 
     targets = ("iwae",)
     minimum_samples = 2
-    total = True
+    total_gradient = True
     formula = "φ: Σ_k (d_k − (1/S) Σ_s d_k(z^{(s)}, z_{−k})) ∇_φ log q(z_k|x), d_k = L̂ − w̃_k;  θ: Σ_k w̃_k ∇_θ log p"
     paper = "Liévin, Dittadi, Christensen & Winther 2020, eq. 11"
 

@@ -35,7 +35,7 @@ class TVO(Estimator):
     unbiased = False
     bias_claim = Bias(vanishes=True)
     minimum_samples = 2
-    total = True
+    total_gradient = True
     formula = (
         "Σ_k Δβ_k [Σ_i w̃_i ∇ℓ_i + (S/(S−1)) Σ_i w̃_i (ℓ_i − ℓ̄) ∇(β_k log p + (1−β_k) log q)(z_i)], w̃ = softmax(β_k ℓ)"
     )

@@ -34,7 +34,7 @@ class VIMCO(Estimator):
 
     targets = ("iwae",)
     minimum_samples = 2
-    total = True
+    total_gradient = True
     checked = ({}, {"mean": "arithmetic"})
     formula = "φ: Σ_k (L̂ − c_k − w̃_k) ∇_φ log q(z_k|x), c_k = log (1/K)(Σ_{j≠k} w_j + ŵ_k);  θ: Σ_k w̃_k ∇_θ log p"
     paper = "Mnih & Rezende 2016, eq. 7 and 10"

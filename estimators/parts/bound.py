@@ -19,7 +19,7 @@ class Bound(Estimator):
 
     own_target = True
     differentiates = True
-    total = True
+    total_gradient = True
 
     @abstractmethod
     def bound(self, log_weight: Tensor) -> Tensor:

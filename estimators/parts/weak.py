@@ -22,7 +22,7 @@ class WeaklyReparameterized(Estimator):
     """
 
     latents = "reparameterizable"
-    total = True
+    total_gradient = True
 
     @abstractmethod
     def transform(self, concentration: Tensor) -> tuple[Tensor, Tensor]:

@@ -31,7 +31,7 @@ class QuadraticCV(AnyDraws):
 
     targets = ("expectation", "elbo")
     latents = "reparameterizable"
-    total = True
+    total_gradient = True
     zero_variance = "quadratic"
     formula = "g − (g̃ − E g̃), g̃_μ = ∇f(μ) + H(σ∘ε), g̃_σ = g̃_μ∘ε, E g̃ = (∇f(μ), diag(H)∘σ)"
     paper = "Miller, Foti, D'Amour & Adams 2017, eq. 13 to 17"

@@ -30,7 +30,7 @@ class Reparam(AnyDraws):
 
     targets = ("expectation", "elbo")
     latents = "reparameterizable"
-    total = True
+    total_gradient = True
     checked = ({}, {"kl": "analytic"}, {"sampling": "antithetic"}, {"sampling": "rqmc"})
     formula = "(1/K) Σ_k ∇_φ f(T(ε_k, φ))"
     paper = "Kingma & Welling 2014, eq. 7 and 10; Rezende, Mohamed & Wierstra 2014; Figurnov et al. 2018 (implicit)"
