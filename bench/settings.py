@@ -43,7 +43,9 @@ class Training:
     )
     clip_norm: Amount = field(
         default=0.0,
-        metadata=column("nats/param", "norm that gradients of φ and θ together were clipped to (`--clip-norm`); 0: not"),
+        metadata=column(
+            "nats/param", "norm that gradients of φ and θ together are clipped to (`--clip-norm`); 0: none"
+        ),
     )
 
 

@@ -105,9 +105,9 @@ class Estimator(Constructed, ABC):
             declare it is taken to have one.
         objective: whose value `Estimate.objective` is: the `target`'s, or that of f at `relaxed` draws, which is no
             estimate of the target and no bound of anything.
-        total_gradient: whether its gradient in φ is that of φ wherever φ stands in f, in the model's value too, which has φ
-            while `bench run --kl-warmup` weighs the divergence. Where it is not, φ is held there, which is right for an
-            ELBO, and where φ follows an aim of its own.
+        total_gradient: whether its gradient in φ is that of φ wherever φ stands in f, in the model's value too, which
+            has φ while `bench run --kl-warmup` weighs the divergence. Where it is not, φ is held there, which is right
+            for an ELBO, and where φ follows an aim of its own.
         unweighted: why the divergence cannot have a weight, in words; empty where it can.
         zero_variance: where theory proves that the gradient has no variance: `always`; at a guide that is the
             `posterior` (its φ part); on a cost that is `quadratic` in Gaussian latents.

@@ -66,7 +66,7 @@ _OPTIONS = [
         "--kl-warmup",
         multiple=True,
         shell_complete=completion.weights,
-        help="Let the weight of the divergence rise to 1 over so many steps, as 1000, or that share of the training, as "
+        help="Let the weight of the divergence rise to 1 over so many steps, as 1000, or over a share of training, as "
         "0.2; linear(steps=, start=), cyclical(cycles=, share=) or none; repeatable.  [default: none]",
     ),
     click.option(

@@ -193,9 +193,15 @@ def _cell(
     schedule = _first(request.guide_schedule, _first(request.schedule, defaults.schedule))
     of_model = _first(request.model_schedule, _first(request.schedule, defaults.schedule))
     steps = _first(request.steps, defaults.steps)
-    for course in (*map(parse_schedule, (schedule, of_model)), parse_weight(request.kl_warmup or "")):
-        if course is not None and steps:
-            course.require_room(steps)
+    for text, course in (
+        *((text, parse_schedule(text)) for text in (schedule, of_model)),
+        (f"--kl-warmup {request.kl_warmup}", parse_weight(request.kl_warmup or "")),
+    ):
+        if course is not None and 0 < steps < course.fewest:
+            raise UsageError(
+                f"{text} takes {course.fewest} steps, and training has {steps}: give it fewer, or a share as 0.2, or "
+                "train longer (--steps)"
+            )
     if not isinstance(parse_learning(request.learning), Joint) and not list(task.model.parameters()):
         raise UsageError(f"--learning {request.learning} alternates φ and θ; {task_spec.name} has no θ to learn")
     validation = share_held_back(task_spec, task, data, request.validation)

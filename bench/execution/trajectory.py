@@ -32,7 +32,8 @@ from estimators.base import Unfit as NotFitting
 from estimators.distributions import Unsupported
 from tasks.base import Data, Task
 
-_STAND_INS: Final = ("enumerate", "reparam", "reinforce-loo")
+_STAND_INS: Final = ("enumerate", "reparam")
+_FITS_ANY: Final = "reinforce-loo"
 """What a reference trajectory is trained by where neither an exact gradient nor a named reference can."""
 
 Snapshots = dict[int, dict[str, Any]]
@@ -103,14 +104,18 @@ def _reference_estimator(
 
 
 def _fitting(task: Task, x: Tensor) -> tuple[str, Estimator]:
-    """Return the first of some unbiased estimators of an ELBO that fits a task; the last fits any."""
+    """Return the first of some unbiased estimators of an ELBO that fits a task."""
     for name in _STAND_INS:
-        with seeded(x.device, "reference estimator", name):
-            estimator = build_estimator(parse_spec(name), task, x)
+        found = name, _built(name, task, x)
         with suppress(NotFitting, Unsupported):
-            estimator.require(task, x, estimator.minimum_samples)
-            break
-    return name, estimator
+            found[1].require(task, x, found[1].minimum_samples)
+            return found
+    return _FITS_ANY, _built(_FITS_ANY, task, x)
+
+
+def _built(name: str, task: Task, x: Tensor) -> Estimator:
+    with seeded(x.device, "reference estimator", name):
+        return build_estimator(parse_spec(name), task, x)
 
 
 def require_reference(spec: Spec, task: Task, x: Tensor) -> None:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from bench.machine.streams import GlobalStream, seeded
+from bench.training.loss import Loss
 from bench.training.trace import NotBatchable
-from bench.training.trainer import Loss
 
 _TOLERANCE: Final = {torch.float32: 1e-2, torch.float64: 1e-6}
 """Relative distance of two gradients that rounding may cause, in a bit of a discrete draw as well."""

@@ -20,9 +20,10 @@ class Weight(ABC):
     def at(self, step: int, steps: int) -> float:
         """Return β at `step` (from 0) of a training of `steps` steps."""
 
+    @property
     @abstractmethod
-    def require_room(self, steps: int) -> None:
-        """Raise UsageError where a training of `steps` steps is too short."""
+    def fewest(self) -> int:
+        """The fewest steps of a training that it fits into."""
 
 
 @final
@@ -57,9 +58,9 @@ class Cyclical(Weight):
         position = step * self.cycles % steps / steps
         return self.start + (1 - self.start) * position / self.share if position < self.share else 1.0
 
-    def require_room(self, steps: int) -> None:
-        if self.cycles > steps:
-            raise UsageError(f"cyclical(cycles={self.cycles}) has more cycles than the training has steps, {steps}")
+    @property
+    def fewest(self) -> int:
+        return self.cycles
 
 
 WEIGHTS: Final[dict[str, type[Weight]]] = {"linear": Linear, "cyclical": Cyclical}

@@ -39,10 +39,7 @@ class Ramp:
         length = self.over(steps)
         return self.start + (1 - self.start) * step / length if step < length else 1.0
 
-    def require_room(self, steps: int) -> None:
-        """Raise UsageError where a training of `steps` steps ends before it does."""
-        if self.steps > steps:
-            raise UsageError(
-                f"{self.name}(steps={self.steps}) is longer than the training of {steps} steps: give it fewer, or a "
-                "share, or train longer (--steps)"
-            )
+    @property
+    def fewest(self) -> int:
+        """The fewest steps of a training that it fits into."""
+        return self.steps

@@ -18,8 +18,10 @@ class Schedule(ABC):
     def multiplier(self, step: int, steps: int) -> float:
         """Return the factor at `step` (from 0) of a training of `steps` steps."""
 
-    def require_room(self, steps: int) -> None:
-        """Raise UsageError where a training of `steps` steps is too short."""
+    @property
+    def fewest(self) -> int:
+        """The fewest steps of a training that it fits into."""
+        return 0
 
 
 @final
@@ -124,9 +126,9 @@ class Warmup(Ramp, Schedule):
         # Without any step left, of which one may be asked all the same, it is at its beginning.
         return self._then.multiplier(step - length, max(1, steps - length))
 
-    def require_room(self, steps: int) -> None:
-        super().require_room(steps)
-        self._then.require_room(steps - self.over(steps))
+    @property
+    def fewest(self) -> int:
+        return self.steps + self._then.fewest
 
 
 SCHEDULES: Final[dict[str, type[Schedule]]] = {

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
 
@@ -18,36 +17,11 @@ from bench.training.alone import require_same_gradient, trained_parameters
 from bench.training.clipping import Clipping, clipping, norm_of
 from bench.training.diverged import GREEK, Diverged
 from bench.training.graphs import Captured, CudaGraph, Graph
+from bench.training.kinds import BETA, SOME_BETA, Kind, Result, group_of, losses, of_group
+from bench.training.loss import Loss
 from bench.training.optimizers import advance, make_optimizer, set_step_sizes
 from bench.training.trace import Values, trace_step
-from bench.training.trainer import Loss, Trainer
-
-_BETA = "seen.model.beta"
-"""The name of β in the loss that KL warm-up descends."""
-_SOME = 0.5
-"""A β at which gradients are compared."""
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """What kind of step one is: on a GPU each has a CUDA graph of its own.
-
-    Attributes:
-        resting: the parameter group that does not move, or None.
-        tempered: whether β is not 1.
-    """
-
-    resting: str | None
-    tempered: bool
-
-
-@dataclass(frozen=True)
-class _Result:
-    """What a step has left: gradients [S, ...] of what moved, as they were applied, and mean objectives [S]."""
-
-    gradients: Values
-    objective: Tensor
-    clipping: Clipping | None
+from bench.training.trainer import Trainer
 
 
 @final
@@ -84,7 +58,7 @@ class Stack:
         self._trained: Values = {name: stacked[name] for name in trained}
         self._fixed: Values = {name: value for name, value in stacked.items() if name not in trained}
         self._beta = next(iter(self._trained.values())).new_ones(len(trainers))
-        self._programs = {loss.seen is not None: self._traced(loss) for loss in _losses(first)}
+        self._programs = {loss.seen is not None: self._traced(loss) for loss in losses(first)}
         self._compare_with_training_alone()
         for place, of in enumerate(self._tensors):
             for name, tensor in of.items():
@@ -94,11 +68,11 @@ class Stack:
         self._linked: set[str] = set()
         self._objectives: list[Tensor] = []
         self._clipped: list[Tensor] = []
-        self._last: _Kind | None = None
-        self._graphs: dict[_Kind, Captured] = {}
+        self._last: Kind | None = None
+        self._graphs: dict[Kind, Captured] = {}
         on_gpu = self.device.type == "cuda"
         self._new_graph: Callable[[], Graph] | None = partial(CudaGraph, self._streams, self.device) if on_gpu else None
-        self._results: dict[_Kind, _Result] = {}
+        self._results: dict[Kind, Result] = {}
 
     @property
     def active(self) -> list[int]:
@@ -145,12 +119,12 @@ class Stack:
             self._choose()
         beta = leader.beta(self._step)
         self._beta.fill_(beta)
-        self._last = kind = _Kind(leader.resting(self._step), beta != 1)
+        self._last = kind = Kind(leader.resting(self._step), beta != 1)
         self._take(kind)
         result = self._results[kind]
         self._objectives.append(result.objective.clone())
         if leader.settings.clip_norm:
-            self._clipped.append(_above(result).clone())
+            self._clipped.append(result.above.clone())
         self._step += 1
         if len(self._linked) < len(self._trained):
             self._link()
@@ -158,7 +132,7 @@ class Stack:
     def _compare_with_training_alone(self) -> None:
         """Raise `NotBatchable` where a seed's first gradient in the stack is not the one that it computes alone."""
         states = [stream.state() for stream in self._streams]
-        self._beta.fill_(_SOME)
+        self._beta.fill_(SOME_BETA)
         for is_tempered, program in self._programs.items():
             # The program updates an estimator's buffers in place.
             scratch = {name: value.clone() for name, value in self._read(is_tempered).items()}
@@ -168,7 +142,7 @@ class Stack:
             for place, trainer in enumerate(self.trainers):
                 loss = trainer.tempered if is_tempered else trainer.loss
                 assert loss is not None, "seeds are trained alike"
-                loss.weigh(_SOME)
+                loss.weigh(SOME_BETA)
                 found = {name: value[place] for name, value in gradients.items()}
                 require_same_gradient(loss, self._batch()[place], states[place], found, objectives[place])
 
@@ -178,7 +152,7 @@ class Stack:
 
     def _read(self, is_tempered: bool) -> Values:
         """Return what a step reads and does not train."""
-        return {**self._fixed, _BETA: self._beta} if is_tempered else self._fixed
+        return {**self._fixed, BETA: self._beta} if is_tempered else self._fixed
 
     def _choose(self) -> None:
         """Choose the next minibatch of each seed; all are at the same place of their passes."""
@@ -194,7 +168,7 @@ class Stack:
     def _stacked_orders(self) -> Tensor:
         return torch.stack([trainer.batches.order for trainer in self.trainers])
 
-    def _take(self, kind: _Kind) -> None:
+    def _take(self, kind: Kind) -> None:
         """Take one step of a kind; on a GPU by a CUDA graph of that kind of step."""
         if self._new_graph is None or self.plain_reason is not None:
             self._update(kind)
@@ -203,18 +177,18 @@ class Stack:
             self._graphs[kind] = Captured(partial(self._update, kind), self._new_graph())
         self._graphs[kind]()
 
-    def _update(self, kind: _Kind) -> None:
+    def _update(self, kind: Kind) -> None:
         """Take one step in place, as a CUDA graph can hold it."""
         program, read = self._programs[kind.tempered], self._read(kind.tempered)
         gradients, objective, state = program(self._trained, read, self._batch())
         for name, value in state.items():
             if value is not self._fixed[name]:
                 self._fixed[name].copy_(value)
-        moving = {name: value for name, value in gradients.items() if _group_of(name) != kind.resting}
+        moving = {name: value for name, value in gradients.items() if group_of(name) != kind.resting}
         found = self._clipping(moving)
         if found is not None:
             moving = {
-                name: value * found.of(value) if _group_of(name) in found.norms else value
+                name: value * found.of(value) if group_of(name) in found.norms else value
                 for name, value in moving.items()
             }
         for name, parameter in self._trained.items():
@@ -222,12 +196,12 @@ class Stack:
             parameter.grad = moving.get(name)
         advance(self._optimizer)
         # A graph writes to the tensors that it was captured with: each step has its own.
-        self._results[kind] = _Result(moving, objective, found)
+        self._results[kind] = Result(moving, objective, found)
 
     def _clipping(self, moving: Values) -> Clipping | None:
         """Return how each seed's gradient is clipped, by its own norm; None where none is."""
         bound = self.trainers[0].settings.clip_norm
-        groups = {group: _of_group(moving, group) for group in GREEK}
+        groups = {group: of_group(moving, group) for group in GREEK}
         return clipping(groups, bound, seeds=True) if bound else None
 
     def _batch(self) -> Tensor:
@@ -240,7 +214,7 @@ class Stack:
         """Return one optimizer of the stacked parameters, with the moments that the trainers have."""
         groups: dict[str, list[Tensor]] = {"guide": [], "model": [], "estimator": []}
         for name, value in self._trained.items():
-            groups[_group_of(name)].append(value)
+            groups[group_of(name)].append(value)
         sizes: Mapping[str, float | Tensor] = self._sizes
         if self.device.type == "cuda":
             sizes = {name: torch.tensor(size, device=self.device) for name, size in self._sizes.items()}
@@ -284,7 +258,7 @@ class Stack:
     def _record(self) -> None:
         assert self._last is not None
         result = self._results[self._last]
-        gradients = {group: _of_group(result.gradients, group) for group in GREEK}
+        gradients = {group: of_group(result.gradients, group) for group in GREEK}
         known = {} if result.clipping is None else result.clipping.norms
         norms = {
             group: known[group].tolist() if group in known else _norms(parts, len(self.trainers))
@@ -300,28 +274,6 @@ class Stack:
                 self.drop(place, reason)
 
 
-def _losses(trainer: Trainer) -> Iterator[Loss]:
-    """Give what the steps that are left descend: the loss itself, that of KL warm-up, or both."""
-    first, steps = trainer.progress.step, trainer.settings.steps
-    left = [trainer.beta(step) == 1 for step in range(first, steps)] if trainer.tempered else []
-    if not left or any(left):
-        yield trainer.loss
-    if trainer.tempered is not None and not all(left):
-        yield trainer.tempered
-
-
-def _of_group(gradients: Values, group: str) -> list[Tensor]:
-    """Return the parts [S, ...] of a gradient in one parameter group."""
-    return [gradient for name, gradient in gradients.items() if _group_of(name) == group]
-
-
-def _above(result: _Result) -> Tensor:
-    """Return of which seeds the gradient was clipped, [S]."""
-    if result.clipping is None:
-        return torch.zeros_like(result.objective, dtype=torch.bool)
-    return result.clipping.above
-
-
 def _norms(parts: Sequence[Tensor], seeds: int) -> list[float]:
     """Return the norm of each seed's gradient, given in parts [S, ...]; NaN where there are none."""
     return norm_of(parts, seeds=True).tolist() if parts else [math.nan] * seeds
@@ -335,11 +287,6 @@ def _own(trainer: Trainer) -> OwnStream:
 
 def _tensors(loss: Loss) -> dict[str, Tensor]:
     return dict(loss.named_parameters()) | dict(loss.named_buffers())
-
-
-def _group_of(name: str) -> str:
-    """Return the parameter group of `task.guide.…`, `task.model.…` or `estimator.…`."""
-    return name.removeprefix("task.").partition(".")[0]
 
 
 def _stacked_state(key: str, states: Sequence[Mapping[str, Any]], device: torch.device) -> Any:

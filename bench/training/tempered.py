@@ -1,11 +1,11 @@
 """The task that KL warm-up trains on: its log weights are log p(x|z) + β (log p(z) − log q(z|x)).
 
-The model's value becomes log p(x, z) + (1 − β) (log q(z|x) − log p(z)). An estimator subtracts log q(z|x) from it, as it
-does from any model's, and so has these log weights without knowing of β. On an ELBO φ within the model's value adds
+The model's value becomes log p(x, z) + (1 − β) (log q(z|x) − log p(z)). An estimator subtracts log q(z|x) from it, as
+it does from any model's, and so has these log weights without knowing of β. On an ELBO φ within the model's value adds
 (1 − β) E ∇_φ log q, which is zero; there it may be held or not. In a bound of K samples it does not vanish: an
-estimator says whether it takes φ's gradient wherever φ stands (`Estimator.total_gradient`). Where it does not, since φ has an
-aim of its own or drops its scores, φ is held in the model, whose joint density is then p(x|z) p(z)^β q(z|x)^{1−β} as it
-stands.
+estimator says whether it takes φ's gradient wherever φ stands (`Estimator.total_gradient`). Where it does not, since φ
+has an aim of its own or drops its scores, φ is held in the model, whose joint density is then
+p(x|z) p(z)^β q(z|x)^{1−β} as it stands.
 """
 
 import copy

@@ -20,7 +20,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from bench.errors import headline
 from bench.machine.memory import is_out_of_memory
 from bench.machine.streams import Stream, seeded
-from bench.training.trainer import Loss
+from bench.training.loss import Loss
 from estimators.base import Estimate, Estimator
 
 Values = dict[str, Tensor]

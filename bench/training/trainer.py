@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from bench.machine.device import synchronize
@@ -19,6 +19,7 @@ from bench.training.clipping import Clipping, clipping, norm_of
 from bench.training.diverged import GREEK, Diverged
 from bench.training.divergence import parse_weight
 from bench.training.learning import Updated, parse_learning
+from bench.training.loss import Loss
 from bench.training.optimizers import advance, make_optimizer, set_step_sizes
 from bench.training.restoring import (
     built,
@@ -30,8 +31,8 @@ from bench.training.restoring import (
     require_optimizer,
 )
 from bench.training.schedules import parse_schedule
-from bench.training.tempered import Tempered, tempered
-from estimators.base import Estimate, Estimator
+from bench.training.tempered import tempered
+from estimators.base import Estimator
 from tasks.base import Data, Task
 
 _ROWS: Final = 200
@@ -53,38 +54,6 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     together: int = 1
-
-
-@final
-class Loss(nn.Module):
-    """What one training step descends: a function of the parameters of a task and of an estimator.
-
-    Args:
-        task: whose parameters they are.
-        estimator: of the gradient.
-        samples: K.
-        seen: what the estimator is given in place of the task, with the same parameters.
-    """
-
-    def __init__(self, task: Task, estimator: Estimator, samples: int, seen: Tempered | None = None) -> None:
-        super().__init__()
-        self.task, self.estimator, self.samples = task, estimator, samples
-        self.seen = seen
-        self._sign = -1.0 if task.maximise else 1.0
-        # Looked up once: it takes as long as an operation.
-        self._dtype = next(task.parameters()).dtype
-
-    def forward(self, rows: Tensor) -> tuple[Tensor, Estimate]:
-        """Return the loss, a scalar, and the estimate that it is made of, at stored rows [B, ...]."""
-        task = self.seen or self.task
-        estimate = self.estimator.estimate(task, task.prepare(rows).to(self._dtype), self.samples)
-        loss = self._sign * estimate.surrogate.mean()
-        return loss if estimate.auxiliary is None else loss + estimate.auxiliary, estimate
-
-    def weigh(self, beta: float) -> None:
-        """Set β, the weight of the divergence, where it has one."""
-        if self.seen is not None:
-            self.seen.model.beta.fill_(beta)
 
 
 @final

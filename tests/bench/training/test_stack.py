@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.machine.streams import OwnStream, seeded
+from bench.training.kinds import Result
 from bench.training.stack import Stack
 from bench.training.trace import NotBatchable
 from bench.training.trainer import Diverged, Trainer
@@ -210,6 +211,12 @@ def test_a_random_number_of_samples_cannot_be_stacked() -> None:
         stack("linear-gaussian(dim=2, n=24)", "sumo", (0, 1), settings())
 
 
+def _tensors_of(result: Result) -> list[Tensor]:
+    clipping = result.clipping
+    more = [] if clipping is None else [*clipping.norms.values(), clipping.above, clipping.scale]
+    return [*result.gradients.values(), result.objective, *more]
+
+
 class Emulated:
     """A graph on the CPU: a capture leaves everything as it was, and a replay writes to what the capture returned."""
 
@@ -237,12 +244,10 @@ class Emulated:
         self.replays += 1
         others = dict(self.of._results)
         self.step()
-        for kind, (gradients, objective) in self.of._results.items():
+        for kind, result in self.of._results.items():
             if others[kind] is not self.of._results[kind]:
-                static, of_objective = self.captured[kind]
-                of_objective.copy_(objective)
-                for name, value in gradients.items():
-                    static[name].copy_(value)
+                for value, static in zip(_tensors_of(result), _tensors_of(self.captured[kind]), strict=True):
+                    static.copy_(value)
         self.of._results.update(others)
 
 
