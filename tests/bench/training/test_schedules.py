@@ -1,18 +1,23 @@
-"""Step-size schedules stay within (0, 1], never rise, and are what the papers say."""
+"""Step-size schedules stay within [0, 1], and are what the papers, and PyTorch's schedulers, say."""
 
 import itertools
+from collections.abc import Callable
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LinearLR, LRScheduler, SequentialLR
 
 from bench.errors import UsageError
-from bench.training.schedules import RobbinsMonro, Schedule, Staged, parse_schedule
+from bench.training.schedules import Cosine, Exponential, RobbinsMonro, Schedule, Staged, parse_schedule
 
 schedules: st.SearchStrategy[Schedule] = st.one_of(
     st.just(parse_schedule("constant")),
     st.builds(RobbinsMonro, st.floats(0.51, 1.0), st.floats(1e-3, 1e4)),
     st.builds(Staged, st.integers(2, 10), st.floats(0.5, 4.0)),
+    st.builds(Cosine, st.floats(0.1, 1.0)),
+    st.builds(Exponential, st.floats(0.999, 1.0)),
 )
 
 
@@ -35,9 +40,67 @@ def test_staged_is_burdas() -> None:
     assert [found.count(10 ** (-stage / 7)) for stage in range(8)] == [3**stage for stage in range(8)]
 
 
+STEPS = 40
+
+
+def of_torch(make: Callable[[torch.optim.Optimizer], LRScheduler]) -> list[float]:
+    """Return the step sizes of a scheduler of PyTorch's, from 1 on."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler, found = make(optimizer), list[float]()
+    for _ in range(STEPS):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return found
+
+
+def after_warmup(optimizer: torch.optim.Optimizer, then: LRScheduler) -> SequentialLR:
+    return SequentialLR(optimizer, [LinearLR(optimizer, start_factor=0.2, total_iters=10), then], milestones=[10])
+
+
+@pytest.mark.parametrize(
+    ("text", "make"),
+    [
+        ("cosine", lambda o: CosineAnnealingLR(o, STEPS)),
+        ("cosine(floor=0.1)", lambda o: CosineAnnealingLR(o, STEPS, eta_min=0.1)),
+        ("exponential(decay=0.9)", lambda o: ExponentialLR(o, 0.9)),
+        ("warmup(steps=10, start=0.2)", lambda o: LinearLR(o, 0.2, total_iters=10)),
+        ("warmup(share=0.25, start=0.2)", lambda o: LinearLR(o, 0.2, total_iters=10)),
+        ("warmup(steps=10, start=0.2, then=cosine)", lambda o: after_warmup(o, CosineAnnealingLR(o, STEPS - 10))),
+        (
+            "warmup(steps=10, start=0.2, then='exponential(decay=0.9)')",
+            lambda o: after_warmup(o, ExponentialLR(o, 0.9)),
+        ),
+    ],
+)
+def test_step_sizes_are_those_of_torch(text: str, make: Callable[[torch.optim.Optimizer], LRScheduler]) -> None:
+    schedule = parse_schedule(text)
+    found = [schedule.multiplier(step, STEPS) for step in range(STEPS)]
+    assert found == pytest.approx(of_torch(make), rel=1e-9, abs=1e-12)
+
+
+def test_a_warmup_may_take_all_of_the_training() -> None:
+    schedule = parse_schedule("warmup(steps=4, then=staged)")
+    assert [schedule.multiplier(step, 4) for step in range(5)] == [0, 0.25, 0.5, 0.75, 1]
+    assert schedule.fewest == 4
+    assert parse_schedule("warmup(steps=4, then='warmup(steps=3)')").fewest == 7
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("cosine(floor=2)", "'floor' must be in \\[0, 1\\]; it is 2"),
+        ("exponential(decay=0)", "'decay' must be in \\(0, 1\\]"),
+        ("exponential(rate=0.9)", "no parameter 'rate'"),
+        ("warmup", "needs either its steps or a share"),
+        ("warmup(steps=5, share=0.1)", "needs either its steps or a share"),
+        ("warmup(steps=-5)", "a whole number of at least 1, not -5"),
+        ("warmup(steps=0.5)", "a whole number of at least 1, not 0.5"),
+        ("warmup(share=2)", "'share' must be in"),
+        ("warmup(steps=5, start=-1)", "'start' must be in"),
+        ("warmup(steps=5, then=3)", "'then' must be a name, not 3"),
+        ("warmup(steps=5, then=cosin)", "did you mean 'cosine'"),
+        ("warmup(steps=5, then=cosine(floor=0.1))", "quote a value that has blanks, commas, brackets"),
         ("constnat", "did you mean 'constant'"),
         ("robbins-monro(powr=1)", "did you mean 'power'"),
         ("robbins-monro(power=0.5)", "in \\(0.5, 1\\]"),

@@ -54,6 +54,70 @@ def test_sgd_agrees_too() -> None:
     assert_agree(alone("linear-gaussian(dim=2, n=24)", "reparam", 1, training), together.trainers[1])
 
 
+@pytest.mark.parametrize("optimizer", ["sgd(momentum=0.9, nesterov=true)", "rmsprop(momentum=0.5)", "adam(beta1=0.5)"])
+def test_other_optimizers_agree_too_also_when_they_are_resumed(optimizer: str) -> None:
+    task = "linear-gaussian(dim=2, n=24)"
+    training = settings(optimizer=optimizer, schedule="warmup(steps=5, then=cosine)")
+    together = stack(task, "reparam", (0, 1), training)
+    list(together.run(7))
+    resumed = [trainer(task, "reparam", seed, training, OwnStream(CPU, 99)) for seed in (0, 1)]
+    for one, other in zip(resumed, together.trainers, strict=True):
+        one.restore(other.state())
+    for one in (together, Stack(resumed)):
+        list(one.run(20))
+        assert_agree(alone(task, "reparam", 1, training), one.trainers[1])
+
+
+WARM = {"kl_warmup": "linear(steps=8)", "clip_norm": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("task", "estimator"),
+    [
+        ("linear-gaussian(dim=2, n=24)", "nvil"),
+        ("ppca(dim=3, latent=1, n=12)", "iwae"),
+        ("ppca(dim=3, latent=1, n=12)", "dreg"),
+        ("sbn-tiny", "rebar"),
+        ("mixture-vae", "hybrid"),
+    ],
+    ids=lambda name: name.partition("(")[0],
+)
+@pytest.mark.parametrize("learning", ["joint", "em(guide_steps=2, model_steps=1)"])
+def test_kl_warmup_and_clipping_agree_too(task: str, estimator: str, learning: str) -> None:
+    training = settings(learning=learning, **WARM)
+    together = stack(task, estimator, (0, 1), training)
+    list(together.run(20))
+    single = alone(task, estimator, 1, training)
+    assert_agree(single, together.trainers[1])
+    assert [row.beta for row in single.rows[:4]] == [0, 1 / 8, 2 / 8, 3 / 8] or learning != "joint"
+    assert single.rows[-1].beta == 1
+
+
+def test_each_seed_is_clipped_by_its_own_norm() -> None:
+    task, training = "linear-gaussian(dim=2, n=24)", settings(clip_norm=2.0, kl_warmup="cyclical(cycles=2)")
+    together = stack(task, "reinforce", (0, 1, 2), training)
+    list(together.run(20))
+    shares = [one.clipped_share for one in together.trainers]
+    assert len(set(shares)) > 1
+    for seed in (0, 1, 2):
+        assert_agree(alone(task, "reinforce", seed, training), together.trainers[seed])
+
+
+@pytest.mark.parametrize("until", [5, 12], ids=["in the middle of the warm-up", "after it"])
+def test_kl_warmup_and_clipping_go_on_when_they_are_resumed(until: int) -> None:
+    task, training = "ppca(dim=3, latent=1, n=12)", settings(optimizer="rmsprop(momentum=0.5)", **WARM)
+    whole, first = (stack(task, "vimco", (0, 1), training) for _ in range(2))
+    list(whole.run(20))
+    list(first.run(until))
+    resumed = [trainer(task, "vimco", seed, training, OwnStream(CPU, 99)) for seed in (0, 1)]
+    for one, other in zip(resumed, first.trainers, strict=True):
+        one.restore(other.state())
+    second = Stack(resumed)
+    list(second.run(20))
+    for one, other in zip(whole.trainers, second.trainers, strict=True):
+        assert_agree(one, other, rtol=0)
+
+
 def test_variational_em_agrees_too_also_when_it_is_resumed() -> None:
     training = settings(learning="em(guide_steps=2, model_steps=1)", model_schedule="constant")
     task = "linear-gaussian(dim=2, n=24)"
@@ -265,6 +329,16 @@ def test_replayed_steps_agree_with_training_alone(learning: str) -> None:
     assert_agree(alone(task, "nvil", 1, training), together.trainers[1])
 
 
+def test_steps_of_the_warmup_and_behind_it_are_replayed_apart() -> None:
+    task, training = "ppca(dim=3, latent=1, n=12)", settings(optimizer="sgd(momentum=0.9)", **WARM)
+    together = stack(task, "iwae", (0, 1), training)
+    graphs: list[Emulated] = []
+    together._new_graph = lambda: graphs.append(Emulated(together)) or graphs[-1]
+    list(together.run(20))
+    assert [graph.replays for graph in graphs] == [8 - 3, 12 - 3]
+    assert_agree(alone(task, "iwae", 1, training), together.trainers[1])
+
+
 def test_a_failed_capture_is_told_and_training_goes_on_plainly() -> None:
     task, training = "linear-gaussian(dim=2, n=24)", settings(learning="em(guide_steps=2, model_steps=1)")
     together = stack(task, "reinforce-ema", (0, 1), training)
@@ -272,6 +346,17 @@ def test_a_failed_capture_is_told_and_training_goes_on_plainly() -> None:
     list(together.run(20))
     assert together.plain_reason == "not permitted when stream is capturing"
     assert_agree(alone(task, "reinforce-ema", 1, training), together.trainers[1])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("optimizer", ["adam", "sgd(momentum=0.9)", "rmsprop(momentum=0.5)"])
+def test_a_captured_step_of_warmup_and_clipping_agrees_on_a_gpu(optimizer: str) -> None:
+    device, training = torch.device("cuda"), settings(optimizer=optimizer, **WARM)
+    task = "ppca(dim=3, latent=1, n=12)"
+    together = stack(task, "iwae", (0, 1, 2), training, device)
+    list(together.run(20))
+    assert together.plain_reason is None
+    assert_agree(alone(task, "iwae", 1, training, device), together.trainers[1], rtol=1e-6)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

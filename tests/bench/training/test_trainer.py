@@ -29,6 +29,37 @@ def settings(**changes: Any) -> Training:
     return Training(**{**asdict(Training(40, 8, "adam", 1e-2, 1e-2, "constant")), **changes})
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kl_warmup": "linear(steps=25)", "clip_norm": 2.0},
+        {"kl_warmup": "cyclical(cycles=30)", "clip_norm": 2.0, "optimizer": "sgd(momentum=0.9)"},
+        {"optimizer": "sgd"},
+        {"optimizer": "rmsprop(momentum=0.5)", "schedule": "warmup(share=0.5, then=cosine)"},
+    ],
+    ids=lambda changes: " ".join(changes),
+)
+def test_what_is_stopped_goes_on_to_the_last_bit(changes: dict[str, Any]) -> None:
+    def fresh() -> Trainer:
+        torch.manual_seed(0)
+        task = LinearGaussian(dim=2, n=24).double()
+        # Rows of five steps: step 17 is in the middle of one.
+        return Trainer(task, ReinforceEMA().double(), task.load(), settings(steps=1000, **changes), 2)
+
+    whole, first, second = fresh(), fresh(), fresh()
+    with seeded(CPU, 1):
+        list(whole.run(60))
+    with seeded(CPU, 1):
+        list(first.run(17))
+        kept = first.state()
+    second.restore(kept)
+    list(second.run(60))
+    assert len(whole.rows) == 12
+    assert [{**vars(row), "seconds": 0} for row in second.rows] == [{**vars(row), "seconds": 0} for row in whole.rows]
+    for one, other in zip(whole.loss.state_dict().values(), second.loss.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+
+
 def test_batches_show_every_row_once_per_pass() -> None:
     torch.manual_seed(0)
     batches = Batches(torch.arange(12), 4)
