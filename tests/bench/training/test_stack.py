@@ -54,7 +54,7 @@ def test_sgd_agrees_too() -> None:
     assert_agree(alone("linear-gaussian(dim=2, n=24)", "reparam", 1, training), together.trainers[1])
 
 
-@pytest.mark.parametrize("optimizer", ["sgd(momentum=0.9, nesterov=true)", "rmsprop(momentum=0.5)", "adam(beta1=0.5)"])
+@pytest.mark.parametrize("optimizer", ["sgd(momentum=0.9, nesterov=true)", "rmsprop(momentum=0.5)"])
 def test_other_optimizers_agree_too_also_when_they_are_resumed(optimizer: str) -> None:
     task = "linear-gaussian(dim=2, n=24)"
     training = settings(optimizer=optimizer, schedule="warmup(steps=5, then=cosine)")
@@ -72,17 +72,14 @@ WARM = {"kl_warmup": "linear(steps=8)", "clip_norm": 3.0}
 
 
 @pytest.mark.parametrize(
-    ("task", "estimator"),
+    ("task", "estimator", "learning"),
     [
-        ("linear-gaussian(dim=2, n=24)", "nvil"),
-        ("ppca(dim=3, latent=1, n=12)", "iwae"),
-        ("ppca(dim=3, latent=1, n=12)", "dreg"),
-        ("sbn-tiny", "rebar"),
-        ("mixture-vae", "hybrid"),
+        ("linear-gaussian(dim=2, n=24)", "nvil", "em(guide_steps=2, model_steps=1)"),
+        ("ppca(dim=3, latent=1, n=12)", "iwae", "joint"),
+        ("sbn-tiny", "disarm", "joint"),
     ],
     ids=lambda name: name.partition("(")[0],
 )
-@pytest.mark.parametrize("learning", ["joint", "em(guide_steps=2, model_steps=1)"])
 def test_kl_warmup_and_clipping_agree_too(task: str, estimator: str, learning: str) -> None:
     training = settings(learning=learning, **WARM)
     together = stack(task, estimator, (0, 1), training)
@@ -103,12 +100,11 @@ def test_each_seed_is_clipped_by_its_own_norm() -> None:
         assert_agree(alone(task, "reinforce", seed, training), together.trainers[seed])
 
 
-@pytest.mark.parametrize("until", [5, 12], ids=["in the middle of the warm-up", "after it"])
-def test_kl_warmup_and_clipping_go_on_when_they_are_resumed(until: int) -> None:
+def test_kl_warmup_and_clipping_go_on_when_they_are_resumed() -> None:
     task, training = "ppca(dim=3, latent=1, n=12)", settings(optimizer="rmsprop(momentum=0.5)", **WARM)
     whole, first = (stack(task, "vimco", (0, 1), training) for _ in range(2))
     list(whole.run(20))
-    list(first.run(until))
+    list(first.run(5))
     resumed = [trainer(task, "vimco", seed, training, OwnStream(CPU, 99)) for seed in (0, 1)]
     for one, other in zip(resumed, first.trainers, strict=True):
         one.restore(other.state())
