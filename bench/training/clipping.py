@@ -51,7 +51,7 @@ def clipping(groups: Mapping[str, Sequence[Tensor]], bound: float, seeds: bool =
 
 def told(bound: float, shares: Sequence[float]) -> str:
     """Return what a reader should know of gradients that were clipped, given the share of steps of each training."""
-    low, high = (f"{100 * end:.2g}%" for end in (min(shares), max(shares)))
+    low, high = (f"{100 * end:.0f}%" if end >= 0.01 else "less than 1%" for end in (min(shares), max(shares)))
     span = low if low == high else f"{low} to {high}"
     return f"gradients were clipped to a norm of {bound:g} in {span} of the training steps, and are biased there"
 

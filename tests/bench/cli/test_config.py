@@ -148,7 +148,7 @@ def test_a_wrong_value_is_refused_with_file_and_key(key: str, value: str, senten
         (
             "[estimator.rebar]\nsteps = 1",
             ": [estimator.\"rebar\"]: no estimator has 'steps' of its own; it may have samples, batch-size, optimizer, "
-            "model-lr, guide-lr, schedule, model-schedule, guide-schedule, learning",
+            "model-lr, guide-lr, schedule, model-schedule, guide-schedule, learning, kl-warmup, clip-norm",
         ),
     ],
 )

@@ -25,6 +25,8 @@ TOY = ("run", "--task", "gaussian-quadratic", "--estimator", "reinforce", "--dry
                 (("--model-schedule", "constant"), ["--model-schedule"]),
                 (("--guide-schedule", "constant"), ["--guide-schedule"]),
                 (("--learning", "em(guide_steps=2)"), ["--learning"]),
+                (("--kl-warmup", "5"), ["--kl-warmup"]),
+                (("--clip-norm", "1"), ["--clip-norm"]),
                 (("--checkpoints", "3"), ["--checkpoints"]),
                 (("--at", "shared"), ["--at shared"]),
                 (("--checkpoints", "3", "--optimizer", "sgd"), ["--optimizer, --checkpoints"]),

@@ -225,7 +225,7 @@ def test_config_file_and_command_line_win_in_that_order(bench: Bench) -> None:
         (("--task", "bernoulli-quadratic", "--estimator", "reparam"), 2, "needs reparameterizable latents"),
         (("--task", "gaussian-quadratic", "--estimator", "reinforce-loo", "--samples", "1"), 2, "at least 2 samples"),
         (("--task", "gaussian-quadratic", "--estimator", "iwae"), 2, "needs log p(x, z)"),
-        (("--task", "gaussian-quadratic", "--estimator", "reinforce", "--schedule", "cosine"), 2, "no schedule"),
+        (("--task", "gaussian-quadratic", "--estimator", "reinforce", "--schedule", "cosin"), 2, "no schedule"),
         (("--task", "gaussian-quadratic", "--estimator", "reinforce", "--samples", "5-1"), 2, "runs backwards"),
         (("--task", "gaussian-quadratic", "--estimator", "no.module:Thing"), 2, "not installed"),
         (

@@ -72,6 +72,8 @@ def test_every_axis_is_multiplied_and_its_cells_are_those_of_single_commands() -
         "--guide-schedule": ("constant", "robbins-monro"),
         "--model-schedule": ("constant", "robbins-monro"),
         "--learning": ("joint", "em"),
+        "--kl-warmup": ("none", "0.5"),
+        "--clip-norm": ("0", "1"),
     }
     common = ("--task", "ppca(n=8)", "--estimator", "reparam", "--samples", "1,2", "--seeds", "0-1")
     for axis, values in axes.items():
@@ -81,7 +83,7 @@ def test_every_axis_is_multiplied_and_its_cells_are_those_of_single_commands() -
         assert len(single) == 8
     everything = [word for axis, values in axes.items() for value in values for word in (axis, value)]
     # The general schedule is overruled by those of φ and θ.
-    assert len(plan(*common, *everything).cells) == 2**7 * 4
+    assert len(plan(*common, *everything).cells) == 2**9 * 4
 
 
 def test_blocks_are_commands_one_after_the_other() -> None:

@@ -58,16 +58,16 @@ def before_8(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def before_9(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content of a record as of before version 9, when no bounds were split, nor kept of datapoints."""
+    """Return the content of a record as of before version 9: no bounds split, none of datapoints, nothing clipped."""
+    if "training" not in content:
+        return content
     content = {key: value for key, value in content.items() if key != "datapoints"}
-    if content.get("final"):
-        new = ("reconstruction", "kl", "perplexity")
-        content["final"] = {
-            key: value
-            for key, value in content["final"].items()
-            if key.removesuffix("_se").rpartition("_")[2] not in new
-        }
-    return content
+    new = ("reconstruction", "kl", "perplexity", "clipped")
+    final = content["final"] and {
+        key: value for key, value in content["final"].items() if key.removesuffix("_se").rpartition("_")[2] not in new
+    }
+    rows = [{key: row[key] for key in row if key not in ("beta", "clipped")} for row in content["training"]]
+    return {**content, "training": rows, "final": final}
 
 
 def points(*values: float) -> dict[str, np.ndarray]:

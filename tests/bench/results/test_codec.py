@@ -190,15 +190,24 @@ def test_a_record_of_version_7_has_no_rows_held_back_and_no_limit(final: Final |
 
 
 @pytest.mark.parametrize("final", [record().final, None])
-def test_a_record_of_version_8_has_no_bounds_split_and_none_of_datapoints(final: Final | None) -> None:
+def test_a_record_of_version_8_is_of_before_what_version_9_has(final: Final | None) -> None:
     written = record(final=final)
     data = {**json.loads(dump(written)), "schema_version": 8}
     assert ("test_kl" in (data["final"] or {})) == (final is not None)
+    assert data["training"][0]["beta"] == 1
     assert parse(Record, sealed(before_9(data)), PATH) == written
-    for new in ("datapoints", *(["final"] if final is not None else [])):
+    for new in ("datapoints", "training", *(["final"] if final is not None else [])):
         early = before_9(data) | {new: data[new]}
         with pytest.raises(CorruptRecord, match="which came with a later version"):
             parse(Record, sealed(early), PATH)
+
+
+@pytest.mark.parametrize("wrong", [{"beta": 1.5}, {"clipped": -0.1}])
+def test_a_share_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
+    data = json.loads(dump(record()))
+    data["training"][0] |= wrong
+    with pytest.raises(CorruptRecord, match=next(iter(wrong))):
+        parse(Record, sealed(data), PATH)
 
 
 def test_what_a_limited_cell_reached_is_kept() -> None:

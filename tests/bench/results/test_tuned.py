@@ -177,6 +177,8 @@ def test_what_else_was_set_is_kept_apart_or_chosen_too() -> None:
     ("axis", "settings", "value"),
     [
         ("optimizer", [{"optimizer": "adam"}, {"optimizer": "sgd"}], "sgd"),
+        ("kl-warmup", [{}, {"kl_warmup": "linear(steps=50)"}], "linear(steps=50)"),
+        ("clip-norm", [{}, {"clip_norm": 2.0}], "2"),
         ("batch-size", [{"batch_size": 8}, {"batch_size": 100}], "100"),
         ("learning", [{}, {"learning": "em(guide_steps=5, model_steps=1)"}], "em(guide_steps=5, model_steps=1)"),
         ("schedule", [{}, {"schedule": "robbins-monro"}], "robbins-monro"),

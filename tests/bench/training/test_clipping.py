@@ -106,4 +106,6 @@ def test_an_estimators_own_parameters_are_not_clipped() -> None:
 def test_a_reader_is_told() -> None:
     start, end = "gradients were clipped to a norm of", "of the training steps, and are biased there"
     assert told(1.0, [0.12]) == f"{start} 1 in 12% {end}"
+    assert told(1.0, [0.9997]) == f"{start} 1 in 100% {end}"
+    assert told(1.0, [1e-4]) == f"{start} 1 in less than 1% {end}"
     assert told(0.5, [0.4, 0.1]) == f"{start} 0.5 in 10% to 40% {end}"
