@@ -185,7 +185,7 @@ def final_blocks(results: Frames) -> list[Block]:
         heads = [FINAL_VALUES[name].head(FINAL_VALUES[name].unit_of("")) for name in values]
         notes = ["brackets are 95% intervals: of one seed that of the evaluation, of several that of their mean"]
         if "clipped" in values:
-            notes.append("steps clipped: the share of training steps whose gradient was clipped, and is biased")
+            notes.append("steps clipped: the share of training steps whose gradient was clipped, which biases it")
         blocks.append(Block(title, ["estimator", "K", "seeds", *heads], lines, notes=notes if values else []))
     return blocks
 

@@ -180,7 +180,7 @@ def _nan(old: torch.Tensor) -> torch.Tensor:
     return torch.full_like(old, torch.nan)
 
 
-PARTS = ("task", "estimator", "optimizer", "batches", "generators", "progress", "rows", "objectives")
+PARTS = ("task", "estimator", "optimizer", "batches", "generators", "progress", "rows", "objectives", "clipped")
 LOC = ("trainer", "task", "guide.weight")
 DAMAGED: dict[str, Callable[[Content], None]] = {
     **{f"no {part}": _without("trainer", part) for part in PARTS},
