@@ -68,7 +68,7 @@ def _eighth(record: Data) -> Data:
 
 
 def _ninth(record: Data) -> Data:
-    """Return a record of version 8 as one of version 9: bounds split, single datapoints, and how training was held back.
+    """Return a record of version 8 as one of version 9, with bounds split, datapoints, and what was clipped.
 
     Version 9 knows optimizers that are not ours, too. Before it nothing was clipped, nor a divergence weighed.
     """
