@@ -30,6 +30,7 @@ ROW: Row = {
     "status": "done",
     "reason": None,
     "test_elbo": None,
+    "test_perplexity": None,
     "train_elbo": None,
     "objective": None,
     "notes": "",
