@@ -66,6 +66,9 @@ _adopted: list[Callable[[Any], Any]] = []
 def _adopt(work: Callable[[Any], Any]) -> None:
     """Take over work in a forked process, which leaves Ctrl-C to its parent and has one core to itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The parent's handler is Python's, which runs only once a call returns: a process that has just begun to wait for
+    # work would wait forever, and whoever ends it for it.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
     _adopted.append(work)
 

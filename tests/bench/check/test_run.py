@@ -10,6 +10,7 @@ from bench.check.plan import Plan
 from bench.check.processes import can_fork, side_by_side
 from bench.check.run import Settings, run_plan
 from bench.check.verdicts import Line
+from bench.cli.stopping import terminable
 from bench.errors import BenchError
 
 FORKS = pytest.mark.skipif(not can_fork(), reason="forks are not safe here")
@@ -82,3 +83,11 @@ def test_results_come_in_order():
 def test_a_process_that_is_gone_is_said():
     with pytest.raises(BenchError, match="ended a process"):
         list(side_by_side(lambda n: os.kill(os.getpid(), signal.SIGKILL), range(2), 2))
+
+
+@FORKS
+def test_processes_end_by_a_signal_of_the_system_alone():
+    """A handler in Python of the command's would run only once a call returns, which may be never."""
+    with terminable():
+        handlers = set(side_by_side(lambda n: signal.getsignal(signal.SIGTERM), range(4), 2))
+    assert handlers == {signal.SIG_DFL}

@@ -25,6 +25,8 @@ ROW: Row = {
     "training_model_schedule": "",
     "training_learning": "joint",
     "training_validation": 0.0,
+    "training_kl_warmup": "none",
+    "training_clip_norm": 0.0,
     "measurement_at": "own",
     "run": "first",
     "status": "done",
