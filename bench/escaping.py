@@ -19,6 +19,7 @@ _OBEYED: Final = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 """Characters that a terminal obeys, and does not show."""
+_IN_SCRIPT: Final = re.compile(rf"{_OBEYED.pattern}|[<>&]")
 _BREAKS: Final = re.compile(r"[\n\t]")
 _BREAK: Final = re.compile(r"[\n\t\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -176,6 +177,17 @@ def as_json(content: Any) -> str:
     """
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def as_script(content: Any) -> str:
+    r"""Return plain values as JSON within an HTML `<script>`, which nothing in them ends.
+
+    >>> from bench.escaping import as_script
+    >>> print(as_script({"name": "</script>"}))
+    {"name":"\u003c/script\u003e"}
+    """
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _IN_SCRIPT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def as_csv(frame: "pd.DataFrame", header: bool = True) -> str:

@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import click
 
@@ -11,31 +11,15 @@ from bench.cli import completion
 from bench.cli.output import FORMAT, print_json
 from bench.errors import UsageError, did_you_mean
 from bench.escaping import echo
+from bench.names.described import Known, describe_estimator, describe_task
 from bench.names.documentation import documentation
-from bench.names.registry import ESTIMATORS, TASKS, Registry, constructor_parameters, names_of_ones_own
-from bench.names.spec import Spec
+from bench.names.registry import ESTIMATORS, TASKS, constructor_parameters, names_of_ones_own
 from bench.results.text import folded
-
-if TYPE_CHECKING:
-    from estimators.base import Estimator
-    from tasks.base import Task
-
 
 _FULL: Final = 105
 """Characters that a docstring's line has at least when it is broken for its length."""
 
 _ENTRY: Final = re.compile(r"\s*\w+: ")
-
-
-class _Known(NamedTuple):
-    """What is known of a task or an estimator."""
-
-    name: str
-    kind: str
-    aliases: list[str]
-    cls: type
-    fields: dict[str, str]
-    example: str
 
 
 @click.command()
@@ -44,9 +28,9 @@ class _Known(NamedTuple):
 def info(name: str, form: Literal["text", "json"]) -> None:
     """Show formula, paper, requirements and parameters of NAME, a task or an estimator."""
     if name in ESTIMATORS.aliases or name in ESTIMATORS.entries:
-        known = _estimator(ESTIMATORS.resolve(name), ESTIMATORS.load(name))
+        known = describe_estimator(ESTIMATORS.resolve(name), ESTIMATORS.load(name))
     elif name in TASKS.aliases or name in TASKS.entries:
-        known = _task(TASKS.resolve(name), TASKS.load(name))
+        known = describe_task(TASKS.resolve(name), TASKS.load(name))
     elif ":" in name:
         known = _of_path(name)
     else:
@@ -59,71 +43,15 @@ def info(name: str, form: Literal["text", "json"]) -> None:
         _print(known)
 
 
-def _of_path(path: str) -> _Known:
+def _of_path(path: str) -> Known:
     from tasks.base import Task
 
     found = TASKS.find(path)
     is_task = inspect.isclass(found) and issubclass(found, Task)
-    return _task(path, TASKS.load(path)) if is_task else _estimator(path, ESTIMATORS.load(path))
+    return describe_task(path, TASKS.load(path)) if is_task else describe_estimator(path, ESTIMATORS.load(path))
 
 
-def _estimator(name: str, cls: "type[Estimator]") -> _Known:
-    latents = {
-        "any": "any",
-        "reparameterizable": "reparameterizable at every site",
-        "enumerable": "discrete",
-        "relaxable": "Bernoulli or one-hot, relaxed",
-    }
-    # Where a parameter decides on what is declared, its default does here.
-    default = ESTIMATORS.build(Spec(name))
-    fewest = default.minimum_samples
-    evaluations = default.evaluations(fewest)
-    shown = {
-        "gradient": cls.formula,
-        "paper": cls.paper,
-        "target": " or ".join(default.targets) + ("" if len(default.targets) == 1 else ", whichever is the task's"),
-        "objective": "" if default.objective == "target" else f"of {default.objective} draws, not the target's",
-        "bias": "none" if default.unbiased else "biased for its target",
-        "latents": latents[default.latents],
-        "samples": f"K ≥ {fewest}",
-        "cost": f"{evaluations} evaluations at K = {fewest}" if evaluations else "depends on the task or on chance",
-        "trains φ": "yes" if default.trains_guide else "no: the guide stays as it was",
-    }
-    samples = f" --samples {fewest}" if fewest > 1 else ""
-    task = "gaussian-quadratic" if "expectation" in default.targets else "linear-gaussian"
-    if default.latents in ("enumerable", "relaxable"):
-        task = "bernoulli-quadratic" if "expectation" in default.targets else "sbn-tiny"
-    example = f"bench run --task {task} --estimator {name}{samples} --no-train"
-    return _known(name, ESTIMATORS, cls, shown, example)
-
-
-def _task(name: str, cls: "type[Task]") -> _Known:
-    defaults = cls.defaults
-    references = ", ".join(f"{estimator} (of {target})" for target, estimator in cls.references.items())
-    ways = [
-        *(["exact where it exists"] if cls.has_exact else []),
-        *([f"Monte Carlo by {references}"] if references else []),
-        "none",
-    ]
-    shown = {
-        "target": f"{cls.target}, {'ascended' if cls.maximise else 'descended'}, in {cls.unit}",
-        "reference": ", else ".join(ways),
-        "training": f"{defaults.steps} steps of {defaults.optimizer}, batch {defaults.batch_size}, "
-        f"ρ = {defaults.model_lr:g}, η = {defaults.guide_lr:g}, {defaults.schedule}",
-        "dtype": str(cls.dtype).removeprefix("torch."),
-    }
-    needed = [key for key, one in constructor_parameters(cls).items() if one.default is inspect.Parameter.empty]
-    written = f"'{name}({', '.join(f'{key}=…' for key in needed)})'" if needed else name
-    return _known(name, TASKS, cls, shown, f"bench run --task {written} --estimator reinforce")
-
-
-def _known(name: str, registry: Registry[Any], cls: type, shown: dict[str, str], example: str) -> _Known:
-    aliases = [alias for alias, target in registry.aliases.items() if target == name]
-    # A plug-in need not give its formula and paper.
-    return _Known(name, registry.kind, aliases, cls, {key: value for key, value in shown.items() if value}, example)
-
-
-def _as_json(known: _Known) -> dict[str, object]:
+def _as_json(known: Known) -> dict[str, object]:
     own = names_of_ones_own(known.cls)
     return {
         "name": known.name,
@@ -146,7 +74,7 @@ def _as_json(known: _Known) -> dict[str, object]:
     }
 
 
-def _print(known: _Known) -> None:
+def _print(known: Known) -> None:
     also = f" (also {', '.join(known.aliases)})" if known.aliases else ""
     echo(f"{known.name}{also}: {known.kind}, {known.cls.__module__}:{known.cls.__name__}\n")
     for line in _unbroken(documentation(known.cls).splitlines()):

@@ -28,7 +28,7 @@ from bench.results.tables import Results
 STRETCHES: Final = 25
 _MARKED: Final = 5
 """Stretches of training from marker to marker."""
-_X: Final = {"step": "training step", "seconds": "training time (s)", "evaluations": "evaluations per datapoint"}
+X: Final = {"step": "training step", "seconds": "training time (s)", "evaluations": "evaluations per datapoint"}
 _OTHERS: Final = LINES[1]
 _ELBOS: Final = ("elbo", "expectation", "")
 """Targets that have a solid line, the last where nothing was measured that would name it."""
@@ -116,13 +116,13 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     entries = [_dashed(entry, shown) for entry in entries]
     note = "; ".join(filter(None, [smoothing(shown), *dagger_note(shown), *lines_note(shown, of_one="")]))
     labels = [str(entry.get_label()) for entry in entries]
-    figure, places = blocks_grid(page, [len(_X)] * len(panels), labels, note=note)
+    figure, places = blocks_grid(page, [len(X)] * len(panels), labels, note=note)
     for axes, task in zip(places, panels, strict=True):
         of_task = where(shown, shown["panel"] == task)
         axes[0].set_title(task, loc="left")
-        for place, x in zip(axes, _X, strict=True):
+        for place, x in zip(axes, X, strict=True):
             _draw_panel(place, of_task, x, looks)
-            place.set_xlabel(_X[x])
+            place.set_xlabel(X[x])
             place.set_ylabel(metric_axis("objective", str(of_task["unit"].iloc[0])) if is_leftmost(place) else "")
     legend_below(figure, entries, page, note)
     return figure
@@ -137,10 +137,11 @@ def smoothing(shown: pd.DataFrame) -> str:
     return f"means over {low} steps" if low == high else f"means over {low} to {high} steps"
 
 
-def _style(line: pd.DataFrame, looks: Looks) -> Look:
+def style(line: pd.DataFrame, looks: Looks) -> Look:
+    """Return the look of a line: dashed where the target is not the ELBO."""
     first = line.iloc[0]
-    style = looks(first["estimator"], first["variant"])
-    return style if first["aim"] in _ELBOS else style._replace(line=_OTHERS)
+    own = looks(first["estimator"], first["variant"])
+    return own if first["aim"] in _ELBOS else own._replace(line=_OTHERS)
 
 
 def _draw_panel(place: Axes, of_task: pd.DataFrame, x: str, looks: Looks) -> None:
@@ -150,7 +151,7 @@ def _draw_panel(place: Axes, of_task: pd.DataFrame, x: str, looks: Looks) -> Non
         return
     lines = grouped(known, "estimator", "variant")
     for order, (_, line) in enumerate(lines):
-        draw_course(place, line, x, _style(line, looks), len(lines), few_markers(order))
+        draw_course(place, line, x, style(line, looks), len(lines), few_markers(order))
     _scale(place, known, x)
     draw_evidence(place, known, looks)
     draw_divergences(place, of_task, x, looks)
@@ -203,9 +204,15 @@ def _scale(place: Axes, known: pd.DataFrame, x: str) -> None:
     if x == "step" or not set_scale(place, "x", known.loc[known[x] > 0.05 * ends.min(), x], log=decades(ends)):
         place.xaxis.set_major_locator(ticks(4))
     place.yaxis.set_major_locator(ticks(5))
+    low, high = settled(known)
+    if high > low:
+        place.set_ylim(low, high)
+
+
+def settled(known: pd.DataFrame) -> tuple[float, float]:
+    """Return the least and the greatest of what is shown after the first fifth, with a margin; equal if there is none."""
     later = where(known, known["stretch"] > 0.2 * known["stretch"].max())
     reach = later[["value", "ci_low", "ci_high"]].to_numpy(float)
     low, high = (float(end(reach)) if np.isfinite(reach).any() else 0.0 for end in (np.nanmin, np.nanmax))
-    if high > low:
-        margin = 0.08 * (high - low)
-        place.set_ylim(low - margin, high + margin)
+    margin = 0.08 * (high - low)
+    return low - margin, high + margin

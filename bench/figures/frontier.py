@@ -32,7 +32,7 @@ from bench.results.frames import grouped, records, series, where
 from bench.results.metrics import METRICS
 from bench.results.tables import Results
 
-_COSTS: Final = ("seconds", "evaluations")
+COSTS: Final = ("seconds", "evaluations")
 _RING: Final = 9.0
 """Points of print across a ring around what is on the front."""
 
@@ -44,10 +44,10 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     declare a bias (`biased`) are not, and keep nothing from it.
     """
     wanted = shown_groups(results.gradients, groups)
-    measured = spanned(last_moments(results, ["variance", *_COSTS], wanted), results.gradients, MEASURED)
-    table = wide(measured, ["variance", *_COSTS], wanted)
+    measured = spanned(last_moments(results, ["variance", *COSTS], wanted), results.gradients, MEASURED)
+    table = wide(measured, ["variance", *COSTS], wanted)
     table = comparable(table, results)
-    for cost in _COSTS:
+    for cost in COSTS:
         table[f"front_{cost}"] = False
         for _, panel in grouped(where(table, ~table["biased"]), "panel", "group"):
             costs, variances = (_bounds(panel, name) for name in (cost, "variance"))
@@ -87,11 +87,11 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
     sizes, looks = sizes_of(shown, page), looks_of(shown, page)
     blocks = [(task, group) for task in groups for group in groups[task]]
     labels = [str(entry.get_label()) for entry in entries]
-    figure, places = blocks_grid(page, [len(_COSTS)] * len(blocks), labels, note=note)
+    figure, places = blocks_grid(page, [len(COSTS)] * len(blocks), labels, note=note)
     for axes, (task, group) in zip(places, blocks, strict=True):
         panel = where(named, (named["panel"] == task) & (named["group"] == group))
         axes[0].set_title(panel_title(task, group, groups[task]), loc="left")
-        for place, cost in zip(axes, _COSTS, strict=True):
+        for place, cost in zip(axes, COSTS, strict=True):
             known = where(panel, np.isfinite(panel[cost]) & np.isfinite(panel["value"]))
             _draw_panel(place, known, cost, sizes, looks)
             place.set_xlabel(metric_axis(cost, _label_unit(place, known, cost), space=" "))

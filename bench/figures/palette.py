@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
+import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 
 from estimators import SEATS
@@ -30,6 +31,9 @@ _OPACITY: Final = 0.5
 _SIZE: Final = 3.5
 _LIGHTEST: Final = 0.5
 """How much of the way to white the fewest samples go."""
+
+_SEEN: Final = 0.25
+"""Luminance from which on a line has a contrast of 4.5 : 1 with a dark ground, that of #181b20."""
 
 _GROUP_COLOURS: Final = {"all": "#1A1A1A", "guide": "#004488", "model": "#D55E00"}
 
@@ -93,6 +97,25 @@ class Looks:
 def _least(taken: Counter[int], first: int, count: int) -> int:
     """Return which of `count` places has been taken least often: the first such from a place on, round the circle."""
     return min(range(count), key=lambda place: (taken[place], (place - first) % count))
+
+
+def on_dark(colour: str) -> str:
+    """Return a colour that is seen on a dark ground: itself, or as much of the way to white as it takes.
+
+    >>> from bench.figures.palette import on_dark
+    >>> on_dark("#E69F00"), on_dark("#1A1A1A")
+    ('#e69f00', '#8c8c8c')
+    """
+    rgb, way = np.array(to_rgb(colour)), 0.0
+    while _luminance(rgb + way * (1 - rgb)) < _SEEN:
+        way += 0.05
+    return to_hex(rgb + way * (1 - rgb))
+
+
+def _luminance(rgb: np.ndarray) -> float:
+    """Return how light a colour is, as WCAG 2 has it."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
 def look(estimator: str, variant: int = 0) -> Look:

@@ -21,8 +21,8 @@ from bench.results.naming import configurations
 from bench.results.tables import Results
 
 
-def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
-    """Return one row per task × configuration × group × step, and one per seed where there are two or three.
+def rows(results: Results, groups: Sequence[str] = (), metrics: Sequence[str] = ("variance",)) -> pd.DataFrame:
+    """Return one row per task × configuration × group × step × metric, and one per seed where there are two or three.
 
     Where many lines are of several K, each K has a panel. Of a training that diverged there are rows until it did, and
     one with `diverged` for where; at shared parameters its moments are those of any other.
@@ -30,7 +30,7 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     wanted = shown_groups(results.gradients, groups)
     lost = along_own(results, divergences(results))
     kept = before(results.gradients, lost)
-    found = moments(replace(results, gradients=kept), ["variance"], wanted)
+    found = moments(replace(results, gradients=kept), metrics, wanted)
     found = with_few_seeds(found, kept, MEASURED)
     found = pd.concat([found.assign(diverged=False), *_marks(lost, found, wanted, results)], ignore_index=True)
     found = where(found, found["group"].isin(wanted)).sort_values(

@@ -15,7 +15,7 @@ _OF_THE_RUN: Final = ("run", "started", "seconds")
 _OF_THE_MACHINE: Final = ("seconds", "relative_cost", "work_variance", "peak_memory")
 """Metrics that come out otherwise each time that they are measured."""
 _TIMES: Final = ("seconds_per_step", "seeds_together")
-_SOFTWARE: Final = ("varbench", "python", "torch", "numpy", "git_commit", "cpu", "gpu")
+SOFTWARE: Final = ("varbench", "python", "torch", "numpy", "git_commit", "cpu", "gpu")
 _MOST_NAMED: Final = 3
 
 
@@ -46,7 +46,7 @@ def software_apart(one: Store, run: str, other: Store, of_other: str) -> list[st
     notes = [_note(one, run), _note(other, of_other)]
     if notes[0] is None or notes[1] is None:
         return []
-    return _of_fields(notes[0], notes[1], _SOFTWARE)
+    return _of_fields(notes[0], notes[1], SOFTWARE)
 
 
 def _note(store: Store, run: str) -> RunInfo | None:

@@ -26,10 +26,10 @@ def text(results: Frames) -> str:
     parts = [(("task", "task_parameters"), "task"), (("estimator", "estimator_parameters"), "estimator")]
     counts = [(len(final.drop_duplicates(list(columns))), word) for columns, word in parts]
     counts += [(len(distinct(final, "samples")), "K"), (len(distinct(final, "seed")), "seed")]
-    shown = [_counted(number, word) for number, word in counts if number > 1 or word in ("task", "estimator")]
+    shown = [counted(number, word) for number, word in counts if number > 1 or word in ("task", "estimator")]
     statuses = Counter(final["status"])
     ended = f"all {next(iter(statuses))}" if len(statuses) == 1 else _listed(statuses)
-    return f"Results: {_counted(len(final), 'cell')} of {' × '.join(shown)}, {ended}"
+    return f"Results: {counted(len(final), 'cell')} of {' × '.join(shown)}, {ended}"
 
 
 def markup(results: Frames) -> str:
@@ -44,7 +44,8 @@ def markup(results: Frames) -> str:
     return f"<p>{escaping.html(text(results))}</p>{render_html(kept)}{told}"
 
 
-def _counted(number: int, word: str) -> str:
+def counted(number: int, word: str) -> str:
+    """Return how many there are of something: `1 cell`, `2 cells`, `2 K`."""
     return f"{number} {word}{'s' if number > 1 and word != 'K' else ''}"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from bench.escaping import html, markdown
 from bench.results.latex import latex_table
@@ -17,6 +17,22 @@ BEST: Final = "{best}"
 _MARKS: Final[dict[Format, str]] = {"text": "*", "markdown": "bold", "latex": "bold"}
 
 
+class Of(NamedTuple):
+    """What a summary's lines and columns are of.
+
+    Attributes:
+        task: its name and its parameters, as the tables have them.
+        group: of parameters; empty for final values.
+        configurations: one per line.
+        metrics: one per column; empty where that is none.
+    """
+
+    task: tuple[str, str]
+    group: str
+    configurations: Sequence[str]
+    metrics: Sequence[str]
+
+
 @dataclass(frozen=True)
 class Block:
     """A table with what it is about.
@@ -27,6 +43,7 @@ class Block:
         lines: a word per column.
         keys: how many columns, the first ones, name a line.
         notes: sentences about the table, without their full stops; see `BEST`.
+        of: what it is about, where it is a summary of one task.
 
     >>> from varbench import tables
     >>> block = tables.Block("a task · K = 1", ["estimator", "variance"], [["reinforce", "87"]], notes=["one seed"])
@@ -39,6 +56,7 @@ class Block:
     lines: Sequence[Sequence[Word]]
     keys: int = 1
     notes: Sequence[str] = ()
+    of: Of | None = None
 
     def notes_in(self, form: Format) -> list[str]:
         """Return the notes in the words of a format."""

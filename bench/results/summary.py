@@ -15,7 +15,7 @@ from bench.results.metrics import FINAL_VALUES, OF_COORDINATES, PARTS, about, gr
 from bench.results.naming import briefly, spelled
 from bench.results.order import by_number, place
 from bench.results.over_seeds import Said, Summary, last_steps, summarise
-from bench.results.render import Block
+from bench.results.render import Block, Of
 from bench.results.undecided import NOTE, undecided
 from bench.results.verdicts import BIASES, judged
 
@@ -99,6 +99,10 @@ class _Shown:
             words += [about(metric).head(about(metric).unit), *(_VERDICT if metric == self.judge else ())]
         return words
 
+    def columns(self) -> list[str]:
+        """Return the metric per head; none for a verdict."""
+        return [name for metric in self.metrics for name in (metric, *([""] * len(_VERDICT) * (metric == self.judge)))]
+
     def values(self, configuration: str, group: str) -> list[str]:
         """Return a word per head."""
         words = []
@@ -123,6 +127,7 @@ def _measured(of_task: Sequence[Row], group: str) -> dict[str, list[Row]]:
 def _gradient_block(shown: _Shown, found: Mapping[str, list[Row]], group: str) -> Block:
     context = {key: _context(rows, shown.metrics, group) for key, rows in found.items()}
     shared, apart = _shared(list(context.values()))
+    ordered = _in_order(found, shown.names)
     lines = [
         [
             shown.names[key],
@@ -130,13 +135,15 @@ def _gradient_block(shown: _Shown, found: Mapping[str, list[Row]], group: str) -
             *(context[key][name] for name in apart),
             *shown.values(key, group),
         ]
-        for key, rows in _in_order(found, shown.names)
+        for key, rows in ordered
     ]
     first = next(iter(found.values()))[0]
     task = briefly(TASKS, first["task"], first["task_parameters"])
     title = " · ".join([f"gradient of {group_name(group)}", task, *shared])
     notes = _notes(bool(shown.judge), any(shown.has_no_verdict(key, group) for key in found))
-    return Block(title, ["estimator", "K", *apart, *shown.headers()], lines, notes=notes)
+    metrics = ["", "", *([""] * len(apart)), *shown.columns()]
+    of = Of((first["task"], first["task_parameters"]), group, [key for key, _ in ordered], metrics)
+    return Block(title, ["estimator", "K", *apart, *shown.headers()], lines, notes=notes, of=of)
 
 
 def _in_one(blocks: Mapping[str, Block]) -> list[Block]:
@@ -146,7 +153,7 @@ def _in_one(blocks: Mapping[str, Block]) -> list[Block]:
         return [*blocks.values()]
     title = " · ".join(["gradient by coordinate", *first.title.split(" · ")[1:]])
     lines = [[group, *line] for group, block in blocks.items() for line in block.lines]
-    return [replace(first, title=title, headers=["coordinate", *first.headers], lines=lines, keys=2)]
+    return [replace(first, title=title, headers=["coordinate", *first.headers], lines=lines, keys=2, of=None)]
 
 
 def _notes(judges: bool, silent: bool) -> list[str]:
@@ -170,6 +177,7 @@ def final_blocks(results: Frames) -> list[Block]:
     for (task, parameters), of_task in _grouped(_rows(results.final), "task", "task_parameters").items():
         values = [name for name in FINAL_VALUES if any(row[name] is not None for row in of_task)]
         found = {key: rows for (key,), rows in _grouped(of_task, "configuration").items()}
+        ordered = _in_order(found, names)
         lines = [
             [
                 names[key],
@@ -177,7 +185,7 @@ def final_blocks(results: Frames) -> list[Block]:
                 _statuses(rows),
                 *(_said(summary.final(key, value)) for value in values),
             ]
-            for key, rows in _in_order(found, names)
+            for key, rows in ordered
         ]
         units = dict.fromkeys(row["unit"] for row in of_task if row["unit"])
         title = " · ".join(["final values", briefly(TASKS, task, parameters), *units])
@@ -186,7 +194,9 @@ def final_blocks(results: Frames) -> list[Block]:
         notes = ["brackets are 95% intervals: of one seed that of the evaluation, of several that of their mean"]
         if "clipped" in values:
             notes.append("steps clipped: the share of training steps whose gradient was clipped, which biases it")
-        blocks.append(Block(title, ["estimator", "K", "seeds", *heads], lines, notes=notes if values else []))
+        of = Of((task, parameters), "", [key for key, _ in ordered], ["", "", "", *values])
+        headers = ["estimator", "K", "seeds", *heads]
+        blocks.append(Block(title, headers, lines, notes=notes if values else [], of=of))
     return blocks
 
 

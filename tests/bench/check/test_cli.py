@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner, Result
 
-from bench.check.kept import KEYS, LINE
+from bench.results.checks import KEYS, LINE
 from bench.check.processes import can_fork
 from bench.cli import cli, main
 

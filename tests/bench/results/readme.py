@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.check.kept import KEYS, LINE
+from bench.results.checks import KEYS, LINE
 from bench.fields import Column
 from bench.results.columns import DATAPOINTS, FINAL, GRADIENTS, IDENTITY, RUNS, SETTINGS, TRAINING
 from bench.results.metrics import METRICS

@@ -1,10 +1,13 @@
 """`check.json`: the verdicts of a run of checks, kept beside the results that they are about."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
 from bench import escaping
+from bench.decoding import Decoder, Undecodable, plain
+from bench.errors import ResultsError
 from bench.results.leftovers import CHECKS
 from bench.results.store import write_locked
 
@@ -48,3 +51,63 @@ def keep(folder: Path, content: Mapping[str, Any]) -> Path:
     path = folder / CHECKS
     write_locked(path, f"{escaping.as_json(content)}\n".encode())
     return path
+
+
+@dataclass(frozen=True)
+class CheckedLine:
+    """One check of a run of them, as `LINE` has it.
+
+    Attributes:
+        estimator: see `LINE`, as is every other.
+    """
+
+    estimator: str
+    subject: str
+    verdict: str
+    samples: list[int]
+    detectable: float | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What a results folder keeps of the last run of checks, as far as a reader of its results wants to know it.
+
+    Attributes:
+        lines: the checks.
+        when: see `KEYS`, as is every other.
+    """
+
+    lines: list[CheckedLine]
+    when: str
+    version: str
+    command: list[str]
+
+
+def read(folder: Path) -> Checks | None:
+    """Return the verdicts that a results folder keeps; None where nothing was checked.
+
+    Raises:
+        ResultsError: the file cannot be read.
+    """
+    path = folder / CHECKS
+    try:
+        content = plain(path.read_bytes())
+        lines = [_of(CheckedLine, line) for line in content["lines"]]
+        return _DECODER.convert(_of(Checks, {**content, "lines": lines}))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ResultsError(f"cannot read {path}: {error.strerror or error}") from error
+    except (Undecodable, KeyError, TypeError) as error:
+        raise ResultsError(
+            f"{path} is not a readable file of verdicts: delete it, or let `bench check --out` write it again"
+        ) from error
+
+
+def _of(cls: type, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a class wants to know of a mapping, which may have been written by a later version."""
+    return {one.name: content[one.name] for one in fields(cls)}
+
+
+_DECODER: Final = Decoder(Checks)

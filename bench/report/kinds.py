@@ -1,0 +1,237 @@
+"""The figures of a task: the rows that `bench plot` draws, and computes, with what a reader may choose among them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import BenchError
+from bench.figures import elbo, final, frontier, scaling, variance
+from bench.figures.axes import decades
+from bench.figures.estimates import by_name
+from bench.figures.legend import dagger_note
+from bench.figures.palette import Look, Looks
+from bench.figures.seeds import bars_note, is_few, lines_note, means
+from bench.report.drawn import Axis, Choice, Drawn, rows_of, shown_as_text
+from bench.results.digits import interval
+from bench.results.frames import distinct, grouped, series, where
+from bench.results.metrics import about, group_name
+from bench.results.tables import Results
+
+_COURSES: Final = ("variance", "snr", "cosine", "relative_bias", "bias_evidence", "mse")
+"""What is shown along training, as far as it was measured."""
+Frames = dict[str, pd.DataFrame | str]
+"""By kind of figure the rows of all tasks, or why there are none."""
+
+
+def frames_of(results: Results) -> Frames:
+    """Return the rows of every kind of figure."""
+    kinds: dict[str, Callable[[Results], pd.DataFrame]] = {
+        "training": lambda results: variance.rows(results, metrics=_COURSES),
+        "scaling": scaling.rows,
+        "frontier": frontier.rows,
+        "elbo": elbo.rows,
+        "final": final.rows,
+    }
+    found: Frames = {}
+    for kind, rows in kinds.items():
+        try:
+            found[kind] = shown_as_text(rows(results))
+        except BenchError as error:
+            found[kind] = str(error)
+    return found
+
+
+def drawn(kind: str, rows: pd.DataFrame, looks: Looks) -> Drawn:
+    """Return the figure of a task's rows."""
+    return _KINDS[kind](rows, looks)
+
+
+def _training(rows: pd.DataFrame, looks: Looks) -> Drawn:
+    """Return metrics of the gradient against training step."""
+    marks = where(rows, rows["diverged"].astype(bool))
+    points = where(rows, ~rows["diverged"].astype(bool))
+    columns = {"step": "step", "metric": "metric", "group": "group", "panel": "panel"}
+    whole = means(points)
+    mean = rows_of(whole, "mean", columns, joined=True, marked=True)
+    lone = whole.groupby(["configuration", "group", "metric"])["step"].transform("size") == 1
+    _span(mean, series(whole, "seeds"), lone.to_numpy(bool))
+    drawn = [
+        *mean,
+        *rows_of(where(points, points["seed"].notna()), "seed", columns),
+        *rows_of(marks, "diverged", {"step": "step", "group": "group", "panel": "panel"}),
+    ]
+    steps = series(points, "step").to_numpy(float)
+    return Drawn(
+        "training",
+        "Gradient against training step",
+        _sentences(["a line per estimator", *dagger_note(rows), *lines_note(points)]),
+        "plane",
+        drawn,
+        _looks(points, looks),
+        {"step": Axis("training step", decades(steps[steps > 0]))},
+        _metric_axes(points),
+        _choices(points),
+    )
+
+
+def _scaling(rows: pd.DataFrame, looks: Looks) -> Drawn:
+    """Return bias, variance and SNR against K."""
+    # What is not told apart from zero is shown by the upper end of its interval, as `bench plot scaling` has it.
+    columns = {"samples": "samples", "metric": "metric", "group": "group", "panel": "panel"}
+    drawn = rows_of(rows, "mean", columns, joined=False, marked=True, bar=True)
+    for row, one in zip(drawn, rows.itertuples(), strict=True):
+        slope: Any = (one.slope, one.slope_low, one.slope_high)
+        row["said"] += f"; slope of the line {interval(*slope)}" if np.isfinite(slope[0]) else ""
+        if not one.seen and row["high"] is not None:
+            row.update(value=row["high"], low=None, shape="arrow", angle=180, said=f"not above zero: {row['said']}")
+        row["joined"] = bool(one.seen)
+    notes = [*dagger_note(rows), *bars_note(rows), "arrows: upper ends of what is not told apart from zero"]
+    return Drawn(
+        "scaling",
+        "Bias, variance and SNR against K",
+        _sentences(["at the last measured step", *notes]),
+        "plane",
+        drawn,
+        _looks(rows, looks),
+        {"samples": Axis("samples K", log=True)},
+        {name: axis._replace(log=True) for name, axis in _metric_axes(rows).items()},
+        _choices(rows),
+    )
+
+
+def _frontier(rows: pd.DataFrame, looks: Looks) -> Drawn:
+    """Return variance against cost, with the Pareto front."""
+    columns = {"group": "group", "panel": "panel"}
+    drawn: list[dict[str, Any]] = []
+    for cost in frontier.COSTS:
+        own = {**columns, cost: cost, "x_low": f"{cost}_low", "x_high": f"{cost}_high"}
+        drawn += rows_of(rows, "mean", own, joined=False, marked=True, bar=True)
+        for _, panel in grouped(where(rows, rows[f"front_{cost}"].astype(bool)), "panel", "group"):
+            front = panel.sort_values([cost, "value"])
+            drawn += rows_of(front, "ring", {**columns, cost: cost})
+            stairs = front.assign(value=np.minimum.accumulate(front["value"].to_numpy(float)), label="")
+            drawn += rows_of(stairs, "front", {**columns, cost: cost})
+    named = by_name(rows)
+    several = len(distinct(rows, "samples")) > 1 and len(distinct(named, "label")) < len(distinct(rows, "label"))
+    says = ["at the last measured step: better is further down and to the left", "ringed: the Pareto front"]
+    says += ["one line of the legend per estimator and K"] if several else []
+    return Drawn(
+        "frontier",
+        "Variance and time",
+        _sentences([*says, *dagger_note(rows), *bars_note(rows)]),
+        "plane",
+        drawn,
+        _looks(rows, looks),
+        {cost: Axis(_titled(cost), decades(rows[cost].dropna())) for cost in frontier.COSTS},
+        {"": Axis(_titled("variance"), decades(_positive(rows["value"])))},
+        _choices(rows),
+    )
+
+
+def _elbo(rows: pd.DataFrame, looks: Looks) -> Drawn:
+    """Return the objective against step, seconds and evaluations."""
+    marks = where(rows, rows["diverged"].astype(bool))
+    points = where(rows, ~rows["diverged"].astype(bool))
+    columns = {**{name: name for name in elbo.X}, "panel": "panel"}
+    whole = means(points)
+    mean = rows_of(whole, "mean", columns, joined=True, marked=False)
+    _span(mean, series(whole, "seeds"), np.zeros(len(whole), bool))
+    levels = where(points, points["log_evidence"].notna()).drop_duplicates("configuration")
+    levels = levels.assign(value=levels["log_evidence"], ci_low=np.nan, ci_high=np.nan)
+    drawn = [
+        *mean,
+        *rows_of(where(points, points["seed"].notna()), "seed", columns),
+        *rows_of(marks, "diverged", columns),
+        *rows_of(levels, "level", {"panel": "panel"}),
+    ]
+    ended = where(points, points["seeds"].notna())
+    low, high = elbo.settled(points if ended.empty else ended)
+    top = np.nanmax([high, *levels["value"].to_numpy(float)])
+    says = [elbo.smoothing(rows), *dagger_note(rows), *lines_note(points, of_one="")]
+    says += ["dotted: log p(x) at the end"] if len(levels) else []
+    lines = {label: elbo.style(line, looks) for (label,), line in grouped(rows, "label")}
+    unit = str(rows["unit"].iloc[0])
+    return Drawn(
+        "elbo",
+        "Objective against training",
+        _sentences([*says, "the axis is that of training after its first fifth"]),
+        "plane",
+        drawn,
+        lines,
+        {name: Axis(title) for name, title in elbo.X.items() if points[name].notna().any()},
+        {"": Axis(_titled("objective", unit), ends=(low, float(top)) if high > low else None)},
+        _choices(rows),
+    )
+
+
+def _final(rows: pd.DataFrame, looks: Looks) -> Drawn:
+    """Return what training ended with."""
+    whole = means(rows)
+    single = where(rows, rows["seed"].notna() & (rows["cells"] > 1))
+    columns = {"metric": "metric"}
+    drawn = [*rows_of(whole, "mean", columns), *rows_of(single, "seed", columns)]
+    notes = ["small dots: seeds"] if len(single) else []
+    says = [*notes, *dagger_note(rows), *bars_note(rows, "the evaluation's", "their span")]
+    units = {metric: str(of["unit"].iloc[0]) for (metric,), of in grouped(rows, "metric")}
+    metrics = sorted(units, key=final.METRICS.index)
+    return Drawn(
+        "final",
+        "Final values",
+        _sentences(says),
+        "dots",
+        drawn,
+        _looks(rows, looks),
+        {"value": Axis("")},
+        {metric: Axis(_titled(metric, units[metric])) for metric in metrics},
+        [Choice("metric", "Value", {metric: about(metric).label for metric in metrics})],
+    )
+
+
+_KINDS: Final = {"training": _training, "scaling": _scaling, "frontier": _frontier, "elbo": _elbo, "final": _final}
+KINDS: Final = tuple(_KINDS)
+
+
+def _span(rows: Sequence[dict[str, Any]], seeds: pd.Series, lone: np.ndarray) -> None:
+    """Let means have a band, where they are not of two or three seeds, or a bar where they stand alone."""
+    for row, few, alone in zip(rows, is_few(seeds), lone, strict=True):
+        row.update(band=not few and not bool(alone), bar=bool(alone))
+
+
+def _looks(rows: pd.DataFrame, looks: Looks) -> Mapping[str, Look]:
+    """Return the look of each label, in the order of the rows."""
+    first = rows.drop_duplicates("label")
+    return {one.label: looks(one.estimator, one.variant) for one in first.itertuples()}  # pyright: ignore[reportAttributeAccessIssue, reportArgumentType]
+
+
+def _metric_axes(rows: pd.DataFrame) -> dict[str, Axis]:
+    return {
+        metric: Axis(_titled(metric), decades(_positive(where(rows, rows["metric"] == metric)["value"])))
+        for metric in distinct(rows, "metric")
+    }
+
+
+def _titled(metric: str, unit: str | None = None) -> str:
+    """Return the title of an axis, with its unit."""
+    known = about(metric)
+    unit = known.unit if unit is None else unit
+    return known.label if unit == "1" else f"{known.label} ({unit})"
+
+
+def _choices(rows: pd.DataFrame) -> list[Choice]:
+    """Return what all figures of gradients leave to their reader, as far as there is a choice."""
+    known = {name: distinct(rows, name) for name in ("metric", "group", "panel") if name in rows}
+    return [
+        *([Choice("metric", "Metric", {one: about(one).label for one in known["metric"]})] if "metric" in known else []),
+        *([Choice("group", "Parameters", {one: group_name(one) for one in known["group"]})] if "group" in known else []),
+        Choice("panel", "Of", {one: one for one in known["panel"]}),
+    ]
+
+
+def _positive(values: pd.Series) -> list[float]:
+    return [float(value) for value in values if value > 0]
+
+
+def _sentences(texts: Sequence[str]) -> list[str]:
+    return [f"{text[:1].upper()}{text[1:]}." for text in texts if text]

@@ -1,0 +1,79 @@
+"""The page: overview, tasks and estimators, put into one HTML file."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bench import escaping
+from bench.errors import ResultsError
+from bench.figures.output import writing
+from bench.report.charts import charts
+from bench.report.estimators import anchored, articles, checks_line
+from bench.report.overview import overview
+from bench.report.scripts import policy, scripts, style
+from bench.report.sections import sections
+from bench.results.checks import Checks
+from bench.results.frames import distinct, grouped
+from bench.results.tables import Results
+
+
+def page(results: Results, checks: Sequence[Checks] = (), now: datetime | None = None) -> str:
+    """Return a report as HTML.
+
+    Args:
+        results: with at least one cell.
+        checks: verdicts that results folders keep.
+        now: when it is made.
+
+    Raises:
+        ResultsError: there are no cells.
+    """
+    if results.final.empty:
+        raise ResultsError("there are no finished cells to report of: `bench run` makes some")
+    # What records hold is text of strangers: the places in the page have numbers for names.
+    tasks = anchored("task", [key for key, _ in grouped(results.final, "task", "task_parameters")])
+    names = anchored("estimator", distinct(results.final, "estimator"))
+    estimator = dict(zip(results.final["configuration"], results.final["estimator"], strict=True))
+    shown = sections(results, tasks, lambda configuration: names[estimator[configuration]])
+    run, look = scripts(), style()
+    figures = {
+        f"{section.anchor}-{figure.kind}": figure.content() for section in shown for figure in section.figures
+    }
+    return _template().render(
+        overview=overview(results, tasks),
+        sections=shown,
+        articles=articles(results, names, shown, checks),
+        checks=checks_line(checks),
+        figures={name: escaping.as_script(content) for name, content in figures.items()},
+        charts=escaping.as_script(charts()),
+        scripts=run,
+        style=look,
+        policy=policy(run, look),
+        made=(now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC"),
+        version=version("varbench"),
+    )
+
+
+def write_page(text: str, file: Path) -> None:
+    """Write a report; a file that is there is replaced when all is written.
+
+    Raises:
+        ResultsError: the file cannot be written.
+    """
+    with writing(file) as opened:
+        opened.write(text.encode("utf-8", "backslashreplace"))
+
+
+def _template() -> Any:
+    environment = Environment(
+        loader=PackageLoader("bench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")
