@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench import errors, figures, pictures, tables
     from bench.api.advise import advise
     from bench.api.plot import plot
+    from bench.api.report import report
     from bench.api.run import dry_run, run
     from bench.api.table import table
     from bench.contract import check_estimator, check_task, estimator_contract, task_contract
@@ -113,6 +114,7 @@ __all__ = [
     "moments",
     "pictures",
     "plot",
+    "report",
     "run",
     "table",
     "tables",
@@ -123,6 +125,7 @@ __all__ = [
 _HOMES: Final = {
     "bench.api.advise": ("advise",),
     "bench.api.plot": ("plot",),
+    "bench.api.report": ("report",),
     "bench.api.run": ("dry_run", "run"),
     "bench.api.table": ("table",),
     "bench.contract": ("check_estimator", "check_task", "estimator_contract", "task_contract"),

@@ -60,6 +60,7 @@ class Options(TypedDict, total=False):
     time_limit: float | str | None
     memory_limit: str | None
     plot: bool | None
+    report: bool | None
     preset: Literal["smoke", "quick", "paper"] | None
     config: Path | str | Mapping[str, Any] | None
 

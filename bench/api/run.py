@@ -66,13 +66,13 @@ def run(
     Results: 2 cells of 1 task × 2 estimators, all done
     """
     from bench.execution.ending import require_results
-    from bench.execution.invocation import ran_figures, results_of, run_all, warn_of_biases
+    from bench.execution.invocation import results_of, run_all, shown_files, warn_of_biases
 
     given = {"tasks": tasks, "estimators": estimators, "samples": samples, "seeds": seeds, "out": out, **options}
     with _asked(given, progress) as (requests, asked, messages):
         ran = run_all(requests, asked, messages)
         warn_of_biases(ran, messages)
-        ran_figures(ran, asked, messages)
+        shown_files(ran, asked, messages)
     require_results(ran.plan.cells, ran.records, asked.out)
     return results_of(ran, asked)
 

@@ -42,6 +42,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "status": ("bench.cli.status:status", "what is done, running, failed or not begun"),
         "table": ("bench.cli.table:table", "results as csv, markdown or LaTeX"),
         "plot": ("bench.cli.plot:plot", "figures for a paper from results"),
+        "report": ("bench.cli.report:report", "results as one HTML file, with figures that answer to the mouse"),
         "results": ("bench.cli.results:results", "look after folders: validate, merge, export, clean"),
         "samples": ("bench.cli.samples:samples", "pictures of what trained models of images do"),
     },

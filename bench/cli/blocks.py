@@ -12,7 +12,7 @@ from bench.errors import UsageError
 from bench.execution.block import AXES, Block
 
 _HOW: Final = (
-    *("out", "rerun", "wait", "dry_run", "plot", "batch_seeds", "time_limit", "memory_limit"),
+    *("out", "rerun", "wait", "dry_run", "plot", "report", "batch_seeds", "time_limit", "memory_limit"),
     *("jobs", "shard", "executor", "dask", "slurm"),
 )
 """Parameters that say how cells are run, and not which."""

@@ -88,11 +88,11 @@ def check(
     from bench.check.collect import collect
     from bench.check.coverage import Demands, shortfalls
     from bench.check.junit import as_junit
-    from bench.results.checks import keep
     from bench.check.processes import can_fork
     from bench.check.report import Layout, advice, as_json, summary
     from bench.check.run import Settings, run_plan
     from bench.check.verdicts import Line
+    from bench.results.checks import keep
     from bench.results.text import folded
 
     # A missing batching rule costs time; it is no news to the reader of a verdict.

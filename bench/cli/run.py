@@ -145,6 +145,7 @@ _OPTIONS = [
     ),
     click.option("--dry-run", is_flag=True, help="Say what would run, and why, and stop."),
     click.option("--plot", is_flag=True, help="Draw the figure that fits, into figures/ of the results folder."),
+    click.option("--report", is_flag=True, help="Write report.html into the results folder; see `bench report`."),
     click.option(
         "--preset",
         type=click.Choice([*PRESETS]),

@@ -22,6 +22,7 @@ class Asked:
         rerun: which finished cells are run again.
         dry_run: whether to say what would run, and stop.
         plot: whether the results are drawn.
+        report: whether they are reported.
         batch_seeds: whether seeds are trained in one step.
         wait: whether cells that other processes run are waited for.
         jobs: how many cells, or seeds trained together, are run at a time; None where nobody has said.
@@ -38,6 +39,7 @@ class Asked:
     rerun: Rerun | None
     dry_run: bool
     plot: bool
+    report: bool = False
     batch_seeds: BatchSeeds = "auto"
     wait: bool = True
     jobs: int | None = None

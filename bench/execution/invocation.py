@@ -21,11 +21,13 @@ from bench.execution.messages import output, say
 from bench.execution.plan import Plan, Request, plan_all
 from bench.execution.reached import diverged_lines, final_table
 from bench.execution.report import gradient_table
+from bench.execution.reported import ran_report
 from bench.execution.session import Session
 from bench.execution.suspects import suspicions
 from bench.figures.fitting import fitting_kind
 from bench.machine.device import allow_tf32, find_device
 from bench.machine.ration import require_ration
+from bench.report.scripts import require_report
 from bench.results.leftovers import FIGURES
 from bench.results.render import Block, render
 from bench.results.schema import Record
@@ -40,10 +42,10 @@ __all__ = [
     "execute",
     "execute_all",
     "plan_and_tell",
-    "ran_figures",
     "results_of",
     "run_all",
     "run_plan",
+    "shown_files",
     "warn_of_biases",
 ]
 
@@ -88,7 +90,7 @@ def execute_all(requests: Sequence[Request], asked: Asked) -> None:
         where = asked.out / records[0].cell.folder if len(records) == 1 else asked.out
         warn_of_biases(ran, messages)
         say(messages, f"{where}\nnext: {after_run(requests, records, asked.out)}", "")
-        for path in ran_figures(ran, asked, messages):
+        for path in shown_files(ran, asked, messages):
             output().print(str(path))
     require_results(ran.plan.cells, records, asked.out)
 
@@ -96,6 +98,8 @@ def execute_all(requests: Sequence[Request], asked: Asked) -> None:
 def plan_and_tell(requests: Sequence[Request], asked: Asked, messages: Console) -> Plan:
     """Return the plan of requests of one device, or of the shard of it that was asked for, and say what it is."""
     require_together(asked)
+    if asked.report:
+        require_report()
     device = find_device(requests[0].device)
     if asked.memory_limit is not None:
         require_ration(device)
@@ -209,7 +213,13 @@ def _print_table(table: Block, console: Console) -> None:
     console.print()
 
 
-def ran_figures(ran: Ran, asked: Asked, messages: Console) -> list[Path]:
+def shown_files(ran: Ran, asked: Asked, messages: Console) -> list[Path]:
+    """Draw and report what was run, as far as that was asked for, and return the files."""
+    figures = _figures(ran, asked, messages)
+    return [*figures, *(ran_report(results_of(ran, asked), asked, messages) if asked.report else ())]
+
+
+def _figures(ran: Ran, asked: Asked, messages: Console) -> list[Path]:
     """Draw the figure that fits into the results folder, if that was asked for, and return its files.
 
     A figure that cannot be drawn is no failure.

@@ -210,7 +210,7 @@ def _scale(place: Axes, known: pd.DataFrame, x: str) -> None:
 
 
 def settled(known: pd.DataFrame) -> tuple[float, float]:
-    """Return the least and the greatest of what is shown after the first fifth, with a margin; equal if there is none."""
+    """Return the ends of what is shown after the first fifth, with a margin; equal where nothing is."""
     later = where(known, known["stretch"] > 0.2 * known["stretch"].max())
     reach = later[["value", "ci_low", "ci_high"]].to_numpy(float)
     low, high = (float(end(reach)) if np.isfinite(reach).any() else 0.0 for end in (np.nanmin, np.nanmax))

@@ -27,12 +27,11 @@ def version() -> str:
 
 
 def _plane() -> dict[str, Any]:
-    x, y = alt.X("x:Q").scale(zero=False), alt.Y("value:Q").scale(zero=False)
-    low, high = alt.Y("low:Q").scale(zero=False), alt.Y2("high:Q")
+    x, y, low, high = alt.X("x:Q"), alt.Y("value:Q"), alt.Y("low:Q"), alt.Y2("high:Q")
     place: dict[str, Any] = {"x": x, "y": y, **_look()}
     seeds = {**place, "detail": ["line:N", "seed:N"]}
     upright = {"x": x, "y": low, "y2": high, **_look()}
-    flat = {"x": alt.X("x_low:Q").scale(zero=False), "x2": alt.X2("x_high:Q"), "y": y, **_look()}
+    flat = {"x": alt.X("x_low:Q"), "x2": alt.X2("x_high:Q"), "y": y, **_look()}
     return _layered(
         [
             _of("level", "rule").mark_rule(strokeDash=[2, 3]).encode(y=y, **_look()),
@@ -45,9 +44,7 @@ def _plane() -> dict[str, Any]:
             .mark_line(strokeWidth=2)
             .encode(detail="line:N", strokeDash=_dash(), **place),
             _of("ring", "point").mark_point(size=260, strokeWidth=1.2, filled=False).encode(**place),
-            _of("mean", "point", "datum.marked")
-            .mark_point(size=55, strokeWidth=1.5, opacity=1)
-            .encode(shape=_as_is("shape"), fill=_as_is("fill"), **place),
+            _of("mean", "point", "datum.marked").mark_point(strokeWidth=1.5, opacity=1).encode(**_marker(), **place),
             _of("diverged", "point")
             .mark_point(shape="cross", angle=45, size=90, opacity=1, filled=True)
             .encode(x=x, y=alt.value("height"), fill=_as_is("colour"), tooltip=_TOLD),
@@ -60,16 +57,14 @@ def _plane() -> dict[str, Any]:
 
 
 def _dots() -> dict[str, Any]:
-    x, y = alt.X("value:Q").scale(zero=False), alt.Y("line:N").sort(None).title(None).axis(grid=True)
+    x, y = alt.X("value:Q"), alt.Y("line:N").sort(None).title(None).axis(grid=True)
     place: dict[str, Any] = {"x": x, "y": y, **_look()}
-    span = {"x": alt.X("low:Q").scale(zero=False), "x2": alt.X2("high:Q"), "y": y, **_look()}
+    span = {"x": alt.X("low:Q"), "x2": alt.X2("high:Q"), "y": y, **_look()}
     return _layered(
         [
             _of("mean", "bar", "isValid(datum.low)").mark_rule(strokeWidth=1.8).encode(**span),
             _of("seed", "point").mark_point(size=22, opacity=0.6, filled=True).encode(**place),
-            _of("mean", "point")
-            .mark_point(size=70, strokeWidth=1.5, opacity=1)
-            .encode(shape=_as_is("shape"), fill=_as_is("fill"), **place),
+            _of("mean", "point").mark_point(strokeWidth=1.5, opacity=1).encode(**_marker(), **place),
             *(
                 _of(part, "hit").mark_point(size=_HIT, opacity=0, filled=True).encode(tooltip=_TOLD, **place)
                 for part in ("seed", "mean")
@@ -88,6 +83,15 @@ _TOLD: Final = [
 
 def _look() -> dict[str, Any]:
     return {"color": _as_is("colour", alt.Color)}
+
+
+def _marker() -> dict[str, Any]:
+    """Return the channels of a marker, which each row says."""
+    numbers = {
+        "size": alt.Size("size:Q", scale=None, legend=None),
+        "angle": alt.Angle("angle:Q", scale=None, legend=None),
+    }
+    return {"shape": _as_is("shape"), "fill": _as_is("fill"), **numbers}
 
 
 def _dash() -> alt.StrokeDash:

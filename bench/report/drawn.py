@@ -16,17 +16,19 @@ from bench.results.frames import records
 _DIGITS: Final = 6
 """Significant digits of what is drawn: finer than any screen."""
 _SHAPES: Final = {
-    "o": ("circle", "●"),
-    "s": ("square", "■"),
-    "^": ("triangle-up", "▲"),
-    "D": ("diamond", "◆"),
-    "v": ("triangle-down", "▼"),
-    "P": ("cross", "✚"),
-    "X": ("wedge", "✖"),
-    "<": ("triangle-left", "◀"),
-    ">": ("triangle-right", "▶"),
+    "o": ("circle", "●○"),
+    "s": ("square", "■□"),
+    "^": ("triangle-up", "▲△"),
+    "D": ("diamond", "◆◇"),
+    "v": ("triangle-down", "▼▽"),
+    "P": ("cross", "✚✛"),
+    "X": ("cross", "✖✕"),
+    "<": ("triangle-left", "◀◁"),
+    ">": ("triangle-right", "▶▷"),
 }
-"""Matplotlib's markers in Vega's words, and as a character."""
+"""Matplotlib's markers in Vega's words, and as characters, filled and open."""
+_TURNED: Final = {"X": 45}
+"""Degrees by which a marker is another's."""
 
 
 class Axis(NamedTuple):
@@ -151,13 +153,14 @@ def _plain(value: Any) -> Any:
 
 
 def _look(look: Look) -> dict[str, Any]:
-    shape, sign = _SHAPES[look.marker]
+    shape, signs = _SHAPES[look.marker]
     return {
         "light": look.colour,
         "dark": on_dark(look.colour),
         "dash": [] if isinstance(look.line, str) else [2 * part for part in look.line[1]],
         "shape": shape,
-        "sign": sign,
+        "angle": _TURNED.get(look.marker, 0),
+        "sign": signs[not look.filled],
         "filled": look.filled,
     }
 

@@ -8,7 +8,6 @@ from bench import escaping
 from bench.errors import BenchError
 from bench.names.described import describe_estimator
 from bench.names.registry import ESTIMATORS
-from bench.report.overview import task_name
 from bench.report.sections import Key, Section
 from bench.report.tables import Entry, Table, plain_table
 from bench.results.checks import Checks
@@ -58,14 +57,14 @@ def articles(
         sections: of tasks, whose tables are looked up.
         checks: that results folders keep.
     """
-    named = dict(grouped(results.final, "estimator"))
+    named, spellings = dict(grouped(results.final, "estimator")), spelled(results.final)
     return [
         Article(
             escaping.line(name),
             anchors[name],
             _summary(name),
             _declares(name),
-            _measured(set(named[name,]["configuration"]), sections, results),
+            _measured(set(named[name,]["configuration"]), sections, spellings),
             _checked(name, checks),
         )
         for name in sorted(distinct(results.final, "estimator"), key=lambda name: (place(name), name))
@@ -90,9 +89,8 @@ def _declares(name: str) -> Mapping[str, str]:
     return {**known.fields, **aliases, "example": known.example}
 
 
-def _measured(configurations: set[str], sections: Sequence[Section], results: Results) -> Table | None:
+def _measured(configurations: set[str], sections: Sequence[Section], names: Mapping[str, str]) -> Table | None:
     """Return the lines of the tables of gradients that are of an estimator."""
-    names = spelled(results.final)
     heads = ("relative_bias", "", "variance", "snr", "seconds")
     lines = []
     for section in sections:
@@ -117,7 +115,7 @@ def _measured(configurations: set[str], sections: Sequence[Section], results: Re
     if not lines:
         return None
     headers = ["as", "task", "parameters", "K", "relative bias", "verdict", "variance", "SNR", "s/gradient"]
-    return plain_table("Where it was measured, at the last step", headers, lines, {})
+    return plain_table("Where it was measured, at the last step", headers, lines)
 
 
 def _checked(name: str, checks: Sequence[Checks]) -> Table | None:
@@ -138,7 +136,7 @@ def _checked(name: str, checks: Sequence[Checks]) -> Table | None:
     if not lines:
         return None
     headers = ["as", "task or property", "verdict", "K", "seen from", "detail"]
-    return plain_table("Verdicts of bench check", headers, lines, {})
+    return plain_table("Verdicts of bench check", headers, lines)
 
 
 def checks_line(checks: Sequence[Checks]) -> list[str]:
@@ -152,6 +150,3 @@ def checks_line(checks: Sequence[Checks]) -> list[str]:
 def anchored(prefix: str, names: Sequence[Key] | Sequence[str]) -> dict:
     """Return places in the page by name: numbers, whatever is in the names."""
     return {name: f"{prefix}-{number}" for number, name in enumerate(names, start=1)}
-
-
-__all__ = ["Article", "anchored", "articles", "checks_line", "task_name"]

@@ -15,12 +15,20 @@ from bench.figures.palette import Look, Looks
 from bench.figures.seeds import bars_note, is_few, lines_note, means
 from bench.report.drawn import Axis, Choice, Drawn, rows_of, shown_as_text
 from bench.results.digits import interval
-from bench.results.frames import distinct, grouped, series, where
+from bench.results.frames import distinct, grouped, records, series, where
 from bench.results.metrics import about, group_name
 from bench.results.tables import Results
 
-_COURSES: Final = ("variance", "snr", "cosine", "relative_bias", "bias_evidence", "mse")
-"""What is shown along training, as far as it was measured."""
+_COURSES: Final = ("variance", "snr", "relative_bias", "bias", "bias_evidence", "cosine", "mse")
+"""What is shown along training, as far as it was measured, and in which order metrics are offered."""
+_BOUND: Final = {"shape": "arrow", "angle": 180, "size": 200}
+"""The look of an upper bound."""
+_CHOSEN: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
+    "metric": ("Metric", lambda name: about(name).label),
+    "group": ("Parameters", group_name),
+    "panel": ("Of", str),
+}
+"""Columns of which a reader chooses a value, and what it is called."""
 Frames = dict[str, pd.DataFrame | str]
 """By kind of figure the rows of all tasks, or why there are none."""
 
@@ -81,11 +89,11 @@ def _scaling(rows: pd.DataFrame, looks: Looks) -> Drawn:
     # What is not told apart from zero is shown by the upper end of its interval, as `bench plot scaling` has it.
     columns = {"samples": "samples", "metric": "metric", "group": "group", "panel": "panel"}
     drawn = rows_of(rows, "mean", columns, joined=False, marked=True, bar=True)
-    for row, one in zip(drawn, rows.itertuples(), strict=True):
+    for row, one in zip(drawn, records(rows), strict=True):
         slope: Any = (one.slope, one.slope_low, one.slope_high)
         row["said"] += f"; slope of the line {interval(*slope)}" if np.isfinite(slope[0]) else ""
         if not one.seen and row["high"] is not None:
-            row.update(value=row["high"], low=None, shape="arrow", angle=180, said=f"not above zero: {row['said']}")
+            row.update(_BOUND, value=row["high"], low=None, said=f"not above zero: {row['said']}")
         row["joined"] = bool(one.seen)
     notes = [*dagger_note(rows), *bars_note(rows), "arrows: upper ends of what is not told apart from zero"]
     return Drawn(
@@ -125,7 +133,7 @@ def _frontier(rows: pd.DataFrame, looks: Looks) -> Drawn:
         drawn,
         _looks(rows, looks),
         {cost: Axis(_titled(cost), decades(rows[cost].dropna())) for cost in frontier.COSTS},
-        {"": Axis(_titled("variance"), decades(_positive(rows["value"])))},
+        {"": Axis(_titled("variance"), decades(_positive(series(rows, "value"))))},
         _choices(rows),
     )
 
@@ -160,7 +168,7 @@ def _elbo(rows: pd.DataFrame, looks: Looks) -> Drawn:
         "plane",
         drawn,
         lines,
-        {name: Axis(title) for name, title in elbo.X.items() if points[name].notna().any()},
+        {name: Axis(title) for name, title in elbo.X.items() if len(points[name].dropna())},
         {"": Axis(_titled("objective", unit), ends=(low, float(top)) if high > low else None)},
         _choices(rows),
     )
@@ -202,14 +210,19 @@ def _span(rows: Sequence[dict[str, Any]], seeds: pd.Series, lone: np.ndarray) ->
 def _looks(rows: pd.DataFrame, looks: Looks) -> Mapping[str, Look]:
     """Return the look of each label, in the order of the rows."""
     first = rows.drop_duplicates("label")
-    return {one.label: looks(one.estimator, one.variant) for one in first.itertuples()}  # pyright: ignore[reportAttributeAccessIssue, reportArgumentType]
+    return {one.label: looks(one.estimator, one.variant) for one in records(first)}
 
 
 def _metric_axes(rows: pd.DataFrame) -> dict[str, Axis]:
     return {
-        metric: Axis(_titled(metric), decades(_positive(where(rows, rows["metric"] == metric)["value"])))
-        for metric in distinct(rows, "metric")
+        metric: Axis(_titled(metric), _is_log(metric, series(where(rows, rows["metric"] == metric), "value")))
+        for metric in sorted(distinct(rows, "metric"), key=_COURSES.index)
     }
+
+
+def _is_log(metric: str, values: pd.Series) -> bool:
+    """Return whether an axis is logarithmic at first: that of a cosine has an end above, and never is."""
+    return about(metric).limits[1] == np.inf and decades(_positive(values))
 
 
 def _titled(metric: str, unit: str | None = None) -> str:
@@ -221,12 +234,13 @@ def _titled(metric: str, unit: str | None = None) -> str:
 
 def _choices(rows: pd.DataFrame) -> list[Choice]:
     """Return what all figures of gradients leave to their reader, as far as there is a choice."""
-    known = {name: distinct(rows, name) for name in ("metric", "group", "panel") if name in rows}
-    return [
-        *([Choice("metric", "Metric", {one: about(one).label for one in known["metric"]})] if "metric" in known else []),
-        *([Choice("group", "Parameters", {one: group_name(one) for one in known["group"]})] if "group" in known else []),
-        Choice("panel", "Of", {one: one for one in known["panel"]}),
-    ]
+    known = {name: distinct(where(rows, rows[name].notna()), name) for name in _CHOSEN if name in rows}
+    choices = []
+    for name, values in known.items():
+        label, called = _CHOSEN[name]
+        values = sorted(values, key=_COURSES.index) if name == "metric" else values
+        choices.append(Choice(name, label, {value: called(value) for value in values}))
+    return choices
 
 
 def _positive(values: pd.Series) -> list[float]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench import escaping
 from bench.names.commands import once_more
-from bench.report.tables import Entry, Table, plain_table, with_notes
+from bench.report.tables import Entry, Table, plain_table
 from bench.results.differing import SOFTWARE
 from bench.results.frames import grouped, records, where
 from bench.results.look import counted
@@ -53,7 +53,7 @@ def runs_table(results: Results) -> Table:
     headers += ["GPU"] if has_gpu else []
     unknown = sum(cells.values()) - sum(cells[run.run] for run in runs)
     notes = [f"of {counted(unknown, 'cell')} the note of the run is not there"] if unknown else []
-    return with_notes(plain_table("Runs", headers, _as_text(lines), {}), notes)
+    return plain_table("Runs", headers, _as_text(lines), notes)
 
 
 def _as_text(lines: Sequence[Sequence[object]]) -> list[list[object]]:
@@ -81,8 +81,14 @@ def installations(results: Results) -> list[str]:
     """Return the commands that install what the runs had, one per combination of versions."""
     there = set(results.final["run"])
     runs = [run for run in records(results.runs) if run.run in there]
-    texts = (f"pip install 'varbench=={run.varbench}' 'torch=={str(run.torch).partition('+')[0]}' 'numpy=={run.numpy}'" for run in runs)
-    return list(dict.fromkeys(escaping.line(text) for text in texts))
+    versions = ([("varbench", run.varbench), ("torch", run.torch), ("numpy", run.numpy)] for run in runs)
+    return list(dict.fromkeys(_installing(of_run) for of_run in versions))
+
+
+def _installing(versions: Sequence[tuple[str, str]]) -> str:
+    # What stands behind a plus, as in 2.13.0+cpu, is for which machine it was built.
+    words = (shlex.quote(f"{name}=={version.partition('+')[0]}") for name, version in versions)
+    return escaping.line(f"pip install {' '.join(words)}")
 
 
 def apart(results: Results) -> list[str]:

@@ -95,7 +95,7 @@ def _tasks(final: pd.DataFrame, links: Mapping[tuple[str, str], str]) -> Table:
                 *(Entry(str(ended[status]), float(ended[status]), status * bool(ended[status])) for status in STATUSES),
             ]
         )
-    return plain_table("Tasks, and how many of their cells ended how", headers, lines, {})
+    return plain_table("Tasks, and how many of their cells ended how", headers, lines)
 
 
 def _unfinished(final: pd.DataFrame, links: Mapping[tuple[str, str], str]) -> Table | None:
@@ -113,7 +113,9 @@ def _unfinished(final: pd.DataFrame, links: Mapping[tuple[str, str], str]) -> Ta
             lines.append([task_entry, estimator, of_reason[0].samples, seeds, Entry(status, mark=status), reason])
     if not lines:
         return None
-    return plain_table("Cells without a result, and why", ["task", "estimator", "K", "seeds", "status", "reason"], lines, {})
+    return plain_table(
+        "Cells without a result, and why", ["task", "estimator", "K", "seeds", "status", "reason"], lines
+    )
 
 
 def _by_reason(alike: pd.DataFrame) -> dict[str, list]:

@@ -1,6 +1,6 @@
 """The page: overview, tasks and estimators, put into one HTML file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +16,9 @@ from bench.report.estimators import anchored, articles, checks_line
 from bench.report.overview import overview
 from bench.report.scripts import policy, scripts, style
 from bench.report.sections import sections
-from bench.results.checks import Checks
+from bench.results.checks import Checks, read
 from bench.results.frames import distinct, grouped
+from bench.results.store import locate
 from bench.results.tables import Results
 
 
@@ -40,9 +41,7 @@ def page(results: Results, checks: Sequence[Checks] = (), now: datetime | None =
     estimator = dict(zip(results.final["configuration"], results.final["estimator"], strict=True))
     shown = sections(results, tasks, lambda configuration: names[estimator[configuration]])
     run, look = scripts(), style()
-    figures = {
-        f"{section.anchor}-{figure.kind}": figure.content() for section in shown for figure in section.figures
-    }
+    figures = {f"{section.anchor}-{figure.kind}": figure.content() for section in shown for figure in section.figures}
     return _template().render(
         overview=overview(results, tasks),
         sections=shown,
@@ -58,14 +57,31 @@ def page(results: Results, checks: Sequence[Checks] = (), now: datetime | None =
     )
 
 
-def write_page(text: str, file: Path) -> None:
+def write_report(results: Results, file: Path, folders: Sequence[Path], warn: Callable[[str], object]) -> None:
     """Write a report; a file that is there is replaced when all is written.
 
+    Args:
+        results: with at least one cell.
+        file: where to.
+        folders: in which verdicts of `bench check --out` may be.
+        warn: is told, in a sentence, of those that cannot be read.
+
     Raises:
-        ResultsError: the file cannot be written.
+        ResultsError: there are no cells, or the file cannot be written.
     """
+    text = page(results, _checks(folders, warn))
     with writing(file) as opened:
         opened.write(text.encode("utf-8", "backslashreplace"))
+
+
+def _checks(folders: Sequence[Path], warn: Callable[[str], object]) -> list[Checks]:
+    found = []
+    for folder in dict.fromkeys(locate(one)[0].folder for one in folders):
+        try:
+            found.append(read(folder))
+        except ResultsError as error:
+            warn(f"left out: {error}")
+    return [one for one in found if one is not None]
 
 
 def _template() -> Any:

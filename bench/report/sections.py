@@ -90,7 +90,7 @@ def _figures(frames: Frames, configurations: set[str], looks: Looks) -> tuple[li
     figures, missing = [], []
     for kind in KINDS:
         frame = frames[kind]
-        rows = frame if isinstance(frame, str) else where(frame, frame["configuration"].isin(configurations))
+        rows = frame if isinstance(frame, str) else where(frame, frame["configuration"].isin(list(configurations)))
         if isinstance(rows, str):
             missing.append(rows)
         elif len(rows):

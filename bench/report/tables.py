@@ -1,9 +1,9 @@
-"""Tables of a report: those that `bench table` prints, with what it takes to sort them and to mark what is significant."""
+"""Tables of a report: those of `bench table`, with what sorts them and marks what is significant."""
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from bench import escaping
@@ -99,9 +99,7 @@ def table_of(block: Block, best: Bests, link: Callable[[str], str]) -> Table:
     return Table(block.title, block.headers, lines, sentences(notes), of)
 
 
-def _entry(
-    word: Word, metric: str, of: tuple[str, str, str], best: Bests, link: Callable[[str], str] | None
-) -> Entry:
+def _entry(word: Word, metric: str, of: tuple[str, str, str], best: Bests, link: Callable[[str], str] | None) -> Entry:
     text = word if isinstance(word, str) else word.plain()
     configuration, _, group = of
     entry = Entry(escaping.line(text), order_of(text))
@@ -125,21 +123,17 @@ def order_of(text: str) -> float | None:
     return value if math.isfinite(value) else math.copysign(1e308, value)
 
 
-def plain_table(caption: str, headers: Sequence[str], lines: Sequence[Sequence[object]], marks: Mapping[str, str]) -> Table:
-    """Return a table of words and numbers; `marks` are those of words."""
-    made = [
-        [
-            entry if isinstance(entry, Entry) else Entry(escaping.line(str(entry)), order_of(str(entry)), marks.get(str(entry), ""))
-            for entry in line
-        ]
-        for line in lines
-    ]
-    return Table(caption, headers, made)
+def plain_table(
+    caption: str, headers: Sequence[str], lines: Sequence[Sequence[object]], notes: Sequence[str] = ()
+) -> Table:
+    """Return a table of entries, words and numbers; words are sorted by a number that they begin with."""
+    made = [[one if isinstance(one, Entry) else entry(one) for one in line] for line in lines]
+    return Table(caption, headers, made, sentences(notes))
 
 
-def with_notes(table: Table, notes: Sequence[str]) -> Table:
-    """Return a table with sentences below it."""
-    return replace(table, notes=sentences(notes))
+def entry(value: object) -> Entry:
+    """Return what stands for a value, as text that obeys nothing."""
+    return Entry(escaping.line(str(value)), order_of(str(value)))
 
 
 def sentences(texts: Sequence[str]) -> list[str]:

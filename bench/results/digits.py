@@ -12,6 +12,8 @@ _DIGITS: Final = 2
 """Significant digits of an error."""
 _ALL: Final = 17
 """Significant digits that tell any two float64 apart."""
+_SAME: Final = 1e-13
+"""Share of a value that no interval is as narrow as."""
 _LOPSIDED: Final = 10
 """How many times as long as the other an interval's arm is from which on they are rounded apart."""
 
@@ -87,7 +89,8 @@ def interval(value: float, low: float, high: float, write: Callable[[str], str] 
     Of one that is lopsided, each end goes by its own distance to the value, and the value by the smaller. What is not
     zero is never written as zero. `write` is given every number's text.
     """
-    if low == high or math.isnan(low) or math.isnan(high):
+    # The seeds of one step have the same time each, but for the last bits of their mean.
+    if high - low <= _SAME * abs(value) or math.isnan(low) or math.isnan(high):
         return write(number(value))
     below, above = (arm if arm > 0 and math.isfinite(arm) else 0.0 for arm in (value - low, high - value))
     smaller = min(below or above, above or below) or abs(value)

@@ -13,6 +13,8 @@ CHECKS: Final = "check.json"
 """The verdicts of `bench check --out`."""
 FIGURES: Final = "figures"
 """The folder of the figures that a run draws."""
+REPORT: Final = "report.html"
+"""The report that a run writes."""
 
 TABLES: Final = "tables"
 """The folder of the tables and of the cache."""
@@ -53,4 +55,5 @@ def remove_strays(results: Path) -> None:
         remove_abandoned(folder)
     for name in (RUNS, FIGURES):
         remove_abandoned(results / name)
-    remove_abandoned(results, CHECKS)
+    for name in (CHECKS, REPORT):
+        remove_abandoned(results, name)

@@ -4,6 +4,7 @@
 {
   const charts = JSON.parse(document.getElementById("charts").textContent);
   const NARROW = 600; // pixels, below which names beside a figure are cut
+  const FAR = 20; // lengths of an axis beyond it
   const GREY = "#888888";
 
   const make = (tag, properties = {}, ...children) => {
@@ -59,7 +60,7 @@
         const colour = look ? look[dark ? "dark" : "light"] : GREY;
         const x = row[this.x];
         const at = this.isPlane && x != null ? `${this.xAxis.title.replace(/ \(.*/, "")} ${Number(x.toPrecision(4))}` : null;
-        return { ...row, x, at, colour, dash: look?.dash ?? [], shape: row.shape ?? look?.shape, fill: look?.filled === false ? "transparent" : colour };
+        return { ...row, x, at, colour, dash: look?.dash ?? [], shape: row.shape ?? look?.shape, angle: row.angle ?? look?.angle ?? 0, size: row.size ?? 55, fill: look?.filled === false ? "transparent" : colour };
       });
     }
 
@@ -74,6 +75,12 @@
         const floor = Math.min(...kept.flatMap((row) => [row.value, row.low]).filter((value) => value > 0));
         kept = kept.map((row) => (row.low <= 0 && row.low != null ? { ...row, low: floor } : row));
       }
+      if (this.ends) {
+        // Far beyond the ends, a browser does not read the places of what is cut off any more.
+        const [low, high] = [this.ends[0] - FAR * (this.ends[1] - this.ends[0]), this.ends[1] + FAR * (this.ends[1] - this.ends[0])];
+        const near = (value) => (value == null ? null : Math.min(Math.max(value, low), high));
+        kept = kept.map((row) => ({ ...row, value: near(row.value), low: near(row.low), high: near(row.high) }));
+      }
       if (log.x && this.x !== "step") {
         kept = kept.filter((row) => !needsX(row) || row.x > 0);
         kept = kept.map((row) => (row.x_low <= 0 && row.x_low != null ? { ...row, x_low: row.x } : row));
@@ -86,13 +93,13 @@
       const parts = new Set(rows.map((row) => row.part));
       spec.layer = spec.layer.filter((layer) => parts.has(layer.name.split("-")[0]));
       spec.data = { values: rows };
-      spec.autosize = { type: this.isPlane ? "fit" : "fit-x", contains: "padding" };
-      spec.height = this.isPlane ? 320 : { step: 24 };
+      spec.autosize = { type: "fit", contains: "padding" };
+      spec.height = this.isPlane ? 320 : 60 + 24 * new Set(rows.map((row) => row.line)).size;
       for (const { mark, encoding } of spec.layer) {
         mark.clip = Boolean(this.ends);
         for (const [channel, name] of [["x", "x"], ["y", "y"]]) {
           if (encoding[channel]?.type !== "quantitative") continue;
-          Object.assign(encoding[channel], this.isPlane ? this.axis(name, rows) : this.valueAxis());
+          Object.assign(encoding[channel], this.isPlane ? this.axis(name, rows) : this.valueAxis(rows));
         }
         if (encoding.y?.type === "nominal") encoding.y.axis = { labelLimit: this.plot.clientWidth < NARROW ? 110 : 260, grid: true };
       }
@@ -107,10 +114,11 @@
     /** Return title and scale of an axis of a plane. */
     axis(name, rows) {
       const { title } = name === "x" ? this.xAxis : this.yAxis;
-      const scale = { zero: false, type: this.log[name] ? "log" : "linear" };
-      const axis = { format: "~g", labelOverlap: "greedy", tickCount: 6 };
+      const { scale, axis } = this.scale(this.log[name], rows.flatMap((row) => (name === "x" ? [row.x] : [row.value, row.low, row.high])));
       if (name === "y" && this.ends) Object.assign(scale, { domain: this.ends, nice: false });
       if (name === "x") {
+        Object.assign(scale, { padding: 12, nice: false });
+        if (["step", "samples", "evaluations"].includes(this.x)) axis.format = ",~r";
         const values = [...new Set(rows.map((row) => row.x).filter((value) => value != null))].sort((a, b) => a - b);
         // Training begins at step 0, which no logarithm has.
         if (this.log.x && this.x === "step") Object.assign(scale, { type: "symlog", constant: values.find((value) => value > 0) ?? 1 });
@@ -120,8 +128,21 @@
     }
 
     /** Return title and scale of the axis of values beside names. */
-    valueAxis() {
-      return { title: this.yAxis.title, scale: { zero: false, type: this.log.x ? "log" : "linear" }, axis: { format: "~g", labelOverlap: "greedy", tickCount: 6 } };
+    valueAxis(rows) {
+      return { title: this.yAxis.title, ...this.scale(this.log.x, rows.flatMap((row) => [row.value, row.low, row.high])) };
+    }
+
+    /** Return scale and axis for values: of a logarithmic one that spans decades, powers of ten are marked. */
+    scale(log, values) {
+      const axis = { format: ".6~g", labelOverlap: "greedy", tickCount: 6 };
+      if (!log) return { scale: { zero: false, type: "linear" }, axis };
+      const logs = values.filter((value) => value > 0).map(Math.log10);
+      const [low, high] = [Math.floor(Math.min(...logs)), Math.ceil(Math.max(...logs))];
+      if (high - low > 2) {
+        const step = Math.ceil((high - low) / 7);
+        axis.values = Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, place) => 10 ** (low + step * place));
+      }
+      return { scale: { type: "log" }, axis };
     }
 
     config() {
