@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from bench.errors import BenchError
+from bench.errors import BenchError, ResultsError
 from bench.figures import elbo, final, frontier, scaling, variance
 from bench.figures.axes import decades
 from bench.figures.estimates import by_name
@@ -52,7 +52,11 @@ def frames_of(results: Results) -> Frames:
 
 
 def drawn(kind: str, rows: pd.DataFrame, looks: Looks) -> Drawn:
-    """Return the figure of a task's rows."""
+    """Return the figure of a task's rows.
+
+    Raises:
+        ResultsError: there is nothing in them that it could show.
+    """
     return _KINDS[kind](rows, looks)
 
 
@@ -111,9 +115,12 @@ def _scaling(rows: pd.DataFrame, looks: Looks) -> Drawn:
 
 def _frontier(rows: pd.DataFrame, looks: Looks) -> Drawn:
     """Return variance against cost, with the Pareto front."""
+    costs = [cost for cost in frontier.COSTS if len(rows[cost].dropna())]
+    if not costs:
+        raise ResultsError("variance and time: the cost of a gradient was not measured")
     columns = {"group": "group", "panel": "panel"}
     drawn: list[dict[str, Any]] = []
-    for cost in frontier.COSTS:
+    for cost in costs:
         own = {**columns, cost: cost, "x_low": f"{cost}_low", "x_high": f"{cost}_high"}
         drawn += rows_of(rows, "mean", own, joined=False, marked=True, bar=True)
         for _, panel in grouped(where(rows, rows[f"front_{cost}"].astype(bool)), "panel", "group"):
@@ -132,7 +139,7 @@ def _frontier(rows: pd.DataFrame, looks: Looks) -> Drawn:
         "plane",
         drawn,
         _looks(rows, looks),
-        {cost: Axis(_titled(cost), decades(rows[cost].dropna())) for cost in frontier.COSTS},
+        {cost: Axis(_titled(cost), decades(rows[cost].dropna())) for cost in costs},
         {"": Axis(_titled("variance"), decades(_positive(series(rows, "value"))))},
         _choices(rows),
     )

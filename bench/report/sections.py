@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench import escaping
+from bench.errors import ResultsError
 from bench.figures.palette import Looks
 from bench.names.registry import TASKS
 from bench.report.drawn import Drawn
@@ -62,7 +63,7 @@ def sections(results: Results, anchors: Mapping[Key, str], link: Callable[[str],
     gradients = _by_task([table_of(block, best, link) for block in measured])
     finals = _by_task([table_of(block, best, link) for block in final_blocks(results)])
     frames = frames_of(results)
-    looks = Looks(results.final["estimator"])
+    looks = Looks(map(escaping.line, results.final["estimator"]))
     return [
         Section(
             task_name(*key),
@@ -90,11 +91,14 @@ def _figures(frames: Frames, configurations: set[str], looks: Looks) -> tuple[li
     figures, missing = [], []
     for kind in KINDS:
         frame = frames[kind]
-        rows = frame if isinstance(frame, str) else where(frame, frame["configuration"].isin(list(configurations)))
-        if isinstance(rows, str):
-            missing.append(rows)
-        elif len(rows):
-            figures.append(drawn(kind, rows, looks))
+        if isinstance(frame, str):
+            missing.append(frame)
+            continue
+        rows = where(frame, frame["configuration"].isin(list(configurations)))
+        try:
+            figures += [drawn(kind, rows, looks)] if len(rows) else []
+        except ResultsError as error:
+            missing.append(str(error))
     return figures, missing
 
 
