@@ -5,6 +5,7 @@ same for every figure; `bench.report.drawn` has them.
 """
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, Final, Literal
 
 import altair as alt
@@ -16,6 +17,7 @@ _HIT: Final = 350
 """Square pixels around a point in which the mouse is at it."""
 
 
+@cache
 def charts() -> dict[Chart, dict[str, Any]]:
     """Return the charts; the name of a layer begins with the `part` that its rows have, up to the first dash."""
     return {"plane": _plane(), "dots": _dots()}

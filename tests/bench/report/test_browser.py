@@ -1,6 +1,7 @@
 """A report in a browser: what a reader does with it, and what it must never do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -116,15 +117,15 @@ def test_a_figure_shows_the_metric_the_group_and_the_estimators_that_are_chosen(
 
 def test_an_axis_is_logarithmic_or_linear_as_its_reader_likes(page: Page) -> None:
     figure = of(page, "training")
-    ticks: Callable[[], str | None] = lambda: figure.locator("svg .role-axis").last.text_content()
+    axis = figure.locator("svg .role-axis").last
     box = figure.get_by_label("logarithmic y")
-    before, was = ticks(), box.is_checked()
+    before, was = axis.text_content(), box.is_checked()
     box.set_checked(not was)
     page.wait_for_timeout(300)
-    assert ticks() != before
+    assert axis.text_content() != before
     box.set_checked(was)
     page.wait_for_timeout(300)
-    assert ticks() == before
+    assert axis.text_content() == before
 
 
 @pytest.mark.parametrize("kind", ["training", "frontier", "final"])
@@ -163,7 +164,7 @@ def test_text_has_contrast_in_the_colours_of_the_system_and_in_those_that_are_ch
 def test_a_screen_reader_finds_its_way(page: Page) -> None:
     levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3, h4')].map((one) => Number(one.tagName[1]))")
     assert levels.count(1) == 1
-    assert all(later <= level + 1 for level, later in zip(levels, levels[1:], strict=False))
+    assert all(later <= level + 1 for level, later in pairwise(levels))
     for landmark in ("header", "nav[aria-label]", "main", "footer"):
         assert page.locator(f"body > {landmark}").count() == 1
     assert page.locator("th:not([scope])").count() == 0
@@ -178,9 +179,8 @@ def test_a_screen_reader_finds_its_way(page: Page) -> None:
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
     assert len(ids) == len(set(ids))
     assert page.locator("a[href^='#']").count() > 10
-    assert page.evaluate(
-        "[...document.querySelectorAll('a')].every((one) => document.getElementById(one.hash.slice(1)))"
-    )
+    leads = "(one) => document.getElementById(one.hash.slice(1))"
+    assert page.evaluate(f"[...document.querySelectorAll('a')].every({leads})")
 
 
 def test_paper_has_what_can_be_read_and_nothing_to_click(page: Page) -> None:
