@@ -1,6 +1,6 @@
 """The figures of a task: the rows that `bench plot` draws, and computes, with what a reader may choose among them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -11,24 +11,18 @@ from bench.figures import elbo, final, frontier, scaling, variance
 from bench.figures.axes import decades
 from bench.figures.estimates import by_name
 from bench.figures.legend import dagger_note
-from bench.figures.palette import Look, Looks
+from bench.figures.palette import Looks
 from bench.figures.seeds import bars_note, is_few, lines_note, means
+from bench.report.choices import METRICS_SHOWN, choices_of, looks_of, metric_axes, positive, titled
 from bench.report.drawn import Axis, Choice, Drawn, rows_of, shown_as_text
+from bench.report.tables import sentences
 from bench.results.digits import interval
 from bench.results.frames import distinct, grouped, records, series, where
-from bench.results.metrics import about, group_name
+from bench.results.metrics import about
 from bench.results.tables import Results
 
-_COURSES: Final = ("variance", "snr", "relative_bias", "bias", "bias_evidence", "cosine", "mse")
-"""What is shown along training, as far as it was measured, and in which order metrics are offered."""
 _BOUND: Final = {"shape": "arrow", "angle": 180, "size": 200}
 """The look of an upper bound."""
-_CHOSEN: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
-    "metric": ("Metric", lambda name: about(name).label),
-    "group": ("Parameters", group_name),
-    "panel": ("Of", str),
-}
-"""Columns of which a reader chooses a value, and what it is called."""
 Frames = dict[str, pd.DataFrame | str]
 """By kind of figure the rows of all tasks, or why there are none."""
 
@@ -36,7 +30,7 @@ Frames = dict[str, pd.DataFrame | str]
 def frames_of(results: Results) -> Frames:
     """Return the rows of every kind of figure."""
     kinds: dict[str, Callable[[Results], pd.DataFrame]] = {
-        "training": lambda results: variance.rows(results, metrics=_COURSES),
+        "training": lambda results: variance.rows(results, metrics=METRICS_SHOWN),
         "scaling": scaling.rows,
         "frontier": frontier.rows,
         "elbo": elbo.rows,
@@ -78,13 +72,13 @@ def _training(rows: pd.DataFrame, looks: Looks) -> Drawn:
     return Drawn(
         "training",
         "Gradient against training step",
-        _sentences(["a line per estimator", *dagger_note(rows), *lines_note(points)]),
+        sentences(["a line per estimator", *dagger_note(rows), *lines_note(points)]),
         "plane",
         drawn,
-        _looks(points, looks),
+        looks_of(points, looks),
         {"step": Axis("training step", decades(steps[steps > 0]))},
-        _metric_axes(points),
-        _choices(points),
+        metric_axes(points),
+        choices_of(points),
     )
 
 
@@ -103,13 +97,13 @@ def _scaling(rows: pd.DataFrame, looks: Looks) -> Drawn:
     return Drawn(
         "scaling",
         "Bias, variance and SNR against K",
-        _sentences(["at the last measured step", *notes]),
+        sentences(["at the last measured step", *notes]),
         "plane",
         drawn,
-        _looks(rows, looks),
+        looks_of(rows, looks),
         {"samples": Axis("samples K", log=True)},
-        {name: axis._replace(log=True) for name, axis in _metric_axes(rows).items()},
-        _choices(rows),
+        {name: axis._replace(log=True) for name, axis in metric_axes(rows).items()},
+        choices_of(rows),
     )
 
 
@@ -135,13 +129,13 @@ def _frontier(rows: pd.DataFrame, looks: Looks) -> Drawn:
     return Drawn(
         "frontier",
         "Variance and time",
-        _sentences([*says, *dagger_note(rows), *bars_note(rows)]),
+        sentences([*says, *dagger_note(rows), *bars_note(rows)]),
         "plane",
         drawn,
-        _looks(rows, looks),
-        {cost: Axis(_titled(cost), decades(rows[cost].dropna())) for cost in costs},
-        {"": Axis(_titled("variance"), decades(_positive(series(rows, "value"))))},
-        _choices(rows),
+        looks_of(rows, looks),
+        {cost: Axis(titled(cost), decades(rows[cost].dropna())) for cost in costs},
+        {"": Axis(titled("variance"), decades(positive(series(rows, "value"))))},
+        choices_of(rows),
     )
 
 
@@ -171,13 +165,13 @@ def _elbo(rows: pd.DataFrame, looks: Looks) -> Drawn:
     return Drawn(
         "elbo",
         "Objective against training",
-        _sentences([*says, "the axis is that of training after its first fifth"]),
+        sentences([*says, "the axis is that of training after its first fifth"]),
         "plane",
         drawn,
         lines,
         {name: Axis(title) for name, title in elbo.X.items() if len(points[name].dropna())},
-        {"": Axis(_titled("objective", unit), ends=(low, float(top)) if high > low else None)},
-        _choices(rows),
+        {"": Axis(titled("objective", unit), ends=(low, float(top)) if high > low else None)},
+        choices_of(rows),
     )
 
 
@@ -194,18 +188,14 @@ def _final(rows: pd.DataFrame, looks: Looks) -> Drawn:
     return Drawn(
         "final",
         "Final values",
-        _sentences(says),
+        sentences(says),
         "dots",
         drawn,
-        _looks(rows, looks),
+        looks_of(rows, looks),
         {"value": Axis("")},
-        {metric: Axis(_titled(metric, units[metric])) for metric in metrics},
+        {metric: Axis(titled(metric, units[metric])) for metric in metrics},
         [Choice("metric", "Value", {metric: about(metric).label for metric in metrics})],
     )
-
-
-_KINDS: Final = {"training": _training, "scaling": _scaling, "frontier": _frontier, "elbo": _elbo, "final": _final}
-KINDS: Final = tuple(_KINDS)
 
 
 def _span(rows: Sequence[dict[str, Any]], seeds: pd.Series, lone: np.ndarray) -> None:
@@ -214,45 +204,5 @@ def _span(rows: Sequence[dict[str, Any]], seeds: pd.Series, lone: np.ndarray) ->
         row.update(band=not few and not bool(alone), bar=bool(alone))
 
 
-def _looks(rows: pd.DataFrame, looks: Looks) -> Mapping[str, Look]:
-    """Return the look of each label, in the order of the rows."""
-    first = rows.drop_duplicates("label")
-    return {one.label: looks(one.estimator, one.variant) for one in records(first)}
-
-
-def _metric_axes(rows: pd.DataFrame) -> dict[str, Axis]:
-    return {
-        metric: Axis(_titled(metric), _is_log(metric, series(where(rows, rows["metric"] == metric), "value")))
-        for metric in sorted(distinct(rows, "metric"), key=_COURSES.index)
-    }
-
-
-def _is_log(metric: str, values: pd.Series) -> bool:
-    """Return whether an axis is logarithmic at first: that of a cosine has an end above, and never is."""
-    return about(metric).limits[1] == np.inf and decades(_positive(values))
-
-
-def _titled(metric: str, unit: str | None = None) -> str:
-    """Return the title of an axis, with its unit."""
-    known = about(metric)
-    unit = known.unit if unit is None else unit
-    return known.label if unit == "1" else f"{known.label} ({unit})"
-
-
-def _choices(rows: pd.DataFrame) -> list[Choice]:
-    """Return what all figures of gradients leave to their reader, as far as there is a choice."""
-    known = {name: distinct(where(rows, rows[name].notna()), name) for name in _CHOSEN if name in rows}
-    choices = []
-    for name, values in known.items():
-        label, called = _CHOSEN[name]
-        values = sorted(values, key=_COURSES.index) if name == "metric" else values
-        choices.append(Choice(name, label, {value: called(value) for value in values}))
-    return choices
-
-
-def _positive(values: pd.Series) -> list[float]:
-    return [float(value) for value in values if value > 0]
-
-
-def _sentences(texts: Sequence[str]) -> list[str]:
-    return [f"{text[:1].upper()}{text[1:]}." for text in texts if text]
+_KINDS: Final = {"training": _training, "scaling": _scaling, "frontier": _frontier, "elbo": _elbo, "final": _final}
+KINDS: Final = tuple(_KINDS)

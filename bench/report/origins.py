@@ -10,10 +10,12 @@ import pandas as pd
 
 from bench import escaping
 from bench.names.commands import once_more
+from bench.names.registry import TASKS
 from bench.report.tables import Entry, Table, plain_table
 from bench.results.differing import SOFTWARE
 from bench.results.frames import grouped, records, where
 from bench.results.look import counted
+from bench.results.naming import briefly
 from bench.results.tables import Results
 
 _WHAT: Final = {
@@ -25,6 +27,8 @@ _WHAT: Final = {
     "cpu": "processor",
     "gpu": "GPU",
 }
+_COMMIT: Final = 12
+"""Letters of a commit that tell it from others."""
 _UNKNOWN: Final = "not on record"
 
 
@@ -66,7 +70,8 @@ def _version(run: object) -> str:
     commit, version = getattr(run, "git_commit", None), str(getattr(run, "varbench", ""))
     if not _has(commit):
         return version
-    return f"{version}, commit {str(commit)[:12]}{' with changes' if getattr(run, 'git_dirty', False) is True else ''}"
+    changed = " with changes" if getattr(run, "git_dirty", False) is True else ""
+    return f"{version}, commit {str(commit)[:_COMMIT]}{changed}"
 
 
 def commands(results: Results) -> list[str]:
@@ -96,7 +101,7 @@ def apart(results: Results) -> list[str]:
     runs = {run.run: run for run in records(results.runs)}
     found = []
     for (task, parameters), of_task in grouped(results.final, "task", "task_parameters"):
-        name = f"{task}({parameters})" if parameters else str(task)
+        name = task_name(str(task), str(parameters))
         known = where(of_task, of_task["run"].isin(list(runs)))
         for what in SOFTWARE:
             counts = Counter(_value(runs[run], what) for run in known["run"])
@@ -111,9 +116,16 @@ def apart(results: Results) -> list[str]:
     return found
 
 
+def task_name(task: str, parameters: str) -> str:
+    """Return a task as people write it, as text that obeys nothing."""
+    return escaping.line(briefly(TASKS, task, parameters))
+
+
 def _value(run: object, what: str) -> str:
     value = getattr(run, what)
-    return str(value) if _has(value) else _UNKNOWN
+    if not _has(value):
+        return _UNKNOWN
+    return str(value)[:_COMMIT] if what == "git_commit" else str(value)
 
 
 def _has(value: object) -> bool:

@@ -8,13 +8,12 @@ from typing import Final, NamedTuple
 import pandas as pd
 
 from bench import escaping
-from bench.names.registry import TASKS
 from bench.names.spec import spanned
-from bench.report.origins import apart, commands, installations, runs_table
+from bench.report.origins import apart, commands, installations, runs_table, task_name
 from bench.report.tables import Entry, Table, plain_table
 from bench.results import look
 from bench.results.frames import distinct, grouped, records, where
-from bench.results.naming import briefly, spelled
+from bench.results.naming import spelled
 from bench.results.tables import Results
 
 STATUSES: Final = ("done", "diverged", "limited", "failed")
@@ -123,8 +122,3 @@ def _by_reason(alike: pd.DataFrame) -> dict[str, list]:
     for row in records(alike):
         found.setdefault("" if pd.isna(row.reason) else str(row.reason), []).append(row)
     return found
-
-
-def task_name(task: str, parameters: str) -> str:
-    """Return a task as people write it, as text that obeys nothing."""
-    return escaping.line(briefly(TASKS, task, parameters))

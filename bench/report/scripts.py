@@ -11,7 +11,7 @@ from bench.errors import UsageError
 
 _NEEDED: Final = ("altair", "vl_convert", "jinja2")
 TEMPLATES: Final = files("bench.report") / "templates"
-_OURS: Final = ("theme.js", "tables.js", "figures.js")
+_OURS: Final = ("theme.js", "tables.js", "charts.js", "figures.js")
 
 
 def require_report() -> None:
@@ -52,7 +52,7 @@ def _vega() -> str:
 def policy(scripts: list[str], style: str) -> str:
     """Return the content security policy of a page: no network, no frame, no script and no style but these.
 
-    What Vega would compile with `eval` its own interpreter walks through (`ast` in figures.js).
+    What Vega would compile with `eval` its own interpreter walks through (`ast` in charts.js).
     """
     run = " ".join(map(_digest, scripts))
     none = "default-src 'none'; base-uri 'none'; form-action 'none'"

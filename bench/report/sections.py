@@ -13,7 +13,7 @@ from bench.figures.palette import Looks
 from bench.names.registry import TASKS
 from bench.report.drawn import Drawn
 from bench.report.kinds import KINDS, Frames, drawn, frames_of
-from bench.report.overview import task_name
+from bench.report.origins import task_name
 from bench.report.tables import Table, bests, table_of
 from bench.results.frames import grouped, where
 from bench.results.look import counted

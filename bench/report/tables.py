@@ -17,7 +17,7 @@ CONTESTED: Final = ("variance", "snr", "cosine", "seconds")
 """Metrics of which the best is marked where it is significantly better than every other."""
 _BEST: Final = "★: significantly better than every other estimator of the same target, parameters and K"
 _NUMBER: Final = re.compile(r"[−-]?(?:\d+(?:\.\d+)?(?:e[−+-]?\d+)?|inf)(?![\w.-])")
-_BIASED: Final = "biased"
+_MARKS: Final = {"biased": "biased", "biased, as declared": "declared"}
 
 
 class Entry(NamedTuple):
@@ -26,7 +26,7 @@ class Entry(NamedTuple):
     Attributes:
         text: the words.
         order: the number to sort by; None where it is sorted by its text.
-        mark: `best`, `biased`, `status` or none, for the look of it.
+        mark: `best`, `biased`, `declared`, a status or none, for the look of it.
         link: to a place in the report; empty without.
     """
 
@@ -107,7 +107,7 @@ def _entry(word: Word, metric: str, of: tuple[str, str, str], best: Bests, link:
         return entry._replace(link=link(configuration), order=None)
     if metric and any((configuration, one, metric) in best for one in (group, "all")):
         return entry._replace(mark="best")
-    return entry._replace(mark="biased") if text.startswith(_BIASED) else entry
+    return entry._replace(mark=_MARKS.get(text, ""))
 
 
 def order_of(text: str) -> float | None:
