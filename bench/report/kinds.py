@@ -61,8 +61,8 @@ def _training(rows: pd.DataFrame, looks: Looks) -> Drawn:
     columns = {"step": "step", "metric": "metric", "group": "group", "panel": "panel"}
     whole = means(points)
     mean = rows_of(whole, "mean", columns, joined=True, marked=True)
-    lone = whole.groupby(["configuration", "group", "metric"])["step"].transform("size") == 1
-    _span(mean, series(whole, "seeds"), lone.to_numpy(bool))
+    alone = whole.groupby(["configuration", "group", "metric"])["step"].transform("size").to_numpy() == 1
+    _span(mean, series(whole, "seeds"), alone)
     drawn = [
         *mean,
         *rows_of(where(points, points["seed"].notna()), "seed", columns),

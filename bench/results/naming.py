@@ -28,8 +28,9 @@ def settings_apart(rows: pd.DataFrame, *same: str) -> dict[object, list[str]]:
 
     A setting that a row does not have is not named: its namesakes, which have it, are.
     """
-    texts: dict[object, list[str]] = {}
-    for _, namesakes in grouped(rows, *same):
+    texts: dict[object, list[str]] = {index: [] for index in rows.index}
+    # Most have no namesakes, and a large folder has many.
+    for _, namesakes in grouped(where(rows, rows.duplicated(list(same), keep=False)), *same):
         differing = differing_settings(namesakes)
         for index, *values in namesakes[differing].itertuples():
             texts[index] = [
@@ -53,6 +54,7 @@ def configurations(final: pd.DataFrame) -> pd.DataFrame:
     one_each = final.drop_duplicates("configuration")
     known = one_each[["configuration", *NAMED]]
     known = known.assign(panel="", task_label="", name="", label="", variant=0)
+    settings = settings_apart(one_each, *NAMED)
     tasks = {task: _differing(of["task_parameters"]) for (task,), of in grouped(known, "task")}
     parts = []
     for (task, parameters), of_task in grouped(known, "task", "task_parameters"):
@@ -62,7 +64,6 @@ def configurations(final: pd.DataFrame) -> pd.DataFrame:
         for (estimator,), of_estimator in grouped(of_task, "estimator"):
             of_estimator = of_estimator.sort_values("samples", kind="stable")
             short = _differing(of_estimator["estimator_parameters"])
-            settings = settings_apart(where(one_each, of_estimator.index), "estimator_parameters", "samples")
             names = [
                 ", ".join([_with(estimator, short[row.estimator_parameters]), *settings[row.Index]])
                 for row in records(of_estimator)

@@ -121,7 +121,8 @@
 
     /** Return title and scale of the axis of values beside names. */
     valueAxis(rows) {
-      return { title: this.yAxis.title, ...this.scale(this.log.x, rows.flatMap((row) => [row.value, row.low, row.high])) };
+      const { scale, axis } = this.scale(this.log.x, rows.flatMap((row) => [row.value, row.low, row.high]));
+      return { title: this.yAxis.title, scale: { ...scale, padding: 8 }, axis };
     }
 
     /** Return scale and axis for values: of a logarithmic one that spans decades, powers of ten are marked. */

@@ -102,7 +102,7 @@ def test_tables_are_filtered_by_words(page: Page) -> None:
 def test_a_figure_shows_the_metric_the_group_and_the_estimators_that_are_chosen(page: Page) -> None:
     figure = of(page, "training")
     figure.locator("summary").click()
-    assert "gradient variance" in figure.locator("svg").text_content()
+    assert "gradient variance" in (figure.locator("svg").text_content() or "")
     values = column(figure.locator("table"), 3)
     figure.get_by_label("Parameters").select_option("model")
     assert column(figure.locator("table"), 3) != values
