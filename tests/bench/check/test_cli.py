@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner, Result
 
-from bench.results.checks import KEYS, LINE
 from bench.check.processes import can_fork
 from bench.cli import cli, main
+from bench.results.checks import KEYS, LINE
 
 
 def check(*arguments: str) -> Result:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.results.checks import KEYS, LINE
 from bench.fields import Column
+from bench.results.checks import KEYS, LINE
 from bench.results.columns import DATAPOINTS, FINAL, GRADIENTS, IDENTITY, RUNS, SETTINGS, TRAINING
 from bench.results.metrics import METRICS
 from bench.results.values import VALUES
