@@ -109,7 +109,8 @@ def on_dark(colour: str) -> str:
     rgb, way = np.array(to_rgb(colour)), 0.0
     while _luminance(rgb + way * (1 - rgb)) < _SEEN:
         way += 0.05
-    return to_hex(rgb + way * (1 - rgb))
+    red, green, blue = rgb + way * (1 - rgb)
+    return to_hex((red, green, blue))
 
 
 def _luminance(rgb: np.ndarray) -> float:
