@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.func import functional_call
 
-from estimators import distributions
+from estimators import INDEX, OPTIONAL, distributions
 from estimators.draw import Draw, Replayed, Trace, probe, without_derivative
-from tasks.base import Constructed, GenerativeModel, Latents, Target, Task
+from tasks.base import Constructed, GenerativeModel, Latents, Target, Task, registered_name
 
 
 class Unfit(ValueError):
@@ -168,6 +168,11 @@ class Estimator(Constructed, ABC):
     def forward(self, task: Task, x: Tensor, samples: int) -> Estimate:
         return self.estimate(task, x, samples)
 
+    @property
+    def called(self) -> str:
+        """What a message calls it: the name that a user gives."""
+        return registered_name(type(self), {**INDEX, **OPTIONAL})
+
     def target(self, task: Task) -> Target:
         """Return the target whose gradient is estimated on `task`."""
         return task.target if task.target in self.targets else self.targets[0]
@@ -181,7 +186,7 @@ class Estimator(Constructed, ABC):
 
     def require(self, task: Task, x: Tensor, samples: int) -> None:
         """Raise `Unfit` with the reason where the estimator cannot be run on this task with K = `samples`."""
-        name, where = type(self).__name__, type(task).__name__
+        name, where = self.called, task.called
         if not self.trains_guide and not any(True for _ in task.model.parameters()):
             raise Unfit(f"{name} trains θ only, and the model of {where} has nothing to train")
         if task.target == "expectation" and "expectation" not in self.targets:
@@ -189,7 +194,8 @@ class Estimator(Constructed, ABC):
                 f"{name} estimates {' or '.join(self.targets)}, which needs log p(x, z); {where} is a cost f(z)"
             )
         if samples < self.minimum_samples:
-            raise Unfit(f"{name} needs at least {self.minimum_samples} samples per datapoint; --samples is {samples}")
+            least = f"{self.minimum_samples} sample{'s' * (self.minimum_samples != 1)}"
+            raise Unfit(f"{name} needs at least {least} per datapoint; --samples is {samples}")
         for site, drawn in probe(task.guide, x[:1]).sites.items():
             self._require_site(drawn.distribution, f"site '{site}' of {where}")
         # What a family says of itself may be wrong: a draw made under `no_grad` looks like one with a derivative.
@@ -209,7 +215,7 @@ class Estimator(Constructed, ABC):
         return self.latents in ("enumerable", "relaxable") or distributions.reparameterizable(distribution)
 
     def _require_site(self, distribution: Distribution, site: str) -> None:
-        name, family = type(self).__name__, distributions.family(distribution)
+        name, family = self.called, distributions.family(distribution)
         if reason := distributions.beyond(distribution):
             raise Unfit(f"{site} is {reason}")
         if self.latents == "reparameterizable" and not distributions.reparameterizable(distribution):
@@ -383,4 +389,4 @@ def generative(task: Task, needed_by: str) -> GenerativeModel:
     """
     if isinstance(task.model, GenerativeModel):
         return task.model
-    raise Unfit(f"{needed_by} draws from the prior; {type(task).__name__} has a joint density only")
+    raise Unfit(f"{needed_by} draws from the prior; {task.called} has a joint density only")

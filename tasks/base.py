@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from tasks import INDEX, OPTIONAL
+
 Draw = Callable[[str, Distribution], Tensor]
 """`draw(site, distribution)` returns a value of shape [K, B, event]; the estimator decides how it is sampled."""
 
@@ -223,6 +225,11 @@ class Task(Constructed, ABC):
         super().__init_subclass__(**options)
         cls.has_exact = any("exact" in vars(base) for base in cls.__mro__ if base is not Task)
 
+    @property
+    def called(self) -> str:
+        """What a message calls it: the name that a user gives."""
+        return registered_name(type(self), {**INDEX, **OPTIONAL})
+
     @abstractmethod
     def load(self) -> Data:
         """Return the data. Called once per run; raises `tasks.data.DataUnavailable` with what to do."""
@@ -269,6 +276,12 @@ def is_elbo(target: Target, samples: int) -> bool:
     (True, False)
     """
     return target == "elbo" or (target == "iwae" and samples == 1)
+
+
+def registered_name(cls: type, index: Mapping[str, tuple[str, ...]]) -> str:
+    """Return the name that an index of ours has for a class, the first of several; of any other, its own."""
+    place = f"{cls.__module__}:{cls.__qualname__}"
+    return next((name for name, (path, *_) in index.items() if path == place), cls.__name__)
 
 
 def empty_data(name: str, dtype: torch.dtype) -> Data:

@@ -58,7 +58,7 @@ def misfit(ground: Ground, spec: Spec, estimator: Estimator, samples: int) -> st
     except Unfit as reason:
         return str(reason)
     except Unsupported as lacking:
-        return f"{type(estimator).__name__} does not fit {type(task).__name__}: {lacking}; {_REGISTER}"
+        return f"{estimator.called} does not fit {task.called}: {lacking}; {_REGISTER}"
     return None
 
 
@@ -82,6 +82,6 @@ def _require_whole(ground: Ground, estimator: Estimator) -> None:
     target, count = estimator.target(ground.task), len(ground.data.train)
     if isinstance(ground.task.model, GlobalModel) and target not in _LINEAR and ground.batch_size < count:
         raise Unfit(
-            f"{type(estimator).__name__} aims at {target}, of which minibatches of {ground.batch_size} rows are no "
+            f"{estimator.called} aims at {target}, of which minibatches of {ground.batch_size} rows are no "
             f"unbiased view; give --batch-size {count}, all rows"
         )

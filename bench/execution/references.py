@@ -26,7 +26,7 @@ def require_references(ground: Ground) -> None:
     for target, name in ground.task.references.items():
         for reason in _objections(whole, target, name):
             raise UsageError(
-                f"{type(ground.task).__name__} names '{name}' in `references` for {target}, and {reason}: name an "
+                f"{ground.task.called} names '{name}' in `references` for {target}, and {reason}: name an "
                 "unbiased estimator of that target which fits, or leave it out"
             )
 

@@ -29,7 +29,7 @@ def require_sound(task: Task, data: Data) -> None:
     Raises:
         UsageError: one sentence with the task, what is wrong, and what is needed.
     """
-    name = type(task).__name__
+    name = task.called
     _require_data(name, task, data)
     with seeded(CPU, "soundness"), evaluating(task), torch.enable_grad():
         rows = data.train[:_ROWS].cpu()

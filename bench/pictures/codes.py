@@ -47,7 +47,7 @@ def continuous_top(task: ImageVAE, x: Tensor, kind: str) -> Top:
     """Return the site at the top where it is continuous; raise `Misfit` where it is not."""
     top = top_of(task, x)
     if top.discrete:
-        name = type(task).__name__
+        name = task.called
         raise Misfit(f"{kind} needs a continuous latent; '{top.name}' at the top of {name} is {top.family}")
     return top
 

@@ -29,7 +29,7 @@ def require_subject(kind: str, task: Task) -> None:
     """Raise `Misfit` where a kind of picture is not about such a task."""
     if kind not in kinds_of(task):
         subject = "a model of images" if kind in IMAGES else f"a {_OF[kind].__name__}"
-        raise Misfit(f"{kind} shows {subject}, and this run is of {type(task).__name__}")
+        raise Misfit(f"{kind} shows {subject}, and this run is of {task.called}")
 
 
 def data_of(task: Task) -> ImageData | Tensor:

@@ -31,7 +31,7 @@ def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
     if not isinstance(unwrapped(top.prior), Normal | MultivariateNormal):
         raise Misfit(
             f"traversal needs a Gaussian prior, in whose standard deviations latents are varied; "
-            f"'{top.name}' of {type(task).__name__} is {top.family}"
+            f"'{top.name}' of {task.called} is {top.family}"
         )
     means = means_at(task, data.x, top.name)
     codes, activity = means.values.to(data.x.dtype), means.activity

@@ -98,7 +98,7 @@ def tempered(task: Task, estimator: Estimator) -> Tempered:
     Raises:
         Unfit: the task has no divergence to weigh, or the estimator's gradient would be another one.
     """
-    where, name = type(task).__name__, type(estimator).__name__
+    where, name = task.called, estimator.called
     if task.target == "expectation":
         raise Unfit(f"--kl-warmup weighs the divergence of an ELBO; {where} is a cost f(z): leave it out")
     if not isinstance(task.model, GenerativeModel):

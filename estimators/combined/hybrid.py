@@ -132,11 +132,11 @@ class Hybrid(Estimator):
         return self._policy(site, distribution) in PATHS
 
     def require(self, task: Task, x: Tensor, samples: int) -> None:
-        where, sites = type(task).__name__, probe(task.guide, x[:1]).sites
+        where, sites = task.called, probe(task.guide, x[:1]).sites
         for name in self.sites:
             if name not in sites:
                 has = _listed([*sites], "and")
-                raise Unfit(f"Hybrid has a policy for site '{name}', and {where} has no such site: it has {has}")
+                raise Unfit(f"hybrid has a policy for site '{name}', and {where} has no such site: it has {has}")
         policies: dict[str, Policy] = {}
         for name, site in sites.items():
             policies[name] = self._policy(name, site.distribution)
@@ -145,19 +145,19 @@ class Hybrid(Estimator):
         for name, policy in policies.items():
             if policy == "reinforce-loo" and samples < 2:
                 raise Unfit(
-                    f"Hybrid needs at least 2 samples per datapoint, for {policy} of site '{name}'; --samples is "
+                    f"hybrid needs at least 2 samples per datapoint, for {policy} of site '{name}'; --samples is "
                     f"{samples}"
                 )
         for name in without_derivative(task.guide, x[:1]):
             if policies[name] == "reparam":
-                raise Unfit(f"Hybrid needs draws with a derivative in φ for reparam, and site '{name}' has none")
+                raise Unfit(f"hybrid needs draws with a derivative in φ for reparam, and site '{name}' has none")
         enumerated = {name: sites[name] for name, policy in policies.items() if policy == "enumerate"}
         try:
             states_of(enumerated)
         except Unsupported as reason:
             said = [f"{name}=enumerate" for name in enumerated if name in self.sites]
             said += ["discrete=enumerate"] if len(said) < len(enumerated) else []
-            raise Unfit(f"Hybrid({', '.join(said)}) does not fit {where}: {reason}") from reason
+            raise Unfit(f"hybrid({', '.join(said)}) does not fit {where}: {reason}") from reason
 
     def _require_policy(self, site: str, policy: Policy, distribution: Distribution, where: str) -> None:
         family = distributions.family(distribution)
@@ -167,7 +167,7 @@ class Hybrid(Estimator):
                 raise Unfit(f"{policy} does not fit site '{site}' of {where}, which is {family}; {fitting} would")
         elif policy == self.unnamed and not _is_discrete(distribution):
             raise Unfit(
-                f"Hybrid has a policy for discrete and reparameterizable sites; '{site}' is {family}: give it one, as "
+                f"hybrid has a policy for discrete and reparameterizable sites; '{site}' is {family}: give it one, as "
                 f"in hybrid({site}=reinforce-loo)"
             )
 

@@ -34,4 +34,4 @@ class Enumerate(Estimator):
         try:
             joint_states(task.guide, x[:1])
         except Unsupported as reason:
-            raise Unfit(f"Enumerate does not fit {type(task).__name__}: {reason}") from reason
+            raise Unfit(f"enumerate does not fit {task.called}: {reason}") from reason

@@ -43,7 +43,7 @@ class UnorderedSet(Estimator):
 
     def require(self, task: Task, x: Tensor, samples: int) -> None:
         super().require(task, x, samples)
-        name, where = type(self).__name__, type(task).__name__
+        name, where = self.called, task.called
         sites = probe(task.guide, x[:1]).sites
         if len(sites) > 1:
             raise Unfit(f"{name} handles one site of discrete variables; {where} has {len(sites)}")

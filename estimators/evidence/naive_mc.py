@@ -29,7 +29,7 @@ class NaiveMC(Estimator):
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
         draw = Detached(samples)
-        generative(task, "NaiveMC").prior(x, draw)
+        generative(task, "naive-mc").prior(x, draw)
         log_joint = task.model(x, draw.trace.latents)
         log_likelihood = (log_joint - draw.trace.log_prob()).detach()
         return Estimate(log_mean_exp(log_likelihood), (log_likelihood.softmax(0) * log_joint).sum(0))
@@ -39,4 +39,4 @@ class NaiveMC(Estimator):
 
     def require(self, task: Task, x: Tensor, samples: int) -> None:
         super().require(task, x, samples)
-        generative(task, "NaiveMC")
+        generative(task, "naive-mc")

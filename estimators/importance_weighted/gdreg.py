@@ -40,7 +40,7 @@ class GDReG(Estimator):
     paper = "Bauer & Mnih 2021, eq. 10 and 12"
 
     def estimate(self, task: Task, x: Tensor, samples: int) -> Estimate:
-        model = generative(task, "GDReG")
+        model = generative(task, "gdreg")
         draw = Reparameterized(samples)
         task.guide(x, draw)
         fixed = {name: value.detach() for name, value in draw.trace.latents.items()}
@@ -67,12 +67,12 @@ class GDReG(Estimator):
     def require(self, task: Task, x: Tensor, samples: int) -> None:
         super().require(task, x, samples)
         draw = Reparameterized(1)
-        generative(task, "GDReG").prior(x[:1], draw)
+        generative(task, "gdreg").prior(x[:1], draw)
         for name, site in draw.trace.sites.items():
             try:
                 transport(site.distribution, site.value)
             except Unsupported as reason:
-                raise Unfit(f"GDReG does not fit the prior of site '{name}': {reason}") from reason
+                raise Unfit(f"gdreg does not fit the prior of site '{name}': {reason}") from reason
 
 
 def _prior(model: GenerativeModel, x: Tensor, latents: Latents) -> Trace:

@@ -54,20 +54,18 @@ class WakeSleep(Estimator):
         _simulable(task).prior(x[:1], dream)
         for site, drawn in dream.trace.sites.items():
             if reason := distributions.beyond(drawn.distribution):
-                raise Unfit(f"WakeSleep draws from the prior, whose site '{site}' is {reason}")
+                raise Unfit(f"wake-sleep draws from the prior, whose site '{site}' is {reason}")
         if task.guide.indexed:
             raise Unfit(
-                f"WakeSleep runs the guide at observations of the model's; that of {type(task).__name__} has parameters"
+                f"wake-sleep runs the guide at observations of the model's; that of {task.called} has parameters"
                 " for the training rows only"
             )
 
 
 def _simulable(task: Task) -> SimulableModel:
-    model = generative(task, "WakeSleep")
+    model = generative(task, "wake-sleep")
     if not isinstance(model, SimulableModel):
-        raise Unfit(f"WakeSleep draws observations from the model; {type(task).__name__} says no way to (`simulate`)")
+        raise Unfit(f"wake-sleep draws observations from the model; {task.called} says no way to (`simulate`)")
     if not model.normalised:
-        raise Unfit(
-            f"WakeSleep draws observations from the model; the likelihood of this {type(task).__name__} is tempered"
-        )
+        raise Unfit(f"wake-sleep draws observations from the model; the likelihood of this {task.called} is tempered")
     return model

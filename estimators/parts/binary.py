@@ -25,7 +25,7 @@ class BinaryEstimator(Estimator):
 
     def require(self, task: Task, x: Tensor, samples: int) -> None:
         super().require(task, x, samples)
-        name, where = type(self).__name__, type(task).__name__
+        name, where = self.called, task.called
         sites = probe(task.guide, x[:1]).sites
         for site, drawn in sites.items():
             family = distributions.family(drawn.distribution)

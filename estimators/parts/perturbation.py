@@ -63,8 +63,8 @@ class Perturbation(Estimator):
             with torch.no_grad():
                 task.guide(x[:1], _Perturbed(1, _Common(), {}, self, self.size))
         except Unsupported as reason:
-            name = type(self).__name__
-            raise Unfit(f"{name} needs the same noise on both sides of {type(task).__name__}: {reason}") from reason
+            name = self.called
+            raise Unfit(f"{name} needs the same noise on both sides of {task.called}: {reason}") from reason
 
 
 @final

@@ -46,7 +46,7 @@ class AnyDraws(Estimator):
             with torch.no_grad():
                 task.guide(x[:1], Detached(samples, self.noise()))
         except Unsupported as reason:
-            raise Unfit(f"sampling={self.sampling} does not fit {type(task).__name__}: {reason}") from reason
+            raise Unfit(f"sampling={self.sampling} does not fit {task.called}: {reason}") from reason
 
 
 class ShiftedSobol(Noise):

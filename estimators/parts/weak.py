@@ -43,8 +43,8 @@ class WeaklyReparameterized(Estimator):
             if not isinstance(unwrapped(drawn.distribution), Normal | Gamma | Beta | Dirichlet):
                 family = distributions.family(drawn.distribution)
                 raise Unfit(
-                    f"{type(self).__name__} knows Normal, Gamma, Beta and Dirichlet latents; site '{site}' of"
-                    f" {type(task).__name__} is {family}"
+                    f"{self.called} knows Normal, Gamma, Beta and Dirichlet latents; site '{site}' of"
+                    f" {task.called} is {family}"
                 )
 
 

@@ -41,13 +41,11 @@ class MeasureValued(Estimator):
         super().require(task, x, samples)
         for name, site in probe(task.guide, x[:1]).sites.items():
             if site.conditional:
-                raise Unfit(
-                    f"MeasureValued needs independent sites; '{name}' of {type(task).__name__} depends on another"
-                )
+                raise Unfit(f"measure-valued needs independent sites; '{name}' of {task.called} depends on another")
             try:
                 derivatives(site.distribution, site.value)
             except Unsupported as reason:
-                raise Unfit(f"MeasureValued does not fit site '{name}' of {type(task).__name__}: {reason}") from reason
+                raise Unfit(f"measure-valued does not fit site '{name}' of {task.called}: {reason}") from reason
 
 
 def _term(task: Task, x: Tensor, trace: Trace, name: str, part: Derivative) -> Tensor:

@@ -57,16 +57,16 @@ class Reparam(AnyDraws):
         if self.kl == "sampled":
             return
         if task.target == "expectation":
-            raise Unfit(f"kl=analytic needs an ELBO; {type(task).__name__} is a cost f(z)")
+            raise Unfit(f"kl=analytic needs an ELBO; {task.called} is a cost f(z)")
         draw = Reparameterized(1)
         task.guide(x[:1], draw)
         prior = _prior(task, x[:1], draw.trace)
         if any(site.conditional for trace in (draw.trace, prior) for site in trace.sites.values()):
-            raise Unfit(f"kl=analytic needs independent sites; {type(task).__name__} has one that depends on another")
+            raise Unfit(f"kl=analytic needs independent sites; {task.called} has one that depends on another")
         try:
             _divergence(draw.trace, prior)
         except NotImplementedError as reason:
-            raise Unfit(f"no closed form of the divergence is known for {type(task).__name__}") from reason
+            raise Unfit(f"no closed form of the divergence is known for {task.called}") from reason
 
 
 def _prior(task: Task, x: Tensor, trace: Trace) -> Trace:

@@ -59,9 +59,7 @@ class PyroLoss(Estimator):
         except Exception as error:
             said = (str(error).splitlines() or [""])[0]
             name = type(self.loss(max(samples, 2))).__name__
-            raise Unfit(
-                f"Pyro's {name} does not run on {type(task).__name__}: {type(error).__name__}: {said}"
-            ) from error
+            raise Unfit(f"Pyro's {name} does not run on {task.called}: {type(error).__name__}: {said}") from error
 
     def _run(self, task: Task, x: Tensor, samples: int) -> tuple[float, list[Tensor | None]]:
         """Return the loss of a batch, a sum over its rows, and its gradient in each parameter."""

@@ -63,8 +63,8 @@ class ReinforceOptimal(AnyDraws):
                 rebuild(drawn.distribution, parameters(drawn.distribution))
             except Unsupported as reason:
                 raise Unfit(
-                    f"ReinforceOptimal has a baseline for each parameter of a distribution, and site '{site}' of "
-                    f"{type(task).__name__} does not fit: {reason}"
+                    f"reinforce-optimal has a baseline for each parameter of a distribution, and site '{site}' of "
+                    f"{task.called} does not fit: {reason}"
                 ) from reason
 
     def evaluations(self, samples: int) -> int | None:

@@ -95,7 +95,7 @@ def test_the_options_are_those_of_the_command() -> None:
         ({"seeds": 1.5}, 'varbench.run: seeds: it must be whole numbers, as 5, [1, 5, 50] or "0-4", not 1.5'),
         ({"tasks": "gausian-quadratic"}, "did you mean 'gaussian-quadratic'?"),
         ({"tasks": None}, "name at least one --task"),
-        ({"estimators": "disarm"}, "DisARM needs discrete latents"),
+        ({"estimators": "disarm"}, "disarm needs discrete latents"),
         ({"config": {"stesp": 1}}, "config: there is no option 'stesp'"),
         ({"config": "none.toml"}, "--config none.toml cannot be read"),
         ({"no_train": True}, "--no-train trains nothing, and --steps 4 does"),
@@ -148,7 +148,7 @@ def test_an_interrupt_is_raised_and_the_same_call_goes_on(monkeypatch: pytest.Mo
 
 
 def test_what_fits_not_is_a_warning_of_the_line_that_called() -> None:
-    with pytest.warns(UserWarning, match="skipped disarm: DisARM needs discrete latents") as told:
+    with pytest.warns(UserWarning, match="skipped disarm: disarm needs discrete latents") as told:
         varbench.run(**toy(estimators=["reparam", "disarm"]))
     assert [one.filename for one in told] == [__file__]
 

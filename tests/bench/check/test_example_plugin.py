@@ -76,4 +76,4 @@ def test_its_own_tests_run_with_the_plugin(installed: Path):
     assert result.returncode == 0, result.stdout + result.stderr
     # A misfit is skipped, with its reason.
     assert "skipped" in result.stdout
-    assert "Enumerate needs discrete latents" in result.stdout
+    assert "enumerate needs discrete latents" in result.stdout

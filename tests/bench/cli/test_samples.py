@@ -49,7 +49,7 @@ def test_what_does_not_fit_is_told_in_a_sentence(bench: Bench) -> None:
     outcome = bench("samples", "--kind", "reconstructions", "--kind", "traversal")
     assert outcome.code == 0, outcome.err
     assert outcome.out.splitlines()[0].endswith("reconstructions.pdf")
-    assert "left out: traversal needs a continuous latent; 'z1' at the top of SBNMnist is Bernoulli" in outcome.err
+    assert "left out: traversal needs a continuous latent; 'z1' at the top of sbn-mnist is Bernoulli" in outcome.err
     alone = bench("samples", "--kind", "traversal")
     assert (alone.code, alone.out) == (2, "")
     assert "traversal needs a continuous latent" in alone.err
@@ -64,7 +64,7 @@ def test_a_run_without_test_images_leaves_the_others_drawn(bench: Bench) -> None
     assert outcome.code == 0, outcome.err
     drawn = [(bare, "prior"), (whole, "prior"), (whole, "reconstructions")]
     assert sorted(outcome.out.splitlines()) == sorted(f"samples/vae-mnist/{of.name}/{kind}.png" for of, kind in drawn)
-    assert "left out: reconstructions needs test images, and this run of VAEMnist has none" in outcome.err
+    assert "left out: reconstructions needs test images, and this run of vae-mnist has none" in outcome.err
     assert "parameters.pt is not there" in outcome.err
     assert bench("samples", str(gone)).code == 5
 

@@ -34,7 +34,7 @@ def refusal(task: Task, references: Mapping[Any, str]) -> str:
 @pytest.mark.parametrize(
     ("references", "reason"),
     [
-        ({"elbo": "reparam"}, "does not fit: Reparam needs reparameterizable latents; site 'a' of Bits"),
+        ({"elbo": "reparam"}, "does not fit: reparam needs reparameterizable latents; site 'a' of Bits"),
         ({"elbo": "gumbel-softmax"}, "its gradient is not that of the target in θ and φ"),
         ({"elbo": "iwae-reinforce"}, "it estimates iwae"),
         ({"elbo": "sumo(longest=2)"}, "it estimates a target of its own"),

@@ -180,10 +180,10 @@ def test_the_fewest_samples_are_those_of_the_policies():
 @pytest.mark.parametrize(
     ("policies", "reason"),
     [
-        ({"z1": "reparam"}, "reparam does not fit site 'z1' of MixtureVAE, which is OneHotCategorical; reinforce, "),
-        ({"z2": "enumerate"}, r"site 'z2' of MixtureVAE, which is Normal; .* nvil or reparam would$"),
+        ({"z1": "reparam"}, "reparam does not fit site 'z1' of mixture-vae, which is OneHotCategorical; reinforce, "),
+        ({"z2": "enumerate"}, r"site 'z2' of mixture-vae, which is Normal; .* nvil or reparam would$"),
         ({"z2": "gumbel-softmax"}, "gumbel-softmax does not fit site 'z2'"),
-        ({"z3": "reparam"}, "a policy for site 'z3', and MixtureVAE has no such site: it has z1 and z2"),
+        ({"z3": "reparam"}, "a policy for site 'z3', and mixture-vae has no such site: it has z1 and z2"),
     ],
 )
 def test_a_policy_that_does_not_fit_is_refused_with_what_does(policies: dict[str, Policy], reason: str):
@@ -201,8 +201,8 @@ def test_other_refusals():
     x = large.prepare(large.load().train[:1])
     Hybrid(z1="enumerate").require(large, x, 2)
     with pytest.raises(
-        Unfit, match=r"Hybrid\(z1=enumerate, z2=enumerate\) does not fit SBNTiny: .* 16384 joint states"
+        Unfit, match=r"hybrid\(z1=enumerate, z2=enumerate\) does not fit sbn-tiny: .* 16384 joint states"
     ):
         Hybrid(z1="enumerate", z2="enumerate").require(large, x, 2)
-    with pytest.raises(Unfit, match=r"Hybrid\(z1=enumerate, discrete=enumerate\) does not fit"):
+    with pytest.raises(Unfit, match=r"hybrid\(z1=enumerate, discrete=enumerate\) does not fit"):
         Hybrid("enumerate", z1="enumerate").require(large, x, 2)

@@ -102,7 +102,7 @@ def test_broken_control_variates_are_caught(make: Callable[[], Estimator]):
 
 
 def test_refusals():
-    with pytest.raises(Unfit, match="RODEO handles one layer of latents; SBNTiny has 2"):
+    with pytest.raises(Unfit, match="rodeo handles one layer of latents; sbn-tiny has 2"):
         RODEO().require(*sbn(layers=2), 2)
     with pytest.raises(Unfit, match="at least 2 samples"):
         DoubleCV().require(*sbn(), 1)

@@ -156,14 +156,12 @@ def test_forgotten_gradient_of_the_bound_at_fixed_bits_is_caught():
 
 def test_refusals():
     deep, x = sbn(layers=3)
-    with pytest.raises(Unfit, match="ARMS handles one layer of latents; SBNTiny has 3"):
+    with pytest.raises(Unfit, match="arms handles one layer of latents; sbn-tiny has 3"):
         ARMS().require(deep, x, 2)
     with pytest.raises(Unfit, match="at least 2 samples"):
         ARMS().require(*sbn(), 1)
     categorical = CategoricalMnist("tiny", categories=3, variables=2, wide=2, narrow=2)
-    with pytest.raises(
-        Unfit, match="DisARM needs Bernoulli latents; site 'z' of CategoricalMnist is OneHotCategorical"
-    ):
+    with pytest.raises(Unfit, match="disarm needs Bernoulli latents; site 'z' of vae-categorical is OneHotCategorical"):
         DisARM().require(categorical, torch.zeros(1, 5), 1)
-    with pytest.raises(Unfit, match="discrete latents; site 'z2' of MixtureVAE is Normal"):
+    with pytest.raises(Unfit, match="discrete latents; site 'z2' of mixture-vae is Normal"):
         ARM().require(MixtureVAE(), torch.zeros(1, 2), 1)

@@ -153,11 +153,11 @@ def test_broken_baseline_is_caught():
 
 def test_refusals():
     task = CategoricalToy(classes=4)
-    with pytest.raises(Unfit, match="at most 4 distinct samples on CategoricalToy; --samples is 5"):
+    with pytest.raises(Unfit, match="at most 4 distinct samples on categorical-toy; --samples is 5"):
         UnorderedSet().require(task, task.load().train, 5)
     with pytest.raises(Unfit, match="at most 12 distinct samples"):
         UnorderedSet().require(
             CategoricalMnist("tiny", categories=3, variables=4, wide=2, narrow=2), torch.zeros(1, 5), 13
         )
-    with pytest.raises(Unfit, match="handles one site of discrete variables; SBNTiny has 3"):
+    with pytest.raises(Unfit, match="handles one site of discrete variables; sbn-tiny has 3"):
         UnorderedSet().require(*sbn(layers=3), 2)

@@ -98,7 +98,7 @@ def test_a_scale_is_held_from_32_steps_of_the_dtype_on(loc: float):
 @pytest.mark.parametrize("estimator", [Reparam(), Reinforce()])
 def test_a_task_of_small_concentrations_is_refused_by_name(estimator: Estimator):
     task = GammaWeights(a=0.001)
-    why = "site 'z' of GammaWeights is Gamma with concentration 0.001, of whose draws 49.2% would be below the smallest"
+    why = "site 'z' of gamma-weights is Gamma with concentration 0.001, of whose draws 49.2% would be below the smallest"
     with pytest.raises(Unfit, match=why):
         estimator.require(task, task.load().train, 1)
 
@@ -140,5 +140,5 @@ def test_prior_draws_of_a_small_concentration_are_right_and_dreams_of_them_refus
     expected = (0.001 + 1) / (task.latent * 0.001 + 1)
     assert abs(float(squares.mean()) - expected) < 5 * float(squares.std()) / len(squares) ** 0.5
     Reparam().require(task, x, 1)
-    with pytest.raises(Unfit, match="WakeSleep draws from the prior, whose site 'z' is Dirichlet with concentration"):
+    with pytest.raises(Unfit, match="wake-sleep draws from the prior, whose site 'z' is Dirichlet with concentration"):
         WakeSleep().require(task, x, 1)

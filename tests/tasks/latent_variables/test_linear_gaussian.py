@@ -193,5 +193,5 @@ def test_bias_of_naive_mc_is_one_over_m():
 
 def test_refuses_enumeration():
     task, x = task_and_batch(1)
-    with pytest.raises(Unfit, match="needs discrete latents; site 'z' of LinearGaussian is Normal"):
+    with pytest.raises(Unfit, match="needs discrete latents; site 'z' of linear-gaussian is Normal"):
         Enumerate().require(task, x, 1)
