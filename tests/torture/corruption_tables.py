@@ -4,6 +4,7 @@ import csv
 import io
 from typing import Any, Final
 
+from tests.timed import TIMED
 from tests.torture.corruption_folder import RESULTS
 
 Rows = dict[str, list[tuple[str, ...]]]
@@ -11,7 +12,7 @@ Rows = dict[str, list[tuple[str, ...]]]
 
 _TIMED: Final = {"run", "started", "seconds", "seconds_per_step", "notes"}
 """Columns that another run changes; notes say that a file was set aside."""
-_TIMED_METRICS: Final = {"seconds", "work_variance", "peak_memory"}
+_TIMED_METRICS: Final = set(TIMED)
 
 
 def rows_of(text: str) -> Rows:

@@ -11,6 +11,7 @@ import pandas as pd
 from bench.escaping import as_csv
 from bench.results.store import RECORD, Store, ignored
 from bench.results.validate import checked
+from tests.timed import TIMED
 
 _TIMES: Final = {
     "gradients": ("run",),
@@ -18,8 +19,6 @@ _TIMES: Final = {
     "final": ("seconds", "seconds_per_step", "started", "run"),
 }
 """Columns that are the clock's, by table."""
-TIMED: Final = ("seconds", "work_variance")
-"""Metrics that are the clock's."""
 _STRAY: Final = re.compile(r"checkpoint\.pt|begun\.json|traceback\.txt|\.?\.writable-.*|.*\.tmp|.*\.corrupt-\d+")
 """Names of files that are never left where all is done."""
 _OF_COMPANIONS: Final = ("seeds_together", "notes")

@@ -17,6 +17,7 @@ from bench.cli import main
 from bench.cli.run import run as command
 from bench.errors import CellsFailed, UsageError
 from bench.execution.cell import CellRun
+from tests.timed import TIMED
 
 TOY: dict[str, Any] = {
     "tasks": "gaussian-quadratic",
@@ -34,7 +35,6 @@ WORDS = (
 )
 """What is recorded of a run of `TOY`."""
 _FOLDERS = ("results", "command")
-TIMED = ("seconds", "work_variance", "peak_memory")
 
 
 def toy(**changes: Any) -> dict[str, Any]:

@@ -18,7 +18,6 @@ _CLOCKS: Final = {
     "final": ("seconds", "seconds_per_step", "started", "run", "notes"),
 }
 """By table, the columns that are the clock's, or say what else has run meanwhile."""
-_TIMED: Final = ("seconds", "work_variance", "peak_memory")
 """Metrics that are the clock's, or count what other threads of a process free meanwhile, as a Dask worker's do."""
 
 PLUGIN: Final = '''
@@ -27,6 +26,7 @@ import signal
 from pathlib import Path
 
 from estimators.score_function.reinforce import Reinforce
+from tests.timed import TIMED
 
 
 class Killed(Reinforce):
@@ -58,7 +58,7 @@ def tables(folder: Path) -> dict[str, pd.DataFrame]:
     found: dict[str, pd.DataFrame] = {}
     for name, clocks in _CLOCKS.items():
         frame = pd.read_parquet(folder / "tables" / f"{name}.parquet").drop(columns=[*clocks], errors="ignore")
-        found[name] = frame.loc[~frame["metric"].isin(_TIMED)].reset_index(drop=True) if "metric" in frame else frame
+        found[name] = frame.loc[~frame["metric"].isin(TIMED)].reset_index(drop=True) if "metric" in frame else frame
     return found
 
 

@@ -29,6 +29,7 @@ from bench.results.store import Store
 from bench.results.tables import load
 from bench.settings import Cell, Measurement, Training
 from tests.bench.results.samples import cell
+from tests.timed import TIMED
 
 Content = dict[str, Any]
 
@@ -87,7 +88,7 @@ def frames(folder: Path) -> list[pd.DataFrame]:
     """Return what was recorded, without clocks and notes."""
     results = load(folder)
     clocks = ["seconds", "seconds_per_step", "started", "run", "seeds_together", "notes"]
-    timed = results.gradients["metric"].isin(["seconds", "work_variance"])
+    timed = results.gradients["metric"].isin(TIMED)
     kept_rows = (results.gradients.loc[~timed], results.training, results.final)
     return [frame.drop(columns=clocks, errors="ignore").reset_index(drop=True) for frame in kept_rows]
 

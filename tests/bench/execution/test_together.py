@@ -23,6 +23,7 @@ from bench.results.tables import load
 from bench.settings import Cell, Measurement, Training
 from bench.training.stack import Stack
 from tests.bench.results.samples import cell
+from tests.timed import TIMED
 
 TOY: dict[str, Any] = {
     "task": "linear-gaussian",
@@ -119,7 +120,7 @@ def frames(folder: Path) -> list[pd.DataFrame]:
     """Return what was recorded, without clocks and what tells how it was trained."""
     results = load(folder)
     clocks = ["seconds", "seconds_per_step", "started", "run", "seeds_together", "notes"]
-    timed = results.gradients["metric"].isin(["seconds", "work_variance"])
+    timed = results.gradients["metric"].isin(TIMED)
     kept = (results.gradients.loc[~timed], results.training, results.final)
     return [frame.drop(columns=clocks, errors="ignore").reset_index(drop=True) for frame in kept]
 

@@ -1,0 +1,6 @@
+"""What differs from run to run of one and the same cell, since it is of a clock or of what else the machine does."""
+
+from typing import Final
+
+TIMED: Final = ("seconds", "work_variance", "relative_cost", "peak_memory")
+"""Metrics of gradients that are measured by a clock, or of memory."""
