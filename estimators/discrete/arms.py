@@ -11,6 +11,7 @@ from estimators.draw import Draw
 from estimators.parts.binary import BinaryEstimator, along_logits, logits_of
 from estimators.parts.shapes import as_events
 from tasks.base import Task
+from tasks.log_sigmoid import log_sigmoid
 
 
 @final
@@ -45,7 +46,7 @@ class ARMS(BinaryEstimator):
 def debiasing(logits: Tensor, samples: int) -> Tensor:
     """Return p(1−p)/(p − P₁₁), of the shape of the logits. It is the same for p and 1 − p."""
     # The smaller of the two is exact in floating point where the larger one rounds to 1.
-    log_small = torch.nn.functional.logsigmoid(-logits.abs())
+    log_small = log_sigmoid(-logits.abs())
     small = log_small.exp().clamp(min=torch.finfo(logits.dtype).tiny)
     joint = (1 + 2 * torch.expm1(log_small / (samples - 1))).clamp(min=0) ** (samples - 1)
     return (1 - small) / (1 - joint / small)

@@ -3,13 +3,13 @@
 import torch
 from torch import Size, Tensor
 from torch.distributions import Binomial, Geometric, NegativeBinomial, Poisson
-from torch.nn.functional import logsigmoid
 
 from estimators.distributions.densities import log_prob
 from estimators.distributions.draws import invert_categorical, sample
 from estimators.distributions.implicit import log_standard_gamma
 from estimators.distributions.noise import IID, Independently, Noise, refuse_unless_independent
 from estimators.distributions.supports import support
+from tasks.log_sigmoid import log_sigmoid
 
 
 @sample.register
@@ -36,7 +36,7 @@ def _(distribution: Geometric, shape: Size, noise: Noise = IID) -> Tensor:
     uniform = noise.uniform(distribution._extended_shape(shape), logits)
     # A quasi-random u rounds to one in single precision.
     uniform = uniform.clamp(max=1 - torch.finfo(uniform.dtype).eps / 2)
-    return (torch.log1p(-uniform) / logsigmoid(-logits)).floor()
+    return (torch.log1p(-uniform) / log_sigmoid(-logits)).floor()
 
 
 @sample.register

@@ -11,15 +11,19 @@ from torch.distributions import (
     Distribution,
     Geometric,
     Independent,
+    LogisticNormal,
     LowRankMultivariateNormal,
     MultivariateNormal,
+    NegativeBinomial,
     Normal,
     OneHotCategorical,
     StudentT,
     TransformedDistribution,
     VonMises,
 )
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import softplus
+
+from tasks.log_sigmoid import log_sigmoid
 
 _LARGE: Final = 30.0
 """Above it, the series of log Γ(x + ½) − log Γ(x) is good to 1e-13."""
@@ -81,6 +85,27 @@ def _(distribution: TransformedDistribution, value: Tensor) -> Tensor:
 
 
 @log_prob.register
+def _(distribution: LogisticNormal, value: Tensor) -> Tensor:
+    """Return log N(η; loc, scale²) − log |det dz/dη|, z_c = σ(u_c) Π_{j<c} σ(−u_j), u = η less its shift."""
+    # The transform's own determinant calls PyTorch's `logsigmoid`; else this is what torch computes.
+    taken = value[..., :-1]
+    shift = torch.arange(taken.shape[-1], 0, -1, dtype=value.dtype, device=value.device).log()
+    # The rest of the stick may round to zero or less.
+    rest = (1 - taken.cumsum(-1)).clamp(min=torch.finfo(value.dtype).tiny)
+    u = taken.log() - rest.log()
+    log_slope = (log_sigmoid(-u) + taken.log()).sum(-1)
+    return log_prob(distribution.base_dist, u + shift) - log_slope
+
+
+@log_prob.register
+def _(distribution: NegativeBinomial, value: Tensor) -> Tensor:
+    count, logits = distribution.total_count, distribution.logits
+    ways = torch.lgamma(count + value) - torch.lgamma(1 + value) - torch.lgamma(count)
+    # Without a trial there is nothing to count: torch, too, says log 1 there.
+    return ways.masked_fill(count + value == 0, 0.0) + count * log_sigmoid(-logits) + value * log_sigmoid(logits)
+
+
+@log_prob.register
 def _(distribution: VonMises, value: Tensor) -> Tensor:
     # torch approximates log I₀ by polynomials that are good to 1e-7 only, which a float64 check would see.
     concentration = distribution.concentration
@@ -126,4 +151,4 @@ def _log_gamma_half_step(x: Tensor) -> Tensor:
 @log_prob.register
 def _(distribution: Geometric, value: Tensor) -> Tensor:
     # From the logits: torch replaces elements in place, which `vmap` refuses, and 1 − p rounds to one.
-    return logsigmoid(distribution.logits) + value * logsigmoid(-distribution.logits)
+    return log_sigmoid(distribution.logits) + value * log_sigmoid(-distribution.logits)

@@ -19,9 +19,9 @@ from torch.distributions import (
     OneHotCategorical,
     Poisson,
 )
-from torch.nn.functional import logsigmoid
 
 from estimators.distributions.noise import Unsupported
+from tasks.log_sigmoid import log_sigmoid
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _(distribution: Geometric, value: Tensor) -> list[Derivative]:
     """∂_p E f = p⁻¹ E[f(z) − f(1 + z + z′)], z′ drawn as z."""
     logits = distribution.logits.detach()
     uniform = torch.rand((2, *value.shape), dtype=value.dtype, device=value.device)
-    first, second = (torch.log1p(-uniform) / logsigmoid(-logits)).floor()
+    first, second = (torch.log1p(-uniform) / log_sigmoid(-logits)).floor()
     slope = (-logits).sigmoid().expand_as(value)
     return [Derivative(distribution.logits, torch.stack([first, 1 + first + second]), torch.stack([slope, -slope]))]
 

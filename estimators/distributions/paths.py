@@ -9,6 +9,7 @@ from torch import Size, Tensor
 from torch.distributions import (
     Distribution,
     Independent,
+    LogisticNormal,
     LogNormal,
     MultivariateNormal,
     Normal,
@@ -78,6 +79,12 @@ def _(distribution: MultivariateNormal, shape: Size, noise: Noise = IID) -> Path
     epsilon = noise.normal(distribution._extended_shape(shape), distribution.loc)
     value = distribution.loc + (factor @ epsilon[..., None])[..., 0]
     return Path(value, lambda: _standard_normal(epsilon, (-1,)) - factor.diagonal(dim1=-2, dim2=-1).log().sum(-1))
+
+
+@path.register
+def _(distribution: LogisticNormal, shape: Size, noise: Noise = IID) -> Path:
+    value = sample(distribution, shape, noise)
+    return Path(value, lambda: log_prob(distribution, value))
 
 
 @path.register

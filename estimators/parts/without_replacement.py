@@ -10,6 +10,7 @@ from torch.distributions import Bernoulli, Categorical, Distribution, Independen
 from estimators.distributions import Unsupported
 from estimators.distributions.parameters import unwrapped
 from estimators.draw import Draw
+from tasks.log_sigmoid import log_sigmoid
 
 
 @final
@@ -46,7 +47,7 @@ def _(distribution: Independent) -> Tensor:
 def _(distribution: Bernoulli) -> Tensor:
     logits = distribution.logits
     both = torch.stack([-logits, logits], -1)
-    return torch.nn.functional.logsigmoid(both).reshape(logits.shape[0], -1, 2)
+    return log_sigmoid(both).reshape(logits.shape[0], -1, 2)
 
 
 @log_probabilities.register

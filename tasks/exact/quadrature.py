@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tasks.log_sigmoid import log_sigmoid
+
 _REACH = 8.0
 """Where the standard normal density is cut off: its tail there is 1e-15."""
 
@@ -52,7 +54,7 @@ def interval_nodes(count: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """
     t = torch.linspace(-_STRETCH, _STRETCH, count, dtype=like.dtype, device=like.device)
     u = math.pi * t.sinh()
-    log_z = torch.nn.functional.logsigmoid(torch.stack([u, -u], -1))
+    log_z = log_sigmoid(torch.stack([u, -u], -1))
     # dz = z (1 − z) du, du = π cosh t dt.
     return log_z, log_z.sum(-1) + t.cosh().log() + math.log(math.pi * 2 * _STRETCH / (count - 1))
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Final, Literal, final, get_args
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tasks.base import Data, Defaults, Target, Task, is_elbo
 from tasks.data import corpora, own_corpus
@@ -18,6 +18,7 @@ from tasks.latent_variables.topic_model import (
     TopicModel,
     log_dirichlet,
 )
+from tasks.log_sigmoid import log_sigmoid
 
 GuideFamily = Literal["logistic-normal", "dirichlet"]
 CorpusOrGenerated = Literal["generated", "ap", "reuters"]
@@ -179,7 +180,7 @@ class LDA(Task):
         noise = normal_nodes(_NODES[samples], x)[:, None]
         loc, scale = (value.squeeze(-1) for value in guide.parameters_at(x))
         u = loc + scale * noise
-        log_z = nn.functional.logsigmoid(torch.stack([u, -u], -1))
+        log_z = log_sigmoid(torch.stack([u, -u], -1))
         # log q(z) is the Gaussian's density less log |dz₁/dη| = log z₁ + log z₂.
         log_q = -0.5 * noise.square() - scale.log() - 0.5 * math.log(2 * math.pi) - log_z.sum(-1)
         return importance_bound(self.model.value(x, log_z.exp(), log_z) - log_q, samples)

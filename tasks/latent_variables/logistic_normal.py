@@ -10,6 +10,7 @@ from torch.distributions import LogisticNormal
 from tasks.base import Draw, Guide, Target
 from tasks.exact.quadrature import importance_bound, normal_nodes
 from tasks.latent_variables.dirichlet_multinomial import ProportionalCounts
+from tasks.log_sigmoid import log_sigmoid
 
 _NODES = {1: 129, 2: 129, 3: 49}
 """Quadrature nodes per sample: 1e-8 nats while the scale of the guide is below one."""
@@ -82,7 +83,7 @@ class LogisticNormalTask(ProportionalCounts):
         loc, scale = self.guide.parameters_at(x)
         noise = normal_nodes(count, loc)[:, None, None]
         u = loc + scale * noise - self.guide.shift()
-        return noise, torch.nn.functional.logsigmoid(u), torch.nn.functional.logsigmoid(-u)
+        return noise, log_sigmoid(u), log_sigmoid(-u)
 
     def _weight_from(self, x: Tensor, square: Tensor, taken: Tensor, left: Tensor) -> Tensor:
         """Return log w from ε², log σ(u) and log σ(−u), in which it is linear, [N, B]."""

@@ -7,6 +7,7 @@ from typing import Final, final
 import torch
 from torch import Tensor, nn
 
+from tasks.log_sigmoid import log_sigmoid
 from tasks.parts.networks import bernoulli_log_prob
 
 _HALF_LEVEL: Final = 1 / 510
@@ -64,7 +65,7 @@ class LogisticPixels(Pixels):
         below = (x - logits.sigmoid() - _HALF_LEVEL) / scale
         above = below + 2 * _HALF_LEVEL / scale
         # sigmoid(a) − sigmoid(b) = sigmoid(a) sigmoid(−b) (1 − exp(b − a)), which stays accurate in the tails.
-        up_to, beyond = nn.functional.logsigmoid(above), nn.functional.logsigmoid(-below)
+        up_to, beyond = log_sigmoid(above), log_sigmoid(-below)
         inside = up_to + beyond + torch.log(-torch.expm1(-2 * _HALF_LEVEL / scale))
         return torch.where(x <= 0, up_to, torch.where(x >= 1, beyond, inside)).sum(-1)
 

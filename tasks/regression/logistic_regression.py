@@ -5,13 +5,13 @@ from typing import ClassVar, final, get_args
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from tasks.base import Data, Defaults, Draw, GlobalModel, Latents, Target, Task, is_elbo
 from tasks.data import logistic
 from tasks.data.logistic import SHAPES, Table, is_named
 from tasks.data.rows import Rows, require_table
 from tasks.exact.quadrature import importance_bound, normal_nodes
+from tasks.log_sigmoid import log_sigmoid
 from tasks.parts.guides import Covariance, SharedNormal
 from tasks.parts.networks import diagonal_normal
 
@@ -33,7 +33,7 @@ class LogisticModel(GlobalModel):
         self.rows, self.features = rows, features
 
     def log_likelihood(self, x: Tensor, z: Latents) -> Tensor:
-        return logsigmoid(torch.einsum("bmd,kbd->kbm", x[..., :-1], z["z"]) * x[..., -1])
+        return log_sigmoid(torch.einsum("bmd,kbd->kbm", x[..., :-1], z["z"]) * x[..., -1])
 
     def log_prior(self, z: Latents) -> Tensor:
         return -0.5 * z["z"].square().sum(-1) - 0.5 * self.features * math.log(2 * math.pi)
@@ -117,7 +117,7 @@ class LogisticRegression(Task):
         mean, factor = self.guide.loc, self.guide.scale_tril(x)
         deviation = (features @ factor).square().sum(-1).sqrt()
         logits = features @ mean + deviation * normal_nodes(_NODES, x)[:, None]
-        likelihood = self.model.scale(x) * importance_bound(logsigmoid(label * logits), 1).sum()
+        likelihood = self.model.scale(x) * importance_bound(log_sigmoid(label * logits), 1).sum()
         traces = mean.square().sum() + factor.square().sum() - len(mean)
         divergence = 0.5 * traces - self.guide.log_scale.sum()
         return (likelihood - divergence)[None]

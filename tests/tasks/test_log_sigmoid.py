@@ -1,0 +1,120 @@
+"""Our log sigmoid against SciPy's and PyTorch's; and that nothing of ours calls PyTorch's, which fails on a GPU."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit, log_expit
+from torch import Size, Tensor
+from torch.distributions import Distribution, Geometric, Independent, LogisticNormal, NegativeBinomial
+from torch.nn.functional import logsigmoid
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from bench.machine.device import observations
+from bench.measure.replicates import Replicator
+from bench.names.registry import ESTIMATORS, TASKS
+from bench.names.spec import parse_spec
+from estimators import distributions
+from tasks.log_sigmoid import log_sigmoid
+
+EDGES = [-1e30, -800.0, -40.0, -39.9, 39.9, 40.0, 87.0, 700.0, 1e30]
+
+
+class Operations(TorchDispatchMode):
+    """Writes down which operations of PyTorch are run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(func._schema.name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_value_and_derivative_are_exact_to_rounding(dtype: torch.dtype):
+    v = torch.cat([torch.linspace(-60, 60, 4001), torch.tensor(EDGES)]).to(dtype).requires_grad_()
+    tolerance = {"rtol": 4 * torch.finfo(dtype).eps, "atol": torch.finfo(dtype).tiny}
+    value = log_sigmoid(v)
+    (slope,) = torch.autograd.grad(value.sum(), v)
+    at = v.detach().double().numpy()
+    np.testing.assert_allclose(value.detach(), log_expit(at), **tolerance)
+    np.testing.assert_allclose(slope, expit(-at), **tolerance)
+    np.testing.assert_allclose(value.detach(), logsigmoid(v).detach(), **tolerance)
+
+
+def test_second_derivative():
+    v = torch.linspace(-35, 35, 71, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(log_sigmoid(v).sum(), v, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope.sum(), v)
+    at = v.detach().numpy()
+    np.testing.assert_allclose(curvature, -expit(at) * expit(-at), rtol=1e-13, atol=1e-15)
+
+
+def test_what_is_no_number_stays_none():
+    value = log_sigmoid(torch.tensor([float("nan"), float("-inf"), float("inf")]))
+    assert value[0].isnan()
+    assert value[1:].tolist() == [-float("inf"), 0.0]
+
+
+def parameters() -> Tensor:
+    return torch.tensor([0.3, -2.0], dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        lambda at: LogisticNormal(at, at.exp() + 0.1, validate_args=False),
+        lambda at: Independent(NegativeBinomial(at.exp(), logits=at, validate_args=False), 1),
+        lambda at: Independent(Geometric(logits=at, validate_args=False), 1),
+    ],
+)
+def test_densities_agree_with_torch_and_do_without_its_log_sigmoid(family: Any):
+    at = parameters().requires_grad_()
+    distribution: Distribution = family(at)
+    with torch.no_grad():
+        value = distribution.sample(Size([50]))
+    if isinstance(distribution, LogisticNormal):
+        value = torch.cat([value, torch.tensor([[1 - 1e-9, 1e-9 - 1e-12, 1e-12]], dtype=torch.float64)])
+    expected = distribution.log_prob(value)
+    with Operations() as watch:
+        actual = distributions.log_prob(distribution, value)
+        (slope,) = torch.autograd.grad(actual.sum(), at, retain_graph=True)
+    torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(slope, torch.autograd.grad(expected.sum(), at)[0], rtol=1e-10, atol=1e-10)
+    assert "aten::log_sigmoid_forward" not in watch.names
+
+
+def test_slope_of_the_logistic_normal_density_in_the_value():
+    distribution = LogisticNormal(parameters(), parameters().exp(), validate_args=False)
+    value = distribution.sample(Size([50])).requires_grad_()
+    slopes = [
+        torch.autograd.grad(log_prob(value).sum(), value)[0]
+        for log_prob in (partial(distributions.log_prob, distribution), distribution.log_prob)
+    ]
+    torch.testing.assert_close(*slopes, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("task", "estimator"),
+    [
+        ("logistic-regression(data=toy)", "reparam"),
+        ("logistic-normal(classes=3,n=8)", "linear-cv"),
+        ("lda(topics=2,hidden=3,side=2,length=5,n=8)", "linear-cv"),
+        ("sbn-tiny", "unordered-set"),
+        ("sbn-tiny", "arms"),
+    ],
+)
+def test_gradients_do_without_torch_log_sigmoid(task: str, estimator: str):
+    built, by = TASKS.build(parse_spec(task)), ESTIMATORS.build(parse_spec(estimator))
+    data = built.load()
+    built.initialise(data)
+    x = observations(built, data.train[:4])
+    by.prepare(built, x)
+    with Operations() as watch:
+        Replicator(built, by, max(2, by.minimum_samples)).draw(x, 2)
+    assert {name for name in watch.names if "log_sigmoid" in name} == set()
+    assert watch.names
