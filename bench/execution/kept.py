@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from bench.errors import ResultsError
+from bench.machine.lost import is_of_device
 from bench.machine.memory import is_out_of_memory
 from bench.results.aside import no_file
 from bench.results.atomic import placing
@@ -33,6 +34,7 @@ def kept(path: Path) -> dict[Any, Any] | None:
     Raises:
         Unfit: it is not what was written.
         ResultsError: it cannot be opened.
+        RuntimeError: memory does not suffice, or the device is gone, which says nothing of the file.
     """
     try:
         data = path.read_bytes()
@@ -60,7 +62,7 @@ def _loaded(payload: bytes | memoryview) -> dict[Any, Any]:
     try:
         content = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     except Exception as error:
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) or is_of_device(error):
             raise
         # Bytes that anything may have happened to end in any error.
         raise Unfit(f"{type(error).__name__} in reading it") from error

@@ -16,6 +16,9 @@ _TOO_LARGE: Final = (
 )
 """What torch says on a CPU, where it has no error of its own for that; it hands on what C++ and the system say."""
 
+_CUDA_MEMORY: Final = 2
+"""`cudaErrorMemoryAllocation`."""
+
 
 @contextmanager
 def enough_memory(what: str) -> Iterator[None]:
@@ -28,12 +31,15 @@ def enough_memory(what: str) -> Iterator[None]:
         raise
 
 
-def is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that there is not enough memory, on a CPU or a GPU."""
     import torch
 
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
+    if isinstance(error, torch.AcceleratorError):
+        # What asks CUDA for memory past PyTorch's allocator, as a graph does.
+        return getattr(error, "error_code", None) == _CUDA_MEMORY or "CUDA error: out of memory" in str(error)
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _TOO_LARGE)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import torch
 
 from bench.errors import ResultsError, headline
+from bench.machine.lost import is_of_device
 from bench.results.atomic import placing
 from bench.results.parameters import difference, written
 from bench.results.schema import Written
@@ -76,6 +77,8 @@ def load_tensors(path: Path, told: Written | None = None) -> dict[str, torch.Ten
     except FileNotFoundError:
         raise
     except _DAMAGE as error:
+        if is_of_device(error):
+            raise
         raise ResultsError(f"{path} cannot be read ({headline(error)})") from error
     if not (isinstance(state, dict) and all(isinstance(value, torch.Tensor) for value in state.values()) and state):
         raise ResultsError(f"{path} cannot be read (it holds no tensors by name)")

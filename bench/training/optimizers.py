@@ -64,6 +64,19 @@ def set_step_sizes(optimizer: torch.optim.Optimizer, step_sizes: Mapping[str, fl
 
 
 @torch.no_grad()
+def restore_moments(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Go on from a `state_dict`, each moment laid out in memory as its parameter is.
+
+    A stack's are contiguous whatever the parameter is, and a fused optimizer reads all as if they were laid out alike.
+    """
+    optimizer.load_state_dict(state)
+    for parameter, moments in optimizer.state.items():
+        for key, value in moments.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
+                moments[key] = torch.empty_like(parameter).copy_(value)
+
+
+@torch.no_grad()
 def advance(optimizer: torch.optim.Optimizer) -> None:
     """Take the step that `optimizer.step()` takes: a parameter without a gradient rests, and so do its moments.
 

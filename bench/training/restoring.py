@@ -7,6 +7,8 @@ from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_
 import torch
 from torch import Tensor
 
+from bench.machine.lost import is_of_device
+
 T = TypeVar("T")
 
 _MOMENTS: Final = {
@@ -132,6 +134,8 @@ def require_generators(found: Mapping[str, Tensor]) -> None:
         try:
             torch.Generator(device).set_state(state.cpu())
         except RuntimeError as error:
+            if is_of_device(error):
+                raise
             raise Unfit(f"generators.{device} is no state of a generator") from error
 
 

@@ -193,7 +193,8 @@ class Stack:
             }
         for name, parameter in self._trained.items():
             # Without a gradient a parameter rests, and so do its moments.
-            parameter.grad = moving.get(name)
+            # The parameters are contiguous, and a fused optimizer reads a gradient as if it were laid out as they are.
+            parameter.grad = moving[name].contiguous() if name in moving else None
         advance(self._optimizer)
         # A graph writes to the tensors that it was captured with: each step has its own.
         self._results[kind] = Result(moving, objective, found)

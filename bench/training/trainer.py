@@ -20,7 +20,7 @@ from bench.training.diverged import GREEK, Diverged
 from bench.training.divergence import parse_weight
 from bench.training.learning import Updated, parse_learning
 from bench.training.loss import Loss
-from bench.training.optimizers import advance, make_optimizer, set_step_sizes
+from bench.training.optimizers import advance, make_optimizer, restore_moments, set_step_sizes
 from bench.training.restoring import (
     built,
     require,
@@ -256,7 +256,7 @@ class Trainer:
         progress, rows = self._require_fit(state)
         self.task.load_state_dict(state["task"])
         self.estimator.load_state_dict(state["estimator"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore_moments(self.optimizer, state["optimizer"])
         self.batches.restore(state["batches"])
         self.progress, self.rows = progress, rows
         self.objectives = [value.to(self.device) for value in state["objectives"]]

@@ -28,6 +28,7 @@ from bench.results.schema import Record
 from bench.results.store import Store
 from bench.results.tables import load
 from bench.settings import Cell, Measurement, Training
+from bench.training.restoring import require_generators
 from tests.bench.results.samples import cell
 from tests.timed import TIMED
 
@@ -355,3 +356,31 @@ def test_seeds_in_one_step_that_are_finished_alone_say_so(tmp_path: Path) -> Non
     assert record.final is not None
     assert record.final.seeds_together == 1
     assert "trained up to step 12 with 2 seeds in one step, from there on with it alone" in record.notes
+
+
+GONE = [torch.OutOfMemoryError("CUDA out of memory"), torch.AcceleratorError("CUDA error: unspecified launch failure")]
+
+
+@pytest.mark.parametrize("error", GONE, ids=lambda error: type(error).__name__)
+def test_a_device_in_trouble_says_nothing_of_the_checkpoint(
+    tmp_path: Path,
+    interrupted: bytes,
+    fresh: list[pd.DataFrame],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    file = place(tmp_path / "R", interrupted)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(type(error)):
+        patch.setattr(torch, "load", fail)
+        alone(tmp_path / "R")
+    assert file.read_bytes() == interrupted
+    assert [one.name for one in file.parent.glob("checkpoint*")] == [file.name]
+    with monkeypatch.context() as patch, pytest.raises(type(error)):
+        patch.setattr(torch, "Generator", fail)
+        require_generators({"cpu": torch.get_rng_state()})
+    alone(tmp_path / "R")
+    same(frames(tmp_path / "R"), fresh)

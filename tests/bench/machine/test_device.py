@@ -5,6 +5,7 @@ import torch
 
 from bench.machine.device import allow_tf32, in_memory
 from bench.machine.info import machine_info
+from bench.machine.lost import is_device_lost, is_of_device
 from bench.machine.memory import is_out_of_memory
 
 
@@ -55,3 +56,21 @@ def test_what_is_no_lack_of_memory_is_raised_though_the_work_is_divisible() -> N
 )
 def test_a_lack_of_memory_is_told_by_whoever_says_it(error: Exception, is_one: bool) -> None:
     assert is_out_of_memory(error) is is_one
+
+
+def test_a_device_that_is_gone_is_told_from_lack_of_memory_and_from_a_capture() -> None:
+    def raised(code: int, words: str) -> torch.AcceleratorError:
+        error = torch.AcceleratorError(f"CUDA error: {words}")
+        error.error_code = code  # as PyTorch sets it
+        return error
+
+    memory = raised(2, "out of memory")
+    assert is_out_of_memory(memory)
+    assert not is_device_lost(memory)
+    assert not is_device_lost(raised(900, "operation not permitted when stream is capturing"))
+    assert not is_device_lost(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"))
+    lost = raised(710, "device-side assert triggered")
+    assert is_device_lost(lost)
+    assert not is_out_of_memory(lost)
+    assert all(map(is_of_device, (memory, lost, torch.OutOfMemoryError("CUDA out of memory"))))
+    assert not is_of_device(RuntimeError("PytorchStreamReader failed"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import final
+from typing import Any, final
 
 import pytest
 import torch
@@ -22,6 +22,7 @@ from tests.bench.seeds import CPU, alone, assert_agree, settings, stack, state, 
 
 VAE = "vae-mnist(data=5k, latent=1, hidden=2, depth=1)"
 TOY = "gaussian-quadratic"
+LINEAR = "linear-gaussian(dim=2, n=24)"
 
 
 @pytest.mark.parametrize(
@@ -365,3 +366,45 @@ def test_a_captured_step_agrees_with_plain_training_on_a_gpu(task: str, estimato
     list(together.run(20))
     assert together.plain_reason is None
     assert_agree(alone(task, estimator, 1, settings(), device), together.trainers[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd(momentum=0.9)", "rmsprop"])
+def test_a_gradient_may_lie_in_memory_otherwise_than_its_parameter(optimizer: str) -> None:
+    training = settings(optimizer=optimizer, schedule="constant")
+
+    def trained(*, transposed: bool) -> Stack:
+        together = stack(LINEAR, "reparam", (0, 1), training)
+        [(which, program)] = together._programs.items()
+
+        def laid(*arguments: Any) -> Any:
+            gradients, *rest = program(*arguments)
+            other = {name: value.mT.contiguous().mT if value.dim() > 2 else value for name, value in gradients.items()}
+            assert any(value.stride() != gradients[name].stride() for name, value in other.items())
+            return other, *rest
+
+        if transposed:
+            together._programs[which] = laid  # pyright: ignore[reportArgumentType]
+        list(together.run(20))
+        return together
+
+    for one, other in zip(trained(transposed=False).trainers, trained(transposed=True).trainers, strict=True):
+        assert_agree(one, other)
+
+
+def test_moments_of_a_stack_fit_a_parameter_that_lies_otherwise_in_memory() -> None:
+    def transposed(one: Trainer) -> Trainer:
+        """As of a task whose parameters are transposed views, which keep their order when they are loaded."""
+        for parameter in one.loss.parameters():
+            if parameter.dim() == 2:
+                parameter.data = parameter.data.mT.contiguous().mT
+        return one
+
+    training = settings()
+    together = stack(LINEAR, "reparam", (0, 1), training)
+    list(together.run(7))
+    resumed = transposed(trainer(LINEAR, "reparam", 1, training))
+    assert any(not parameter.is_contiguous() for parameter in resumed.loss.parameters())
+    with seeded(CPU, 99):
+        resumed.restore(together.trainers[1].state())
+        list(resumed.run(20))
+    assert_agree(alone(LINEAR, "reparam", 1, training), resumed)
