@@ -6,12 +6,13 @@ from typing import Final, Literal, final
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Independent, Normal, OneHotCategorical
+from torch.distributions import Bernoulli, Distribution, Independent, Normal
 
 from bench.check.points import Point, Subject
 from estimators.base import Estimator, Unfit, log_mean_exp
 from estimators.parts import exact
 from tasks.base import Data, Draw, GenerativeModel, Guide, Latents, Model, Target, Task
+from tasks.parts.networks import one_hot
 
 Kind = Literal["Gaussian", "Bernoulli", "categorical"]
 
@@ -143,7 +144,7 @@ def _bound(over: exact.Population, samples: int) -> Tensor:
 
 def _site(kind: Kind, where: Tensor, scale: Tensor | None) -> Distribution:
     if kind == "categorical":
-        return OneHotCategorical(logits=where, validate_args=False)
+        return one_hot(where)
     if kind == "Bernoulli":
         return Independent(Bernoulli(logits=where, validate_args=False), 1, validate_args=False)
     assert scale is not None

@@ -30,6 +30,7 @@ from bench.training.clipping import told
 from bench.training.diverged import Diverged
 from bench.training.trainer import Trainer
 from estimators.base import Estimator
+from estimators.distributions import without_validation
 from tasks.base import Data, Task
 from tasks.parts.guides import NormalTable
 
@@ -156,6 +157,7 @@ class CellRun:
                 if own is None:
                     self.checkpoint.save()
 
+    @without_validation()
     def finish(self, diverged: Diverged | None) -> Record:
         """Evaluate what was trained, write the files beside the record and then that, and return it."""
         if diverged is not None:

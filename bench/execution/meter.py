@@ -102,6 +102,7 @@ class GradientMeter:
         """How many are drawn at least, at all steps together."""
         return (self.cell.measurement.replicates or FIRST) * len(measured_steps(self.cell))
 
+    @distributions.without_validation()
     def measure(
         self, task: Task, estimator: Estimator, where: Where, tell: Callable[[str, float], None]
     ) -> tuple[Measured, list[GradientRow]]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from bench.machine.streams import GlobalStream, seeded
 from bench.training.loss import Loss
 from bench.training.trace import NotBatchable
+from estimators.distributions import without_validation
 
 _TOLERANCE: Final = {torch.float32: 1e-2, torch.float64: 1e-6}
 """Relative distance of two gradients that rounding may cause, in a bit of a discrete draw as well."""
@@ -17,7 +18,7 @@ _TOLERANCE: Final = {torch.float32: 1e-2, torch.float64: 1e-6}
 def trained_parameters(loss: Loss, rows: Tensor) -> list[str]:
     """Return the names of the parameters that receive a gradient at stored rows [B, ...]."""
     named = {name: value for name, value in loss.named_parameters() if value.requires_grad}
-    with seeded(rows.device, "trace"):
+    with seeded(rows.device, "trace"), without_validation():
         gradients = torch.autograd.grad(loss(rows)[0], list(named.values()), allow_unused=True)
     return [name for name, gradient in zip(named, gradients, strict=True) if gradient is not None]
 
@@ -40,7 +41,7 @@ def require_same_gradient(
         NotBatchable: they differ by more than rounding.
     """
     named = dict(loss.named_parameters())
-    with seeded(rows.device):
+    with seeded(rows.device), without_validation():
         GlobalStream(rows.device).restore(state)
         value, estimate = loss(rows)
         parts = torch.autograd.grad(value, [named[name] for name in found], allow_unused=True, materialize_grads=True)

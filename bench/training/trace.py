@@ -5,14 +5,12 @@ step is traced once to a graph of tensor operations, and each random one in it i
 the same that the seed makes when it trains alone. Running the graph also spares the transforms' work at every step.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
-from torch.distributions import Distribution
 from torch.func import functional_call, grad, vmap
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -22,6 +20,7 @@ from bench.machine.memory import is_out_of_memory
 from bench.machine.streams import Stream, seeded
 from bench.training.loss import Loss
 from estimators.base import Estimate, Estimator
+from estimators.distributions import without_validation
 
 Values = dict[str, Tensor]
 """Parameters and buffers of a `Loss` by name, each with a leading axis of seeds, [S, ...]."""
@@ -80,7 +79,7 @@ def trace_step(loss: Loss, trained: Values, fixed: Values, rows: Tensor, streams
     # Tracing runs the step once, and an estimator updates its buffers in place.
     scratch = {name: value.clone() for name, value in fixed.items()}
     try:
-        with seeded(rows.device, "trace"), torch.no_grad(), _without_validation():
+        with seeded(rows.device, "trace"), torch.no_grad(), without_validation():
             program = make_fx(vmap(one, randomness="different"))(trained, scratch, rows)
     except (RuntimeError, ValueError, NotImplementedError, TypeError) as error:
         if is_out_of_memory(error):
@@ -88,17 +87,6 @@ def trace_step(loss: Loss, trained: Values, fixed: Values, rows: Tensor, streams
         raise NotBatchable(headline(error)) from error
     draw_by_seed(program, streams)
     return program
-
-
-@contextmanager
-def _without_validation() -> Iterator[None]:
-    """Let distributions accept any arguments: a check of values is a branch, which a trace cannot hold."""
-    before = Distribution._validate_args
-    Distribution.set_default_validate_args(False)
-    try:
-        yield
-    finally:
-        Distribution.set_default_validate_args(before)
 
 
 @final

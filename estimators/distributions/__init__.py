@@ -21,6 +21,7 @@ The others are for estimators that are to know it:
 Beside them are
     noise: where the randomness comes from, independent or mirrored.
     parameters: to read a distribution's parameters, and to build it again with others.
+    validation: to make distributions without a check of their arguments.
 
 A control variate for Poisson latents, say, is an estimator of its own in `estimators/discrete/`. `sample` knows the
 family, and `measures` its weak derivative; a relaxation of it, or a support that is cut off, would be registered here.
@@ -37,6 +38,7 @@ from estimators.distributions.noise import IID, Antithetic, Independently, Noise
 from estimators.distributions.paths import Path, path
 from estimators.distributions.relaxed import Relaxation, relaxation
 from estimators.distributions.supports import family, support, support_size
+from estimators.distributions.validation import without_validation
 
 __all__ = [
     "IID",
@@ -56,4 +58,5 @@ __all__ = [
     "sample",
     "support",
     "support_size",
+    "without_validation",
 ]

@@ -8,6 +8,7 @@ from torch.distributions import Distribution, Independent, transform_to
 from torch.distributions.constraints import Constraint
 
 from estimators.distributions.noise import Unsupported
+from estimators.distributions.validation import without_validation
 
 Parameters = Mapping[str, Tensor]
 """By name, each [B, event] or, of a conditional site, [K, B, event]."""
@@ -32,7 +33,8 @@ def rebuild(distribution: Distribution, values: Parameters) -> Distribution:
         return Independent(inner, distribution.reinterpreted_batch_ndims, validate_args=False)
     family: Any = type(distribution)
     try:
-        return family(**_fixed(distribution), **values, validate_args=False)
+        with without_validation():
+            return family(**_fixed(distribution), **values, validate_args=False)
     except TypeError as reason:
         raise Unsupported(
             f"{family.__name__} cannot be built again from {', '.join(values)}: its constructor must take them and "

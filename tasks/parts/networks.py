@@ -5,7 +5,15 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Independent, MultivariateNormal, Normal, OneHotCategorical
+from torch.distributions import (
+    Bernoulli,
+    Categorical,
+    Distribution,
+    Independent,
+    MultivariateNormal,
+    Normal,
+    OneHotCategorical,
+)
 
 
 def dense(inputs: int, outputs: int) -> nn.Linear:
@@ -107,7 +115,11 @@ def bernoulli(logits: Tensor) -> Independent:
 
 def one_hot(logits: Tensor) -> OneHotCategorical:
     """Return a one-hot variable over the last axis. Not validated, as `diagonal_normal`."""
-    return OneHotCategorical(logits=logits, validate_args=False)
+    # The constructor makes a categorical variable that is validated whatever it is told, and a GPU waits for that.
+    variable = OneHotCategorical.__new__(OneHotCategorical)
+    variable._categorical = Categorical(logits=logits, validate_args=False)
+    Distribution.__init__(variable, logits.shape[:-1], logits.shape[-1:], validate_args=False)
+    return variable
 
 
 def one_hots(logits: Tensor) -> Independent:

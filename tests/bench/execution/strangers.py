@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, final
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Cauchy, Independent
+from torch.distributions import Cauchy, Independent, Normal
 
 from estimators.base import Estimate, Estimator
 from estimators.score_function.reinforce import Reinforce
@@ -161,3 +161,31 @@ class RarelyKnown(LinearGaussian):  # pyright: ignore[reportGeneralTypeIssues]
 
     def exact(self, target: Target, x: Tensor, samples: int) -> None:
         return None
+
+
+@final
+class _ValidatedGuide(Guide):
+    def __init__(self) -> None:
+        super().__init__()
+        self.loc = nn.Parameter(torch.zeros(1, dtype=torch.float64))
+
+    def forward(self, x: Tensor, draw: Draw) -> None:
+        # As most people write it: PyTorch checks the arguments.
+        draw("z", Independent(Normal(self.loc.expand(len(x), -1), 1.0), 1))
+
+
+@final
+class Validated(Task):
+    """The quadratic toy with a distribution that PyTorch refuses to make once its location is not finite."""
+
+    target = "expectation"
+    maximise = False
+    dtype = torch.float64
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.guide: Guide = _ValidatedGuide()
+        self.model: Model = GaussianQuadratic().model
+
+    def load(self) -> Data:
+        return GaussianQuadratic().load()

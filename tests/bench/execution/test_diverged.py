@@ -120,6 +120,27 @@ def test_training_that_runs_away_is_advised_smaller_steps(tmp_path: Path, batch_
         assert record.reason == f"the objective was inf at step {record.final.diverged_at} of training{SMALLER}"
 
 
+@pytest.mark.parametrize(
+    ("task", "estimator", "size"),
+    [
+        ("gaussian-mixture(n=8)", "reinforce", {"model_lr": 1e9}),
+        (f"{STRANGERS}:Validated", "reparam", {"guide_lr": 1e3}),
+    ],
+    ids=["one-hot", "validated"],
+)
+def test_a_training_that_runs_away_diverges_alone_as_among_others(
+    tmp_path: Path, task: str, estimator: str, size: dict[str, float]
+) -> None:
+    """A family that checks its arguments refuses them once they are not finite; that is no failure of the cell."""
+    asked = replace(request(task, 2000), estimators=(parse_spec(estimator),), **size)
+    alone = {record.cell.seed: record for record in ran(tmp_path / "alone", asked, "off")}
+    together = {record.cell.seed: record for record in ran(tmp_path / "together", asked, "on")}
+    assert all(any("in one step" in note for note in record.notes) for record in together.values())
+    assert alone.keys() == together.keys() == {0, 1}
+    for seed, one in alone.items():
+        assert (one.status, one.reason) == ("diverged", together[seed].reason)
+
+
 def test_a_gradient_that_is_too_large_after_training_is_advised_smaller_steps(tmp_path: Path) -> None:
     for record in ran(tmp_path, request("gaussian-quadratic", 36, guide_lr=1e3)):
         assert record.reason is not None
