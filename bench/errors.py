@@ -58,6 +58,10 @@ class DeviceUnavailable(BenchError):
     exit_code = 4
 
 
+class DeviceLost(DeviceUnavailable):
+    """The GPU has failed while something ran: this process can use it no more, and a new one may."""
+
+
 class ResultsError(BenchError):
     """A results folder or a record cannot be read or written."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from bench.errors import BenchError, MachineTrouble, machine_trouble
+from bench.errors import BenchError, DeviceLost, MachineTrouble, machine_trouble
 from bench.escaping import terminal
 from bench.execution.advice import after_run
 from bench.execution.asked import Asked
@@ -144,17 +144,25 @@ def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
     Those that another process runs come last, when it is done, or are left out where they are not to be waited for.
 
     Raises:
+        DeviceLost: the GPU has failed; what ran then is recorded as failed, and what was to come is not run.
         ResultsError: the results folder is not writable.
         MachineTrouble: it no longer is, or something else of the machine has failed; finished cells are kept.
     """
-    store = Store(asked.out)
+    store, found = Store(asked.out), dict[str, Record]()
     engine = engine_of(asked, plan.cells[0].device) if plan.cells else None
     store.ensure_writable()
     store.set_damaged_runs_aside(messages.warn)
     try:
         with threads_as_in(engine):
-            found = {record.cell.id: record for record in _records(plan, store, asked, messages, engine)}
+            for record in _records(plan, store, asked, messages, engine):
+                found[record.cell.id] = record
         export(asked.out, errors="skip", warn=messages.warn)
+    except DeviceLost as error:
+        left = len(plan.cells) - len(found)
+        rest = (
+            f"{left} of {len(plan.cells)} cells are left, and the same command runs them" if left else "no cell is left"
+        )
+        raise DeviceLost(f"{error}: {rest}") from error
     except (MachineTrouble, OSError) as error:
         trouble = machine_trouble(error, asked.out)
         if trouble is None:

@@ -8,13 +8,14 @@ from typing import final
 
 import torch
 
-from bench.errors import BenchError, machine_trouble, named
+from bench.errors import BenchError, DeviceLost, headline, machine_trouble, named
 from bench.execution.making import Making
 from bench.execution.meter import KnownReferences
 from bench.execution.progress import shares
 from bench.execution.run_cells import run_alone, run_together
 from bench.execution.sources import Source
 from bench.execution.teller import Teller
+from bench.machine.lost import is_device_lost
 from bench.machine.memory import is_out_of_memory
 from bench.names.strangers import said
 from bench.results.atomic import placing
@@ -50,9 +51,15 @@ class Runner:
         self._store, self._making, self._data, self._sources = store, making, data, sources
         self._teller, self._references = teller, references
         self._described: set[str] = set()
+        self._trouble: Exception | None = None
 
     def run(self, cells: Sequence[Cell]) -> Iterator[Record]:
-        """Run cells in one step, or one by one where that is not possible; give their records."""
+        """Run cells in one step, or one by one where that is not possible; give their records.
+
+        Raises:
+            DeviceLost: the GPU has failed. Cells that ran then have failed, and are recorded and given before that;
+                those that were to come are not run.
+        """
         first, left = cells[0], list(cells)
         # Without training there is no step to take for several at once, or as a CUDA graph.
         if first.training.steps and (len(cells) > 1 or first.device == "cuda"):
@@ -69,6 +76,10 @@ class Runner:
                 halves, why = [], str(reason)
             except Exception as error:
                 self._require_machine(error)
+                if is_device_lost(error):
+                    # Any of them may have done it.
+                    yield from [self._failed(cell, error, _now(), 0.0) for cell in left]
+                    raise self._lost() from error
                 halves, why = [], named(error)
                 if is_out_of_memory(error):
                     halves = [half for half in (left[: len(left) // 2], left[len(left) // 2 :]) if half]
@@ -83,6 +94,8 @@ class Runner:
             self._teller.about(left, f": trained {how}, since {why}")
         for cell in left:
             yield self._run_alone(cell)
+            if self._trouble is not None:
+                raise self._lost() from self._trouble
 
     def _run_together(self, cells: Sequence[Cell]) -> Iterator[Record]:
         data = self._announce(cells)
@@ -94,7 +107,7 @@ class Runner:
 
     def _run_alone(self, cell: Cell) -> Record:
         data = self._announce([cell])
-        started = datetime.now(UTC).isoformat(timespec="seconds")
+        started = _now()
         begun = time.perf_counter()
         source = self._sources[cell.id]
         try:
@@ -107,16 +120,26 @@ class Runner:
             raise
         except Exception as error:
             self._require_machine(error)
-            self._teller.found(cell)
             # One cell's failure is a result like any other; the rest of the grid goes on.
-            reason = said(error)
-            log = self._store.traceback_path(cell)
-            self._teller.about([cell], f" failed: {reason}; {log} shows the way there")
-            with placing(log) as file:
-                file.write(traceback.format_exc().encode("utf-8", "backslashreplace"))
-            record = failed(cell, self._making.run, source, reason, started, time.perf_counter() - begun)
-            self._store.write(record)
-            return record
+            return self._failed(cell, error, started, time.perf_counter() - begun)
+
+    def _failed(self, cell: Cell, error: Exception, started: str, seconds: float) -> Record:
+        """Record that a cell failed, and how; called while the error is handled."""
+        self._teller.found(cell)
+        reason = said(error)
+        log = self._store.traceback_path(cell)
+        self._teller.about([cell], f" failed: {reason}; {log} shows the way there")
+        with placing(log) as file:
+            file.write(traceback.format_exc().encode("utf-8", "backslashreplace"))
+        record = failed(cell, self._making.run, self._sources[cell.id], reason, started, seconds)
+        self._store.write(record)
+        if is_device_lost(error):
+            self._trouble = error
+        return record
+
+    def _lost(self) -> DeviceLost:
+        assert self._trouble is not None
+        return DeviceLost(f"the GPU has failed ({headline(self._trouble)}), and this process can use it no more")
 
     def _tell_limit(self, record: Record) -> None:
         if record.limit is not None:
@@ -142,6 +165,10 @@ class Runner:
         self._described.add(str(cell.task_spec))
         threads = f"{torch.get_num_threads()} threads" if cell.device == "cpu" else torch.cuda.get_device_name()
         return f" · {cell.device}, {threads}{f' · {data.note}' if data.note else ''}"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def failed(cell: Cell, run: str, source: Source, reason: str, started: str, seconds: float) -> Record:

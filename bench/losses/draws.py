@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
 from bench.errors import UsageError
-from bench.machine.memory import is_out_of_memory
+from bench.machine.lost import is_of_machine
 from bench.machine.streams import seeded
 from bench.measure.replicates import LOOP, Draws
 from bench.measure.unbatched import unbatched
@@ -134,7 +134,7 @@ class LossDraws(Draws):
             raise
         except Exception as error:
             # It works without `vmap`, and so it is `vmap` that it fails for, whatever the error.
-            if is_out_of_memory(error):
+            if is_of_machine(error):
                 raise
             self.reason = unbatched(error)
         return self.reason

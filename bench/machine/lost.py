@@ -23,3 +23,8 @@ def is_device_lost(error: BaseException) -> bool:
 def is_of_device(error: BaseException) -> bool:
     """Return whether an error is about a GPU or its memory, and so says nothing of a file that was being read."""
     return isinstance(error, torch.OutOfMemoryError | torch.AcceleratorError)
+
+
+def is_of_machine(error: Exception) -> bool:
+    """Return whether an error says that memory does not suffice or that the GPU is gone, whatever was tried."""
+    return is_out_of_memory(error) or is_device_lost(error)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from bench.machine.device import in_memory
-from bench.machine.memory import is_out_of_memory
+from bench.machine.lost import is_of_machine
 from bench.measure.unbatched import unbatched
 from estimators.base import Estimator
 from tasks.base import Task
@@ -77,7 +77,7 @@ class Draws(ABC):
         try:
             self.draw(x, 2)
         except (RuntimeError, ValueError, NotImplementedError) as error:
-            if is_out_of_memory(error):
+            if is_of_machine(error):
                 raise
             self.reason = unbatched(error)
         return self.reason

@@ -7,7 +7,7 @@ from typing import Final, Protocol, final
 import torch
 
 from bench.errors import headline
-from bench.machine.memory import is_out_of_memory
+from bench.machine.lost import is_of_machine
 from bench.machine.streams import OwnStream
 
 _WARM_UP: Final = 3
@@ -61,7 +61,7 @@ class Captured:
         try:
             self._graph.capture(self._step)
         except RuntimeError as error:
-            if is_out_of_memory(error):
+            if is_of_machine(error):
                 raise
             self.reason = headline(error)
         else:

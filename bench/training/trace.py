@@ -16,7 +16,7 @@ from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from bench.errors import headline
-from bench.machine.memory import is_out_of_memory
+from bench.machine.lost import is_of_machine
 from bench.machine.streams import Stream, seeded
 from bench.training.loss import Loss
 from estimators.base import Estimate, Estimator
@@ -82,7 +82,7 @@ def trace_step(loss: Loss, trained: Values, fixed: Values, rows: Tensor, streams
         with seeded(rows.device, "trace"), torch.no_grad(), without_validation():
             program = make_fx(vmap(one, randomness="different"))(trained, scratch, rows)
     except (RuntimeError, ValueError, NotImplementedError, TypeError) as error:
-        if is_out_of_memory(error):
+        if is_of_machine(error):
             raise
         raise NotBatchable(headline(error)) from error
     draw_by_seed(program, streams)

@@ -11,7 +11,7 @@ from estimators.draw import Draw
 from estimators.parts.binary import BinaryEstimator, along_logits, logits_of
 from estimators.parts.shapes import as_events
 from tasks.base import Task
-from tasks.log_sigmoid import log_sigmoid
+from tasks.numerics import log_sigmoid
 
 
 @final

@@ -9,13 +9,13 @@ from estimators.distributions.draws import invert_categorical, sample
 from estimators.distributions.implicit import log_standard_gamma
 from estimators.distributions.noise import IID, Independently, Noise, refuse_unless_independent
 from estimators.distributions.supports import support
-from tasks.log_sigmoid import log_sigmoid
+from tasks.numerics import log_sigmoid, poisson
 
 
 @sample.register
 def _(distribution: Poisson, shape: Size, noise: Noise = IID) -> Tensor:
     refuse_unless_independent(noise, "Poisson")
-    return torch.poisson(distribution.rate.detach().expand(distribution._extended_shape(shape)))
+    return poisson(distribution.rate.expand(distribution._extended_shape(shape)))
 
 
 @sample.register
@@ -44,4 +44,4 @@ def _(distribution: NegativeBinomial, shape: Size, noise: Noise = IID) -> Tensor
     """Draw Poisson(λ), λ ~ Gamma(r, (1 − p)/p)."""
     refuse_unless_independent(noise, "NegativeBinomial")
     count = distribution.total_count.detach().expand(distribution._extended_shape(shape))
-    return torch.poisson((log_standard_gamma(count) + distribution.logits.detach()).exp())
+    return poisson((log_standard_gamma(count) + distribution.logits.detach()).exp())

@@ -23,7 +23,7 @@ from torch.distributions import (
 )
 from torch.nn.functional import softplus
 
-from tasks.log_sigmoid import log_sigmoid
+from tasks.numerics import log_sigmoid
 
 _LARGE: Final = 30.0
 """Above it, the series of log Γ(x + ½) − log Γ(x) is good to 1e-13."""

@@ -21,7 +21,7 @@ from torch.distributions import (
 )
 
 from estimators.distributions.noise import Unsupported
-from tasks.log_sigmoid import log_sigmoid
+from tasks.numerics import log_sigmoid
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch.distributions import Bernoulli, Categorical, Distribution, Independen
 from estimators.distributions import Unsupported
 from estimators.distributions.parameters import unwrapped
 from estimators.draw import Draw
-from tasks.log_sigmoid import log_sigmoid
+from tasks.numerics import log_sigmoid
 
 
 @final

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tasks.log_sigmoid import log_sigmoid
+from tasks.numerics import log_sigmoid
 
 _REACH = 8.0
 """Where the standard normal density is cut off: its tail there is 1e-15."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Gamma, Independent, LogNormal
 
 from tasks.base import Data, Defaults, Draw, Guide, Latents, SimulableModel, Target, Task, is_elbo
+from tasks.numerics import poisson
 from tasks.parts.sizes import at_least
 
 Family = Literal["gamma", "log-normal"]
@@ -102,7 +103,7 @@ class PoissonModel(SimulableModel):
         draw("z", Independent(gamma, 1, validate_args=False))
 
     def simulate(self, z: Latents) -> Tensor:
-        return torch.poisson(z["z"].detach())
+        return poisson(z["z"])
 
     def log_evidence(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, [B], negative binomial."""

@@ -18,7 +18,7 @@ from tasks.latent_variables.topic_model import (
     TopicModel,
     log_dirichlet,
 )
-from tasks.log_sigmoid import log_sigmoid
+from tasks.numerics import log_sigmoid
 
 GuideFamily = Literal["logistic-normal", "dirichlet"]
 CorpusOrGenerated = Literal["generated", "ap", "reuters"]

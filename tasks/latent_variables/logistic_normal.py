@@ -10,7 +10,7 @@ from torch.distributions import LogisticNormal
 from tasks.base import Draw, Guide, Target
 from tasks.exact.quadrature import importance_bound, normal_nodes
 from tasks.latent_variables.dirichlet_multinomial import ProportionalCounts
-from tasks.log_sigmoid import log_sigmoid
+from tasks.numerics import log_sigmoid
 
 _NODES = {1: 129, 2: 129, 3: 49}
 """Quadrature nodes per sample: 1e-8 nats while the scale of the guide is below one."""

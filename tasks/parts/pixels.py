@@ -7,7 +7,7 @@ from typing import Final, final
 import torch
 from torch import Tensor, nn
 
-from tasks.log_sigmoid import log_sigmoid
+from tasks.numerics import log_sigmoid
 from tasks.parts.networks import bernoulli_log_prob
 
 _HALF_LEVEL: Final = 1 / 510

@@ -11,7 +11,7 @@ from tasks.data import logistic
 from tasks.data.logistic import SHAPES, Table, is_named
 from tasks.data.rows import Rows, require_table
 from tasks.exact.quadrature import importance_bound, normal_nodes
-from tasks.log_sigmoid import log_sigmoid
+from tasks.numerics import log_sigmoid
 from tasks.parts.guides import Covariance, SharedNormal
 from tasks.parts.networks import diagonal_normal
 

@@ -13,7 +13,9 @@ import torch
 
 import bench as varbench
 from bench.execution import run_cells
+from bench.results.store import Store
 from bench.training.stack import Stack
+from bench.training.trainer import Trainer
 from tests.bench.cli.conftest import Outcome
 
 Bench = Callable[..., Outcome]
@@ -368,3 +370,33 @@ def test_too_many_seeds_for_the_memory_are_trained_in_halves(bench: Bench, monke
     final = varbench.load("results").final.set_index("seed")
     assert [*final.seeds_together] == [1, 2, 2]
     assert (final.status == "done").all()
+
+
+@pytest.mark.parametrize("seeds", ["0-1", "0"], ids=["together", "alone"])
+def test_a_gpu_that_fails_ends_the_run_and_what_is_left_is_run_by_the_same_command(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, seeds: str
+) -> None:
+    """After a kernel's assertion every operation fails: later cells would be recorded as failed, one by one."""
+    asked = ("run", "--task", "gaussian-quadratic", "--estimator", "reinforce", "--estimator", "reparam")
+    count = len(seeds.split("-"))
+    take, begun = Trainer.step, list[str]()
+
+    def fail(*_: Any) -> None:
+        begun.append("step")
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", fail)
+        patch.setattr(Stack, "_advance", fail)
+        outcome = bench(*asked, "--seeds", seeds, *SHORT)
+    assert take is Trainer.step
+    assert outcome.code == 4
+    assert begun == ["step"]
+    assert outcome.err.strip().splitlines()[-1].startswith("Error: the GPU has failed (CUDA error: device-side assert")
+    assert f"{count} of {2 * count} cells are left, and the same command runs them" in outcome.err
+    assert [record.status for record in Store(Path("results")).records()] == ["failed"] * count
+    again = bench(*asked, "--seeds", seeds, *SHORT)
+    assert again.code == 3
+    statuses = [record.status for record in Store(Path("results")).records()]
+    assert sorted(statuses) == ["done"] * count + ["failed"] * count
+    assert bench(*asked, "--seeds", seeds, *SHORT, "--rerun", "failed").code == 0

@@ -1,4 +1,4 @@
-"""Our log sigmoid against SciPy's and PyTorch's; and that nothing of ours calls PyTorch's, which fails on a GPU."""
+"""Our log sigmoid and Poisson draws against SciPy's and PyTorch's, which fail on a GPU and which we do not call."""
 
 from functools import partial
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.special import expit, log_expit
 from torch import Size, Tensor
-from torch.distributions import Distribution, Geometric, Independent, LogisticNormal, NegativeBinomial
+from torch.distributions import Distribution, Geometric, Independent, LogisticNormal, NegativeBinomial, Poisson
 from torch.nn.functional import logsigmoid
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -17,7 +17,8 @@ from bench.measure.replicates import Replicator
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import parse_spec
 from estimators import distributions
-from tasks.log_sigmoid import log_sigmoid
+from tasks.latent_variables.gamma_poisson import PoissonModel
+from tasks.numerics import log_sigmoid, poisson
 
 EDGES = [-1e30, -800.0, -40.0, -39.9, 39.9, 40.0, 87.0, 700.0, 1e30]
 
@@ -118,3 +119,49 @@ def test_gradients_do_without_torch_log_sigmoid(task: str, estimator: str):
         Replicator(built, by, max(2, by.minimum_samples)).draw(x, 2)
     assert {name for name in watch.names if "log_sigmoid" in name} == set()
     assert watch.names
+
+
+def test_rates_are_drawn_as_torch_draws_them():
+    rate = torch.rand(500, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 30
+    torch.manual_seed(0)
+    found = poisson(rate)
+    torch.manual_seed(0)
+    assert torch.equal(found, torch.poisson(rate))
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_what_is_no_rate_never_reaches_the_kernel(batched: bool, monkeypatch: pytest.MonkeyPatch):
+    drawn = torch.poisson
+
+    def as_on_a_gpu(rate: Tensor) -> Tensor:
+        assert batched or bool((rate >= 0).all()), "the kernel would end the process's use of its GPU"
+        return drawn(rate)
+
+    monkeypatch.setattr(torch, "poisson", as_on_a_gpu)
+    rates = torch.tensor([[3.0, torch.nan, 0.0, -1.0], [1.0, 2.0, torch.nan, 4.0]])
+    found = torch.func.vmap(poisson, randomness="different")(rates) if batched else poisson(rates)
+    assert torch.equal(found.isnan(), torch.tensor([[False, True, False, True], [False, False, True, False]]))
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        lambda rate: Poisson(rate, validate_args=False),
+        lambda rate: NegativeBinomial(torch.ones_like(rate), logits=rate.log(), validate_args=False),
+    ],
+)
+def test_draws_of_counts_keep_what_is_no_number(family: Any, monkeypatch: pytest.MonkeyPatch):
+    drawn = torch.poisson
+
+    def as_on_a_gpu(rate: Tensor) -> Tensor:
+        assert bool((rate >= 0).all())
+        return drawn(rate)
+
+    monkeypatch.setattr(torch, "poisson", as_on_a_gpu)
+    found = distributions.sample(family(torch.tensor([2.0, torch.nan])), Size([20]))
+    assert bool(found[:, 0].isfinite().all())
+    assert bool(found[:, 1].isnan().all())
+
+
+def test_counts_of_no_rate_are_none():
+    assert PoissonModel(2).simulate({"z": torch.tensor([[[0.0, torch.nan]]])}).isnan().tolist() == [[[False, True]]]

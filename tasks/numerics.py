@@ -1,7 +1,8 @@
-"""log sigmoid(v), in a form that every transform of PyTorch can differentiate and batch on every device."""
+"""Functions that PyTorch has, in a form that also works where its CUDA kernels fail."""
 
 from typing import Final
 
+import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -20,3 +21,18 @@ def log_sigmoid(v: Tensor) -> Tensor:
     tensor([-5.0000e+01, -6.9315e-01, -6.7153e-03])
     """
     return -softplus(-v, threshold=_LINEAR)
+
+
+def poisson(rate: Tensor) -> Tensor:
+    """Draw Poisson(λ) of the shape of λ, without gradient; NaN where λ is no rate.
+
+    PyTorch's CUDA kernel asserts that λ is a rate. Where a training diverges it is none, and no later operation of the
+    process could use the GPU.
+
+    >>> import torch
+    >>> poisson(torch.tensor([0.0, torch.nan]))
+    tensor([0., nan])
+    """
+    rate = rate.detach()
+    is_rate = rate >= 0
+    return torch.where(is_rate, torch.poisson(torch.where(is_rate, rate, 0.0)), torch.nan)
