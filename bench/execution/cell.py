@@ -59,7 +59,6 @@ class CellRun:
         stream: Stream | None = None,
     ) -> None:
         self.cell, self.store, self.making, self.source = cell, store, making, source
-        self.listener = Watch(listener, making.limits, lambda: self.checkpoint.seconds())
         self._keeping = Keeping(store.folder, making.run, making.rerun, source.task)
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self.data = hold_back(data, cell.training.validation).to(find_device(cell.device))
@@ -68,6 +67,7 @@ class CellRun:
         self.progress = Progress(onednn=onednn_pays(self.task, cell.training.batch_size * cell.samples))
         file, maker = store.checkpoint_path(cell), Maker.of(source)
         self.checkpoint = Checkpoint(file, cell, self.trainer, self.progress, maker)
+        self.listener = Watch(listener, making.limits, self.checkpoint.seconds)
         self.meter = GradientMeter(cell, self.task, self.data, references)
         self._steps = measured_steps(cell)
         self.stops = [cell.training.steps] if cell.along_trajectory else self._steps

@@ -1,6 +1,5 @@
 """Run cells to their ends: train to each stop, measure there, evaluate, record."""
 
-import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -13,7 +12,7 @@ from bench.execution.meter import KnownReferences
 from bench.execution.sources import Source
 from bench.machine.device import find_device
 from bench.machine.matmul import multiplied_by_onednn
-from bench.machine.memory import is_out_of_memory
+from bench.machine.memory import give_back_memory, is_out_of_memory
 from bench.machine.ration import rationed
 from bench.machine.streams import OwnStream, seeded
 from bench.results.schema import Record
@@ -54,7 +53,7 @@ def run_alone(
             raise
         reached = of_memory(memory, ready[0].listener.doing if ready else "in making it ready")
     # Only here, where the error no longer holds on to what was computed, can memory be given back.
-    gc.collect()
+    give_back_memory()
     if ready:
         # It may have stopped in the middle of a step.
         return stopped(ready[0], reached, whole=False)
@@ -117,6 +116,13 @@ def _to_their_ends(runs: Sequence[CellRun], group_of: Callable[[Sequence[Trainer
     for one in runs:
         one.join(len(runs))
     group = group_of([one.trainer for one in runs])
+    try:
+        yield from _until_a_limit(runs, group)
+    finally:
+        group.close()
+
+
+def _until_a_limit(runs: Sequence[CellRun], group: Group) -> Iterator[Record]:
     written = 0
     try:
         for record in _ends(runs, group):
@@ -124,7 +130,8 @@ def _to_their_ends(runs: Sequence[CellRun], group_of: Callable[[Sequence[Trainer
             yield record
         return
     except LimitReached as found:
-        reached = found
+        # With its way here it would hold on to this frame, and with that to all that was computed.
+        reached = found.with_traceback(None)
     for place in range(written, len(runs)):
         one, own = runs[place], group.diverged.get(place)
         if own is not None and not one.cell.along_trajectory:

@@ -16,7 +16,7 @@ from bench.execution.run_cells import run_alone, run_together
 from bench.execution.sources import Source
 from bench.execution.teller import Teller
 from bench.machine.lost import is_device_lost
-from bench.machine.memory import is_out_of_memory
+from bench.machine.memory import give_back_memory, is_out_of_memory
 from bench.names.strangers import said
 from bench.results.atomic import placing
 from bench.results.schema import Begun, Record
@@ -86,7 +86,7 @@ class Runner:
                     why = "there is not enough memory for so many at once"
             if len(halves) > 1:
                 self._teller.about(left, f": {why}; trained as {len(halves)} halves")
-                torch.cuda.empty_cache()
+                give_back_memory()
                 for half in halves:
                     yield from self.run(half)
                 return

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import DeviceUnavailable
-from bench.machine.memory import is_out_of_memory
+from bench.machine.memory import give_back_memory, is_out_of_memory
 from tasks.base import Task
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ def in_memory(work: Callable[[], T], divisible: bool) -> T | None:
         if not (divisible and is_out_of_memory(error)):
             raise
     # Only here, where the error no longer holds on to what was computed, can memory be given back.
-    torch.cuda.empty_cache()
+    give_back_memory()
     return None
 
 

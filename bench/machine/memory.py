@@ -1,6 +1,7 @@
 """What is too large for this machine is said in a sentence."""
 
 import errno
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -29,6 +30,18 @@ def enough_memory(what: str) -> Iterator[None]:
         if is_out_of_memory(error):
             raise UsageError(f"{what} needs more memory than there is; choose smaller sizes") from error
         raise
+
+
+def give_back_memory() -> None:
+    """Return to a GPU what nothing needs any more, so that other work finds it free.
+
+    First what lies in circles of references, which PyTorch would still count as used. Not while an error is handled:
+    its traceback holds on to what was computed.
+    """
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 import torch
 
 from bench.errors import UsageError
+from bench.machine.memory import give_back_memory
 from bench.machine.transforms import import_transforms
 
 _STATUS: Final = Path("/proc/self/status")
@@ -34,7 +35,7 @@ def rationed(memory: int | None, device: torch.device) -> Iterator[None]:
     if memory is None:
         yield
     elif device.type == "cuda":
-        torch.cuda.empty_cache()
+        give_back_memory()
         allowed = torch.cuda.memory_reserved(device) + memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, allowed / torch.cuda.mem_get_info(device)[1]))
         try:

@@ -91,11 +91,9 @@ class Replicator(Draws):
         super().__init__(parameter_slices(task))
         self._module = _Surrogate(task, estimator, samples)
         self.parameters = ordered_parameters(task)
+        # Of the module, and not of this object: no circle holds on to the task.
+        self._batched = vmap(grad(partial(_value, self._module)), in_dims=(None, None, 0), randomness="different")
         self._dtype = next(iter(self.parameters.values())).dtype
-        self._batched = vmap(grad(self._surrogate), in_dims=(None, None, 0), randomness="different")
-
-    def _surrogate(self, parameters: dict[str, Tensor], x: Tensor, _replicate: Tensor) -> Tensor:
-        return functional_call(self._module, parameters, (x,))
 
     def _draw_rows(self, x: Tensor, count: int) -> Tensor:
         with torch.no_grad():
@@ -110,6 +108,10 @@ class Replicator(Draws):
             gradients = torch.autograd.grad(self._module(x), values, allow_unused=True, materialize_grads=True)
             torch.cat([gradient.reshape(-1) for gradient in gradients], out=row)
         return rows
+
+
+def _value(module: nn.Module, parameters: dict[str, Tensor], x: Tensor, _replicate: Tensor) -> Tensor:
+    return functional_call(module, parameters, (x,))
 
 
 def ordered_parameters(task: Task) -> dict[str, nn.Parameter]:

@@ -34,32 +34,33 @@ class Graph(Protocol):
 class Captured:
     """Takes steps plainly at first, and then by replaying a graph, or plainly for good where none can be captured.
 
-    Every call is one step, so that nothing has to be undone.
+    Every call is one step, so that nothing has to be undone. The step is told at each call and not kept: whoever takes
+    it holds on to this, and a circle of the two would keep a graph's memory until the collector finds it.
 
     Attributes:
         reason: why steps are taken plainly for good, or None.
     """
 
-    def __init__(self, step: Step, graph: Graph) -> None:
-        self._step, self._graph = step, graph
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
         self._taken, self._captured = 0, False
         self.reason: str | None = None
 
-    def __call__(self) -> None:
-        """Take one step."""
+    def __call__(self, step: Step) -> None:
+        """Take one step, the same at each call."""
         if self._taken == _WARM_UP and self.reason is None and not self._captured:
-            self._capture()
+            self._capture(step)
         if self._captured:
             self._graph.replay()
         elif self.reason is None:
             self._taken += 1
-            self._graph.warm_up(self._step)
+            self._graph.warm_up(step)
         else:
-            self._step()
+            step()
 
-    def _capture(self) -> None:
+    def _capture(self, step: Step) -> None:
         try:
-            self._graph.capture(self._step)
+            self._graph.capture(step)
         except RuntimeError as error:
             if is_of_machine(error):
                 raise

@@ -38,6 +38,10 @@ class Group(Protocol):
         """Give a trainer tensors of its own, which the group changes no more."""
         ...
 
+    def close(self) -> None:
+        """Let go of what the steps need; no step can be taken any more."""
+        ...
+
 
 @final
 class Single:
@@ -63,4 +67,7 @@ class Single:
         self.diverged[place] = reason
 
     def release(self, place: int) -> None:
+        pass
+
+    def close(self) -> None:
         pass

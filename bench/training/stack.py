@@ -110,6 +110,11 @@ class Stack:
         for parameter, state in trainer.optimizer.state.items():
             trainer.optimizer.state[parameter] = tree_map_only(Tensor, torch.clone, state)
 
+    def close(self) -> None:
+        """Let go of what the steps need, that of the graphs above all; no step can be taken any more."""
+        for held in (self._graphs, self._programs, self._results, self._objectives, self._clipped):
+            held.clear()
+
     def _advance(self) -> None:
         leader = self.trainers[self.active[0]]
         if (sizes := leader.step_sizes(self._step)) != self._sizes:
@@ -174,8 +179,8 @@ class Stack:
             self._update(kind)
             return
         if kind not in self._graphs:
-            self._graphs[kind] = Captured(partial(self._update, kind), self._new_graph())
-        self._graphs[kind]()
+            self._graphs[kind] = Captured(self._new_graph())
+        self._graphs[kind](partial(self._update, kind))
 
     def _update(self, kind: Kind) -> None:
         """Take one step in place, as a CUDA graph can hold it."""

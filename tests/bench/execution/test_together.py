@@ -1,5 +1,7 @@
 """Which seeds are trained in one step, and what becomes of their cells."""
 
+import gc
+import weakref
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,10 @@ import pandas as pd
 import pytest
 import torch
 
-from bench.execution import checkpoint
+from bench.execution import checkpoint, run_cells
 from bench.execution import companions as grouping
 from bench.execution.companions import at_the_same_step, companions
+from bench.execution.limits import UNLIMITED, Limits
 from bench.execution.making import Making
 from bench.execution.meter import KnownReferences
 from bench.execution.run_cells import run_alone, run_together
@@ -22,6 +25,7 @@ from bench.results.store import Store
 from bench.results.tables import load
 from bench.settings import Cell, Measurement, Training
 from bench.training.stack import Stack
+from bench.training.trainer import Trainer
 from tests.bench.results.samples import cell
 from tests.timed import TIMED
 
@@ -186,3 +190,43 @@ def test_one_seed_that_diverges_is_recorded_and_the_others_are_finished(
     assert records[1].final.diverged_at == 0
     assert records[0].final is not None
     assert records[0].final.test_elbo is not None
+
+
+@pytest.mark.parametrize("how", ["done", "failed", "limited"])
+def test_nothing_of_cells_that_are_done_with_is_kept_until_the_collector_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """On a GPU their memory would be missing where the next ones are run, or the same ones in halves."""
+    left: list[weakref.ref[Any]] = []
+
+    def followed(trainers: Any) -> Stack:
+        together = Stack(trainers)
+        left.extend(map(weakref.ref, (together, *trainers, *(one.task for one in trainers))))
+        if how == "failed":
+            monkeypatch.setattr(Trainer, "record", fail)
+        return together
+
+    def fail(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def ran(seeds: tuple[int, ...]) -> None:
+        cells = toys(*seeds)
+        data = TASKS.build(cells[0].task_spec).load()
+        making = Making("now", limits=Limits(seconds=1e-9) if how == "limited" else UNLIMITED)
+        try:
+            told, known = [Quiet(), Quiet()], KnownReferences()
+            list(run_together(cells, data, Store(tmp_path), making, told, known, sources_of(cells)))
+        except torch.OutOfMemoryError:
+            assert how == "failed"
+
+    monkeypatch.setattr(run_cells, "Stack", followed)
+    ran((0, 1))
+    gc.collect()
+    left.clear()
+    gc.disable()
+    try:
+        ran((2, 3))
+        assert len(left) == 5
+        assert [one() for one in left if one() is not None] == []
+    finally:
+        gc.enable()

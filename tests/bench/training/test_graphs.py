@@ -41,9 +41,9 @@ class Counter:
 def test_every_call_is_one_step() -> None:
     step = Counter()
     graph = Recorder(step)
-    captured = Captured(step, graph)
+    captured = Captured(graph)
     for calls in range(1, 7):
-        captured()
+        captured(step)
         assert step.steps == calls
     assert graph.asked == ["warm up"] * 3 + ["capture"] + ["replay"] * 3
     assert captured.reason is None
@@ -52,18 +52,23 @@ def test_every_call_is_one_step() -> None:
 def test_a_step_that_cannot_be_captured_is_taken_plainly_and_the_reason_kept() -> None:
     step = Counter()
     graph = Recorder(step, RuntimeError("operation not permitted when stream is capturing\nand more"))
-    captured = Captured(step, graph)
+    captured = Captured(graph)
     for calls in range(1, 7):
-        captured()
+        captured(step)
         assert step.steps == calls
     assert graph.asked == ["warm up"] * 3 + ["capture"]
     assert captured.reason == "operation not permitted when stream is capturing"
 
 
-def test_too_little_memory_is_no_reason_to_go_on() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory"), torch.AcceleratorError("CUDA error: unspecified launch failure")],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_device_in_trouble_is_no_reason_to_go_on(error: RuntimeError) -> None:
     step = Counter()
-    captured = Captured(step, Recorder(step, torch.OutOfMemoryError("CUDA out of memory")))
+    captured = Captured(Recorder(step, error))
     for _ in range(3):
-        captured()
-    with pytest.raises(torch.OutOfMemoryError):
-        captured()
+        captured(step)
+    with pytest.raises(type(error)):
+        captured(step)

@@ -1,5 +1,7 @@
 """Many seeds in one step: each ends where it ends alone, whoever its companions are and whatever becomes of them."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, final
@@ -9,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.machine.streams import OwnStream, seeded
+from bench.settings import Training
 from bench.training.kinds import Result
 from bench.training.stack import Stack
 from bench.training.trace import NotBatchable
@@ -334,6 +337,59 @@ def test_steps_of_the_warmup_and_behind_it_are_replayed_apart() -> None:
     list(together.run(20))
     assert [graph.replays for graph in graphs] == [8 - 3, 12 - 3]
     assert_agree(alone(task, "iwae", 1, training), together.trainers[1])
+
+
+class Still:
+    """Stands in for a graph that holds on to nothing, as one of CUDA does."""
+
+    def warm_up(self, step: Callable[[], None]) -> None:
+        step()
+
+    def capture(self, step: Callable[[], None]) -> None:
+        step()
+
+    def replay(self) -> None:
+        pass
+
+
+def trained_and_dropped(task: str, estimator: str, training: Training, *, close: bool) -> dict[str, Any]:
+    together = stack(task, estimator, (0, 1), training)
+    together._new_graph = Still
+    list(together.run(training.steps))
+    held = {
+        "stack": together,
+        "graph": next(iter(together._graphs.values())),
+        "task": together.trainers[0].task,
+        "parameters": next(iter(together._trained.values())),
+        "moments": together._optimizer,
+    }
+    if close:
+        together.close()
+        assert not together._graphs
+    return {name: weakref.ref(one) for name, one in held.items()}
+
+
+@pytest.mark.parametrize(
+    ("task", "estimator", "changes"),
+    [
+        (TOY, "reinforce-ema", {}),
+        ("sbn-tiny", "relax", {}),
+        ("ppca(dim=3, latent=1, n=12)", "iwae", WARM),
+    ],
+    ids=lambda what: what.partition("(")[0] if isinstance(what, str) else "",
+)
+@pytest.mark.parametrize("close", [False, True], ids=["dropped", "closed"])
+def test_a_stack_goes_without_the_collector(task: str, estimator: str, changes: dict[str, Any], close: bool) -> None:
+    """In a circle of references its memory, that of its graphs above all, would be kept until the collector runs."""
+    # What is imported first here leaves circles of its own.
+    trained_and_dropped(TOY, "reinforce-ema", settings(steps=6), close=close)
+    gc.collect()
+    gc.disable()
+    try:
+        left = trained_and_dropped(task, estimator, settings(steps=6, **changes), close=close)
+        assert [name for name, one in left.items() if one() is not None] == []
+    finally:
+        gc.enable()
 
 
 def test_a_failed_capture_is_told_and_training_goes_on_plainly() -> None:
