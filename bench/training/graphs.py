@@ -75,6 +75,7 @@ class CudaGraph:
 
     def __init__(self, streams: Sequence[OwnStream], device: torch.device) -> None:
         self._streams = streams
+        self._index = torch.cuda.current_device() if device.index is None else device.index
         self._graph = torch.cuda.CUDAGraph()
         self._side = torch.cuda.Stream(device)
         with warnings.catch_warnings():
@@ -93,13 +94,17 @@ class CudaGraph:
 
     def capture(self, step: Step) -> None:
         before = [stream.state() for stream in self._streams]
+        default = torch.cuda.default_generators[self._index]
+        # A state of its own: a capture marks the state that it finds.
+        unmarked = default.clone_state()
         try:
             # A capture that fails leaves its stream the current one; the outer context puts that right.
             with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(self._graph, stream=self._side):
                 step()
         except RuntimeError:
             self._graph.reset()
-            # A generator may stay in the state of being captured.
+            # A generator may stay in the state of being captured, PyTorch's own before 2.13 too.
+            default.graphsafe_set_state(unmarked)
             for stream, state in zip(self._streams, before, strict=True):
                 stream.renew(state)
             raise
