@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bench.evaluation.points import Points
 from bench.evaluation.split import divergence
+from bench.machine.capacity import free_memory
 from bench.machine.device import in_memory, observations
 from bench.machine.streams import seeded
 from estimators.base import evaluate as run_guide
@@ -161,7 +162,7 @@ def evaluate_expectation(task: Task, data: Data, seed: int) -> Mean:
 def _pairs_at_once(device: torch.device) -> int:
     if device.type == "cpu":
         return _PAIRS_AT_ONCE
-    return torch.cuda.get_device_properties(device).total_memory // _BYTES_PER_PAIR
+    return max(_PAIRS_AT_ONCE, free_memory(device) // _BYTES_PER_PAIR)
 
 
 def _averaged(task: Task, rows: Tensor, samples: int, pairs: int) -> Iterator[tuple[float, Tensor]]:

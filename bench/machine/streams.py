@@ -20,9 +20,12 @@ def seeded(device: torch.device, *purpose: object) -> Iterator[None]:
     """Run the body on a random stream of its own and put the surrounding stream back afterwards."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
-        # `torch.manual_seed` turns to GPUs, too, and notes the way there: a hundred times the time of a seed.
-        seed = torch.manual_seed if devices else torch.default_generator.manual_seed
-        seed(derive_seed(*purpose))
+        # `torch.manual_seed` turns to all GPUs, which nobody puts back, and notes the way there: a hundred times the
+        # time of a seed.
+        torch.default_generator.manual_seed(derive_seed(*purpose))
+        if devices:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(derive_seed(*purpose))
         yield
 
 

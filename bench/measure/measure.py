@@ -26,6 +26,11 @@ from bench.statistics.intervals import Interval, product
 
 _DRAWS_PER_BATCH = 4
 
+LAUNCHES: Final = (
+    "seconds and work_variance are of a gradient whose operations are launched one by one, which on a GPU takes most "
+    "of the time; a captured training step takes seconds_per_step"
+)
+
 TOO_FEW: Final = f"intervals from fewer than {FIRST} replicates cover less than 95% where gradients have heavy tails"
 
 
@@ -118,7 +123,7 @@ def measure(
         target.label if target else "",
         references.evidence.label if references.evidence else "",
         half_width(moments, replicator.slices["all"]),
-        tuple(_notes(metrics, moments.replicates, replicator.reason)),
+        tuple(_notes(metrics, moments.replicates, replicator.reason, point.x.device)),
         dict(zip(names, mean_gradient(moments, doubtful), strict=True)) if names else {},
         dict(zip(names, true_gradient(target), strict=True)) if names and target else {},
         target.replicates if target else 0,
@@ -136,7 +141,11 @@ def group_metrics(
     return found
 
 
-def _notes(metrics: dict[str, dict[str, Interval]], replicates: int, looped: str | None) -> Iterator[str]:
+def _notes(
+    metrics: dict[str, dict[str, Interval]], replicates: int, looped: str | None, device: torch.device
+) -> Iterator[str]:
+    if device.type == "cuda":
+        yield LAUNCHES
     if looped is not None:
         yield f"replicates were drawn one by one, since vmap failed: {looped}"
     if any(found["variance"].high == math.inf for found in metrics.values()):

@@ -223,7 +223,9 @@ class Stack:
             groups[group_of(name)].append(value)
         sizes: Mapping[str, float | Tensor] = self._sizes
         if self.device.type == "cuda":
-            sizes = {name: torch.tensor(size, device=self.device) for name, size in self._sizes.items()}
+            # In single precision whatever the parameters are: the fused kernels read no other.
+            where: dict[str, Any] = {"dtype": torch.float32, "device": self.device}
+            sizes = {name: torch.tensor(size, **where) for name, size in self._sizes.items()}
         optimizer = make_optimizer(groups, sizes, self.trainers[0].settings)
         for name, value in self._trained.items():
             states = [

@@ -62,7 +62,7 @@ class Names:
 def _imported(parameter: str, module: str) -> Any:
     # What a module draws while it is imported must not depend on what was drawn before.
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         try:
             return importlib.import_module(module)
         except ModuleNotFoundError as error:

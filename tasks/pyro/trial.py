@@ -32,7 +32,7 @@ def look(
         Misfit: a program fails, its sites vary, or they do not fit those of the other.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         guides, first = _program("guide", guide, args)
         latents = {name: site.value for name, site in first.sites.items()}
         models, _ = _program("model", model, args, latents)
@@ -84,7 +84,7 @@ def require_broadcasting(
     """
     guides, models = programs
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         x = task.prepare(reading.stored()[:_ROWS]).to(next(task.parameters()).dtype)
         sites: dict[str, Distribution] = {}
         latents: dict[str, Tensor] = {}

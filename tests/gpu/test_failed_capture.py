@@ -39,6 +39,13 @@ class Generator:
         self.of = other.of
 
 
+class Lane:
+    """A stream of the device."""
+
+    def wait_stream(self, _other: object) -> None:
+        pass
+
+
 class Stream:
     """An `OwnStream` of one stand-in."""
 
@@ -61,7 +68,7 @@ class Cuda:
 
     def __init__(self) -> None:
         self.default = Generator()
-        self.default_stream = object()
+        self.default_stream = Lane()
         self.current: object = self.default_stream
         self.graphs: list[Any] = []
 

@@ -8,6 +8,8 @@ from typing import Final
 
 import pandas as pd
 
+from tests.timed import TIMED
+
 ROOT: Final = Path(__file__).resolve().parents[3]
 CHEAPEST: Final = ("--task", "gaussian-quadratic", "--no-train", "--replicates", "40", "--evaluation-samples", "5")
 """Words of `bench run` that make a cell cost as little as one can."""
@@ -18,7 +20,6 @@ _CLOCKS: Final = {
     "final": ("seconds", "seconds_per_step", "started", "run", "notes"),
 }
 """By table, the columns that are the clock's, or say what else has run meanwhile."""
-"""Metrics that are the clock's, or count what other threads of a process free meanwhile, as a Dask worker's do."""
 
 PLUGIN: Final = '''
 import os
@@ -26,8 +27,6 @@ import signal
 from pathlib import Path
 
 from estimators.score_function.reinforce import Reinforce
-from tests.timed import TIMED
-
 
 class Killed(Reinforce):
     """Ends the first process that is not the one that plans."""

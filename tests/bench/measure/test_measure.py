@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from bench.measure import point
-from bench.measure.measure import _replicates, measure
+from bench.measure.measure import LAUNCHES, _notes, _replicates, measure
 from bench.measure.metrics import variance
 from bench.measure.moments import GROUPS, Moments
 from bench.measure.point import Point
 from bench.measure.reference import References, exact_reference, monte_carlo_reference
-from bench.measure.stopping import Stopping, next_look
+from bench.measure.stopping import FIRST, Stopping, next_look
 from estimators.base import Estimator
 from estimators.discrete.enumerate import Enumerate
 from estimators.pathwise.reparam import Reparam
@@ -183,3 +183,9 @@ def test_looks_are_few():
     assert next_look(200, 1.01) == 250
     assert next_look(200, math.inf) == 1600
     assert GROUPS >= 20
+
+
+def test_what_a_time_on_a_gpu_is_of_is_told() -> None:
+    gpu, cpu = (list(_notes({}, FIRST, None, torch.device(name))) for name in ("cuda", "cpu"))
+    assert gpu == [LAUNCHES]
+    assert cpu == []
