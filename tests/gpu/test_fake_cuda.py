@@ -1,0 +1,84 @@
+"""One task of each family on fake CUDA tensors: what a GPU would refuse, wait for, or could not hold in a graph."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.gpu import driver
+
+TASKS: Final = (
+    "gaussian-quadratic",
+    "logistic-normal(n=8)",
+    "gaussian-mixture(components=3,hidden=3,n=8)",
+    "logistic-regression(data=toy)",
+    "vae-mnist(data=tiny,latent=1,hidden=3,depth=1)",
+    "sbn-tiny",
+)
+ESTIMATORS: Final = ("reinforce-ema", "reparam", "iwae", "disarm", "rebar", "nvil", "linear-cv")
+FAULTY: Final = "tests.gpu.faulty:Faulty"
+_TRIES: Final = 3
+"""PyTorch's fake tensors crash an interpreter now and then."""
+
+pytestmark = pytest.mark.skipif(driver.COMPILER is None, reason="there is no g++ to build a stand-in of a driver with")
+
+
+def _printed(folder: Path) -> str:
+    command = [sys.executable, "-m", "tests.gpu.fake", str(folder), ";".join(TASKS), ";".join((*ESTIMATORS, FAULTY))]
+    surroundings = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for left in reversed(range(_TRIES)):
+        done = subprocess.run(command, capture_output=True, text=True, env=surroundings, check=False)
+        if done.returncode >= 0 or not left:
+            assert done.returncode == 0, done.stderr[-2000:]
+            return done.stdout
+    raise AssertionError
+
+
+@pytest.fixture(scope="module")
+def all_found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What came of all pairs that fit."""
+    return [json.loads(line) for line in _printed(tmp_path_factory.mktemp("driver")).splitlines()]
+
+
+@pytest.fixture
+def found(all_found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What came of our own."""
+    return [one for one in all_found if one["estimator"] != FAULTY]
+
+
+def pairs(found: list[dict[str, Any]], what: str) -> dict[str, Any]:
+    return {f"{one['task']} × {one['estimator']}": one[what] for one in found if one[what]}
+
+
+def test_every_task_has_estimators_that_run(found: list[dict[str, Any]]) -> None:
+    assert {one["task"] for one in found} == set(TASKS)
+    assert {one["estimator"] for one in found} == set(ESTIMATORS)
+    assert pairs(found, "errors") == {}
+
+
+def test_nothing_in_a_plain_step_waits_for_the_device(found: list[dict[str, Any]]) -> None:
+    assert pairs(found, "waits") == {}
+
+
+def test_programs_hold_no_wait_and_no_copy_that_is_not_a_constant(found: list[dict[str, Any]]) -> None:
+    assert pairs(found, "captured") == {}
+
+
+def test_gradients_of_programs_lie_in_memory_as_their_parameters(found: list[dict[str, Any]]) -> None:
+    assert pairs(found, "strides") == {}
+
+
+def test_no_operation_is_one_that_fails_on_a_gpu(found: list[dict[str, Any]]) -> None:
+    used = {name for one in found for name in one["operations"]}
+    assert {"softplus", "mm", "uniform_"} <= used
+    assert used & {"log_sigmoid_forward", "log_sigmoid_backward", "bernoulli"} == set()
+
+
+def test_faults_are_found(all_found: list[dict[str, Any]]) -> None:
+    (one,) = (one for one in all_found if one["estimator"] == FAULTY)
+    assert "cuda" in one["errors"]["vmap"]
+    assert any(wait.startswith("item") for wait in one["waits"])
