@@ -19,7 +19,7 @@ TASKS: Final = (
     "vae-mnist(data=tiny,latent=1,hidden=3,depth=1)",
     "sbn-tiny",
 )
-ESTIMATORS: Final = ("reinforce-ema", "reparam", "iwae", "disarm", "rebar", "nvil", "linear-cv")
+ESTIMATORS: Final = ("reinforce-ema", "reparam", "disarm", "rebar", "nvil", "linear-cv")
 FAULTY: Final = "tests.gpu.faulty:Faulty"
 _TRIES: Final = 3
 """PyTorch's fake tensors crash an interpreter now and then."""
@@ -79,6 +79,6 @@ def test_no_operation_is_one_that_fails_on_a_gpu(found: list[dict[str, Any]]) ->
 
 
 def test_faults_are_found(all_found: list[dict[str, Any]]) -> None:
-    (one,) = (one for one in all_found if one["estimator"] == FAULTY)
+    one = next(one for one in all_found if one["estimator"] == FAULTY)
     assert "cuda" in one["errors"]["vmap"]
     assert any(wait.startswith("item") for wait in one["waits"])
