@@ -53,11 +53,14 @@ class Result:
 
 def losses(trainer: Trainer) -> Iterator[Loss]:
     """Give what the steps that are left descend: the loss itself, that of KL warm-up, or both."""
+    if trainer.tempered is None:
+        yield trainer.loss
+        return
     steps = range(trainer.progress.step, trainer.settings.steps)
-    is_plain = [trainer.tempered is None or trainer.beta(step) == 1 for step in steps] or [True]
+    is_plain = [trainer.beta(step) == 1 for step in steps] or [True]
     if any(is_plain):
         yield trainer.loss
-    if trainer.tempered is not None and not all(is_plain):
+    if not all(is_plain):
         yield trainer.tempered
 
 

@@ -16,8 +16,7 @@ TASKS: Final = (
     "logistic-normal(n=8)",
     "gaussian-mixture(components=3,hidden=3,n=8)",
     "logistic-regression(data=toy)",
-    "vae-mnist(data=tiny,latent=1,hidden=3,depth=1)",
-    "sbn-tiny",
+    "sbn-mnist(data=5k,latent=3)",
 )
 ESTIMATORS: Final = ("reinforce-ema", "reparam", "disarm", "rebar", "nvil", "linear-cv")
 FAULTY: Final = "tests.gpu.faulty:Faulty"

@@ -1,0 +1,88 @@
+"""Parts of the check on a GPU that run whole commands."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+import bench
+from tests.gpu.report import DEVICE, ON_GPU, Report
+
+SMALL: Final = ("--replicates", "40", "--checkpoints", "1", "--evaluation-samples", "5", "--no-wait")
+_SHARE: Final = """
+import sys, torch
+from bench.cli import main
+torch.cuda.set_per_process_memory_fraction(0.02)
+sys.argv[0] = "bench"
+main()
+"""
+"""Runs the command in a process that may have 2% of the GPU's memory."""
+
+
+def halving(report: Report) -> None:
+    """Sixty-four seeds that do not fit at once are trained in halves."""
+    seeds = 64 if ON_GPU else 2
+    with tempfile.TemporaryDirectory() as folder:
+        task = "sbn-mnist(data=5k)" if ON_GPU else "sbn-tiny"
+        asked = ("run", "--task", task, "--estimator", "disarm", "--seeds", f"0-{seeds - 1}", "--samples", "2")
+        more = ("--steps", "20", "--batch-size", "50", "--batch-seeds", "on", *SMALL)
+        start = [sys.executable, "-c", _SHARE] if ON_GPU else [sys.executable, "-m", "varbench"]
+        done = _ran([*start, *asked, *more, *_where(folder)])
+        report.check(done.returncode == 0, f"ended with {done.returncode}: {_last(done.stderr)}")
+        final = bench.load(folder).final
+        sizes = sorted(set(final["seeds_together"]))
+        report.check((final["status"] == "done").all() and len(final) == seeds, f"{seeds} seeds, in steps of {sizes}")
+        if "halves" in done.stderr:
+            report.say("memory did not suffice for all at once, and the run went on with halves")
+
+
+def resume(report: Report) -> None:
+    """A run that is killed and given again ends with the numbers of one that was not."""
+    steps = "3000" if ON_GPU else "400"
+    task = "linear-gaussian(dim=2,n=24)"
+    asked = ("run", "--task", task, "--estimator", "nvil", "--seeds", "0-1", "--steps", steps, *SMALL, "--samples", "2")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "varbench", *asked]
+        _ran([*command, *_where(f"{folder}/whole")])
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        killed = subprocess.Popen([*command, *_where(f"{folder}/killed")], env=_environment(), **quiet)
+        deadline = time.perf_counter() + 60
+        while not list(Path(folder, "killed").rglob("checkpoint*")) and time.perf_counter() < deadline:
+            if killed.poll() is not None:
+                break
+            time.sleep(0.02)
+        report.check(killed.poll() is None, "killed while it trained")
+        killed.kill()
+        killed.wait()
+        again = _ran([*command, *_where(f"{folder}/killed")])
+        report.check(again.returncode == 0, f"given again it ended with {again.returncode}: {_last(again.stderr)}")
+        one, other = (_numbers(Path(folder, name)) for name in ("whole", "killed"))
+        report.check(len(one) == 2 and one.equals(other), "its values are those of the run that was not killed")
+
+
+def _numbers(folder: Path) -> pd.DataFrame:
+    final = bench.load(folder).final
+    columns = ["seed", "status", *(name for name in final if str(name).startswith(("train_elbo", "test_elbo")))]
+    return final[columns].sort_values("seed").reset_index(drop=True)
+
+
+def _where(folder: str) -> tuple[str, ...]:
+    return ("--out", folder, "--device", DEVICE.type)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "BENCH_CHECKPOINT_SECONDS": "0.2", "BENCH_COST_SECONDS": "0"}
+
+
+def _ran(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False, timeout=200)
+
+
+def _last(text: str) -> str:
+    return (text.strip().splitlines() or [""])[-1][:150]
