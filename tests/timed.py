@@ -3,4 +3,4 @@
 from typing import Final
 
 TIMED: Final = ("seconds", "work_variance", "relative_cost", "peak_memory")
-"""Metrics that are measured by a clock, or count what other threads of a process free meanwhile, as a Dask worker's do."""
+"""Metrics measured by a clock, or that count what other threads free meanwhile, as those of a Dask worker do."""

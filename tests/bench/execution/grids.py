@@ -28,6 +28,7 @@ from pathlib import Path
 
 from estimators.score_function.reinforce import Reinforce
 
+
 class Killed(Reinforce):
     """Ends the first process that is not the one that plans."""
 
