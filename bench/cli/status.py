@@ -19,7 +19,7 @@ from bench.results.apart import told_apart
 from bench.results.order import by_number, place
 from bench.results.standing import Known, Standing, State, standings
 from bench.results.store import Store, ignored, locate
-from bench.results.text import folded, terminal_width, text_table, wrapped
+from bench.results.text import counted, folded, terminal_width, text_table, wrapped
 
 _HEADERS: Final = ("estimator", "K", "seeds", "state", "took", "started (UTC)")
 _UP_TO_STATE: Final = 4
@@ -180,7 +180,7 @@ def _next(found: Sequence[Standing], store: Store) -> str:
         by_state.setdefault(one.state, []).append(one)
     notes = {run.run: run.argv for run in store.runs(ignored)}
     if "interrupted" in by_state:
-        return _again(by_state["interrupted"], notes, folder, "it continues", "they continue")
+        return _again(by_state["interrupted"], notes, folder, "it goes on where it was", "they go on where they were")
     if "unreadable" in by_state:
         if not all(one.mended for one in by_state["unreadable"]):
             return "what is said above of the records that cannot be read"
@@ -190,7 +190,7 @@ def _next(found: Sequence[Standing], store: Store) -> str:
     if "running" in by_state:
         return f"`{with_folder('bench status', folder)}` again, when they are done"
     if "not begun" in by_state:
-        return _again(by_state["not begun"], notes, folder, "it goes on", "they go on")
+        return _again(by_state["not begun"], notes, folder, "it runs what is left", "they run what is left")
     if "limited" in by_state:
         return _again(
             by_state["limited"], notes, folder, *("limited cells go on where a limit is higher, or gone",) * 2
@@ -201,14 +201,14 @@ def _next(found: Sequence[Standing], store: Store) -> str:
 def _again(
     cells: Sequence[Standing], notes: Mapping[str, Sequence[str]], folder: Path, one: str, several: str, *more: str
 ) -> str:
-    """Return which commands are to be run once more for some cells, and what they do; or that this is not known."""
+    """Return which commands are to be run again for some cells, and what they do; or that this is not known."""
     commands = {run: once_more(argv, folder, *more) for run, argv in notes.items()}
     runs = [commands.get(cell.run) if cell.run else None for cell in cells]
     known = dict.fromkeys(f"`{command}`" for command in runs if command is not None)
     unknown = sum(command is None for command in runs)
     if not known:
-        what = " ".join(["the command that made them", *(f"with {option}" for option in more), "once more"])
-        return f"{what}; which that was is not on record"
+        what = ", ".join(["the command that made them again", *(f"with {option}" for option in more)])
+        return f"{what}; it is not on record"
     does = one if len(known) == 1 else several
-    rest = f"; of {unknown} cells the command is not on record" if unknown else ""
-    return f"{' and '.join(known)}{', once more: ' if does else ''}{does}{rest}"
+    rest = f"; the command of {counted(unknown, 'cell')} is not on record" if unknown else ""
+    return f"{' and '.join(known)}{' again: ' if does else ''}{does}{rest}"

@@ -42,7 +42,6 @@ def describe_estimator(name: str, cls: "type[Estimator]") -> Known:
     # Where a parameter decides on what is declared, its default does here.
     default = ESTIMATORS.build(Spec(name))
     fewest = default.minimum_samples
-    evaluations = default.evaluations(fewest)
     shown = {
         "gradient": cls.formula,
         "paper": cls.paper,
@@ -51,7 +50,9 @@ def describe_estimator(name: str, cls: "type[Estimator]") -> Known:
         "bias": "none" if default.unbiased else "biased for its target",
         "latents": latents[default.latents],
         "samples": f"K ≥ {fewest}",
-        "cost": f"{evaluations} evaluations at K = {fewest}" if evaluations else "depends on the task or on chance",
+        "cost": f"{evaluations} evaluation{'s' * (evaluations != 1)} at K = {fewest}"
+        if evaluations
+        else "depends on the task or on chance",
         "trains φ": "yes" if default.trains_guide else "no: the guide stays as it was",
     }
     samples = f" --samples {fewest}" if fewest > 1 else ""
@@ -87,3 +88,9 @@ def _known(name: str, registry: Registry[Any], cls: type, shown: dict[str, str],
     aliases = [alias for alias, target in registry.aliases.items() if target == name]
     # A plug-in need not give its formula and paper.
     return Known(name, registry.kind, aliases, cls, {key: value for key, value in shown.items() if value}, example)
+
+
+def _evaluations(count: int | None, samples: int) -> str:
+    if not count:
+        return "depends on the task or on chance"
+    return f"{count} evaluation{'s' * (count != 1)} at K = {samples}"

@@ -23,7 +23,9 @@ class Entry(NamedTuple):
 RECIPES: Final[dict[str, Entry]] = {
     "lecture-evidence": Entry("lecture_evidence", "problem 1: the gradient of log p(x) has no unbiased estimate"),
     "lecture-dimension": Entry("lecture_dimension", "problem 2: the prior as proposal, dimension, and log weights"),
-    "lecture-minibatches": Entry("lecture_minibatches", "problem 3: minibatches, and whose guide it is"),
+    "lecture-minibatches": Entry(
+        "lecture_minibatches", "problem 3: minibatches, and one guide for all or one for each"
+    ),
     "lecture-estimators": Entry("lecture_estimators", "score function against reparameterization on the same VAE"),
     "lecture-em": Entry("lecture_em", "variational EM against joint ascent"),
     "rainforth-2018": Entry("rainforth_2018", "tighter bounds are not necessarily better: SNR against K"),

@@ -197,7 +197,7 @@ def _requests(sizes: tuple[int, ...], replicates: int, seeds: int, steps: int) -
 
 
 RECIPE: Final = Recipe(
-    title="Minibatches, and whose guide it is",
+    title="Minibatches, and one guide for all or one for each",
     source="the lecture, problem 3",
     settings=(
         "Variance: ppca, N = 1000, at the initial parameters; per datapoint, so that the factor N/|B| is 1/|B| here.",

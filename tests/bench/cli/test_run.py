@@ -305,7 +305,7 @@ def test_an_interrupted_cell_remembers_its_command(bench: Bench, monkeypatch: py
         patch.setattr("sys.argv", ["bench", "run", *TOY])
         assert bench("run", *TOY).code == 130
     assert bench("run", *TOY, "--seeds", "1").code == 0
-    assert f"next: `bench run {' '.join(TOY)}`, once more: it continues" in bench("status").err
+    assert f"next: `bench run {' '.join(TOY)}` again: it goes on where it was" in bench("status").err
     assert bench("status").out.endswith("1 interrupted, 1 done\n")
     assert bench("run", *TOY).code == 0
     assert "2 done" in bench("status").out

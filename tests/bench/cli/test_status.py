@@ -94,16 +94,16 @@ def test_what_was_interrupted_is_continued_by_its_own_command(store: Store) -> N
     store.write_run(replace(RUN, run="20260103T000000Z-abcdef", argv=["bench", "run", "--seeds", "2"]))
     first = f"`bench run --task vae-mnist --estimator 'rebar(temperature=0.3)' --out {store.folder}`"
     _interrupt(store, 0, RUN.run)
-    assert _next(store) == f"{first}, once more: it continues"
+    assert _next(store) == f"{first} again: it goes on where it was"
     _interrupt(store, 1, "20260102T000000Z-abcdef")
-    assert _next(store) == f"{first} and `bench run --seeds 1 --out {store.folder}`, once more: they continue"
+    assert _next(store) == f"{first} and `bench run --seeds 1 --out {store.folder}` again: they go on where they were"
     _interrupt(store, 2)
-    assert _next(store).endswith("they continue; of 1 cells the command is not on record")
+    assert _next(store).endswith("they go on where they were; the command of 1 cell is not on record")
 
 
 def test_a_command_that_is_not_on_record_is_not_guessed(store: Store) -> None:
     _interrupt(store, 0)
-    assert _next(store) == "the command that made them once more; which that was is not on record"
+    assert _next(store) == "the command that made them again; it is not on record"
     store.write_run(replace(RUN, argv=["bench", "--durations", "7"]))
     _interrupt(store, 0, RUN.run)
     assert _next(store).endswith("is not on record")
@@ -121,7 +121,7 @@ def test_what_was_limited_goes_on_with_a_higher_limit(store: Store) -> None:
     store.write_run(replace(RUN, argv=["bench", "run", "--seeds", "1", "--time-limit", "60"]))
     store.write(record())
     store.write(limited(cell(seed=1)))
-    command = f"`bench run --seeds 1 --time-limit 60 --out {store.folder}`, once more"
+    command = f"`bench run --seeds 1 --time-limit 60 --out {store.folder}` again"
     assert _next(store) == f"{command}: limited cells go on where a limit is higher, or gone"
     printed = _status(store.folder).stdout
     assert "rebar(temperature=0.3, learned=True) 1 1 limited 60 s 2026-01-01 00:00" in _lines(printed)
