@@ -50,9 +50,7 @@ def describe_estimator(name: str, cls: "type[Estimator]") -> Known:
         "bias": "none" if default.unbiased else "biased for its target",
         "latents": latents[default.latents],
         "samples": f"K ≥ {fewest}",
-        "cost": f"{evaluations} evaluation{'s' * (evaluations != 1)} at K = {fewest}"
-        if evaluations
-        else "depends on the task or on chance",
+        "cost": _evaluations(default.evaluations(fewest), fewest),
         "trains φ": "yes" if default.trains_guide else "no: the guide stays as it was",
     }
     samples = f" --samples {fewest}" if fewest > 1 else ""
