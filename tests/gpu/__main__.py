@@ -1,10 +1,11 @@
-"""The first eight minutes on a GPU: `python -m tests.gpu [FOLDER]`; `DEVICE=cpu` tries the script itself, small.
+"""The first eight minutes on a GPU: `python -m tests.gpu [FOLDER [WORD ...]]`; `DEVICE=cpu` tries it out, small.
 
 It has not been seen on a GPU. All of it was written and tried on machines without one, and what it says of CUDA is
 read from PyTorch's sources: what it prints there the first time is the first that is known.
 
 Each part prints a line per finding, with `WRONG` before what should not be, and one that fails stops no other. Numbers
-go to `<gpu>.csv` in the folder, `results/benchmarks` unless another is given. The exit code is 1 if anything was wrong.
+go to `<gpu>.csv` in the folder, `results/benchmarks` unless another is given; with words, only parts that have one in
+their names are run. The exit code is 1 if anything was wrong.
 """
 
 import re
@@ -48,8 +49,8 @@ def device_name() -> str:
     return torch.cuda.get_device_name(DEVICE) if ON_GPU else "cpu"
 
 
-def main(folder: Path) -> int:
-    """Run all parts and return the exit code."""
+def main(folder: Path, *words: str) -> int:
+    """Run all parts, or those with one of the words in their names, and return the exit code."""
     warnings.simplefilter("ignore")
     if ON_GPU and not torch.cuda.is_available():
         print("PyTorch finds no GPU here; DEVICE=cpu tries the script itself", file=sys.stderr)
@@ -57,7 +58,8 @@ def main(folder: Path) -> int:
     report = Report()
     report.run("versions", versions)
     for name, work in PARTS.items():
-        report.run(name, work)
+        if not words or any(word in name for word in words):
+            report.run(name, work)
     path = folder / f"{re.sub('[^a-z0-9]+', '-', device_name().lower()).strip('-')}.csv"
     report.write(path)
     wrong = f"WRONG in: {'; '.join(dict.fromkeys(report.failed))}" if report.failed else "nothing is wrong"
@@ -66,4 +68,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/benchmarks")))
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/benchmarks"), *sys.argv[2:]))

@@ -1,4 +1,4 @@
-"""Gradients on fake CUDA tensors: `python -m tests.gpu.fake FOLDER TASKS ESTIMATORS`, names with `;` between them.
+"""Gradients on fake CUDA tensors: `python -m tests.gpu.fake FOLDER PAIRS`, in JSON the estimators by task.
 
 Fake tensors follow shapes, types and devices, so that a constant on the CPU among them is an error as on a GPU. It
 prints a line of JSON for each pair that fits. The folder is where the stand-in of a driver is built.
@@ -193,18 +193,18 @@ def tried(task_name: str, estimator_name: str, data: Data) -> Found | None:
     return found
 
 
-def main(tasks: str, estimators: str) -> None:
+def main(pairs: str) -> None:
     """Print what comes of each pair."""
     warnings.simplefilter("ignore")
     torch.autograd.set_multithreading_enabled(False)
     trace.seeded = unseeded  # pyright: ignore[reportPrivateImportUsage]
-    for task in tasks.split(";"):
+    for task, estimators in json.loads(pairs).items():
         data = TASKS.build(parse_spec(task)).load()
-        for estimator in estimators.split(";"):
+        for estimator in estimators:
             found: Any = tried(task, estimator, data)
             if found is not None:
                 print(json.dumps(asdict(found)), flush=True)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[2:])
+    main(sys.argv[2])
