@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,8 @@ from estimators.base import Estimator, Unfit
 from estimators.distributions import Unsupported, without_validation
 from tasks.base import Data, Task
 from tests.gpu.watch import OURS, Watch, aten, laid
+
+M = TypeVar("M", bound=nn.Module)
 
 GPU: Final = torch.device("cuda")
 SEEDS: Final = 2
@@ -81,7 +83,7 @@ def unseeded(device: torch.device, *purpose: object) -> Iterator[None]:
     yield
 
 
-def moved(module: nn.Module) -> nn.Module:
+def moved(module: M) -> M:
     """Move parameters and buffers to the GPU as `Module.to` does, which swaps fake tensors for others, but not all."""
     for one in module.modules():
         for name, value in one._parameters.items():
@@ -110,7 +112,7 @@ class Pair:
     def __init__(self, task: Task, estimator: Estimator, rows: Tensor, samples: int, watch: Watch) -> None:
         self.task, self.estimator, self.samples, self.watch = moved(task), moved(estimator), samples, watch
         self.rows = rows.to(GPU)
-        self.loss = Loss(task, estimator, samples)
+        self.loss: Loss = Loss(task, estimator, samples)
 
     def step(self) -> None:
         """Take a plain step but for the optimizer's part."""

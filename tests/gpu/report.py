@@ -80,4 +80,4 @@ class Report:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, [column.name for column in fields(Row)], lineterminator="\n")
             writer.writeheader()
-            writer.writerows(map(asdict, self.rows))
+            writer.writerows(asdict(row) for row in self.rows)

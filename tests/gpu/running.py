@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -39,7 +39,7 @@ def halving(report: Report) -> None:
         final = bench.load(folder).final
         sizes = ", ".join(map(str, sorted(set(final["seeds_together"]))))
         report.check(
-            (final["status"] == "done").all() and len(final) == seeds,
+            [*final["status"]] == ["done"] * seeds,
             f"{seeds} seeds, in steps of {sizes}",
         )
         if "halves" in done.stderr:
@@ -54,7 +54,7 @@ def resume(report: Report) -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "varbench", *asked]
         _ran([*command, *_where(f"{folder}/whole")])
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         killed = subprocess.Popen([*command, *_where(f"{folder}/killed")], env=_environment(), **quiet)
         deadline = time.perf_counter() + 60
         while not list(Path(folder, "killed").rglob("checkpoint*")) and time.perf_counter() < deadline:
@@ -74,7 +74,7 @@ def resume(report: Report) -> None:
 
 def _numbers(folder: Path) -> pd.DataFrame:
     final = bench.load(folder).final
-    return final[final["status"] == "done"].set_index("seed").sort_index()[["train_elbo", "test_elbo"]]
+    return final.set_index("seed").sort_index().loc[:, ["train_elbo", "test_elbo"]]
 
 
 def _where(folder: str) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ class Operations(TorchDispatchMode):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_value_and_derivative_are_exact_to_rounding(dtype: torch.dtype):
     v = torch.cat([torch.linspace(-60, 60, 4001), torch.tensor(EDGES)]).to(dtype).requires_grad_()
-    tolerance = {"rtol": 4 * torch.finfo(dtype).eps, "atol": torch.finfo(dtype).tiny}
+    tolerance: dict[str, Any] = {"rtol": 4 * torch.finfo(dtype).eps, "atol": torch.finfo(dtype).tiny}
     value = log_sigmoid(v)
     (slope,) = torch.autograd.grad(value.sum(), v)
     at = v.detach().double().numpy()
@@ -91,7 +91,8 @@ def test_densities_agree_with_torch_and_do_without_its_log_sigmoid(family: Any):
 
 def test_slope_of_the_logistic_normal_density_in_the_value():
     distribution = LogisticNormal(parameters(), parameters().exp(), validate_args=False)
-    value = distribution.sample(Size([50])).requires_grad_()
+    value: Tensor = distribution.sample(Size([50]))  # pyright: ignore[reportAssignmentType]
+    value.requires_grad_()
     slopes = [
         torch.autograd.grad(log_prob(value).sum(), value)[0]
         for log_prob in (partial(distributions.log_prob, distribution), distribution.log_prob)

@@ -61,7 +61,8 @@ def test_a_lack_of_memory_is_told_by_whoever_says_it(error: Exception, is_one: b
 def test_a_device_that_is_gone_is_told_from_lack_of_memory_and_from_a_capture() -> None:
     def raised(code: int, words: str) -> torch.AcceleratorError:
         error = torch.AcceleratorError(f"CUDA error: {words}")
-        error.error_code = code  # as PyTorch sets it
+        # As PyTorch sets it.
+        vars(error)["error_code"] = code
         return error
 
     memory = raised(2, "out of memory")
