@@ -70,7 +70,7 @@ def seconds_of_evaluation(task: Task, x: Tensor) -> Interval:
     draw = Detached(1)
     task.guide(x, draw)
     latents = draw.trace.latents
-    return seconds(lambda: task.model(x, latents), x.device, _SECONDS * _SHARE_OF_EVALUATIONS)
+    return seconds(lambda: task.model(x, latents), x.device, budget=_SECONDS * _SHARE_OF_EVALUATIONS)
 
 
 @final
