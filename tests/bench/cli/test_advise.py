@@ -47,7 +47,7 @@ def test_json_has_all_of_it(bench: Bench) -> None:
     ("arguments", "said"),
     [
         (("--task", "sbn-tyni"), "did you mean 'sbn-tiny'"),
-        ((*TASK, "--estimator", "stl"), "STL"),
+        ((*TASK, "--estimator", "stl"), "stl"),
         ((*TASK, "--estimator", "straight-through"), "without a bias: straight-through (expectation)"),
         ((*TASK, "--budget", "soon"), "is no duration"),
         ((*TASK, *FEW, "--budget", "0.01"), "too short to measure anything"),

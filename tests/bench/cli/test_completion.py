@@ -21,7 +21,7 @@ def completed(line: str) -> dict[str, str | None]:
 @pytest.mark.parametrize(
     ("line", "names"),
     [
-        ("bench re", {"reproduce", "reference", "results"}),
+        ("bench re", {"reproduce", "reference", "report", "results"}),
         ("bench run --task gaussian-m", {"gaussian-mixture", "gaussian-mixture-20"}),
         ("bench run --task ppca --estimator score", {"score-function", "score_function:*"}),
         ("bench run --task ppca --estimator al", {"all"}),
@@ -41,7 +41,7 @@ def completed(line: str) -> dict[str, str | None]:
         ("bench plot variance --estimator dr", {"dreg"}),
         ("bench reference --estimator dr", {"dreg"}),
         ("bench reproduce rain", {"rainforth-2018"}),
-        ("bench table --metric test_", {"test_elbo", "test_log_likelihood"}),
+        ("bench table --metric test_l", {"test_log_likelihood"}),
     ],
 )
 def test_names_are_completed(line: str, names: set[str]) -> None:

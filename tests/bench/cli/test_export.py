@@ -46,6 +46,8 @@ def test_each_value_is_a_row(bench: Bench, results: Path) -> None:
         (0, "training", "gradient_norm_guide"): (100, 1.0, "nats/param"),
         (0, "training", "model_lr"): (100, 1e-3, ""),
         (0, "training", "guide_lr"): (100, 1e-2, ""),
+        (0, "training", "beta"): (100, 1.0, "1"),
+        (0, "training", "clipped"): (100, 0.0, "1"),
         (0, "final", "test_elbo"): (100, -181.0, "nats per datapoint"),
         (0, "final", "active_units"): (100, 7.0, "1"),
         (0, "final", "seconds"): (100, 12.5, "s"),
