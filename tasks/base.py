@@ -279,7 +279,14 @@ def is_elbo(target: Target, samples: int) -> bool:
 
 
 def registered_name(cls: type, index: Mapping[str, tuple[str, ...]]) -> str:
-    """Return the name that an index of ours has for a class, the first of several; of any other, its own."""
+    """Return the name that an index of ours has for a class, the first of several; of any other, its own.
+
+    >>> from tasks import INDEX
+    >>> from tasks.base import Task, registered_name
+    >>> from tasks.toys.gaussian import GaussianQuadratic
+    >>> registered_name(GaussianQuadratic, INDEX), registered_name(Task, INDEX)
+    ('gaussian-quadratic', 'Task')
+    """
     place = f"{cls.__module__}:{cls.__qualname__}"
     return next((name for name, (path, *_) in index.items() if path == place), cls.__name__)
 

@@ -9,7 +9,7 @@ from bench.execution.comparable import Comparable, comparables, label, span
 from bench.names.registry import TASKS
 from bench.results.declared import declared_biased
 from bench.results.digits import interval, minus, number, percent
-from bench.results.metrics import METRICS, PARTS, group_name
+from bench.results.metrics import METRICS, OF_COORDINATES, PARTS, group_name
 from bench.results.over_seeds import Said, Summary, summarise
 from bench.results.render import Block
 from bench.results.schema import GradientRow, Record
@@ -144,7 +144,8 @@ def _notes(records: Sequence[Record], step: int) -> list[str]:
         references = {row.reference for row in compared if row.target == target}
         lines.append(f"target {target}, reference {' and '.join(_merged(references))}")
     lines += _without_reference(records, step)
-    counts = [row.n for row in rows]
+    # A coordinate of the reference comes from the replicates of that.
+    counts = [row.n for row in rows if row.metric not in OF_COORDINATES]
     if counts:
         lines.append(f"{span(counts)} replicates; brackets and ± are 95% intervals, of which one in twenty misses")
         if compared:

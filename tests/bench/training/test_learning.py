@@ -75,7 +75,7 @@ def test_em_needs_a_model_that_learns():
 
 def test_bounds_that_minibatches_bias_need_all_rows():
     task, iwae = Spec("logistic-regression", {"data": "toy"}), Spec("iwae")
-    with pytest.raises(UsageError, match=r"IWAE aims at iwae, .* give --batch-size 12, all rows"):
+    with pytest.raises(UsageError, match=r"iwae aims at iwae, .* give --batch-size 12, all rows"):
         make_plan(Request((task,), (iwae,), samples=(5,), batch_size=4))
     assert make_plan(Request((task,), (iwae, Spec("reparam")), samples=(5,), batch_size=4)).refused
     assert len(make_plan(Request((task,), (iwae,), samples=(5,), batch_size=12)).cells) == 1

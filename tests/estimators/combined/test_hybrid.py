@@ -92,7 +92,7 @@ def test_refusals():
         Hybrid().require(MixtureVAE(), torch.zeros(1, 2), 1)
     Hybrid("enumerate").require(MixtureVAE(), torch.zeros(1, 2), 1)
     many = CategoricalMnist("tiny", categories=3, variables=8, wide=2, narrow=2)
-    with pytest.raises(Unfit, match=r"enumerate\) does not fit CategoricalMnist: the latents have 6561 joint states"):
+    with pytest.raises(Unfit, match=r"enumerate\) does not fit vae-categorical: the latents have 6561 joint states"):
         Hybrid("enumerate").require(many, torch.zeros(1, 5), 1)
     with pytest.raises(Unfit, match="no finite support"):
         Hybrid("enumerate").require(Counts(), Counts().load().train, 1)
