@@ -72,8 +72,10 @@ def _ninth(record: Data) -> Data:
 
     Version 9 knows optimizers that are not ours, too. Before it nothing was clipped, nor a divergence weighed.
     """
-    rows = [_with_new(row, beta=1.0, clipped=0.0) for row in record["training"]]
-    final = record["final"]
+    rows, final = record["training"], record["final"]
+    # What is no list is refused as that, later.
+    if isinstance(rows, list):
+        rows = [_with_new(row, beta=1.0, clipped=0.0) for row in rows]
     final = None if final is None else _with_new(final, **dict.fromkeys(_NEW_IN_9), clipped=None)
     return _with_new({**record, "training": rows, "final": final}, datapoints=None)
 

@@ -25,7 +25,7 @@ ROW: Row = {
     "training_model_schedule": "",
     "training_learning": "joint",
     "training_validation": 0.0,
-    "training_kl_warmup": "none",
+    "training_kl_warmup": "",
     "training_clip_norm": 0.0,
     "measurement_at": "own",
     "run": "first",

@@ -34,7 +34,9 @@ KINDS: dict[type, Any] = {
 NEW_IN_FINAL = [
     name
     for name in (one.name for one in fields(Final))
-    if name.startswith("validation") or any(f"_{part}" in name for part in ("reconstruction", "kl", "perplexity"))
+    if name.startswith("validation")
+    or any(f"_{part}" in name for part in ("reconstruction", "kl", "perplexity"))
+    or name == "clipped"
 ]
 """Of rows held back, which no file of before tells of."""
 
@@ -160,8 +162,11 @@ def _body(content: dict[str, Any]) -> dict[str, Any]:
         body = {"parameters": None, "limit": None, "datapoints": None, **body}
         if isinstance(body["final"], dict):
             body["final"] = {**dict.fromkeys(NEW_IN_FINAL), **body["final"]}
+        if isinstance(body["training"], list):
+            rows = body["training"]
+            body["training"] = [{"beta": 1.0, "clipped": 0.0, **row} if isinstance(row, dict) else row for row in rows]
     if "cell" in body:
-        usual = {"model_schedule": "", "learning": "joint", "validation": 0.0}
+        usual = {"model_schedule": "", "learning": "joint", "validation": 0.0, "kl_warmup": "", "clip_norm": 0.0}
         body["cell"] = {"tf32": False, **body["cell"], "training": {**usual, **body["cell"]["training"]}}
     return body
 
