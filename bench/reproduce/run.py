@@ -22,7 +22,7 @@ from bench.machine.device import find_device
 from bench.names.commands import with_folder
 from bench.reproduce import find
 from bench.reproduce.recipe import Ran, Recipe
-from bench.results.frames import series
+from bench.results.frames import series, where
 from bench.results.metrics import OF_COORDINATES
 from bench.results.render import Format as TableFormat
 from bench.results.render import render_blocks
@@ -92,7 +92,7 @@ def _told(recipe: Recipe, ran: Ran, length: Literal["full", "quick"]) -> list[st
 def _sizes(ran: Ran) -> str:
     final, gradients = ran.results.final, ran.results.gradients
     # A coordinate of the reference comes from the replicates of that.
-    counts = series(gradients[~gradients["metric"].isin(OF_COORDINATES)], "n")
+    counts = series(where(gradients, ~gradients["metric"].isin(OF_COORDINATES)), "n")
     replicates = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
     seeds, steps = series(final, "seed").nunique(), int(series(final, "training_steps").max())
     trained = f", {steps} training steps" if steps else ", no training"
