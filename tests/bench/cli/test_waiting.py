@@ -49,7 +49,7 @@ def store(bench: Bench) -> Store:
 def test_the_second_waits_and_prints_the_record_of_the_first(
     bench: Bench, store: Store, options: tuple[str, ...]
 ) -> None:
-    with _other_process(store, 1.0, ends_with=True):
+    with _other_process(store, 5.0, ends_with=True):
         outcome = bench("run", *TOY, *options)
     assert outcome.code == 0, outcome.err
     assert "another process is running it; waiting for its result" in outcome.err
@@ -66,14 +66,14 @@ def test_what_the_first_leaves_undone_is_run(bench: Bench, store: Store) -> None
 
 
 def test_the_cells_that_nobody_runs_come_first(bench: Bench, store: Store) -> None:
-    with _other_process(store, 1.5, ends_with=True):
+    with _other_process(store, 4.0, ends_with=True):
         outcome = bench("run", *TOY, "--seeds", "0-1")
     assert outcome.code == 0, outcome.err
     assert 0 < outcome.err.index("seed 1 ·") < outcome.err.index("seed 0: another process is running it")
 
 
 def test_who_does_not_wait_gets_the_others_and_a_code(bench: Bench, store: Store) -> None:
-    with _other_process(store, 1.5, ends_with=True):
+    with _other_process(store, 4.0, ends_with=True):
         outcome = bench("run", *TOY, "--seeds", "0-1", "--no-wait")
     assert outcome.code == 6
     assert "1 of 2 cells are being run by another process" in outcome.err
