@@ -4,16 +4,16 @@ import math
 from typing import ClassVar, final, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from tasks.base import Data, Defaults, Draw, GlobalModel, Latents, Target, Task, is_elbo
+from tasks.base import Data, Defaults, Latents, Target, Task, is_elbo
 from tasks.data import measured
 from tasks.data.measured import SHAPES, Table, is_named
 from tasks.data.rows import Rows, require_table
 from tasks.exact.linear_regression import log_evidence
 from tasks.exact.quadrature import normal_nodes, resolved
+from tasks.parts.gaussian_regression import GaussianRegression
 from tasks.parts.guides import SharedNormal
-from tasks.parts.networks import diagonal_normal
 from tasks.parts.sizes import at_least
 
 _LOG_2_PI = math.log(2 * math.pi)
@@ -25,7 +25,7 @@ _LOG_SCALE = -2.0
 
 
 @final
-class NetworkModel(GlobalModel):
+class NetworkModel(GaussianRegression):
     """y_m ~ N(f(x_m), σ²), f(x) = v₀ + Σ_h v_h tanh(u_hᵀ x / √F) / √H, all weights from N(0, α⁻¹).
 
     The roots keep f of the same size, however many features F (a constant one among them) and units H there are. log α
@@ -34,10 +34,8 @@ class NetworkModel(GlobalModel):
     """
 
     def __init__(self, rows: int, features: int, hidden: int) -> None:
-        super().__init__()
-        self.rows, self.features, self.hidden = rows, features, hidden
-        self.log_precision = nn.Parameter(torch.zeros((), dtype=torch.float64))
-        self.log_noise = nn.Parameter(torch.zeros((), dtype=torch.float64))
+        super().__init__(rows)
+        self.features, self.hidden = features, hidden
 
     @property
     def weights(self) -> int:
@@ -58,21 +56,6 @@ class NetworkModel(GlobalModel):
         units = torch.tanh(torch.einsum("bmf,kbhf->kbmh", x[..., :-1], inner) / math.sqrt(self.features))
         value = torch.einsum("kbmh,kbh->kbm", units, outer) / math.sqrt(self.hidden) + constant[..., None]
         return self.likelihood_value((x[..., -1] - value).square())
-
-    def likelihood_value(self, square: Tensor) -> Tensor:
-        """Return log p(y_m|w) from the squared residual, in which it is linear: given its mean, the mean."""
-        return -0.5 * square * torch.exp(-2 * self.log_noise) - self.log_noise - 0.5 * _LOG_2_PI
-
-    def log_prior(self, z: Latents) -> Tensor:
-        return self.prior_value(z["z"].square().sum(-1))
-
-    def prior_value(self, square: Tensor) -> Tensor:
-        """Return log p(w) from ‖w‖², in which it is linear."""
-        return -0.5 * square * self.log_precision.exp() + 0.5 * self.weights * (self.log_precision - _LOG_2_PI)
-
-    def prior(self, x: Tensor, draw: Draw) -> None:
-        zeros = x.new_zeros(1, self.weights)
-        draw("z", diagonal_normal(zeros, torch.exp(-0.5 * self.log_precision).expand_as(zeros)))
 
 
 @final

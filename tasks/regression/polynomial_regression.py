@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from typing import ClassVar, final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from tasks.base import Data, Defaults, Draw, GlobalModel, Latents, Target, Task, is_elbo
+from tasks.base import Data, Defaults, Latents, Target, Task, is_elbo
 from tasks.exact.linear_regression import log_evidence
+from tasks.parts.gaussian_regression import GaussianRegression
 from tasks.parts.guides import Covariance, SharedNormal
-from tasks.parts.networks import diagonal_normal
 from tasks.parts.sizes import at_least
 
 TRUE_DEGREE = 3
@@ -22,7 +22,7 @@ _LOG_2_PI = math.log(2 * math.pi)
 
 
 @final
-class PolynomialModel(GlobalModel):
+class PolynomialModel(GaussianRegression):
     """w ~ N(0, α⁻¹ I), y_m|w ~ N(wᵀ φ(t_m), σ²), with log α as `log_precision` and log σ as `log_noise`.
 
     φ_d = √(2d + 1) P_d, with Legendre's polynomials P_d: they span what 1, t, …, t^D span, and are orthonormal for t
@@ -31,10 +31,12 @@ class PolynomialModel(GlobalModel):
     """
 
     def __init__(self, degree: int, rows: int) -> None:
-        super().__init__()
-        self.degree, self.rows = degree, rows
-        self.log_precision = nn.Parameter(torch.zeros((), dtype=torch.float64))
-        self.log_noise = nn.Parameter(torch.zeros((), dtype=torch.float64))
+        super().__init__(rows)
+        self.degree = degree
+
+    @property
+    def weights(self) -> int:
+        return self.degree + 1
 
     def features(self, x: Tensor) -> Tensor:
         """Return φ(t), [1, M, D + 1], by Bonnet's recursion."""
@@ -47,21 +49,6 @@ class PolynomialModel(GlobalModel):
     def log_likelihood(self, x: Tensor, z: Latents) -> Tensor:
         residual = x[..., 1] - torch.einsum("bmd,kbd->kbm", self.features(x), z["z"])
         return self.likelihood_value(residual.square())
-
-    def likelihood_value(self, square: Tensor) -> Tensor:
-        """Return log p(y_m|w) from the squared residual, in which it is linear: given its mean, the mean."""
-        return -0.5 * square * torch.exp(-2 * self.log_noise) - self.log_noise - 0.5 * _LOG_2_PI
-
-    def log_prior(self, z: Latents) -> Tensor:
-        return self.prior_value(z["z"].square().sum(-1))
-
-    def prior_value(self, square: Tensor) -> Tensor:
-        """Return log p(w) from ‖w‖², in which it is linear."""
-        return -0.5 * square * self.log_precision.exp() + 0.5 * (self.degree + 1) * (self.log_precision - _LOG_2_PI)
-
-    def prior(self, x: Tensor, draw: Draw) -> None:
-        zeros = x.new_zeros(1, self.degree + 1)
-        draw("z", diagonal_normal(zeros, torch.exp(-0.5 * self.log_precision).expand_as(zeros)))
 
     def log_evidence(self, x: Tensor) -> Tensor:
         """Return log p(y) in nats, [1]."""
