@@ -12,9 +12,6 @@ REASONS: Final[dict[tuple[str, str, str], str]] = {
         ],
         "an objective carries no gradient: `bench check` holds every estimator to that",
     ),
-    ("estimators.distributions.counts", "distribution.rate.detach()", "distribution.rate"): (
-        "the gradient that PyTorch gives a Poisson draw is zero"
-    ),
     ("estimators.combined.linear_cv", "value.detach()", "value"): (
         "the values are held fixed in a derivative by something else, and that derivative is detached"
     ),
