@@ -1,6 +1,11 @@
 import os
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is the machine's affair.
+settings.register_profile("varbench", deadline=None)
+settings.load_profile("varbench")
 
 # With `pytest -n`, each process has a core of its own: more threads than cores would wait for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:
