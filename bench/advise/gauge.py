@@ -21,8 +21,8 @@ from bench.measure.point import Point
 from bench.measure.reference import Reference
 from bench.measure.replicates import LOOP, Replicator
 from bench.measure.rounding import rounding_of
-from bench.measure.settling import adapts, settled
 from bench.statistics.intervals import Interval
+from bench.training.settling import adapts, settled
 from estimators.base import Estimator
 from tasks.base import Task
 

@@ -15,7 +15,7 @@ from bench.check.sites import Kind, site_point
 from bench.check.verdicts import Line, Violation
 from bench.machine.device import CPU
 from bench.machine.streams import seeded
-from bench.measure.settling import adapts
+from bench.training.settling import adapts
 from estimators.base import Estimator
 
 _STEPS: Final = 3

@@ -4,10 +4,10 @@ import copy
 from typing import Final
 
 from bench.check.points import Point, Subject
-from bench.measure import settling
-from bench.measure.settling import adapts
 from bench.names.registry import ESTIMATORS
 from bench.names.spec import Spec, parse_spec
+from bench.training import settling
+from bench.training.settling import adapts
 from estimators.base import Estimator
 
 _STEPS: Final = 20

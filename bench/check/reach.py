@@ -22,7 +22,7 @@ from bench.check.sites import Kind, fits, site_point
 from bench.check.verdicts import Line, Violation
 from bench.machine.device import CPU
 from bench.machine.streams import seeded
-from bench.measure.settling import observes
+from bench.training.settling import observes
 from estimators.base import Estimate, Estimator
 
 _ROWS: Final = 256

@@ -19,7 +19,6 @@ from bench.execution.trajectory import Keeping, Snapshots, reference_trajectory
 from bench.machine.device import find_device
 from bench.machine.matmul import onednn_keeps_float32, onednn_pays
 from bench.machine.streams import Stream, seeded
-from bench.measure.settling import settled
 from bench.results.datapoints import save_datapoints
 from bench.results.schema import Final as FinalValues
 from bench.results.schema import Record, Written
@@ -28,6 +27,7 @@ from bench.results.tensors import save_tensors
 from bench.settings import Cell
 from bench.training.clipping import told
 from bench.training.diverged import Diverged
+from bench.training.settling import settled
 from bench.training.trainer import Trainer
 from estimators.base import Estimator
 from estimators.distributions import without_validation

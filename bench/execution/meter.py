@@ -89,6 +89,7 @@ class GradientMeter:
     def __init__(self, cell: Cell, task: Task, data: Data, references: KnownReferences) -> None:
         self.cell, self.references = cell, references
         self.chunks: dict[str, int] = {}
+        self._points = len(measured_steps(cell))
         size = min(cell.training.batch_size, len(data.train))
         with seeded(data.train.device, cell.seed, "common batch"):
             self.x = observations(task, _rows(data.train, size))
@@ -100,7 +101,7 @@ class GradientMeter:
     @property
     def _replicates(self) -> int:
         """How many are drawn at least, at all steps together."""
-        return (self.cell.measurement.replicates or FIRST) * len(measured_steps(self.cell))
+        return (self.cell.measurement.replicates or FIRST) * self._points
 
     @distributions.without_validation()
     def measure(
@@ -127,9 +128,10 @@ class GradientMeter:
         )
         cell, settings = self.cell, self.cell.measurement
         identity = (cell.task_spec, cell.estimator_spec, cell.samples, cell.dtype)
+        share, batches = 1 / self._points, self.batches
         try:
             measured = measure(
-                Point(task, estimator, cell.samples, self.x, self.batches, identity, self.chunks, self._replicates),
+                Point(task, estimator, cell.samples, self.x, batches, identity, self.chunks, self._replicates, share),
                 references,
                 Stopping(settings.replicates, settings.precision, settings.replicates_cap),
                 derive_seed(cell.seed, "measure", where.step),

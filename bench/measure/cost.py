@@ -12,26 +12,27 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch._C import _functorch as functorch  # pyright: ignore[reportAttributeAccessIssue] - not in the stubs
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 from bench.machine.device import synchronize
+from bench.machine.dispatch import DispatchMode
 from bench.measure.moments import GROUPS
 from bench.measure.replicates import LOOP, Replicator
 from bench.statistics.intervals import Interval, median, positive_mean, ratio
 from estimators.draw import Detached
 from tasks.base import Task
 
-_SECONDS: Final = float(os.environ.get("BENCH_COST_SECONDS", "0.5"))
-"""How long a gradient is timed, about. Tests of thousands of cells that compare no times need none of it."""
-
+_SECONDS: Final = float(os.environ.get("BENCH_COST_SECONDS", "0.3"))
+"""How long a cell's gradient is timed, about, at all its steps together. Tests of thousands of cells that compare no
+times need none of it.
+"""
 
 _SHARE_OF_EVALUATIONS: Final = 0.04
 """Of that time, how much evaluations of the model are timed besides, unless their least number takes longer."""
 
 
 def cost_metrics(
-    task: Task, replicator: Replicator, x: Tensor, drawn: "Evaluations | None" = None
+    task: Task, replicator: Replicator, x: Tensor, drawn: "Evaluations | None" = None, share: float = 1.0
 ) -> dict[str, Interval]:
     """Return `seconds`, `relative_cost`, `evaluations` and `peak_memory` of one gradient, as training computes it.
 
@@ -41,6 +42,7 @@ def cost_metrics(
         x: the batch.
         drawn: what was counted of replicates that were drawn one by one; without it the count of one gradient is
             taken for all, since a number of evaluations that depends on chance is nothing that `vmap` can batch.
+        share: of the time that a cell's gradient is timed in; other steps have the rest.
     """
 
     def gradient() -> None:
@@ -52,17 +54,17 @@ def cost_metrics(
             gradient()
         drawn.add(slice(0, GROUPS), count[0])
     memory = _by_chance(lambda: peak_memory(gradient, x.device))
-    duration = seconds(gradient, x.device)
+    duration = seconds(gradient, x.device, share=share)
     return {
         "evaluations": drawn.interval().scaled(1 / x.shape[0]),
         "peak_memory": memory,
         "seconds": duration,
-        "relative_cost": ratio(duration, seconds_of_evaluation(task, x)),
+        "relative_cost": ratio(duration, seconds_of_evaluation(task, x, share)),
     }
 
 
 @torch.no_grad()
-def seconds_of_evaluation(task: Task, x: Tensor) -> Interval:
+def seconds_of_evaluation(task: Task, x: Tensor, share: float = 1.0) -> Interval:
     """Return the time of one evaluation of log p(x, z), or f, at one sample of each datapoint of the batch x.
 
     The draw is made before, and there is no derivative: what any estimator needs at least once.
@@ -70,7 +72,7 @@ def seconds_of_evaluation(task: Task, x: Tensor) -> Interval:
     draw = Detached(1)
     task.guide(x, draw)
     latents = draw.trace.latents
-    return seconds(lambda: task.model(x, latents), x.device, budget=_SECONDS * _SHARE_OF_EVALUATIONS)
+    return seconds(lambda: task.model(x, latents), x.device, share=share * _SHARE_OF_EVALUATIONS)
 
 
 @final
@@ -155,12 +157,22 @@ def _numel(output: Tensor) -> int:
     return output.numel()
 
 
-def seconds(work: Callable[[], object], device: torch.device, budget: float = _SECONDS, least: int = 21) -> Interval:
-    """Return the median time of `work` over at least `least` runs, after a warm-up, with its interval."""
+def seconds(
+    work: Callable[[], object], device: torch.device, budget: float = _SECONDS, least: int = 21, *, share: float = 1.0
+) -> Interval:
+    """Return the median time of `work` over at least `least` runs, after a warm-up, with its interval.
+
+    Args:
+        work: what is timed.
+        device: where it is done.
+        budget: seconds that it takes, about, if `least` runs do not take longer.
+        least: runs.
+        share: of that budget, what is spent here.
+    """
     for _ in range(3):
         work()
     times: list[float] = []
-    deadline = time.perf_counter() + budget
+    deadline = time.perf_counter() + budget * share
     while len(times) < least or (time.perf_counter() < deadline and len(times) < 1000):
         synchronize(device)
         start = time.perf_counter()
@@ -186,7 +198,7 @@ def peak_memory(work: Callable[[], object], device: torch.device) -> int:
 
 
 @final
-class _LiveBytes(TorchDispatchMode):
+class _LiveBytes(DispatchMode):
     """Follows the bytes of every storage that is created inside it, until the storage dies."""
 
     def __init__(self) -> None:

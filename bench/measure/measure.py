@@ -102,7 +102,7 @@ def measure(
                     count[0] = 0
         split = _minibatch_split(replicator, point.batches, chunk, ROUNDING * rounding)
     with seeded(point.x.device, seed, "cost"):
-        cost = cost_metrics(point.task, replicator, point.x, evaluations)
+        cost = cost_metrics(point.task, replicator, point.x, evaluations, point.share)
     metrics: dict[str, dict[str, Interval]] = {}
     doubtful: list[slice] = []
     for group, where in replicator.slices.items():

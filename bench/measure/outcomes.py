@@ -7,8 +7,8 @@ from typing import Any, Final, final
 import torch
 from torch import Tensor
 from torch._C import _functorch as functorch  # pyright: ignore[reportAttributeAccessIssue] - not in the stubs
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from bench.machine.dispatch import DispatchMode
 from bench.machine.streams import seeded
 from bench.measure.point import Point
 from bench.measure.replicates import LOOP, Draws, Replicator
@@ -94,7 +94,7 @@ def _by_replicate(value: Tensor) -> Tensor:
 
 
 @final
-class _Random(TorchDispatchMode):
+class _Random(DispatchMode):
     """Notes whether a random number is drawn within the body."""
 
     def __init__(self) -> None:

@@ -25,6 +25,7 @@ class Point:
         identity: what the measured chunk size is remembered by.
         chunks: sizes that are known already, by identity; the one that is found here is put there.
         replicates: how many are going to be drawn here and at other points of a cell, at least.
+        share: of the time in which a cell's gradient is timed, what is spent here; other points have the rest.
     """
 
     task: Task
@@ -35,6 +36,7 @@ class Point:
     identity: tuple[object, ...] = ()
     chunks: MutableMapping[str, int] = field(default_factory=dict)
     replicates: int = 0
+    share: float = 1.0
 
     def replicator(self, replicates: int) -> tuple[Replicator, int]:
         """Return what draws replicates of the gradient, of which at least so many are wanted, and how many at once."""

@@ -7,10 +7,11 @@ from typing import final
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
+from torch.func import functional_call, vmap
 
 from bench.machine.device import in_memory
 from bench.machine.lost import is_of_machine
+from bench.machine.transforms import differentiated
 from bench.measure.unbatched import unbatched
 from estimators.base import Estimator
 from tasks.base import Task
@@ -92,7 +93,8 @@ class Replicator(Draws):
         self._module = _Surrogate(task, estimator, samples)
         self.parameters = ordered_parameters(task)
         # Of the module, and not of this object: no circle holds on to the task.
-        self._batched = vmap(grad(partial(_value, self._module)), in_dims=(None, None, 0), randomness="different")
+        gradient = differentiated(partial(_value, self._module))
+        self._batched = vmap(gradient, in_dims=(None, None, 0), randomness="different")
         self._dtype = next(iter(self.parameters.values())).dtype
 
     def _draw_rows(self, x: Tensor, count: int) -> Tensor:

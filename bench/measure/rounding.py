@@ -5,9 +5,9 @@ from typing import Any, Final, final
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter, tree_map
 
+from bench.machine.dispatch import DispatchMode
 from bench.machine.streams import derive_seed, seeded
 
 _DRAWS: Final = 4
@@ -39,7 +39,7 @@ def rounding_of(gradient: Callable[[], Tensor], device: torch.device) -> Tensor:
 
 
 @final
-class RandomRounding(TorchDispatchMode):
+class RandomRounding(DispatchMode):
     """Moves the result of every operation by one unit of rounding, up or down at random.
 
     This is Monte Carlo arithmetic (Parker 1997). What is made of whole numbers only is exact: counts, outcomes, masks.

@@ -19,11 +19,11 @@ from bench.machine.streams import seeded
 from bench.measure.metrics import variance
 from bench.measure.moments import GROUPS, Moments
 from bench.measure.replicates import Replicator
-from bench.measure.settling import settled
 from bench.measure.stopping import draw_until
 from bench.names.building import build_estimator, build_task
 from bench.names.registry import ESTIMATORS
 from bench.names.spec import parse_spec
+from bench.training.settling import settled
 from estimators.base import Estimator, Unfit
 from tasks.base import Task
 

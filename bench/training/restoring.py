@@ -8,15 +8,9 @@ import torch
 from torch import Tensor
 
 from bench.machine.lost import is_of_device
+from bench.training.optimizers import COUNT, Optimizer
 
 T = TypeVar("T")
-
-_MOMENTS: Final = {
-    torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
-    torch.optim.SGD: set[str](),
-    torch.optim.RMSprop: {"step", "square_avg"},
-}
-"""What an optimizer keeps of each parameter that it has moved, beside the buffer of a momentum."""
 
 _SQUARES: Final = ("exp_avg_sq", "square_avg")
 
@@ -72,7 +66,7 @@ def built(cls: type[T], values: Any, name: str) -> T:
     return cls(**values)
 
 
-def require_optimizer(optimizer: torch.optim.Optimizer, found: Any, steps: int) -> None:
+def require_optimizer(optimizer: Optimizer, found: Any, steps: int) -> None:
     """Refuse an optimizer's state that does not go with its parameters: the fused step reads beyond their ends.
 
     Args:
@@ -89,22 +83,16 @@ def require_optimizer(optimizer: torch.optim.Optimizer, found: Any, steps: int) 
     require(isinstance(groups, list) and isinstance(state, dict), "optimizer holds other things")
     require(len(groups) == len(fresh), "optimizer has another number of parameter groups")
     for group, wanted in zip(groups, fresh, strict=True):
-        # The step size is set at every step.
-        require(
-            isinstance(group, dict) and type(group.get("lr")) is float and {**group, "lr": wanted["lr"]} == wanted,
-            f"optimizer has another group {wanted['name']}",
-        )
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    names = _moments_of(optimizer)
+        is_one = isinstance(group, dict) and type(group.get("lr")) is float
+        # The step size is set at every step. PyTorch's own optimizers, which there were before, kept all their options.
+        is_same = is_one and all(group.get(key) == value for key, value in wanted.items() if key != "lr")
+        require(is_same, f"optimizer has another group {wanted['name']}")
+    parameters = optimizer.parameters
+    names = {*optimizer.averages, *([COUNT] if optimizer.counts else [])}
     require(not (steps and parameters and names) or bool(state), "optimizer has no moments")
     for place, moments in state.items():
         require(type(place) is int and 0 <= place < len(parameters), "optimizer has moments of another parameter")
         _require_moments(names, parameters[place], moments, f"optimizer.{place}", steps)
-
-
-def _moments_of(optimizer: torch.optim.Optimizer) -> set[str]:
-    momentum = optimizer.param_groups[0].get("momentum", 0) if optimizer.param_groups else 0
-    return _MOMENTS[type(optimizer)] | ({"momentum_buffer"} if momentum else set())
 
 
 def _require_moments(names: set[str], parameter: Tensor, found: Any, name: str, steps: int) -> None:
@@ -113,7 +101,7 @@ def _require_moments(names: set[str], parameter: Tensor, found: Any, name: str, 
     require(there is not None and there.keys() == names, f"{name} lacks a moment")
     assert there is not None
     for key, value in there.items():
-        if key == "step":
+        if key == COUNT:
             require_like(torch.zeros(()), value, f"{name}.step")
             require(1 <= float(value) <= steps, f"{name}.step is {float(value):g}")
         elif key in _SQUARES:

@@ -19,7 +19,7 @@ from bench.training.diverged import GREEK, Diverged
 from bench.training.graphs import Captured, CudaGraph, Graph
 from bench.training.kinds import BETA, SOME_BETA, Kind, Result, group_of, losses, of_group
 from bench.training.loss import Loss
-from bench.training.optimizers import advance, make_optimizer, set_step_sizes
+from bench.training.optimizers import COUNT, Moments, Optimizer, make_optimizer
 from bench.training.trace import Values, trace_step
 from bench.training.trainer import Trainer
 
@@ -118,7 +118,7 @@ class Stack:
     def _advance(self) -> None:
         leader = self.trainers[self.active[0]]
         if (sizes := leader.step_sizes(self._step)) != self._sizes:
-            set_step_sizes(self._optimizer, sizes)
+            self._optimizer.set_step_sizes(sizes)
             self._sizes = sizes
         if not self._whole:
             self._choose()
@@ -200,7 +200,7 @@ class Stack:
             # Without a gradient a parameter rests, and so do its moments.
             # The parameters are contiguous, and a fused optimizer reads a gradient as if it were laid out as they are.
             parameter.grad = moving[name].contiguous() if name in moving else None
-        advance(self._optimizer)
+        self._optimizer.step()
         # A graph writes to the tensors that it was captured with: each step has its own.
         self._results[kind] = Result(moving, objective, found)
 
@@ -216,7 +216,7 @@ class Stack:
             return self._rows.expand(len(self.trainers), *self._rows.shape)
         return self._rows[self._chosen]
 
-    def _stacked_optimizer(self) -> torch.optim.Optimizer:
+    def _stacked_optimizer(self) -> Optimizer:
         """Return one optimizer of the stacked parameters, with the moments that the trainers have."""
         groups: dict[str, list[Tensor]] = {"guide": [], "model": [], "estimator": []}
         for name, value in self._trained.items():
@@ -233,7 +233,7 @@ class Stack:
                 for trainer, of in zip(self.trainers, self._tensors, strict=True)
             ]
             if states[0]:
-                optimizer.state[value] = {key: _stacked_state(key, states, self.device) for key in states[0]}
+                optimizer.state[value] = {key: _stacked_moment(key, states, self.device) for key in states[0]}
         return optimizer
 
     def _link(self) -> None:
@@ -244,7 +244,7 @@ class Stack:
                 continue
             for place, trainer in enumerate(self.trainers):
                 trainer.optimizer.state[self._tensors[place][name]] = {
-                    key: moment if key == "step" or moment is None else moment[place] for key, moment in moments.items()
+                    key: moment if key == COUNT else moment[place] for key, moment in moments.items()
                 }
             self._linked.add(name)
 
@@ -297,9 +297,9 @@ def _tensors(loss: Loss) -> dict[str, Tensor]:
     return dict(loss.named_parameters()) | dict(loss.named_buffers())
 
 
-def _stacked_state(key: str, states: Sequence[Mapping[str, Any]], device: torch.device) -> Any:
-    """Return one entry of the optimizer's state of a stacked parameter; all have taken the same number of steps."""
-    if key == "step" or states[0][key] is None:
+def _stacked_moment(key: str, states: Sequence[Moments], device: torch.device) -> Tensor:
+    """Return one of the moments of a stacked parameter; all have taken the same number of steps."""
+    if key == COUNT:
         # Alone, some optimizers count on the CPU; a graph counts where it is.
-        return states[0][key] if states[0][key] is None else states[0][key].to(device, copy=True)
+        return states[0][key].to(device, copy=True)
     return torch.stack([state[key] for state in states])

@@ -20,7 +20,7 @@ from bench.training.diverged import GREEK, Diverged
 from bench.training.divergence import parse_weight
 from bench.training.learning import Updated, parse_learning
 from bench.training.loss import Loss
-from bench.training.optimizers import advance, make_optimizer, restore_moments, set_step_sizes
+from bench.training.optimizers import make_optimizer
 from bench.training.restoring import (
     built,
     require,
@@ -132,7 +132,7 @@ class Trainer:
 
     def step(self) -> None:
         """Take one training step."""
-        set_step_sizes(self.optimizer, self.step_sizes(self.progress.step))
+        self.optimizer.set_step_sizes(self.step_sizes(self.progress.step))
         loss, estimate = self.loss_at(self.progress.step)(self.batches.next())
         self._forget_gradients(*self._groups)
         loss.backward()
@@ -141,7 +141,7 @@ class Trainer:
             self._forget_gradients(resting)
         if self.settings.clip_norm:
             self._clip()
-        advance(self.optimizer)
+        self.optimizer.step()
         self.estimator.observe(estimate)
         self.objectives.append(estimate.objective.detach().mean())
         self.progress.step += 1
@@ -214,7 +214,7 @@ class Trainer:
             if not math.isfinite(norm) and not all(bool(part.isfinite().all()) for part in gradient(group)):
                 raise Diverged(f"the gradient in {GREEK[group]} was not finite", _in_training(last), last)
         sizes = self.step_sizes(last)
-        trained = {group["name"] for group in self.optimizer.param_groups}
+        trained = {group.name for group in self.optimizer.groups}
         self.rows.append(
             TrainingRow(
                 step=self.progress.step,
@@ -259,7 +259,7 @@ class Trainer:
         progress, rows = self._require_fit(state)
         self.task.load_state_dict(state["task"])
         self.estimator.load_state_dict(state["estimator"])
-        restore_moments(self.optimizer, state["optimizer"])
+        self.optimizer.restore(state["optimizer"])
         self.batches.restore(state["batches"])
         self.progress, self.rows = progress, rows
         self.objectives = [value.to(self.device) for value in state["objectives"]]

@@ -9,7 +9,6 @@ import torch
 
 from bench.machine.matmul import onednn_pays
 from bench.settings import Training
-from bench.training.optimizers import advance
 from bench.training.trainer import Trainer
 from estimators.pathwise.reparam import Reparam
 from tasks.images.vae import VAEMnist
@@ -73,6 +72,6 @@ def bare_on(training: Trainer, count: int) -> Callable[[], None]:
         for parameter in parameters:
             parameter.grad = None
         loss.backward()
-        advance(optimizer)
+        optimizer.step()
 
     return multiplied(repeated(step, count), onednn_pays(training.task, BATCH))

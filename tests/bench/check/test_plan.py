@@ -12,8 +12,8 @@ from bench.check.plan import make_plan, registered_estimators
 from bench.check.points import Point, task_subjects
 from bench.check.run import Settings, run_plan
 from bench.check.tiled import tiled
-from bench.measure.settling import adapts
 from bench.names.registry import ESTIMATORS, TASKS
+from bench.training.settling import adapts
 from tests.bench.check.samples import OneByOne, RefusesBadly, Scaled
 from tests.museum.protocol import Plain
 

@@ -119,7 +119,7 @@ def test_schedules_of_the_groups_are_separate():
     run = Trainer(task, Reparam(), task.load(), settings, 1)
     for _ in range(4):
         run.step()
-    rates = {group["name"]: group["lr"] for group in run.optimizer.param_groups}
+    rates = {group.name: group.step_size for group in run.optimizer.groups}
     assert rates == {"guide": 1.0, "model": 0.25}
 
 

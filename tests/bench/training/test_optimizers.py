@@ -1,7 +1,7 @@
-"""`advance` takes the step that PyTorch's own optimizer takes, whatever its settings and however it was written."""
+"""The steps of our optimizers are those of PyTorch's own, whatever their settings and however they were written."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -11,110 +11,159 @@ from torch import Tensor
 from bench.errors import UsageError
 from bench.settings import Training
 from bench.training.descents import SGD, Adam, RMSprop, optimizer_text, parse_optimizer
-from bench.training.optimizers import advance, make_optimizer, set_step_sizes
+from bench.training.optimizers import AdamOptimizer, Group, Optimizer, make_optimizer
 from bench.training.restoring import Unfit, require_optimizer
 
 SHAPES = {"guide": [(3, 2), (3,)], "model": [(4,)], "estimator": [(2,)]}
-TORCH: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adam(beta1=0.5, beta2=0.9, eps=1e-4)": lambda groups: torch.optim.Adam(groups, betas=(0.5, 0.9), eps=1e-4),
-    "sgd": torch.optim.SGD,
-    "sgd(momentum=0.9)": lambda groups: torch.optim.SGD(groups, momentum=0.9),
-    "sgd(momentum=0.9, nesterov=true)": lambda groups: torch.optim.SGD(groups, momentum=0.9, nesterov=True),
-    "rmsprop": torch.optim.RMSprop,
+STEPS = 4
+TORCH: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
+    "adam": lambda groups: torch.optim.Adam(groups, fused=True),
+    "adam(beta1=0.5, beta2=0.9, eps=1e-4)": lambda groups: torch.optim.Adam(
+        groups, betas=(0.5, 0.9), eps=1e-4, fused=True
+    ),
+    "sgd": lambda groups: torch.optim.SGD(groups, fused=True),
+    "sgd(momentum=0.9)": lambda groups: torch.optim.SGD(groups, momentum=0.9, fused=True),
+    "sgd(momentum=0.9, nesterov=true)": lambda groups: torch.optim.SGD(groups, momentum=0.9, nesterov=True, fused=True),
+    "rmsprop": lambda groups: torch.optim.RMSprop(groups, foreach=True),
     "rmsprop(alpha=0.9, momentum=0.5, eps=1e-6)": lambda groups: torch.optim.RMSprop(
-        groups, alpha=0.9, momentum=0.5, eps=1e-6
+        groups, alpha=0.9, momentum=0.5, eps=1e-6, foreach=True
     ),
 }
 
+Named = Mapping[str, Sequence[Tensor]]
 
-def trained(
-    made: Callable[[Any], torch.optim.Optimizer], take: Callable[[Any], object], model_lr: float
-) -> tuple[list[Tensor], torch.optim.Optimizer]:
-    """Return parameters after four steps. The model rests at step 2, and the estimator's parameters until then."""
+
+def parameters() -> dict[str, list[Tensor]]:
     generator = torch.Generator().manual_seed(0)
-    groups = {
+    return {
         name: [torch.randn(shape, generator=generator).requires_grad_() for shape in shapes]
         for name, shapes in SHAPES.items()
     }
-    sizes = {"guide": 1e-2, "model": model_lr, "estimator": 1e-2}
-    optimizer = made(groups)
-    for step in range(4):
-        set_step_sizes(optimizer, {name: size / (1 + step) for name, size in sizes.items()})
-        for name, parameters in groups.items():
-            for parameter in parameters:
+
+
+def sizes_at(step: int, model_lr: float) -> dict[str, float]:
+    return {name: size / (1 + step) for name, size in {"guide": 1e-2, "model": model_lr, "estimator": 1e-2}.items()}
+
+
+def train(named: Named, move: Callable[[int], object], first: int = 0, until: int = STEPS) -> None:
+    """Take steps along given gradients. The model rests at step 2, and the estimator's parameters until then."""
+    for step in range(first, until):
+        generator = torch.Generator().manual_seed(1 + step)
+        for name, of in named.items():
+            rests = (name == "model" and step == 2) or (name == "estimator" and step < 2)
+            for parameter in of:
                 gradient = torch.randn(parameter.shape, generator=generator)
-                rests = (name == "model" and step == 2) or (name == "estimator" and step < 2)
                 parameter.grad = None if rests else gradient
-        take(optimizer)
-    return [p.detach() for parameters in groups.values() for p in parameters], optimizer
+        move(step)
 
 
-def ours(text: str, model_lr: float) -> Callable[[Any], torch.optim.Optimizer]:
-    sizes = {"guide": 1e-2, "model": model_lr, "estimator": 1e-2}
-    return lambda groups: make_optimizer(groups, sizes, Training(4, 8, text, 1e-2, model_lr, "constant"))
+def ours(text: str, named: Named, model_lr: float = 1e-2) -> tuple[Optimizer, Callable[[int], object]]:
+    """Return our optimizer, and what takes its step."""
+    made = make_optimizer(named, sizes_at(0, model_lr), Training(STEPS, 8, text, 1e-2, model_lr, "constant"))
+
+    def move(step: int) -> None:
+        made.set_step_sizes(sizes_at(step, model_lr))
+        made.step()
+
+    return made, move
 
 
-def of_torch(text: str) -> Callable[[Any], torch.optim.Optimizer]:
-    return lambda groups: TORCH[text]([{"name": name, "params": params, "lr": 0.0} for name, params in groups.items()])
+def of_torch(text: str, named: Named, model_lr: float = 1e-2) -> tuple[torch.optim.Optimizer, Callable[[int], object]]:
+    """Return PyTorch's own optimizer, and what takes its step.
+
+    Its SGD tells first steps by group, and a buffer of zeros is what a parameter that moves later has in ours.
+    """
+    made = TORCH[text]([{"name": name, "params": of, "lr": 0.0} for name, of in named.items()])
+    if "sgd(momentum" in text:
+        for parameter in (one for of in named.values() for one in of):
+            made.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+
+    def move(step: int) -> None:
+        for group in made.param_groups:
+            group["lr"] = sizes_at(step, model_lr)[group["name"]]
+        made.step()
+
+    return made, move
+
+
+def flat(named: Named) -> list[Tensor]:
+    return [parameter.detach() for of in named.values() for parameter in of]
+
+
+def require_equal(one: Sequence[Tensor], other: Sequence[Tensor]) -> None:
+    for left, right in zip(one, other, strict=True):
+        torch.testing.assert_close(left, right, rtol=0, atol=0)
+
+
+def moved_moments(state: Mapping[Tensor, Mapping[str, Tensor]], named: Named) -> list[Tensor]:
+    return [state[one][name] for of in named.values() for one in of if one in state for name in sorted(state[one])]
 
 
 @pytest.mark.parametrize("text", TORCH)
 @pytest.mark.parametrize("model_lr", [1e-2, 3e-3], ids=["one step size", "two step sizes"])
-def test_the_parameters_are_those_of_torch(text: str, model_lr: float) -> None:
-    found, _ = trained(ours(text, model_lr), advance, model_lr)
-    expected, _ = trained(of_torch(text), lambda optimizer: optimizer.step(), model_lr)
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)
+def test_parameters_and_moments_are_those_of_torch_to_the_last_bit(text: str, model_lr: float) -> None:
+    mine, theirs = parameters(), parameters()
+    (own, move), (other, their_move) = ours(text, mine, model_lr), of_torch(text, theirs, model_lr)
+    train(mine, move)
+    train(theirs, their_move)
+    require_equal(flat(mine), flat(theirs))
+    require_equal(moved_moments(own.state, mine), moved_moments(other.state, theirs))
+
+
+def test_unless_it_is_to_be_fused_adam_is_the_one_that_torch_takes_by_itself() -> None:
+    mine, theirs = parameters()["guide"], parameters()["guide"]
+    own = AdamOptimizer([Group("guide", mine, 1e-2)], Adam(), is_fused=False)
+    other = torch.optim.Adam(theirs, lr=1e-2)
+    train({"guide": mine}, lambda step: own.step())
+    train({"guide": theirs}, lambda step: other.step())
+    require_equal(mine, theirs)
 
 
 @pytest.mark.parametrize("text", TORCH)
-@pytest.mark.parametrize("model_lr", [1e-2, 3e-3], ids=["one step size", "two step sizes"])
-def test_the_same_parameters_and_moments_as_by_its_own_method(text: str, model_lr: float) -> None:
-    results = []
-    for take in (advance, lambda optimizer: optimizer.step()):
-        parameters, optimizer = trained(ours(text, model_lr), take, model_lr)
-        kept = [value for state in optimizer.state.values() for value in state.values() if isinstance(value, Tensor)]
-        results.append([*parameters, *kept])
-    for one, other in zip(*results, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=0)
+@pytest.mark.parametrize("of", [ours, of_torch], ids=["ours", "of before, which was PyTorch's"])
+def test_what_was_kept_is_taken_and_goes_on_to_the_last_bit(text: str, of: Callable[..., Any]) -> None:
+    whole, cut = parameters(), parameters()
+    train(whole, ours(text, whole)[1])
+    before, move = of(text, cut)
+    train(cut, move, until=3)
+    kept = copy.deepcopy(before.state_dict())
+    own, go_on = ours(text, cut)
+    require_optimizer(own, kept, 3)
+    own.restore(kept)
+    train(cut, go_on, first=3)
+    require_equal(flat(whole), flat(cut))
 
 
-@pytest.mark.parametrize("text", TORCH)
-def test_what_was_kept_is_taken_and_goes_on_to_the_last_bit(text: str) -> None:
-    _, optimizer = trained(ours(text, 1e-2), advance, 1e-2)
-    groups = {
-        group["name"]: [torch.ones_like(p).requires_grad_() for p in group["params"]]
-        for group in optimizer.param_groups
-    }
-    other = ours(text, 1e-2)(groups)
-    kept = copy.deepcopy(optimizer.state_dict())
-    require_optimizer(other, kept, 4)
-    other.load_state_dict(kept)
-    for one in (optimizer, other):
-        for parameter in (p for group in one.param_groups for p in group["params"]):
-            parameter.data.fill_(1.0)
-            parameter.grad = torch.full_like(parameter, 0.3)
-        advance(one)
-    for left, right in zip(optimizer.param_groups, other.param_groups, strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(left["params"], right["params"], strict=True))
+def test_moments_are_laid_out_as_their_parameters_are() -> None:
+    transposed = torch.randn(3, 2).T.requires_grad_()
+    own, _ = ours("adam", {"guide": [transposed]})
+    transposed.grad = torch.ones(2, 3)
+    own.step()
+    kept = own.state_dict()
+    kept["state"][0] = {name: value.contiguous() for name, value in kept["state"][0].items()}
+    own.restore(kept)
+    assert {own.state[transposed][name].stride() for name in own.averages} == {transposed.stride()}
 
 
 @pytest.mark.parametrize("text", ["sgd(momentum=0.9)", "rmsprop(momentum=0.9)", "rmsprop"])
 def test_what_was_kept_of_another_optimizer_is_refused(text: str) -> None:
-    _, optimizer = trained(ours(text, 1e-2), advance, 1e-2)
+    named = parameters()
+    optimizer, move = ours(text, named)
+    train(named, move)
     for others in ("adam", "sgd", "sgd(momentum=0.8)", "rmsprop(momentum=0.8)"):
-        _, other = trained(ours(others, 1e-2), advance, 1e-2)
+        other, _ = ours(others, parameters())
         with pytest.raises(Unfit):
-            require_optimizer(other, optimizer.state_dict(), 4)
+            require_optimizer(other, optimizer.state_dict(), STEPS)
 
 
 def test_a_momentum_that_was_lost_is_noticed() -> None:
-    _, optimizer = trained(ours("sgd(momentum=0.9)", 1e-2), advance, 1e-2)
+    named = parameters()
+    optimizer, move = ours("sgd(momentum=0.9)", named)
+    train(named, move)
     kept = optimizer.state_dict()
     kept["state"][0]["momentum_buffer"] = None
     with pytest.raises(Unfit, match="lacks a moment"):
-        require_optimizer(optimizer, kept, 4)
+        require_optimizer(optimizer, kept, STEPS)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from bench.names.estimates import as_estimate
+from bench.training.descents import Adam
+from bench.training.optimizers import AdamOptimizer, Group
 from estimators.base import Estimator
 from tasks.base import Task
 
@@ -36,7 +38,10 @@ def settled(
     """
     estimator = copy.deepcopy(estimator)
     learned = [parameter for parameter in estimator.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(learned, lr=step_size) if learned and step_size is not None else None
+    optimizer = None
+    if learned and step_size is not None:
+        # Not the fused version, so that what was measured in the first version is what is measured now.
+        optimizer = AdamOptimizer([Group("estimator", learned, step_size)], Adam(), is_fused=False)
     for _ in range(steps):
         estimate = as_estimate(estimator.estimate(task, x, samples), samples, len(x))
         if optimizer is not None and estimate.auxiliary is not None:
