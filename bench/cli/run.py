@@ -7,6 +7,7 @@ import click
 
 from bench.cli import completion
 from bench.cli.blocks import blocks_of, doubts
+from bench.cli.importing import importing
 from bench.cli.limits import Bytes, Duration
 from bench.cli.numbers import Finite, Numbers, Whole
 from bench.cli.parts import Setting, ShardType
@@ -187,6 +188,7 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     if how["executor"] == "local" and (how["jobs"] or 1) > 1 and not how["dry_run"]:
         # Before torch is imported here: its workers import it meanwhile.
         ancestor.begin(how["jobs"])
-    from bench.execution.invocation import Asked, execute_all
+    with importing():
+        from bench.execution.invocation import Asked, execute_all
 
     execute_all([request for block in blocks for request in block.requests()], Asked(**how))

@@ -15,6 +15,8 @@ def best_settings(records: Sequence[Record]) -> list[str]:
     >>> best_settings([])
     []
     """
+    if len({record.cell.configuration for record in records}) < 2:
+        return []
     results = tidy([replace(record, gradients=[], training=[]) for record in records])
     axes = varied(results.final)
     if not axes:

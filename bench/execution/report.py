@@ -16,7 +16,7 @@ from bench.results.schema import GradientRow, Record
 from bench.results.tables import tidy
 from bench.results.typed import parameters_text
 from bench.results.undecided import undecided
-from bench.results.verdicts import Verdict, judged
+from bench.results.verdicts import BIASES, Verdict, judged
 
 _JUDGED: Constant = "relative_bias"
 """The metric that a verdict stands beside."""
@@ -76,9 +76,19 @@ def _verdicts(records: Sequence[Record], summary: Summary) -> Verdicts:
         for record in records
         if declared_biased(record.cell.estimator, parameters_text(record.cell.estimator_parameters))
     ]
-    silent = undecided(tidy(records).gradients)
+    silent = undecided_biases(records)
     found = _biases(records, summary)
     return judged(found, [key for key in found if key[0] in declared], silent)
+
+
+def undecided_biases(records: Sequence[Record]) -> set[tuple[str, str]]:
+    """Return the configurations and parameter groups of whose bias nothing can be said: of those without an error."""
+    exact = [
+        record
+        for record in records
+        if any(row.metric in BIASES and row.ci_low == row.ci_high for row in record.gradients)
+    ]
+    return undecided(tidy([replace(record, training=[]) for record in exact]).gradients) if exact else set()
 
 
 def _biases(records: Sequence[Record], summary: Summary) -> dict[tuple[str, str], Said]:
@@ -96,7 +106,9 @@ def relative_biases(records: Sequence[Record]) -> dict[tuple[str, str], Said]:
     step = max((row.step for record in records for row in record.gradients), default=None)
     if step is None:
         return {}
-    return _biases(records, _summary([replace(record, gradients=_at(record, step)) for record in records]))
+    rows = [[row for row in _at(record, step) if row.metric == _JUDGED] for record in records]
+    judged_alone = [replace(record, gradients=of, final=None) for record, of in zip(records, rows, strict=True)]
+    return _biases(records, _summary(judged_alone))
 
 
 def _lines(line: Comparable, summary: Summary, verdicts: Verdicts) -> list[list[str]]:

@@ -4,15 +4,13 @@ import shlex
 from collections.abc import Sequence
 from typing import Final
 
-from bench.execution.report import relative_biases
+from bench.execution.report import relative_biases, undecided_biases
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.results.digits import interval
 from bench.results.metrics import group_name
 from bench.results.over_seeds import Said
 from bench.results.schema import Record
-from bench.results.tables import tidy
 from bench.results.text import folded
-from bench.results.undecided import undecided
 from bench.results.verdicts import judged
 
 FALSE_ALARM: Final = 1e-3
@@ -42,7 +40,7 @@ def suspicions(records: Sequence[Record]) -> list[str]:
         return []
     verdicts = judged(
         {key: said for key, (_, said) in claimed.items()},
-        undecided=undecided(tidy(list(records)).gradients),
+        undecided=undecided_biases(records),
         level=FALSE_ALARM,
     )
     seen: dict[str, list[Key]] = {}

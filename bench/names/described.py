@@ -1,34 +1,121 @@
 """What a task or an estimator is, in words: what it declares, and a command to try it with."""
 
 import inspect
-from typing import TYPE_CHECKING, Any, NamedTuple
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from bench.names.registry import ESTIMATORS, TASKS, Registry, constructor_parameters
-from bench.names.spec import Spec
+import estimators
+import tasks
+from bench.errors import UsageError, did_you_mean
+from bench.names.documentation import documentation
+from bench.names.registry import ESTIMATORS, TASKS, Registry, constructor_parameters, names_of_ones_own
+from bench.names.remembered import remembered
+from bench.names.spec import Spec, Value
 
 if TYPE_CHECKING:
     from estimators.base import Estimator
     from tasks.base import Task
 
 
-class Known(NamedTuple):
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a constructor.
+
+    Attributes:
+        name: of it.
+        type: in words.
+        required: whether it has no default.
+        default: its default; None where it has none.
+    """
+
+    name: str
+    type: str
+    required: bool
+    default: Value
+
+
+@dataclass(frozen=True)
+class OwnNames:
+    """A parameter that takes arguments of any other name.
+
+    Attributes:
+        name: of it.
+        type: of each, in words.
+    """
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Known:
     """What is known of a task or an estimator.
 
     Attributes:
         name: registered, or `module:Class`.
         kind: task or estimator.
         aliases: other names of it.
-        cls: its class.
+        class_path: its class, as `module:Class`.
+        documentation: what the class says of itself.
         fields: what it declares, by heading.
+        parameters: of its constructor.
+        own_names: whether names of one's own are parameters, too.
         example: a command that runs it.
+        biased: whether it is an estimator that declares a bias at its default parameters.
     """
 
     name: str
     kind: str
     aliases: list[str]
-    cls: type
+    class_path: str
+    documentation: str
     fields: dict[str, str]
+    parameters: list[Parameter]
+    own_names: OwnNames | None
     example: str
+    biased: bool = False
+
+
+def described(name: str) -> Known:
+    """Return what is known of a registered task or estimator, or of a `module:Class`.
+
+    What is ours is remembered where PyTorch is not imported yet.
+
+    Raises:
+        UsageError: there is no such name, or it cannot be built.
+    """
+    for registry, describe in ((ESTIMATORS, describe_estimator), (TASKS, describe_task)):
+        if name in registry.aliases or name in registry.entries:
+            resolved = registry.resolve(name)
+            if registry.is_ours(resolved) and not registry.entries[resolved].extra and "torch" not in sys.modules:
+                return _remembered()[resolved]
+            return describe(resolved, registry.load(resolved))
+    if ":" in name:
+        return _of_path(name)
+    names = [*ESTIMATORS.entries, *ESTIMATORS.aliases, *TASKS.entries, *TASKS.aliases]
+    hint = did_you_mean(name, names) or "; `bench list` names them"
+    raise UsageError(f"there is no task or estimator '{name}'{hint}")
+
+
+def _remembered() -> dict[str, Known]:
+    """Return what is known of all that is ours and needs no package more."""
+    return remembered(
+        "descriptions",
+        dict[str, Known],
+        lambda: {
+            **{name: describe_task(name, TASKS.load(name)) for name in tasks.INDEX},
+            **{name: describe_estimator(name, ESTIMATORS.load(name)) for name in estimators.INDEX},
+        },
+    )
+
+
+def _of_path(path: str) -> Known:
+    from tasks.base import Task
+
+    found = TASKS.find(path)
+    is_task = inspect.isclass(found) and issubclass(found, Task)
+    return describe_task(path, TASKS.load(path)) if is_task else describe_estimator(path, ESTIMATORS.load(path))
 
 
 def describe_estimator(name: str, cls: "type[Estimator]") -> Known:
@@ -58,7 +145,7 @@ def describe_estimator(name: str, cls: "type[Estimator]") -> Known:
     if default.latents in ("enumerable", "relaxable"):
         task = "bernoulli-quadratic" if "expectation" in default.targets else "sbn-tiny"
     example = f"bench run --task {task} --estimator {name}{samples} --no-train"
-    return _known(name, ESTIMATORS, cls, shown, example)
+    return replace(_known(name, ESTIMATORS, cls, shown, example), biased=not default.unbiased)
 
 
 def describe_task(name: str, cls: "type[Task]") -> Known:
@@ -83,9 +170,28 @@ def describe_task(name: str, cls: "type[Task]") -> Known:
 
 
 def _known(name: str, registry: Registry[Any], cls: type, shown: dict[str, str], example: str) -> Known:
-    aliases = [alias for alias, target in registry.aliases.items() if target == name]
-    # A plug-in need not give its formula and paper.
-    return Known(name, registry.kind, aliases, cls, {key: value for key, value in shown.items() if value}, example)
+    own = names_of_ones_own(cls)
+    return Known(
+        name,
+        registry.kind,
+        [alias for alias, target in registry.aliases.items() if target == name],
+        f"{cls.__module__}:{cls.__name__}",
+        documentation(cls),
+        # A plug-in need not give its formula and paper.
+        {key: value for key, value in shown.items() if value},
+        [_parameter(name, parameter) for name, parameter in constructor_parameters(cls).items()],
+        None if own is None else OwnNames(own.name, _type(own)),
+        example,
+    )
+
+
+def _parameter(name: str, of: inspect.Parameter) -> Parameter:
+    is_required = of.default is inspect.Parameter.empty
+    return Parameter(name, _type(of), is_required, None if is_required else of.default)
+
+
+def _type(parameter: inspect.Parameter) -> str:
+    return inspect.formatannotation(parameter.annotation).replace("typing.", "")
 
 
 def _evaluations(count: int | None, samples: int) -> str:

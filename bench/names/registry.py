@@ -20,7 +20,7 @@ from bench.errors import UsageError, did_you_mean
 from bench.machine.memory import enough_memory
 from bench.names.consent import is_named, modules_of
 from bench.names.protocols import ESTIMATOR, TASK, Protocol
-from bench.names.remembered import Defaults, remembered
+from bench.names.remembered import remembered
 from bench.names.spec import Spec, Value, require_in_range
 from bench.names.strangers import strangers
 from bench.names.working_folder import look_in_working_folder, overlooked
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from tasks.base import Task
 
 T = TypeVar("T")
+
+Defaults = dict[str, dict[str, dict[str, Value]]]
+"""By kind (`task`, `estimator`) and name, the defaults of its parameters by theirs."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +279,9 @@ class Registry(Generic[T]):
 @cache
 def _known_defaults() -> Defaults:
     return remembered(
-        lambda: {one.kind: {name: one._defaults(name) for name in one._own} for one in (ESTIMATORS, TASKS)}
+        "defaults",
+        Defaults,
+        lambda: {one.kind: {name: one._defaults(name) for name in one._own} for one in (ESTIMATORS, TASKS)},
     )
 
 

@@ -1,7 +1,7 @@
-"""Defaults of our own parameters, remembered from one command to the next: to ask our classes is to import PyTorch.
+"""What our own classes say of themselves, remembered from one command to the next: to ask them is to import PyTorch.
 
-That takes seconds, and a word in a table is all that it is for. The file in the cache folder has the digest of the code
-that it was made of: of another it says nothing.
+That takes seconds, and words are all that it is for. A file in the cache folder has the digest of the code that it was
+made of: of another it says nothing.
 """
 
 import hashlib
@@ -10,45 +10,37 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from bench.decoding import Decoder, Undecodable
+from msgspec import to_builtins
+
+from bench.decoding import Decoder, Undecodable, plain
 from bench.machine.cached import cache_folder
-from bench.names.spec import Value
 
-Defaults = dict[str, dict[str, dict[str, Value]]]
-"""By kind (`task`, `estimator`) and name, the defaults of its parameters by theirs."""
+T = TypeVar("T")
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_PACKAGES: Final = ("estimators", "tasks")
+_PACKAGES: Final = ("bench/names", "estimators", "tasks")
 
 
-@dataclass(frozen=True)
-class _Remembered:
-    code: str
-    defaults: Defaults
-
-
-_DECODER: Final = Decoder[_Remembered](_Remembered)
-
-
-def remembered(find: Callable[[], Defaults]) -> Defaults:
-    """Return the defaults of all that is ours, from the cache folder where it has those of this code.
+def remembered(what: str, kind: Any, find: Callable[[], T]) -> T:
+    """Return what is known of all that is ours, from the cache folder where it has what is of this code.
 
     Args:
+        what: is known, one word: the name of a file.
+        kind: its type, of plain values, dictionaries, lists and dataclasses.
         find: asks the classes.
     """
-    file, code = cache_folder() / "defaults.json", _code()
+    file, code = cache_folder() / f"{what}.json", _code()
     with suppress(OSError, Undecodable):
-        known = _DECODER.decode(file.read_bytes())
-        if known.code == code:
-            return known.defaults
+        match plain(file.read_bytes()):
+            case {"code": str(made_of), "known": known} if made_of == code:
+                return Decoder[T](kind).convert(known)
     found = find()
     # A folder that takes nothing costs the time of asking again.
     with suppress(OSError):
-        _write(file, json.dumps({"code": code, "defaults": found}))
+        _write(file, json.dumps({"code": code, "known": to_builtins(found)}))
     return found
 
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple, final
+from typing import Any, BinaryIO, Final, final
 
 import pandas as pd
 import pyarrow as pa
@@ -23,6 +23,7 @@ from bench.errors import BenchError
 from bench.results.atomic import placing
 from bench.results.leftovers import TABLES
 from bench.results.parts import ROWS, Part, empty
+from bench.results.stamped import Stamp
 
 CACHE: Final = "records.cache"
 
@@ -36,34 +37,9 @@ _READ_BY: Final = (
         f"results/{name}.py"
         for name in ("cache", "codec", "columns", "metrics", "order", "parts", "schema", "soundness")
     ),
-    *(f"results/{name}.py" for name in ("store", "tables", "typed", "upgrades")),
+    *(f"results/{name}.py" for name in ("stamped", "store", "tables", "typed", "upgrades")),
 )
 """The modules that decide what of a record is in a table, and whether it may be."""
-
-_SETTLES: Final = 2_000_000_000
-"""Nanoseconds after which a file that is written once more has another time, on any disk."""
-
-
-class Stamp(NamedTuple):
-    """What the file system says of a file, some of which changes whenever the file does."""
-
-    size: int
-    inode: int
-    modified: int
-    changed: int
-
-    def is_settled(self, now: int) -> bool:
-        """Return whether a change would show, `now` being some time before the file is read, in nanoseconds."""
-        return max(self.modified, self.changed) + _SETTLES < now
-
-
-def stamp(path: Path) -> Stamp | None:
-    """Return what the file system says of a file; None where it says nothing."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return Stamp(found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
 
 
 class Damaged(Exception):

@@ -15,10 +15,10 @@ from typing import Final
 
 from bench.errors import BenchError
 from bench.names.registry import ESTIMATORS
-from bench.results import cache, reading
+from bench.results import cache, stamped
 from bench.results.atomic import placing
-from bench.results.cache import Stamp
 from bench.results.leftovers import TABLES
+from bench.results.stamped import Stamp
 from bench.results.store import RECORD, Store
 
 EXPORTED: Final = "exported"
@@ -41,9 +41,9 @@ def before(store: Store) -> Before | None:
     """Look at the files that tables are made of; None where these are so few that it does not matter."""
     now = time.time_ns()
     records = [folder / RECORD for folder in store.cell_folders()]
-    if len(records) < reading.LARGE:
+    if len(records) < stamped.LARGE:
         return None
-    stamps = {path: cache.stamp(path) for path in (*records, *store.run_paths())}
+    stamps = {path: stamped.stamp(path) for path in (*records, *store.run_paths())}
     new = {path: _digest(path) for path, one in stamps.items() if one is not None and not one.is_settled(now)}
     return Before(stamps, new)
 
@@ -89,7 +89,7 @@ def _signature(store: Store, of: Before, tables: Sequence[Path], lines: Sequence
         # Rows are in the order of estimators, of which a plug-in may bring some.
         ESTIMATORS.names(),
         [(str(path.relative_to(store.folder)), one) for path, one in of.stamps.items()],
-        [(path.name, cache.stamp(path)) for path in tables],
+        [(path.name, stamped.stamp(path)) for path in tables],
         list(lines),
     )
     return hashlib.sha256(repr(known).encode("utf-8", "backslashreplace")).hexdigest()

@@ -64,8 +64,8 @@ def last_steps(gradients: pd.DataFrame) -> pd.DataFrame:
 
 def final_values(final: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Return a row per final value and cell that has it, with the interval that its standard error makes."""
-    parts = []
-    for name in names:
+    parts = [pd.DataFrame(columns=["configuration", "seed", "unit", "metric", "value", "ci_low", "ci_high"])]
+    for name in (name for name in names if final[name].notna().any()):
         known = where(final, final[name].notna())
         half = NORMAL * known[f"{name}_se"].fillna(0.0) if f"{name}_se" in known else 0.0
         value = series(known, name)
@@ -74,7 +74,7 @@ def final_values(final: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
                 metric=name, value=value, ci_low=value - half, ci_high=value + half
             )
         )
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
 def combine(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -10,15 +10,13 @@ from typing import Final
 import numpy as np
 from filelock import FileLock, Timeout
 
-from bench.results import cache
-from bench.results.cache import Cache, Damaged, Kept, Stamp
+from bench.results import cache, stamped
+from bench.results.cache import Cache, Damaged, Kept
 from bench.results.leftovers import LOCK, TABLES
 from bench.results.parts import ROWS, Part, chosen, empty, joined, parts_of
 from bench.results.schema import Record
+from bench.results.stamped import Stamp
 from bench.results.store import RECORD, Store, Unreadable, below_results, each_record
-
-LARGE: Final = 200
-"""Cells from which on a folder has a cache: fewer are read within a second."""
 
 _STALE: Final = 1 / 50
 """The share of a folder's records that are not in the cache, or no longer there, above which it is written anew."""
@@ -50,12 +48,12 @@ def found(store: Store, below: Path | None, unreadable: Unreadable, only: Collec
         only: the tables whose rows are wanted; of others there may be none.
     """
     folders = store.cell_folders(below)
-    if len(folders) < LARGE:
+    if len(folders) < stamped.LARGE:
         parts, read = _read(folders, unreadable)
         return Found(joined([empty(), *parts]), {folder: row for row, (folder, _) in enumerate(read)}, {})
     # From before the files are looked at: a change while they are read is later than that.
     now = time.time_ns()
-    stamps = {folder: known for folder in folders if (known := cache.stamp(folder / RECORD)) is not None}
+    stamps = {folder: known for folder in folders if (known := stamped.stamp(folder / RECORD)) is not None}
     settled = [folder for folder, known in stamps.items() if known.is_settled(now)]
     with cache.opened(store.folder) as kept:
         rows = {} if kept is None else _fresh(kept, stamps)

@@ -18,9 +18,9 @@ import pandas as pd
 from bench.decoding import Decoder, Undecodable
 from bench.errors import BenchError
 from bench.escaping import as_csv
-from bench.results import cache
+from bench.results import cache, stamped
 from bench.results.atomic import placing
-from bench.results.cache import Stamp
+from bench.results.stamped import Stamp
 
 PIECES: Final = "pieces"
 
@@ -144,5 +144,5 @@ def _wanted(frame: pd.DataFrame, cells: Sequence[str], stamps: Mapping[str, Stam
 
 def _files(paths: Sequence[Path]) -> list[list[int]]:
     """Return what the file system says of files; nothing where one is not there."""
-    stamps = [cache.stamp(path) for path in paths]
+    stamps = [stamped.stamp(path) for path in paths]
     return [] if None in stamps else [list(one) for one in stamps if one is not None]

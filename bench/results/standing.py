@@ -6,16 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-import pyarrow as pa
-
 from bench.errors import ResultsError
 from bench.names.registry import ESTIMATORS, TASKS
-from bench.results import reading
-from bench.results.cache import Stamp, stamp
+from bench.results import stamped
 from bench.results.codec import CorruptRecord, parse_cell
 from bench.results.leftovers import LOCK
-from bench.results.parts import IDENTITY
 from bench.results.schema import Begun, Planned, RunInfo, Status
+from bench.results.stamped import Stamp, stamp
 from bench.results.store import (
     BEGUN,
     CELL_FOLDER,
@@ -86,7 +83,7 @@ def standings(store: Store, below: Path | None = None, known: Known | None = Non
     planned = _planned(store)
     found = store.cell_folders(below)
     known = {} if known is None else known
-    if sum(folder not in known for folder in found) >= reading.LARGE:
+    if sum(folder not in known for folder in found) >= stamped.LARGE:
         known.update(_finished(store, below, found))
     for folder in found:
         yield _standing_again(folder, planned, known)
@@ -115,6 +112,12 @@ def _numbers(folder: Path) -> tuple[int, int]:
 
 def _finished(store: Store, below: Path | None, folders: Sequence[Path]) -> Known:
     """Return the standings of the cells with a record, which the cache of a large folder has."""
+    # Of a small folder, nobody waits for pandas and Arrow.
+    import pyarrow as pa
+
+    from bench.results import reading
+    from bench.results.parts import IDENTITY
+
     # Before they are read: what is put in the place of one meanwhile is looked at again.
     written = {folder: stamp(folder / RECORD) for folder in folders}
     read = reading.found(store, below, ignored, only=())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.results import cache, reading
+from bench.results import stamped
 from bench.results.cache import CACHE
 from bench.results.leftovers import TABLES
 from bench.results.standing import standings
@@ -30,8 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 
 @pytest.fixture(autouse=True)
 def _is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "LARGE", 1)
-    monkeypatch.setattr(cache, "_SETTLES", -(10**12))
+    monkeypatch.setattr(stamped, "LARGE", 1)
+    monkeypatch.setattr(stamped, "_SETTLES", -(10**12))
 
 
 def _loaded(folder: Path) -> int:

@@ -9,7 +9,7 @@ import torch
 from bench.errors import UsageError
 from bench.execution.asked import Asked
 from bench.execution.engines.engine import Engine
-from bench.execution.engines.local import Local, gpus_here, own_threads, threads_of
+from bench.execution.engines.threads import own_threads, threads_of
 from bench.machine.info import cores
 
 
@@ -29,6 +29,9 @@ def engine_of(asked: Asked, device: Literal["cpu", "cuda"]) -> Engine | None:
     jobs = at_once_of(asked)
     if jobs == 1:
         return None
+    # Imported where it is needed: a single process does without what starts others.
+    from bench.execution.engines.local import Local, gpus_here
+
     return Local(jobs, threads_of(jobs), gpus_here() if device == "cuda" else ())
 
 

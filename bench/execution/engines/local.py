@@ -129,17 +129,6 @@ def _killed(times: int) -> str:
     )
 
 
-def threads_of(at_once: int) -> int:
-    """Return how many threads each of so many processes computes with; `OMP_NUM_THREADS` is each one's, where set."""
-    threads = torch.get_num_threads()
-    return threads if "OMP_NUM_THREADS" in os.environ else max(1, threads // at_once)
-
-
-def own_threads() -> int:
-    """Return how many threads a process on another machine computes with: `OMP_NUM_THREADS`, or one."""
-    return torch.get_num_threads() if "OMP_NUM_THREADS" in os.environ else 1
-
-
 def gpus_here() -> tuple[str, ...]:
     """Return what `CUDA_VISIBLE_DEVICES` calls the GPUs that this process sees."""
     count = torch.cuda.device_count()

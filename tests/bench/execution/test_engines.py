@@ -14,10 +14,11 @@ from bench.errors import MachineTrouble, UsageError
 from bench.execution.asked import Asked
 from bench.execution.code import code
 from bench.execution.console import Console
-from bench.execution.engines import choice, local
+from bench.execution.engines import local
 from bench.execution.engines.choice import engine_of, threads_as_in
 from bench.execution.engines.engine import Ears
-from bench.execution.engines.local import Local
+from bench.execution.engines.local import Local, gpus_here
+from bench.execution.engines.threads import threads_of
 from bench.execution.job import Due, Job, Outcome, Terms, run_job
 from bench.execution.longest import longest_first
 from bench.execution.making import Making
@@ -188,7 +189,7 @@ def test_gpus_are_called_what_their_processes_see(
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert local.gpus_here() == expected
+    assert gpus_here() == expected
 
 
 @pytest.mark.parametrize(("told", "expected"), [(None, 2), ("8", 8)])
@@ -200,8 +201,8 @@ def test_threads_are_divided_unless_somebody_has_said_how_many(
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     else:
         monkeypatch.setenv("OMP_NUM_THREADS", told)
-    assert local.threads_of(4) == expected
-    assert local.threads_of(16) == (1 if told is None else 8)
+    assert threads_of(4) == expected
+    assert threads_of(16) == (1 if told is None else 8)
 
 
 def test_the_parent_computes_with_as_many_threads_as_its_processes(tmp_path: Path) -> None:
@@ -210,11 +211,11 @@ def test_the_parent_computes_with_as_many_threads_as_its_processes(tmp_path: Pat
     with threads_as_in(engine):
         assert torch.get_num_threads() == before + 1
     assert torch.get_num_threads() == before
-    assert choice.engine_of(Asked(tmp_path, None, dry_run=False, plot=False), "cpu") is None
+    assert engine_of(Asked(tmp_path, None, dry_run=False, plot=False), "cpu") is None
 
 
 def test_processes_take_gpus_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "gpus_here", lambda: ("2", "3"))
+    monkeypatch.setattr(local, "gpus_here", lambda: ("2", "3"))
     engine = engine_of(Asked(tmp_path, None, dry_run=False, plot=False, jobs=4), "cuda")
     assert engine is not None
     assert engine.where == "4 processes, 2 GPUs"

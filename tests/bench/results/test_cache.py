@@ -16,7 +16,7 @@ from filelock import FileLock
 from pandas.testing import assert_frame_equal
 
 from bench.errors import ResultsError
-from bench.results import cache, reading, store
+from bench.results import cache, stamped, store
 from bench.results.cache import CACHE
 from bench.results.leftovers import LOCK, TABLES
 from bench.results.schema import SCHEMA_VERSION, Begun
@@ -33,8 +33,8 @@ CELLS = [cell(task=task, seed=seed) for task in ("a", "b") for seed in (10, 9)] 
 @pytest.fixture(autouse=True)
 def _small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every folder have a cache, and every record be long written."""
-    monkeypatch.setattr(reading, "LARGE", 1)
-    monkeypatch.setattr(cache, "_SETTLES", -(10**12))
+    monkeypatch.setattr(stamped, "LARGE", 1)
+    monkeypatch.setattr(stamped, "_SETTLES", -(10**12))
 
 
 @pytest.fixture
@@ -274,7 +274,7 @@ def test_a_copy_of_a_folder_is_read_anew(folder: Path, read: list[Path], tmp_pat
 def test_a_record_that_was_just_written_is_not_kept(
     folder: Path, read: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "_SETTLES", 3_600 * 10**9)
+    monkeypatch.setattr(stamped, "_SETTLES", 3_600 * 10**9)
     path = Store(folder).write(record(cell(task="new")))
     for times in (1, 2):
         told(folder)
@@ -388,5 +388,5 @@ def test_a_large_folder_stands_as_a_small_one(folder: Path, monkeypatch: pytest.
     Store(folder).begin(Begun(CELLS[2], RUN.run))
     found = list(standings(Store(folder)))
     assert Counter(one.state for one in found) == {"done": 3, "failed": 1, "unreadable": 1, "interrupted": 1}
-    monkeypatch.setattr(reading, "LARGE", 1_000)
+    monkeypatch.setattr(stamped, "LARGE", 1_000)
     assert list(standings(Store(folder))) == found

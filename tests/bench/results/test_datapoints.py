@@ -9,7 +9,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from bench.errors import ResultsError
-from bench.results import reading
+from bench.results import stamped
 from bench.results.columns import DATAPOINTS, IDENTITY
 from bench.results.datapoints import load_datapoints, save_datapoints
 from bench.results.schema import Record
@@ -62,8 +62,8 @@ def test_a_row_is_a_datapoint_of_a_cell(store: Store) -> None:
 
 
 def test_a_large_folder_reads_them_with_its_cache_as_without(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "LARGE", 2)
-    monkeypatch.setattr("bench.results.cache._SETTLES", -(10**12))
+    monkeypatch.setattr(stamped, "LARGE", 2)
+    monkeypatch.setattr("bench.results.stamped._SETTLES", -(10**12))
     for seed in range(3):
         write(store, cell(seed=seed), *range(seed + 1))
     first = load(store.folder).datapoints

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bench.escaping import as_csv
-from bench.results import cache, exported, reading, splicing, tables
+from bench.results import cache, exported, splicing, stamped, tables
 from bench.results.exported import EXPORTED
 from bench.results.leftovers import TABLES
 from bench.results.store import Store
@@ -22,8 +22,8 @@ FIRST = cell()
 @pytest.fixture(params=[-(10**12), 10**12], ids=["long written", "just written"])
 def store(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Return a folder whose tables have been written."""
-    monkeypatch.setattr(reading, "LARGE", 1)
-    monkeypatch.setattr(cache, "_SETTLES", request.param)
+    monkeypatch.setattr(stamped, "LARGE", 1)
+    monkeypatch.setattr(stamped, "_SETTLES", request.param)
     monkeypatch.setattr(tables, "_LINES", 3)
     results = Store(tmp_path / "results")
     for seed in range(4):
@@ -38,11 +38,11 @@ def written(store: Store) -> dict[str, bytes]:
 
 
 def stamps(store: Store) -> dict[str, object]:
-    return {path.name: cache.stamp(path) for path in (store.folder / TABLES).glob("*.[cp]*")}
+    return {path.name: stamped.stamp(path) for path in (store.folder / TABLES).glob("*.[cp]*")}
 
 
 def test_what_is_written_is_what_a_small_folder_has(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "LARGE", 1_000)
+    monkeypatch.setattr(stamped, "LARGE", 1_000)
     monkeypatch.setattr(tables, "_LINES", 1_000)
     other = Store(store.folder.parent / "other")
     shutil.copytree(store.folder, other.folder, ignore=shutil.ignore_patterns(TABLES))
@@ -157,13 +157,13 @@ def test_pieces_that_are_damaged_are_made_anew(store: Store, damage: bytes) -> N
 def test_a_record_that_changes_unseen_by_its_stamp_is_seen_by_its_digest(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "_SETTLES", 10**12)
+    monkeypatch.setattr(stamped, "_SETTLES", 10**12)
     shutil.rmtree(store.folder / TABLES)
     export(store.folder)
-    path, of_file = store.record_path(FIRST), cache.stamp
+    path, of_file = store.record_path(FIRST), stamped.stamp
     kept = of_file(path)
     store.write(record(FIRST, gradients=[gradient("variance", 7.0)]))
-    monkeypatch.setattr(cache, "stamp", lambda other: kept if other == path else of_file(other))
+    monkeypatch.setattr(stamped, "stamp", lambda other: kept if other == path else of_file(other))
     export(store.folder)
     assert b",7.0," in (store.folder / TABLES / "gradients.csv").read_bytes()
 
