@@ -17,6 +17,7 @@ mean ± standard error over 2 seeds
 
 from bench.results.arranged import pivot_blocks
 from bench.results.pivot import comparison
+from bench.results.reaching import time_to, time_to_blocks
 from bench.results.render import Block, render, render_blocks
 from bench.results.summary import final_blocks, gradient_blocks
 from bench.results.tables import Results, load
@@ -37,4 +38,6 @@ __all__ = [
     "render",
     "render_blocks",
     "significantly_best",
+    "time_to",
+    "time_to_blocks",
 ]

@@ -25,6 +25,7 @@ def table(
     across: str | None = None,
     select: str | Sequence[str] = (),
     select_by: str | None = None,
+    elbo: float | None = None,
 ) -> pd.DataFrame:
     """Return what `bench table` shows, as a frame of text: a row per line, and in `table` the title of each.
 
@@ -35,7 +36,7 @@ def table(
 
     Args:
         results: what `run` or `load` returned, or a results folder.
-        what: gradients, final, training or runs.
+        what: gradients, final, training, runs, or time-to: when training reached the value `elbo`.
         metrics: of the gradients, or of final values in a comparison.
         groups: parameter groups, as guide, model or all.
         columns: of tidy rows.
@@ -43,6 +44,7 @@ def table(
         across: what goes across.
         select: settings of which each estimator is shown at its best value.
         select_by: what they are chosen by.
+        elbo: of time-to, the value to be reached, an ELBO or the objective of an expectation.
 
     Raises:
         UsageError: there is no such table, metric, group or column, or they do not go together.
@@ -56,10 +58,12 @@ def table(
     ['reinforce', 'reparam']
     """
     chosen = words(select)
-    wanted = Wanted(what, words(metrics), words(groups), words(columns) or None, by, across, bool(chosen or select_by))
+    wanted = Wanted(
+        what, words(metrics), words(groups), words(columns) or None, by, across, bool(chosen or select_by), elbo
+    )
     found = results_of(results)
-    if getattr(found, what).empty:
-        raise ResultsError(f"these results have no rows of {what}; `results.final` says how their cells ended")
+    if getattr(found, wanted.source).empty:
+        raise ResultsError(f"these results have no rows of {wanted.source}; `results.final` says how their cells ended")
     best = at_best(found, chosen, select_by, warn)
     found = best.results if best else found
     if wanted.is_tidy:

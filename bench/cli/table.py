@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 import click
 
 from bench.cli import completion
+from bench.cli.numbers import Finite
 from bench.cli.output import print_json
 from bench.cli.tuning import at_best, selecting
 from bench.errors import ResultsError, UsageError
 from bench.escaping import as_csv, echo
 from bench.names.commands import with_folders, with_out
-from bench.results.columns import AXES, TABLES
+from bench.results.columns import AXES, KINDS
 from bench.results.render import render, render_blocks, render_captioned
 
 if TYPE_CHECKING:
@@ -23,14 +24,20 @@ if TYPE_CHECKING:
     from bench.results.render import Block
     from bench.results.tables import Results
     from bench.results.tuned import Tuned
+    from bench.results.wanted import What
 
-What = Literal["gradients", "final", "training", "runs"]
 Form = Literal["text", "csv", "json", "markdown", "latex"]
 
 
 @click.command()
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--what", type=click.Choice(list(TABLES)), default="gradients", show_default=True, help="Which table.")
+@click.option(
+    "--what",
+    type=click.Choice(KINDS),
+    default="gradients",
+    show_default=True,
+    help="Which table; time-to: after how many steps and seconds training reached --elbo.",
+)
 @click.option(
     "--format",
     "form",
@@ -50,6 +57,7 @@ Form = Literal["text", "csv", "json", "markdown", "latex"]
     help="Metric of the gradients, or of final with --across; repeatable.",
 )
 @click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
+@click.option("--elbo", type=Finite(), help="Of time-to: the ELBO to reach, or objective of an expectation, as -110.")
 @click.option("--columns", help="Tidy rows with these columns, as task,estimator,value.")
 @click.option("--by", type=click.Choice(AXES), help="Compare: what goes down.  [default: estimator]")
 @click.option("--across", type=click.Choice(AXES), help="Compare: what goes across.  [default: task, or estimator]")
@@ -57,11 +65,12 @@ Form = Literal["text", "csv", "json", "markdown", "latex"]
 @click.option("--skip-unreadable", is_flag=True, help="Leave out what cannot be read, and name it.")
 def table(
     results: tuple[Path, ...],
-    what: What,
+    what: "What",
     form: Form,
     caption: bool,
     metrics: tuple[str, ...],
     groups: tuple[str, ...],
+    elbo: float | None,
     columns: str | None,
     by: str | None,
     across: str | None,
@@ -82,6 +91,7 @@ def table(
     bench table --across task --metric variance --format latex --caption
     bench table --what final --across metric --format markdown
     bench table --what final --select guide-lr --select-by elbo
+    bench table --what time-to --elbo -110
     bench table --metric variance --metric work_variance --group guide --format latex
     bench table results/vae-mnist --what training --format csv > training.csv
     """  # noqa: D301 - click wants a backspace, not a backslash
@@ -90,7 +100,7 @@ def table(
     from bench.results.wanted import Wanted
 
     chosen = [column.strip() for column in columns.split(",")] if columns else None
-    wanted = Wanted(what, metrics, groups, chosen, by, across, bool(selected or select_by))
+    wanted = Wanted(what, metrics, groups, chosen, by, across, bool(selected or select_by), elbo)
     if caption and form not in ("latex", "markdown"):
         raise UsageError(f"--caption is for --format latex or markdown, and not for {form}")
     if what == "runs" and not skip_unreadable:
@@ -104,8 +114,8 @@ def table(
         partial(echo, err=True),
         needed=needed_for_summary if is_summary else None,
     )
-    if getattr(found, what).empty:
-        _explain_empty(found, what, results)
+    if getattr(found, wanted.source).empty:
+        _explain_empty(found, wanted.source, results)
     best = at_best(found, selected, select_by)
     found = best.results if best else found
     if wanted.compares:
@@ -125,7 +135,9 @@ def table(
         if what == "gradients":
             _note_missing(found, results)
         _print_blocks(wanted.summary(found), form, caption, best.notes() if best else [])
-        rows, paper = (with_folders(f"bench table --format {name}", results) for name in ("csv", "latex"))
+        same = "" if what == "gradients" else f" --what {what}"
+        same += "" if elbo is None else f" --elbo {elbo:g}"
+        rows, paper = (with_folders(f"bench table{same} --format {name}", results) for name in ("csv", "latex"))
         echo(f"next: `{rows}` for every row, `{paper}` for a paper", err=True)
 
 
@@ -161,7 +173,7 @@ def _note_missing(found: "Results", results: tuple[Path, ...]) -> None:
         echo(f"left out, without gradients: {missing} of {len(found.final)} cells; see `{status}`", err=True)
 
 
-def _explain_empty(found: "Results", what: What, results: tuple[Path, ...]) -> NoReturn:
+def _explain_empty(found: "Results", what: str, results: tuple[Path, ...]) -> NoReturn:
     where, first = ", ".join(map(str, results)) or "results", (*results, Path("results"))[0]
     if len(found.final):
         command = with_out("bench status", first)

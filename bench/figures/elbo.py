@@ -23,9 +23,9 @@ from bench.figures.ticks import ticks
 from bench.results.frames import distinct, grouped, records, series, where
 from bench.results.naming import configurations
 from bench.results.pivot import evaluations_per_gradient
+from bench.results.reaching import STRETCHES
 from bench.results.tables import Results
 
-STRETCHES: Final = 25
 _MARKED: Final = 5
 """Stretches of training from marker to marker."""
 X: Final = {"step": "training step", "seconds": "training time (s)", "evaluations": "evaluations per datapoint"}

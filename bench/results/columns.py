@@ -58,6 +58,12 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
     "datapoints": DATAPOINTS,
 }
 
+TIME_TO: Final = "time-to"
+"""The table that is made of others: the time to a target."""
+
+KINDS: Final = (*TABLES, TIME_TO)
+"""What `bench table` shows."""
+
 EXPERIMENT: Final[tuple[str, ...]] = tuple(
     name for cls, prefix in PREFIXES.items() for name in columns_apart(cls, prefix)
 )

@@ -8,16 +8,17 @@ import pandas as pd
 
 from bench.errors import UsageError, require
 from bench.results.arranged import pivot_blocks
-from bench.results.columns import AXES, TABLES
+from bench.results.columns import AXES, KINDS, TABLES, TIME_TO
 from bench.results.metrics import FINAL_VALUES, OF_COORDINATES
 from bench.results.pivot import comparison
+from bench.results.reaching import COLUMNS, time_to, time_to_blocks
 from bench.results.render import Block
 from bench.results.summary import GRADIENT_METRICS, final_blocks, gradient_blocks, usual_groups
 from bench.results.tables import Results
 
-What = Literal["gradients", "final", "training", "runs"]
+What = Literal["gradients", "final", "training", "runs", "time-to"]
 
-_SUMMARISED: Final = ("gradients", "final")
+_SUMMARISED: Final = ("gradients", "final", TIME_TO)
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,14 @@ class Wanted:
     """A table.
 
     Attributes:
-        what: of which of the frames.
+        what: of which of the frames, or the time to a target.
         metrics: of the gradients, or of the final values where those are compared; the usual ones without any.
         groups: parameter groups, likewise.
         columns: of tidy rows; None for a summary, where there is one.
         by: what goes down in a comparison.
         across: what goes across.
         is_chosen: whether cells are chosen by their settings.
+        elbo: the target of which the time is wanted.
 
     Raises:
         UsageError: they do not go together, or there is no such thing.
@@ -44,9 +46,16 @@ class Wanted:
     by: str | None = None
     across: str | None = None
     is_chosen: bool = False
+    elbo: float | None = None
 
     def __post_init__(self) -> None:
-        require("table", self.what, list(TABLES))
+        require("table", self.what, list(KINDS))
+        if (self.what == TIME_TO) != (self.elbo is not None):
+            raise UsageError(
+                "--what time-to needs the value to be reached: add --elbo, as in --elbo -110"
+                if self.elbo is None
+                else "--elbo is a value to be reached, and goes with --what time-to"
+            )
         for axis in (self.by, self.across):
             if axis is not None:
                 require("axis", axis, list(AXES))
@@ -57,10 +66,10 @@ class Wanted:
             and not (self.compares and self.what == "final" and not self.groups)
         ):
             raise UsageError(self._not_gradients())
-        if self.compares and (self.columns or self.what not in _SUMMARISED):
+        if self.compares and (self.columns or self.what not in ("gradients", "final")):
             raise UsageError("--by and --across compare gradients or final values, without --columns")
         for column in self.columns or ():
-            require("column", column, [known.name for known in TABLES[self.what]])
+            require("column", column, self._known_columns())
         if self.what == "runs" and self.is_chosen:
             raise UsageError("--select chooses cells, and a run has many: leave it out of --what runs")
 
@@ -77,7 +86,15 @@ class Wanted:
     @property
     def read(self) -> list[str]:
         """Return which frames it takes; a comparison counts gradients, of final values too."""
+        if self.what == TIME_TO:
+            # The gradients name what the objective is of.
+            return ["training", "gradients"]
         return ["gradients"] if self.compares else [self.what]
+
+    @property
+    def source(self) -> str:
+        """Return the frame without which there is nothing to show."""
+        return "training" if self.what == TIME_TO else self.what
 
     def frame(self, results: Results) -> pd.DataFrame:
         """Return the frame that it is of.
@@ -94,6 +111,8 @@ class Wanted:
 
     def rows(self, results: Results) -> pd.DataFrame:
         """Return tidy rows."""
+        if self.elbo is not None:
+            return time_to(results, self.elbo).filter(self.columns or list(COLUMNS))
         frame = self.frame(results)
         if self.metrics:
             frame = frame.loc[frame["metric"].isin(self.metrics)]
@@ -120,6 +139,8 @@ class Wanted:
 
     def summary(self, results: Results) -> list[Block]:
         """Return a summary: a line per configuration, a table per task and parameter group."""
+        if self.elbo is not None:
+            return time_to_blocks(time_to(results, self.elbo))
         if self.what == "final":
             return final_blocks(results)
         self.frame(results)
@@ -138,6 +159,9 @@ class Wanted:
         there = list(dict.fromkeys(measured.loc[measured["metric"] == "variance", "group"]))
         together = [group for group in there if group == "all"]
         return list(self.groups) or (together if together and "group" not in self._axes else there)
+
+    def _known_columns(self) -> list[str]:
+        return list(COLUMNS) if self.what == TIME_TO else [known.name for known in TABLES[self.what]]
 
     def _not_gradients(self) -> str:
         if self.what == "final" and not self.groups and set(self.metrics) <= set(FINAL_VALUES):
