@@ -39,10 +39,10 @@ def differentiated(function: Callable[..., Tensor]) -> Callable[..., Any]:
     @doesnt_support_saved_tensors_hooks
     def gradient(inputs: Any, *others: Any) -> Any:
         with grad_increment_nesting() as level, torch.enable_grad():
-            wrapped, *others = _wrap_all_tensors((inputs, *others), level)
+            wrapped, rest = _wrap_all_tensors((inputs, others), level)
             leaves, layout = tree_flatten(wrapped)
             _create_differentiable(leaves, level)
-            value = function(wrapped, *others)
+            value = function(wrapped, *rest)
             found = [None] * len(leaves)
             if value.requires_grad:
                 found = torch.autograd.grad(value, leaves, create_graph=True, allow_unused=True)

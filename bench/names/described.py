@@ -85,12 +85,12 @@ def described(name: str) -> Known:
     Raises:
         UsageError: there is no such name, or it cannot be built.
     """
-    for registry, describe in ((ESTIMATORS, describe_estimator), (TASKS, describe_task)):
-        if name in registry.aliases or name in registry.entries:
-            resolved = registry.resolve(name)
-            if registry.is_ours(resolved) and not registry.entries[resolved].extra and "torch" not in sys.modules:
-                return _remembered()[resolved]
-            return describe(resolved, registry.load(resolved))
+    if name in ESTIMATORS.aliases or name in ESTIMATORS.entries:
+        name = ESTIMATORS.resolve(name)
+        return _remembered(ESTIMATORS, name) or describe_estimator(name, ESTIMATORS.load(name))
+    if name in TASKS.aliases or name in TASKS.entries:
+        name = TASKS.resolve(name)
+        return _remembered(TASKS, name) or describe_task(name, TASKS.load(name))
     if ":" in name:
         return _of_path(name)
     names = [*ESTIMATORS.entries, *ESTIMATORS.aliases, *TASKS.entries, *TASKS.aliases]
@@ -98,9 +98,11 @@ def described(name: str) -> Known:
     raise UsageError(f"there is no task or estimator '{name}'{hint}")
 
 
-def _remembered() -> dict[str, Known]:
-    """Return what is known of all that is ours and needs no package more."""
-    return remembered(
+def _remembered(registry: Registry[Any], name: str) -> Known | None:
+    """Return what is remembered of a name of ours that needs no package more; None of others, or with PyTorch there."""
+    if "torch" in sys.modules or not registry.is_ours(name) or registry.entries[name].extra:
+        return None
+    known = remembered(
         "descriptions",
         dict[str, Known],
         lambda: {
@@ -108,6 +110,7 @@ def _remembered() -> dict[str, Known]:
             **{name: describe_estimator(name, ESTIMATORS.load(name)) for name in estimators.INDEX},
         },
     )
+    return known[name]
 
 
 def _of_path(path: str) -> Known:

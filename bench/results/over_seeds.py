@@ -65,7 +65,7 @@ def last_steps(gradients: pd.DataFrame) -> pd.DataFrame:
 def final_values(final: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Return a row per final value and cell that has it, with the interval that its standard error makes."""
     parts = [pd.DataFrame(columns=["configuration", "seed", "unit", "metric", "value", "ci_low", "ci_high"])]
-    for name in (name for name in names if final[name].notna().any()):
+    for name in (name for name in names if final[name].notna().to_numpy().any()):
         known = where(final, final[name].notna())
         half = NORMAL * known[f"{name}_se"].fillna(0.0) if f"{name}_se" in known else 0.0
         value = series(known, name)

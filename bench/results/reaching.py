@@ -39,12 +39,15 @@ class _Course:
     Attributes:
         steps: at the first row whose mean had reached it; infinite where none had.
         seconds: likewise.
-        best: the best mean.
+        best: the best mean, the larger the better.
     """
 
-    steps: float
-    seconds: float
-    best: float
+    steps: float = math.inf
+    seconds: float = math.inf
+    best: float = -math.inf
+
+
+_NOWHERE: Final = _Course()
 
 
 def time_to(results: Results, elbo: float) -> pd.DataFrame:
@@ -78,55 +81,55 @@ def time_to(results: Results, elbo: float) -> pd.DataFrame:
         raise UsageError(f"elbo must be a finite number, the value to be reached; it is {elbo}")
     if results.training.empty:
         raise ResultsError("nothing was trained in these results: run without `--no-train`")
-    bounds = where(results.training, results.training["objective_of"] != "relaxed")
-    if bounds.empty:
+    relaxed = where(results.training, results.training["objective_of"] == "relaxed")
+    trained = where(results.final, (results.final["training_steps"] > 0) & ~results.final["cell"].isin(relaxed["cell"]))
+    if trained.empty:
         raise UsageError("the objectives in these results are of relaxed draws, which bound nothing: no ELBO is known")
-    ended = _ended(results)
-    whole = where(bounds, bounds["cell"].isin(ended["cell"]))
-    if whole.empty:
+    ended = _ended(trained, results.training)
+    if ended.empty:
         raise ResultsError("no training in these results is at its end: `bench status` names the command that goes on")
-    directions = {task: about("objective").direction(unit) for task, unit in _units(results.final).items()}
-    found = pd.DataFrame(_rows(whole, results, elbo, directions))
+    found = pd.DataFrame(_rows(ended, trained, results, elbo))
     names = configurations(results.final).merge(found, on="configuration")
-    if not names["reached"].any():
+    if not names["reached"].to_numpy().any():
         raise UsageError(_out_of_reach(names, elbo))
-    return names.assign(elbo=elbo)[[*COLUMNS]]
+    return names.assign(elbo=elbo).filter(COLUMNS)
 
 
-def _ended(results: Results) -> pd.DataFrame:
+def _ended(trained: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of `final` whose training is at its end, or has diverged."""
-    last = results.training.groupby("cell")["step"].max()
-    final = results.final
-    is_whole = series(final, "cell").map(last) == final["training_steps"]
-    return where(final, is_whole | (final["status"] == "diverged"))
+    last = {cell: max(of["step"]) for (cell,), of in grouped(training, "cell")}
+    is_whole = series(trained, "cell").map(last) == trained["training_steps"]
+    return where(trained, is_whole | (trained["status"] == "diverged"))
 
 
-def _units(final: pd.DataFrame) -> dict[str, str]:
-    """Return the unit of each task: who diverged has none, but the task has."""
-    return {task: str(of["unit"].iloc[0]) for (task,), of in grouped(final.dropna(subset=["unit"]), "task")}
-
-
-def _rows(whole: pd.DataFrame, results: Results, elbo: float, directions: dict[str, int]) -> Iterator[dict[str, Any]]:
-    gradients, units = results.gradients, _units(results.final)
+def _rows(ended: pd.DataFrame, trained: pd.DataFrame, results: Results, elbo: float) -> Iterator[dict[str, Any]]:
+    """Give what is known of each configuration, apart from what it is called."""
+    gradients = results.gradients
     measured = where(gradients, gradients["metric"] == "variance")
     targets = dict(measured[["configuration", "target"]].itertuples(index=False))
-    trained = {key: len(distinct(of, "cell")) for (key,), of in grouped(results.training, "configuration")}
-    weighed = set(where(results.final, results.final["training_kl_warmup"] != "")["cell"])
-    together = dict(results.final[["cell", "seeds_together"]].itertuples(index=False))
-    for (configuration, task), of in grouped(whole, "configuration", "task"):
-        direction = directions.get(task, 1)
-        window = max(1.0, float(of["step"].max()) / STRETCHES)
-        courses = [_course(rows, cell in weighed, direction, elbo, window) for (cell,), rows in grouped(of, "cell")]
+    # Who diverged has no unit, but the task has.
+    units = {task: str(of["unit"].iloc[0]) for (task,), of in grouped(trained.dropna(subset=["unit"]), "task")}
+    cells = {key: len(of) for (key,), of in grouped(trained, "configuration")}
+    rows = {cell: of for (cell,), of in grouped(results.training, "cell")}
+    for (configuration, task), of in grouped(ended, "configuration", "task"):
+        unit = units.get(task, "1")
+        direction = about("objective").direction(unit)
+        window = max(1.0, of["training_steps"].iloc[0] / STRETCHES)
+        is_weighed = bool(of["training_kl_warmup"].iloc[0])
+        # A training that diverged before its first row has none.
+        courses = [
+            _course(rows[cell], is_weighed, direction, elbo, window) if cell in rows else _NOWHERE
+            for cell in of["cell"]
+        ]
         steps = median_wait(np.array([one.steps for one in courses]))
         seconds = median_wait(np.array([one.seconds for one in courses]))
-        companions = {together[cell] for cell in distinct(of, "cell") if not pd.isna(together[cell])}
         yield {
             "configuration": configuration,
             "target": targets.get(configuration, ""),
-            "unit": units.get(task, "1"),
+            "unit": unit,
             "seeds": len(courses),
             "reached": sum(math.isfinite(one.steps) for one in courses),
-            "left_out": trained[configuration] - len(courses),
+            "left_out": cells[configuration] - len(courses),
             "coverage": steps.level,
             "steps": steps.value,
             "steps_low": steps.low,
@@ -134,9 +137,9 @@ def _rows(whole: pd.DataFrame, results: Results, elbo: float, directions: dict[s
             "seconds": seconds.value,
             "seconds_low": seconds.low,
             "seconds_high": seconds.high,
-            "best": direction * max(direction * one.best for one in courses),
+            "best": direction * max(one.best for one in courses),
             "window": window,
-            "seeds_together": max(companions, default=1),
+            "seeds_together": max(of["seeds_together"].dropna(), default=1),
         }
 
 
@@ -155,10 +158,10 @@ def _course(rows: pd.DataFrame, is_weighed: bool, direction: int, elbo: float, w
         stretch = slice(min(first[place], place), place + 1)
         means[place] = np.average(objective[stretch], weights=(ends - starts)[stretch])
     reaching = np.flatnonzero(means >= direction * elbo)
-    best = direction * float(np.max(np.where(np.isnan(means), -np.inf, means)))
+    best = float(np.max(np.where(np.isnan(means), -np.inf, means)))
     if not len(reaching):
-        return _Course(math.inf, math.inf, best)
-    return _Course(ends[reaching[0]], float(rows["seconds"].iloc[reaching[0]]), best)
+        return _Course(best=best)
+    return _Course(float(ends[reaching[0]]), float(rows["seconds"].iloc[reaching[0]]), best)
 
 
 def _with_whole_weight(rows: pd.DataFrame, is_weighed: bool) -> np.ndarray:
@@ -240,7 +243,7 @@ def _notes(rows: pd.DataFrame) -> list[str]:
     few = [f"{100 * level:.0f}% of cases with {seeds}" for seeds, level in sorted(levels.items()) if level < LEVEL]
     if few:
         notes.append(f"round brackets are the range of few seeds, which holds the median in {', '.join(few)}")
-    if left := int(rows["left_out"].sum()):
+    if left := sum(rows["left_out"]):
         notes.append(f"left out, since their training is not at its end: {counted(left, 'seed')}")
     if len(distinct(rows, "seeds_together")) > 1:
         notes.append("seeds that are trained in one step share its time: such seconds are not those of a seed alone")

@@ -86,9 +86,7 @@ class CudaGraph:
 
     def warm_up(self, step: Step) -> None:
         self._side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(self._side), warnings.catch_warnings():
-            # A capturable optimizer warns of steps outside of a graph.
-            warnings.simplefilter("ignore")
+        with torch.cuda.stream(self._side):
             step()
         torch.cuda.current_stream().wait_stream(self._side)
 

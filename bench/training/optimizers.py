@@ -164,10 +164,12 @@ class AdamOptimizer(Optimizer):
         self._counts_there |= is_fused
 
     def _move(self, of: Moving) -> None:
+        means, squares = of.averages
         adam(
             of.parameters,
             of.gradients,
-            *of.averages,
+            means,
+            squares,
             [],
             of.counts,
             fused=self._is_fused or None,

@@ -195,6 +195,56 @@ def test_what_does_not_exist_is_refused(store: Store, arguments: list[str], mess
         _table(store.folder, *arguments)
 
 
+def test_the_time_to_a_target_is_a_table_in_every_form(store: Store) -> None:
+    result = _table(store.folder, "--what", "time-to", "--elbo", "-200")
+    lines = [re.split(r"\s{2,}", line) for line in result.stdout.splitlines()]
+    assert lines[0] == ["time to an objective of −200 nats per datapoint · vae-mnist · target elbo"]
+    assert lines[1] == ["estimator", "K", "reached by", "steps", "training time (s)"]
+    assert [line[1:] for line in lines[2:4]] == [["1", "1 of 1 seed", "100", "3"]] * 2
+    assert "--what time-to --elbo -200 --format csv" in result.stderr
+    rows = pd.read_csv(
+        io.StringIO(_table(store.folder, "--what", "time-to", "--elbo", "-200", "--format", "csv").stdout)
+    )
+    assert rows[["estimator", "elbo", "steps", "seconds", "best"]].to_numpy().tolist() == [
+        ["reinforce", -200, 100, 3.0, -180.5],
+        ["rebar", -200, 100, 3.0, -180.5],
+    ]
+    chosen = _table(store.folder, "--what", "time-to", "--elbo", "-200", "--columns", "name,steps", "--format", "json")
+    assert [list(row) for row in json.loads(chosen.stdout)] == [["name", "steps"]] * 2
+    latex = _table(store.folder, "--what", "time-to", "--elbo", "-200", "--format", "latex", "--caption")
+    assert r"\caption{Time to an objective of" in latex.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--what", "time-to"], "--what time-to needs the value to be reached: add --elbo"),
+        (["--elbo", "-200"], "--elbo is a value to be reached, and goes with --what time-to"),
+        (
+            ["--what", "time-to", "--elbo", "-100"],
+            r"no training reached −100: the nearest .* is −180\.5 nats",
+        ),
+        (["--what", "time-to", "--elbo", "-200", "--metric", "variance"], "choose rows of the gradients"),
+        (["--what", "time-to", "--elbo", "-200", "--across", "task"], "--by and --across compare gradients"),
+        (["--what", "time-to", "--elbo", "-200", "--columns", "step"], "no column 'step'; did you mean 'steps'"),
+    ],
+)
+def test_a_target_that_says_nothing_is_refused(store: Store, arguments: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        _table(store.folder, *arguments)
+
+
+def test_a_target_is_a_finite_number(store: Store) -> None:
+    assert "nan is not a finite number" in _table(store.folder, "--what", "time-to", "--elbo", "nan").stderr
+
+
+def test_results_without_training_have_no_time_to_anything(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(record(training=[]))
+    with pytest.raises(ResultsError, match=r"no cell in .* has rows of training: `bench status"):
+        _table(tmp_path, "--what", "time-to", "--elbo", "-200")
+
+
 def test_damage_is_an_error_unless_told_otherwise(store: Store) -> None:
     store.write(record(cell(seed=1))).write_text("{")
     with pytest.raises(ResultsError, match="not a readable record"):

@@ -3,12 +3,16 @@ import time
 import pytest
 import torch
 
+from bench.execution.measured import measured_steps
+from bench.execution.meter import GradientMeter, KnownReferences, Where
 from bench.measure.cost import cost_metrics, peak_memory, seconds, seconds_of_evaluation
 from bench.measure.measure import measure
 from bench.measure.point import Point
 from bench.measure.reference import References
 from bench.measure.replicates import Replicator
 from bench.measure.stopping import Stopping
+from bench.settings import Measurement
+from bench.statistics.intervals import Interval
 from estimators.base import Estimator
 from estimators.discrete.enumerate import Enumerate
 from estimators.evidence.sumo import SUMO, survival
@@ -19,6 +23,7 @@ from tasks.base import Task
 from tasks.latent_variables.linear_gaussian import LinearGaussian
 from tasks.toys.bernoulli_quadratic import BernoulliQuadratic
 from tasks.toys.gaussian import GaussianQuadratic
+from tests.bench.results.samples import cell
 
 CPU = torch.device("cpu")
 
@@ -111,6 +116,43 @@ def test_cost_is_relative_to_one_evaluation_of_the_model():
     found = cost_metrics(task, Replicator(task, Reinforce(), 1), task.load().train)["relative_cost"]
     assert 0.9 < found.low <= found.value <= found.high
     assert found.value < 5
+
+
+def test_a_share_of_the_time_is_spent(monkeypatch: pytest.MonkeyPatch):
+    """By a clock that moves by a second at each look: two for each of the first 21 runs, three for each further one."""
+    now = iter(range(1_000_000))
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(now)))
+    runs = {share: len(_timed(share)) for share in (1.0, 0.5)}
+    assert runs == {1.0: 3 + 21 + (300 - 42) / 3, 0.5: 3 + 21 + (150 - 42) / 3}
+
+
+def _timed(share: float) -> list[None]:
+    calls: list[None] = []
+    seconds(lambda: calls.append(None), CPU, budget=300.0, share=share)
+    return calls
+
+
+def test_a_cell_shares_the_time_among_its_steps(monkeypatch: pytest.MonkeyPatch):
+    shares: list[float] = []
+
+    def noted(*arguments: object, share: float = 1.0, **options: object) -> Interval:
+        shares.append(share)
+        return Interval.exactly(1.0)
+
+    monkeypatch.setattr("bench.measure.cost.seconds", noted)
+    task = GaussianQuadratic()
+    of = cell(
+        task="gaussian-quadratic",
+        task_parameters={},
+        estimator="reinforce",
+        estimator_parameters={},
+        dtype="float64",
+        measurement=Measurement("own", 40, 40, 0.05, 4, 5),
+    )
+    meter = GradientMeter(of, task, task.load(), KnownReferences())
+    assert len(measured_steps(of)) == 4
+    meter.measure(task, Reinforce(), Where(0), lambda *_: None)
+    assert shares == pytest.approx([1 / 4, 0.04 / 4])
 
 
 def test_an_evaluation_has_no_derivative_and_is_at_one_sample():

@@ -9,6 +9,7 @@ import pytest
 
 import varbench
 from bench.errors import ResultsError, UsageError
+from bench.results.frames import records
 from bench.results.reaching import COLUMNS, STRETCHES, time_to, time_to_blocks
 from bench.results.schema import Record, TrainingRow
 from bench.results.tables import Results, tidy
@@ -42,7 +43,7 @@ def of_seeds(*shifts: float, **changes: object) -> list[Record]:
 
 
 def test_the_first_crossing_of_a_line_is_known_to_the_step():
-    (found,) = time_to(tidied(*of_seeds(0)), 40.0).itertuples()
+    (found,) = records(time_to(tidied(*of_seeds(0)), 40.0))
     assert found.steps == math.ceil(40 + LAG) == 42
     assert found.seconds == pytest.approx(4.2)
     assert (found.seeds, found.reached, found.left_out, found.window) == (1, 1, 0, WINDOW)
@@ -75,7 +76,7 @@ def test_noise_reaches_nothing_by_luck_where_a_single_row_would():
 
 def test_seeds_have_their_median_with_the_interval_of_order_statistics():
     shifts = [9, 1, 8, 2, 7, 3, 6, 4, 5, 0]
-    (found,) = time_to(tidied(*of_seeds(*shifts)), 40.0).itertuples()
+    (found,) = records(time_to(tidied(*of_seeds(*shifts)), 40.0))
     assert (found.steps, found.steps_low, found.steps_high) == (46.5, 43, 50)
     assert (found.seconds, found.seconds_low, found.seconds_high) == pytest.approx((4.65, 4.3, 5.0))
     assert found.coverage == pytest.approx(0.9785, abs=1e-4)
@@ -83,7 +84,7 @@ def test_seeds_have_their_median_with_the_interval_of_order_statistics():
 
 def test_seeds_that_never_reach_it_have_waited_for_ever():
     whole = tidied(*of_seeds(0, 1, 2, 3, 4, 500, 500))
-    (found,) = time_to(whole, 40.0).itertuples()
+    (found,) = records(time_to(whole, 40.0))
     assert (found.seeds, found.reached) == (7, 5)
     assert (found.steps, found.steps_low, found.steps_high) == (45, 42, math.inf)
     (line,) = time_to_blocks(time_to(whole, 40.0))[0].lines
@@ -103,7 +104,7 @@ def test_few_seeds_have_their_range_and_how_much_that_says():
 def test_who_never_gets_there_says_so_beside_who_does():
     slow = of_seeds(300, 300, estimator="reinforce", estimator_parameters={})
     (block,) = time_to_blocks(time_to(tidied(*of_seeds(0, 1), *slow), 40.0))
-    assert [[line[0].partition("(")[0], *line[2:4]] for line in block.lines] == [
+    assert [[str(line[0]).partition("(")[0], *line[2:4]] for line in block.lines] == [
         ["reinforce", "0 of 2 seeds", "never"],
         ["rebar", "2 of 2 seeds", "42.5 (42 to 43)"],
     ]
@@ -131,13 +132,24 @@ def test_steps_with_another_weight_do_not_count():
 def test_a_diverged_seed_never_gets_there_and_a_limited_one_is_left_out():
     short = rows(float, until=30)
     lost = record(cell(seed=7), status="diverged", reason="the objective was nan", training=short, final=None)
+    at_once = record(cell(seed=9), status="diverged", reason="the gradient was nan", training=[], final=None)
     cut = limited(cell(seed=8), training=rows(lambda step: 50.0 + step, until=20))
-    rows_of = time_to(tidied(*of_seeds(0, 1), lost, cut), 40.0)
-    (found,) = rows_of.itertuples()
-    assert (found.seeds, found.reached, found.left_out) == (3, 2, 1)
-    assert (found.steps, found.steps_high) == (43, math.inf)
-    (block,) = time_to_blocks(rows_of)
-    assert "left out, since their training is not at its end: 1 seed" in block.notes
+    failed = record(cell(seed=6), status="failed", reason="no", training=[], gradients=[], final=None)
+    found = time_to(tidied(*of_seeds(0, 1, 2), lost, at_once, cut, failed), 40.0)
+    (one,) = records(found)
+    assert (one.seeds, one.reached, one.left_out) == (5, 3, 2)
+    assert (one.steps, one.steps_high) == (44, math.inf)
+    (block,) = time_to_blocks(found)
+    assert "left out, since their training is not at its end: 2 seeds" in block.notes
+    early = time_to(tidied(*of_seeds(0), lost), 20.0)
+    assert early["reached"].item() == 2
+
+
+def test_an_estimator_of_which_all_seeds_diverge_at_once_has_a_line():
+    other = cell(estimator="reinforce", estimator_parameters={})
+    lost = record(other, status="diverged", reason="the gradient was nan", training=[], final=None)
+    (block,) = time_to_blocks(time_to(tidied(*of_seeds(0), lost), 40.0))
+    assert [line[2:4] for line in block.lines] == [["0 of 1 seed", "never"], ["1 of 1 seed", "42"]]
 
 
 def test_bounds_of_another_target_are_in_a_table_of_their_own():

@@ -18,7 +18,7 @@ SAMPLES = 4000
 def level(n: int) -> float:
     """Return how often the interval holds the median, by the binomial law: the tables of Conover (1999)."""
     outside = [rank for rank in range(1, n) if stats.binom.cdf(rank - 1, n, 0.5) <= 0.025]
-    return 1 - 2 * stats.binom.cdf(max(outside, default=1) - 1, n, 0.5)
+    return 1 - 2 * float(stats.binom.cdf(max(outside, default=1) - 1, n, 0.5))
 
 
 @pytest.mark.parametrize(("n", "low", "high", "holds"), [(6, 1, 6, 0.969), (9, 2, 8, 0.961), (10, 2, 9, 0.979)])
