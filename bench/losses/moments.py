@@ -19,7 +19,7 @@ from bench.machine.streams import seeded
 from bench.measure.cosines import Cosines
 from bench.measure.measure import TOO_FEW, group_metrics, half_width
 from bench.measure.metrics import unknown
-from bench.measure.moments import GROUPS, Moments, NotFinite
+from bench.measure.moments import GROUPS, Moments, NotFinite, nothing
 from bench.measure.outcomes import draws_at_random
 from bench.measure.reference import Reference, References, relative_error
 from bench.measure.replicates import LOOP
@@ -225,9 +225,10 @@ def measured(
             def error(found: Moments) -> float:
                 return half_width(found, tensors.slices[ALL])
 
-            for gradients, dealt in draw_until_precise(moments, draws, x, at_once, stopping, error, lambda _: None):
+            beside = cosines.read if cosines is not None else nothing
+            for dealt in draw_until_precise(moments, draws, x, at_once, stopping, error, lambda _: None, beside):
                 if cosines is not None:
-                    cosines.update(gradients, dealt)
+                    cosines.close(dealt)
         at_random = not draws.is_told_by_the_generator or draws_at_random(draws, x)
     references = References(target)
     metrics = {

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from bench.machine.info import cpu_model
 from bench.machine.matmul import float32_precision
 from bench.machine.streams import seeded
 from bench.measure.cost import peak_memory
+from bench.measure.moments import Moments, NotFinite
 from bench.measure.replicates import LOOP, Replicator
 
 _BYTES: Final = {"cpu": 512 << 20, "cuda": 8 << 30}
@@ -35,6 +36,12 @@ LARGEST_CHUNK: Final = 16_384
 
 _SHARE: Final = 0.1
 """What the search may take, of the time in which the replicates that it serves would be drawn one by one."""
+
+_CLEARLY: Final = 0.97
+"""Of the time of what is compared with, that something takes at most that is called faster: equal times are noise."""
+
+_ENOUGH: Final = 300
+"""Replicates from which on it is tried out whether linear layers give the same gradients."""
 
 _DRAWS: Final = 20
 """At most so many of each chunk."""
@@ -46,6 +53,8 @@ def chunk_size(
     replicator: Replicator, x: Tensor, known: MutableMapping[str, int], *identity: object, replicates: int
 ) -> int:
     """Return the number of replicates to draw at once, measured if it is not remembered for `identity`.
+
+    The replicator is set to draw by layer where that is the faster way.
 
     Args:
         replicator: what draws them.
@@ -59,27 +68,68 @@ def chunk_size(
         if replicator.check_batching(x):
             return LOOP
     name = "/".join(map(str, identity))
-    if name not in known:
-        known[name] = _remembered_or_fastest(replicator, x, replicates, *identity)
-    return known[name]
+    if (chunk := _taken(known, name, replicator, x)) is None:
+        chunk = _remembered_or_fastest(replicator, x, replicates, *identity)
+        known[_named(name, replicator)] = chunk
+    return chunk
+
+
+def _named(name: str, replicator: Replicator) -> str:
+    """Return what a chunk is remembered by, which tells how it is drawn."""
+    return name if replicator.layers is None else f"{name}/by layer"
+
+
+def _taken(known: Mapping[str, int], name: str, replicator: Replicator, x: Tensor) -> int | None:
+    """Return the chunk that is known, if one is, and set the replicator to draw in the way that goes with it."""
+    if name in known:
+        return known[name]
+    if (chunk := known.get(f"{name}/by layer")) is not None:
+        replicator.layers = replicator.layers_on(x)
+    return chunk
 
 
 def _remembered_or_fastest(replicator: Replicator, x: Tensor, replicates: int, *identity: object) -> int:
     file = cache_folder() / "chunks.json"
     # A long measurement does not do with what a short one had the time to find.
     key = _key(x.device, *identity, replicator.size, tuple(x.shape), replicates.bit_length())
-    if (remembered := _read(file).get(key)) is not None:
+    if (remembered := _taken(_read(file), key, replicator, x)) is not None:
         return remembered
     # Not while the file is locked: other processes would wait for a measurement that is none of theirs.
     with seeded(x.device, "chunk"):
-        chunk = fastest_chunk(replicator, x, replicates)
+        chunk = fastest_way(replicator, x, replicates)
     if replicator.largest < LARGEST_CHUNK:
         # What memory has room for now is no matter of the machine: a limit is of one run.
         return chunk
     # A memory that takes nothing costs the time of measuring again, and no result.
     with suppress(OSError, NotImplementedError):
-        _remember(file, key, chunk)
+        _remember(file, _named(key, replicator), chunk)
     return chunk
+
+
+def fastest_way(replicator: Replicator, x: Tensor, replicates: int) -> int:
+    """Return the fastest chunk, by layer or not, and set the replicator to draw so."""
+    layers = replicator.layers_on(x) if replicates >= _ENOUGH else None
+    if layers is None:
+        return fastest_chunk(replicator, x, replicates)
+    # Half of what the search may take is for each way.
+    whole = fastest_chunk(replicator, x, replicates // 2)
+    replicator.layers = layers
+    by_layer = fastest_chunk(replicator, x, replicates // 2)
+    if by_layer != LOOP and _is_faster(replicator, x, by_layer, whole):
+        return by_layer
+    replicator.layers = None
+    return whole
+
+
+def _is_faster(replicator: Replicator, x: Tensor, by_layer: int, whole: int) -> bool:
+    """Return whether replicates are faster by layer, each in its best chunk; both take turns."""
+    layers, times = replicator.layers, {True: list[float](), False: list[float]()}
+    read = _reader(replicator, x)
+    for turn in (True, False, True, False):
+        replicator.layers = layers if turn else None
+        times[turn].append(_time(read, x, by_layer if turn else whole, 0.0))
+    replicator.layers = layers
+    return min(times[True]) < _CLEARLY * min(times[False])
 
 
 def fastest_chunk(replicator: Replicator, x: Tensor, replicates: int, seconds: float = 0.1) -> int:
@@ -95,35 +145,47 @@ def fastest_chunk(replicator: Replicator, x: Tensor, replicates: int, seconds: f
         replicates: how many are going to be drawn, at least.
         seconds: for each chunk, at most; two draws are made in any case.
     """
-    watch = Stopwatch(x.device)
-    best, best_time, chunk, worse = LOOP, _time(replicator, x, LOOP, 0.0), 2, 0
+    watch, read = Stopwatch(x.device), _reader(replicator, x)
+    best, best_time, chunk, worse = LOOP, _time(read, x, LOOP, 0.0), 2, 0
     allowed = _SHARE * replicates * best_time
-    best_time = before = min(best_time, _time(replicator, x, LOOP, min(seconds, allowed / 16)))
+    best_time = before = min(best_time, _time(read, x, LOOP, min(seconds, allowed / 16)))
     each = max(peak_memory(partial(replicator.draw, x, LOOP), x.device), replicator.size * x.element_size())
     largest = min(LARGEST_CHUNK, _BYTES[x.device.type] // each)
     while chunk <= largest and worse < 2:
         left = allowed - watch.seconds()
         if 2 * chunk * before > left:
             break
-        duration = in_memory(partial(_time, replicator, x, chunk, min(seconds, left / 16)), divisible=True)
+        duration = in_memory(partial(_time, read, x, chunk, min(seconds, left / 16)), divisible=True)
         if duration is None or replicator.largest < chunk:
             # It did not fit, or was drawn in parts: memory holds no more.
             break
         # A larger chunk must be clearly faster: it costs memory, and equal times are noise.
-        if duration < 0.97 * best_time:
+        if duration < _CLEARLY * best_time:
             best, best_time = chunk, duration
-        worse = 0 if duration < 0.97 * before else worse + 1
+        worse = 0 if duration < _CLEARLY * before else worse + 1
         before = duration
         chunk *= 2
     return best
 
 
-def _time(replicator: Replicator, x: Tensor, chunk: int, seconds: float) -> float:
+def _reader(replicator: Replicator, x: Tensor) -> Callable[[int], object]:
+    """Return what draws so many replicates and adds them to moments: gradients by layer are formed only then."""
+    moments = Moments(replicator.size, x.dtype, x.device)
+
+    def read(chunk: int) -> None:
+        # Whoever measures is told of what is not finite.
+        with suppress(NotFinite):
+            moments.read(replicator.rows(x, chunk))
+
+    return read
+
+
+def _time(read: Callable[[int], object], x: Tensor, chunk: int, seconds: float) -> float:
     """Return the seconds per replicate, the fastest of at least two draws, for about so many seconds."""
     fastest, whole, draws = float("inf"), Stopwatch(x.device), 0
     while draws < 2 or (whole.seconds() < seconds and draws < _DRAWS):
         watch = Stopwatch(x.device)
-        replicator.draw(x, chunk)
+        read(chunk)
         fastest = min(fastest, watch.seconds() / chunk)
         draws += 1
     return fastest

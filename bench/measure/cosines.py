@@ -2,8 +2,9 @@
 
 import itertools
 import math
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 import torch
 from torch import Tensor
@@ -13,6 +14,9 @@ from bench.measure.norms import pairs
 from bench.measure.reference import Reference
 from bench.measure.units import units_of
 from bench.statistics.intervals import Interval, jackknife
+
+_COMFORTABLE: Final = 1e12
+"""A norm below this, and above its inverse, has lost no part to underflow or overflow that would count."""
 
 
 @final
@@ -35,20 +39,28 @@ class Cosines:
             for name, where in slices.items()
         }
         self._sums = torch.zeros(len(slices), GROUPS, dtype=torch.float64)
+        # By the first of the rows; of the chunk that is being read.
+        self._parts: list[dict[int, list[_Part]]] = [defaultdict(list) for _ in self._pieces]
 
-    def update(self, gradients: Tensor, dealt: list[Dealt]) -> None:
-        """Add gradients [n, P], dealt out to groups as `Moments.update` says."""
+    def read(self, columns: slice, numbers: Tensor, dealt: list[Dealt]) -> None:
+        """Take some columns, [n, width], of a chunk of gradients that were dealt out to groups."""
         means = self._reference.means
+        for piece, unit, parts in zip(self._pieces, self._piece_units, self._parts, strict=True):
+            low, high = max(piece.start, columns.start), min(piece.stop, columns.stop)
+            if low >= high:
+                continue
+            within = numbers[:, low - columns.start : high - columns.start]
+            for part in dealt:
+                rows = means if self._reference.counts is None else means[part.groups]
+                parts[part.rows.start].append(_Part.of(part.split(within), rows[:, low:high], unit))
+
+    def close(self, dealt: list[Dealt]) -> None:
+        """Add the chunk of which all columns have been read."""
         for part in dealt:
-            by_group = part.split(gradients)
-            rows = means if self._reference.counts is None else means[part.groups]
-            parts = [
-                _Part.of(by_group[..., piece], rows[:, piece], unit)
-                for piece, unit in zip(self._pieces, self._piece_units, strict=True)
-            ]
             for place, (name, members) in enumerate(self._members.items()):
-                cosines = _cosines([parts[member] for member in members], self._units[name])
-                self._sums[place, part.groups] += cosines.sum(-1).cpu()
+                parts = [one for member in members for one in self._parts[member][part.rows.start]]
+                self._sums[place, part.groups] += _cosines(parts, self._units[name]).sum(-1).cpu()
+        self._parts = [defaultdict(list) for _ in self._pieces]
 
     def interval(self, name: str, counts: Tensor) -> Interval | None:
         """Return the mean cosine for one parameter group, or None where the reference is zero or lost in its noise."""
@@ -87,10 +99,14 @@ class _Part:
     @classmethod
     def of(cls, gradients: Tensor, rows: Tensor, reference: float) -> "_Part":
         """Return the part of gradients [p, k, P], given the references' of the groups, [p, P]."""
-        unit = units_of(gradients.abs().amax(-1))
-        g = gradients / unit[..., None]
-        dot = (g @ (rows[..., None] / reference).to(g))[..., 0].double()
-        return cls(dot, torch.linalg.vector_norm(g, dim=-1).double().square(), unit.double(), reference)
+        rows = (rows[..., None] / reference).to(gradients)
+        size, unit = torch.linalg.vector_norm(gradients, dim=-1), gradients.new_ones(gradients.shape[:-1])
+        smallest, greatest = torch.aminmax(size)
+        if float(smallest) < 1 / _COMFORTABLE or float(greatest) > _COMFORTABLE:
+            unit = units_of(gradients.abs().amax(-1))
+            gradients = gradients / unit[..., None]
+            size = torch.linalg.vector_norm(gradients, dim=-1)
+        return cls((gradients @ rows)[..., 0].double(), size.double().square(), unit.double(), reference)
 
 
 def _cosines(parts: list[_Part], reference: float) -> Tensor:

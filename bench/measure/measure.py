@@ -14,7 +14,7 @@ from bench.measure.cosines import Cosines
 from bench.measure.cost import Evaluations, cost_metrics, count_evaluations
 from bench.measure.means import LIMIT, coordinate_names, mean_gradient, true_gradient
 from bench.measure.metrics import gradient_metrics, nested_variances, unknown, variance, without_minibatches
-from bench.measure.moments import ROUNDING, Moments, NotFinite
+from bench.measure.moments import ROUNDING, Beside, Moments, NotFinite, nothing
 from bench.measure.outcomes import NO_EVENT, unseen_outcomes
 from bench.measure.point import Point
 from bench.measure.reference import References
@@ -30,6 +30,8 @@ LAUNCHES: Final = (
     "seconds and work_variance are of a gradient whose operations are launched one by one, which on a GPU takes most "
     "of the time; a captured training step takes seconds_per_step"
 )
+
+BY_LAYER: Final = "gradients of linear layers were formed in parts, where they are read"
 
 TOO_FEW: Final = f"intervals from fewer than {FIRST} replicates cover less than 95% where gradients have heavy tails"
 
@@ -94,9 +96,10 @@ def measure(
                 count[0] = before
                 return found
 
-            for gradients, dealt in _replicates(moments, replicator, point.x, chunk, stopping, unseen, progress):
+            beside = cosines.read if cosines is not None else nothing
+            for dealt in _replicates(moments, replicator, point.x, chunk, stopping, unseen, progress, beside):
                 if cosines is not None:
-                    cosines.update(gradients, dealt)
+                    cosines.close(dealt)
                 if evaluations is not None:
                     evaluations.add(dealt[0].groups, count[0])
                     count[0] = 0
@@ -123,7 +126,7 @@ def measure(
         target.label if target else "",
         references.evidence.label if references.evidence else "",
         half_width(moments, replicator.slices["all"]),
-        tuple(_notes(metrics, moments.replicates, replicator.reason, point.x.device)),
+        tuple(_notes(metrics, moments.replicates, replicator, point.x.device)),
         dict(zip(names, mean_gradient(moments, doubtful), strict=True)) if names else {},
         dict(zip(names, true_gradient(target), strict=True)) if names and target else {},
         target.replicates if target else 0,
@@ -142,12 +145,14 @@ def group_metrics(
 
 
 def _notes(
-    metrics: dict[str, dict[str, Interval]], replicates: int, looped: str | None, device: torch.device
+    metrics: dict[str, dict[str, Interval]], replicates: int, replicator: Replicator, device: torch.device
 ) -> Iterator[str]:
     if device.type == "cuda":
         yield LAUNCHES
-    if looped is not None:
-        yield f"replicates were drawn one by one, since vmap failed: {looped}"
+    if replicator.reason is not None:
+        yield f"replicates were drawn one by one, since vmap failed: {replicator.reason}"
+    if replicator.layers is not None:
+        yield BY_LAYER
     if any(found["variance"].high == math.inf for found in metrics.values()):
         yield NO_EVENT
     if replicates < FIRST and any(found["variance"].value > 0 for found in metrics.values()):
@@ -162,6 +167,7 @@ def _replicates(
     stopping: Stopping,
     unseen: Callable[[], bool],
     progress: Progress,
+    beside: Beside,
 ) -> Drawn:
     """Draw replicates into empty moments until their variance is known, or to the cap where an event was not seen."""
     chunk = stopping.fitting(chunk)
@@ -171,7 +177,7 @@ def _replicates(
         reached = half_width(moments, everything)
         return math.inf if reached == 0 and unseen() else reached
 
-    yield from draw_until_precise(moments, replicator, x, chunk, stopping, width, progress)
+    yield from draw_until_precise(moments, replicator, x, chunk, stopping, width, progress, beside)
 
 
 def half_width(moments: Moments, where: slice) -> float:

@@ -1,12 +1,13 @@
 """Streaming first and second moments of gradients, kept in groups of replicates so that errors can be jackknifed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
 import torch
 from torch import Tensor
 
+from bench.measure.rows import Rows, Whole
 from bench.measure.units import largest, unit_of, units_of
 from bench.statistics.quantiles import GROUPS as GROUPS
 
@@ -15,9 +16,6 @@ _SMALL: Final = 10_000
 
 _BLOCK: Final = 1 << 16
 """Coordinates that are reduced at once, so that float64 copies of a large float32 matrix stay small."""
-
-_CACHED: Final = 1 << 16
-"""Numbers that fit a CPU's cache."""
 
 ROUNDING: Final = 8.0
 """A coordinate whose standard deviation is below this many units of rounding of its mean is constant."""
@@ -101,6 +99,14 @@ class Summary:
         return Summary(self.counts, within, centred, means, self.size, unit)
 
 
+Beside = Callable[[slice, Tensor, list[Dealt]], None]
+"""Given columns of a chunk of gradients, their numbers, [n, width], and how the rows were dealt out."""
+
+
+def nothing(columns: slice, numbers: Tensor, dealt: list[Dealt]) -> None:
+    """Compute nothing."""
+
+
 @final
 class Moments:
     """Mean and summed squared deviation per coordinate and group of replicates. No [R, P] matrix is kept.
@@ -127,6 +133,7 @@ class Moments:
         self._sums = torch.zeros(GROUPS, size, dtype=self.dtype, device=device)
         self._squares = torch.zeros(GROUPS, size, dtype=self.dtype, device=device)
         self._units = torch.full((size,), torch.finfo(self.dtype).tiny, dtype=self.dtype, device=device)
+        self._scales = self._units.reciprocal()
         self.rounding = torch.zeros(size, dtype=torch.float64, device=device) if rounding is None else rounding
         self._next = 0
 
@@ -141,61 +148,61 @@ class Moments:
         return int(self.counts.sum())
 
     def update(self, gradients: Tensor) -> list[Dealt]:
-        """Add gradients [n, P]; return which rows went to which group.
+        """Add gradients [n, P]; for the rest see `read`."""
+        return self.read(Whole(gradients))
+
+    def read(self, gradients: Rows, beside: Beside = nothing) -> list[Dealt]:
+        """Add gradients; return which rows went to which group.
 
         A small chunk goes to one group as a whole, since a pass over [G, P] would cost more than the gradients
         themselves; a large one is dealt out evenly.
+
+        Args:
+            gradients: of one or more replicates.
+            beside: given each part of their columns that is read, for what else is to be computed from it.
 
         Raises:
             NotFinite: a gradient is not; these moments are of no use then.
         """
         before = self.replicates
-        if not before:
-            self._pivot.copy_(gradients.mean(0))
-        dealt = self._deal(gradients.shape[0])
+        dealt = self._deal(gradients.count)
+        for columns, numbers in gradients.strips():
+            values = numbers.to(self.dtype)
+            if not before:
+                self._pivot[columns] = values.mean(0)
+            for part in dealt:
+                if not self._add(part, values[part.rows], columns):
+                    raise NotFinite(gradients.whole(), before)
+            beside(columns, numbers, dealt)
         for part in dealt:
-            rows = gradients[part.rows]
-            for columns in self._strips(rows.shape[0]):
-                if not self._add(part, rows[:, columns] - self._pivot[columns], columns):
-                    raise NotFinite(gradients, before)
-            self.counts[part.groups] += rows.shape[0] // (part.groups.stop - part.groups.start)
+            self.counts[part.groups] += (part.rows.stop - part.rows.start) // (part.groups.stop - part.groups.start)
         return dealt
 
-    def _strips(self, rows: int) -> Iterator[slice]:
-        """Return columns to add at once: on a CPU so few that what is computed on the way stays in the cache."""
-        size = self._pivot.shape[0]
-        width = max(16, _CACHED // rows) if self._pivot.device.type == "cpu" else size
-        return (slice(start, min(start + width, size)) for start in range(0, size, width))
-
-    def _add(self, part: Dealt, shifted: Tensor, columns: slice) -> bool:
+    def _add(self, part: Dealt, values: Tensor, columns: slice) -> bool:
         """Add deviations from the pivot; return False, with nothing added, where one is not finite."""
-        if not self._make_room(shifted.abs().amax(0), columns):
-            return False
-        shifted = shifted / self._units[columns]
-        sums, squares = self._sums[part.groups, columns], self._squares[part.groups, columns]
-        if shifted.shape[0] == 1:
-            sums.add_(shifted)
-            squares.addcmul_(shifted, shifted)
-            return True
-        by_group = shifted.unflatten(0, (sums.shape[0], -1))
-        sums.add_(by_group.sum(1))
-        squares.add_(by_group.square_().sum(1))
+        groups = part.groups.stop - part.groups.start
+        deviations = values - self._pivot[columns]
+        sums, squares = _by_group(deviations * self._scales[columns], groups)
+        # Whatever of a deviation is too large, or not finite, is so of the sum of squares, which has fewer numbers.
+        if not bool(squares.amax() <= _ROOM * _ROOM):
+            if not self._make_room(deviations.abs().amax(0), columns):
+                return False
+            sums, squares = _by_group(deviations * self._scales[columns], groups)
+        self._sums[part.groups, columns] += sums
+        self._squares[part.groups, columns] += squares
         return True
 
     def _make_room(self, peaks: Tensor, columns: slice) -> bool:
         """Take larger units for coordinates whose deviations have outgrown theirs; return False where one has none."""
-        units = self._units[columns]
-        # As the negation of ≤, which is false of NaN.
-        outgrown = ~(peaks <= _ROOM * units)
-        if not bool(outgrown.any()):
-            return True
         if not bool(peaks.isfinite().all()):
             return False
-        larger = torch.where(outgrown, units_of(peaks), units)
+        units = self._units[columns]
+        larger = torch.where(peaks <= _ROOM * units, units, units_of(peaks))
         ratio = units / larger
         self._sums[:, columns] *= ratio
         self._squares[:, columns] *= ratio.square()
         units.copy_(larger)
+        self._scales[columns] = larger.reciprocal()
         return True
 
     def _deal(self, count: int) -> list[Dealt]:
@@ -272,6 +279,14 @@ class Moments:
 def bytes_of_moments(size: int, dtype: torch.dtype) -> int:
     """Return the memory that moments of P = `size` coordinates take, apart from what is small beside it."""
     return 2 * GROUPS * size * (torch.float64 if size <= _SMALL else dtype).itemsize
+
+
+def _by_group(deviations: Tensor, groups: int) -> tuple[Tensor, Tensor]:
+    """Return sums, and sums of squares, over the rows of each of so many groups, [groups, width]; the rows are lost."""
+    if len(deviations) == 1:
+        return deviations, deviations.square()
+    by_group = deviations.unflatten(0, (groups, -1))
+    return by_group.sum(1), by_group.square_().sum(1)
 
 
 def gram(rows: Tensor, unit: float = 1.0) -> Tensor:

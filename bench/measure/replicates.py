@@ -12,6 +12,8 @@ from torch.func import functional_call, vmap
 from bench.machine.device import in_memory
 from bench.machine.lost import is_of_machine
 from bench.machine.transforms import differentiated
+from bench.measure.layers import Layers, worth_trying
+from bench.measure.rows import Rows, Whole
 from bench.measure.unbatched import unbatched
 from estimators.base import Estimator
 from tasks.base import Task
@@ -70,6 +72,10 @@ class Draws(ABC):
                 left -= size
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
+    def rows(self, x: Tensor, count: int) -> Rows:
+        """Return `count` gradients on the batch x, to be read a few columns at a time."""
+        return Whole(self.draw(x, count))
+
     def _draw_batch(self, x: Tensor, count: int) -> Tensor:
         return self._draw_loop(x, LOOP) if count == LOOP else self._draw_rows(x, count)
 
@@ -86,7 +92,12 @@ class Draws(ABC):
 
 @final
 class Replicator(Draws):
-    """Replicates of an estimate of a task's gradient: first φ, then θ; groups are also the task's `detail`."""
+    """Replicates of an estimate of a task's gradient: first φ, then θ; groups are also the task's `detail`.
+
+    Attributes:
+        parameters: of the task, in the order of a gradient's coordinates.
+        layers: what draws gradients by linear layers, where that is wanted.
+    """
 
     def __init__(self, task: Task, estimator: Estimator, samples: int) -> None:
         super().__init__(parameter_slices(task))
@@ -96,6 +107,24 @@ class Replicator(Draws):
         gradient = differentiated(partial(_value, self._module))
         self._batched = vmap(gradient, in_dims=(None, None, 0), randomness="different")
         self._dtype = next(iter(self.parameters.values())).dtype
+        self.layers: Layers | None = None
+
+    def layers_on(self, x: Tensor) -> Layers | None:
+        """Return what draws the same gradients by linear layers on batches like x, where it does and that may pay."""
+        named = {f"task.{name}": value for name, value in self.parameters.items()}
+        if self.reason is not None or not worth_trying(self._module, named):
+            return None
+        layers = Layers(self._module, named, x)
+        return layers if layers.agree(self.draw, x) else None
+
+    def rows(self, x: Tensor, count: int) -> Rows:
+        if self.layers is None or count == LOOP or count > self.largest:
+            return super().rows(x, count)
+        rows = in_memory(partial(self.layers.draw, x, count), divisible=True)
+        if rows is not None:
+            return rows
+        self.largest = count // 2
+        return super().rows(x, count)
 
     def _draw_rows(self, x: Tensor, count: int) -> Tensor:
         with torch.no_grad():

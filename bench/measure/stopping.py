@@ -7,7 +7,7 @@ from typing import Final
 
 from torch import Tensor
 
-from bench.measure.moments import GROUPS, Dealt, Moments
+from bench.measure.moments import GROUPS, Beside, Dealt, Moments, nothing
 from bench.measure.replicates import Draws
 
 FIRST: Final = 10 * GROUPS
@@ -63,8 +63,8 @@ class Stopping:
 Progress = Callable[[float], None]
 """Told the share that is done."""
 
-Drawn = Iterator[tuple[Tensor, list[Dealt]]]
-"""Chunks of gradients [n, P] that have been added to moments, and how each was dealt out."""
+Drawn = Iterator[list[Dealt]]
+"""How each chunk of gradients was dealt out that has been added to moments."""
 
 
 def draw_until_precise(
@@ -75,13 +75,14 @@ def draw_until_precise(
     stopping: Stopping,
     error: Callable[[Moments], float],
     progress: Progress,
+    beside: Beside = nothing,
 ) -> Drawn:
     """Draw replicates into empty `moments` until they are enough; `error` is what is looked at, relative."""
     look = stopping.first_look(chunk)
     # Before the first look it is not known how many it will come to, unless that was asked for.
     expected = look if look == stopping.limit else None
     while True:
-        for drawn in draw_until(moments, replicator, x, chunk, look):
+        for drawn in draw_until(moments, replicator, x, chunk, look, beside):
             yield drawn
             progress(min(moments.replicates / expected, 1.0) if expected is not None else 0.0)
         if look == stopping.limit or (reached := error(moments)) <= stopping.precision:
@@ -90,11 +91,13 @@ def draw_until_precise(
         expected, look = stopping.expected(look, reached), stopping.next_look(look, reached)
 
 
-def draw_until(moments: Moments, replicator: Draws, x: Tensor, chunk: int, count: int) -> Drawn:
+def draw_until(
+    moments: Moments, replicator: Draws, x: Tensor, chunk: int, count: int, beside: Beside = nothing
+) -> Drawn:
     """Draw replicates on the batch x into `moments`, `chunk` at once, until there are `count`."""
     while moments.replicates < count:
-        gradients = replicator.draw(x, min(chunk, count - moments.replicates))
-        yield gradients, moments.update(gradients)
+        gradients = replicator.rows(x, min(chunk, count - moments.replicates))
+        yield moments.read(gradients, beside)
 
 
 def first_look(chunk: int) -> int:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bench.machine.device import observations, synchronize
 from bench.machine.matmul import multiplied_by_onednn, onednn_pays
-from bench.measure.chunk import fastest_chunk
+from bench.measure.chunk import fastest_way
 from bench.measure.metrics import variance
 from bench.measure.moments import GROUPS, Moments
 from bench.measure.replicates import Replicator
@@ -52,7 +52,7 @@ class Point:
         replicator = Replicator(task, estimator, self.samples)
         by_onednn = onednn_pays(task, self.batch * self.samples)
         with multiplied_by_onednn(by_onednn):
-            chunk = fastest_chunk(replicator, x, count) if count > FEW else count
+            chunk = fastest_way(replicator, x, count) if count > FEW else count
 
         def work() -> float:
             moments = Moments(replicator.size, x.dtype, x.device)

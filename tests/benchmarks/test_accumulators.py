@@ -10,6 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from bench.measure.cosines import Cosines
 from bench.measure.moments import Moments
 from bench.measure.reference import Reference
+from bench.measure.rows import Whole
 
 VAE_PARAMETERS = 450_000
 """About as many as a VAE with two hidden layers of 200 units on MNIST has."""
@@ -34,4 +35,10 @@ def test_cosines(benchmark: BenchmarkFixture, chunk: int):
     }
     cosines = Cosines(Reference(torch.randn(1, VAE_PARAMETERS), None, ""), slices)
     dealt = Moments(VAE_PARAMETERS, torch.float32, gradients.device).update(gradients)
-    benchmark(cosines.update, gradients, dealt)
+
+    def work() -> None:
+        for columns, numbers in Whole(gradients).strips():
+            cosines.read(columns, numbers, dealt)
+        cosines.close(dealt)
+
+    benchmark(work)

@@ -17,6 +17,7 @@ from bench.measure.point import Point
 from bench.measure.reference import Reference, References, exact_reference
 from bench.measure.replicates import LOOP, Replicator
 from bench.measure.rounding import rounding_of
+from bench.measure.rows import Whole
 from bench.measure.stopping import Stopping
 from bench.names.registry import ESTIMATORS
 from bench.names.spec import parse_spec
@@ -107,7 +108,7 @@ def test_cosines_of_tiny_gradients(size: float, beside: float) -> None:
     reference = Reference(torch.tensor([[6.0, 8.0]], dtype=torch.float64) * size, None, "")
     cosines = Cosines(reference, SLICES)
     counts = torch.full((GROUPS,), 2.0, dtype=torch.float64)
-    cosines.update(rows * size, Moments(2, torch.float64, CPU).update(rows))
+    cosines.close(Moments(2, torch.float64, CPU).read(Whole(rows * size), cosines.read))
     for name, truth in (("all", 0.5), ("first", 1.0)):
         found = cosines.interval(name, counts)
         assert found is not None

@@ -6,9 +6,11 @@ import torch
 from bench.measure import point
 from bench.measure.measure import LAUNCHES, _notes, _replicates, measure
 from bench.measure.metrics import variance
-from bench.measure.moments import GROUPS, Moments
+from bench.measure.moments import GROUPS, Moments, nothing
 from bench.measure.point import Point
 from bench.measure.reference import References, exact_reference, monte_carlo_reference
+from bench.measure.replicates import Replicator
+from bench.measure.rows import Whole
 from bench.measure.stopping import FIRST, Stopping, next_look
 from estimators.base import Estimator
 from estimators.discrete.enumerate import Enumerate
@@ -141,13 +143,13 @@ class Source:
         self.law, self.size, self.slices = law, len(law.mean), {"all": slice(0, len(law.mean))}
         self.generator = torch.Generator().manual_seed(seed)
 
-    def draw(self, _x: torch.Tensor, count: int) -> torch.Tensor:
-        return self.law.draw((count, 1), self.generator)[:, 0]
+    def rows(self, _x: torch.Tensor, count: int) -> Whole:
+        return Whole(self.law.draw((count, 1), self.generator)[:, 0])
 
 
 def accumulated(law: laws.Law, seed: int, chunk: int, stopping: Stopping):
     moments, source = Moments(len(law.mean), torch.float64, torch.device("cpu")), Source(law, seed)
-    for _ in _replicates(moments, source, X, chunk, stopping, lambda: False, lambda _: None):  # pyright: ignore[reportArgumentType]
+    for _ in _replicates(moments, source, X, chunk, stopping, lambda: False, lambda _: None, nothing):  # pyright: ignore[reportArgumentType]
         pass
     return moments
 
@@ -186,6 +188,7 @@ def test_looks_are_few():
 
 
 def test_what_a_time_on_a_gpu_is_of_is_told() -> None:
-    gpu, cpu = (list(_notes({}, FIRST, None, torch.device(name))) for name in ("cuda", "cpu"))
+    replicator = Replicator(TASK, Reinforce(), 1)
+    gpu, cpu = (list(_notes({}, FIRST, replicator, torch.device(name))) for name in ("cuda", "cpu"))
     assert gpu == [LAUNCHES]
     assert cpu == []

@@ -9,6 +9,7 @@ from bench.measure.metrics import coordinate_snr, gradient_metrics, nested_varia
 from bench.measure.moments import GROUPS, Moments
 from bench.measure.norms import Scale, pairs, squared_norm
 from bench.measure.reference import Reference
+from bench.measure.rows import Whole
 from tests.bench.measure import laws
 from tests.bench.measure.laws import Law
 
@@ -59,7 +60,7 @@ def test_a_gradient_of_zero():
     assert set(metrics) == {"variance", "variance_mean", "bias", "mse"}
     assert all(math.isfinite(metric.high) for metric in metrics.values())
     cosines = Cosines(reference, {"all": BOTH})
-    cosines.update(zero.expand(40, -1), Moments(2, torch.float64, CPU).update(zero.expand(40, -1)))
+    cosines.close(Moments(2, torch.float64, CPU).read(Whole(zero.expand(40, -1)), cosines.read))
     assert cosines.interval("all", torch.full((GROUPS,), 2.0, dtype=torch.float64)) is None
 
 
@@ -99,7 +100,7 @@ def cosine(law: Law, replicates: int, generator: torch.Generator, *, monte_carlo
     moments, cosines = Moments(2, torch.float64, CPU), Cosines(reference, SLICES)
     for count in (replicates // 2, 1, 7, replicates // 2 - 8):
         draws = law.draw((count, 1), generator)[:, 0]
-        cosines.update(draws, moments.update(draws))
+        cosines.close(moments.read(Whole(draws), cosines.read))
     return cosines.interval("all", moments.counts), cosines.interval("first", moments.counts)
 
 
@@ -126,7 +127,7 @@ def test_cosine_is_not_shrunk_by_a_noisy_reference():
         groups = 1 + math.sqrt(0.5 * GROUPS) * torch.randn(GROUPS, 200, generator=generator, dtype=torch.float64)
         cosines = Cosines(Reference(groups, torch.full((GROUPS,), 2.0).double(), ""), {"all": slice(0, 200)})
         moments, draws = Moments(200, torch.float64, CPU), law.draw((400, 1), generator)[:, 0]
-        cosines.update(draws, moments.update(draws))
+        cosines.close(moments.read(Whole(draws), cosines.read))
         interval = cosines.interval("all", moments.counts)
         assert interval is not None
         values.append(interval.value)

@@ -1,0 +1,59 @@
+"""Gradients of several replicates as a matrix [n, P] that is read a few columns at a time, which is how moments do."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Final, final
+
+import torch
+from torch import Tensor
+
+_CACHED: Final = 1 << 16
+"""Numbers that fit a CPU's cache."""
+
+
+class Rows(ABC):
+    """Gradients of n replicates.
+
+    Attributes:
+        count: n.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    @abstractmethod
+    def strips(self) -> Iterator[tuple[slice, Tensor]]:
+        """Return all columns in parts, each with where it lies and its numbers, [n, width]."""
+
+    @abstractmethod
+    def whole(self) -> Tensor:
+        """Return the matrix itself, [n, P]."""
+
+
+@final
+class Whole(Rows):
+    """A matrix that is there already."""
+
+    def __init__(self, matrix: Tensor) -> None:
+        super().__init__(len(matrix))
+        self._matrix = matrix
+
+    def strips(self) -> Iterator[tuple[slice, Tensor]]:
+        return parted(self._matrix, 0)
+
+    def whole(self) -> Tensor:
+        return self._matrix
+
+
+def width(count: int, device: torch.device) -> int | None:
+    """Return how many columns to read at once: on a CPU so few that they stay in the cache; None stands for all."""
+    return max(16, _CACHED // count) if device.type == "cpu" else None
+
+
+def parted(matrix: Tensor, start: int) -> Iterator[tuple[slice, Tensor]]:
+    """Return the columns of a matrix [n, p] in parts that are read at once, the first of them lying at `start`."""
+    count, size = matrix.shape
+    step = width(count, matrix.device) or max(1, size)
+    for low in range(0, size, step):
+        high = min(low + step, size)
+        yield slice(start + low, start + high), matrix[:, low:high]
