@@ -17,13 +17,17 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from bench.machine.streams import seeded
-from bench.measure.rows import Rows, parted, width
+from bench.measure.rows import Rows, parted
 
 _SHARE: Final = 0.5
 """Of a gradient's coordinates, that linear layers must have for this to be worth a try."""
 
 _LARGE: Final = 10_000
 """Coordinates up to which a gradient stays in the cache anyway."""
+
+_BLOCK: Final = 1 << 18
+"""Numbers of gradients that are formed at once on a CPU: enough for a product to be fast, and few enough to stay in its
+cache."""
 
 _TRIED: Final = 2
 
@@ -135,15 +139,14 @@ class Formed(Rows):
         given = torch.cat([_rows(given) for _, given in calls], 1) if len(calls) > 1 else calls[0][1]
         delta = delta.transpose(1, 2)
         outputs, inputs = delta.shape[1], given.shape[-1]
-        step = max(1, (width(self.count, delta.device) or outputs * inputs) // inputs)
+        step = max(1, _BLOCK // (self.count * inputs)) if delta.device.type == "cpu" else outputs
         is_common = given.stride(0) == 0 and self.count > 1
         given = given[0].reshape(-1, inputs) if is_common else _rows(given)
         for low in range(0, outputs, step):
             part = delta[:, low : low + step]
             # Of a common input, one product of large matrices, and not one for each replicate.
             product = part.reshape(-1, part.shape[-1]) @ given if is_common else part @ given
-            first = start + low * inputs
-            yield slice(first, first + part.shape[1] * inputs), product.reshape(self.count, -1)
+            yield from parted(product.reshape(self.count, -1), start + low * inputs)
 
     def whole(self) -> Tensor:
         matrix = self._like.new_empty(self.count, self._size)

@@ -7,7 +7,7 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
-_CACHED: Final = 1 << 16
+_CACHED: Final = 1 << 17
 """Numbers that fit a CPU's cache."""
 
 
@@ -45,15 +45,13 @@ class Whole(Rows):
         return self._matrix
 
 
-def width(count: int, device: torch.device) -> int | None:
-    """Return how many columns to read at once: on a CPU so few that they stay in the cache; None stands for all."""
-    return max(16, _CACHED // count) if device.type == "cpu" else None
-
-
 def parted(matrix: Tensor, start: int) -> Iterator[tuple[slice, Tensor]]:
-    """Return the columns of a matrix [n, p] in parts that are read at once, the first of them lying at `start`."""
+    """Return the columns of a matrix [n, p], the first of which lies at `start`, in parts to read at once.
+
+    On a CPU they are so small that what is computed on the way stays in the cache.
+    """
     count, size = matrix.shape
-    step = width(count, matrix.device) or max(1, size)
+    step = max(16, _CACHED // count) if matrix.device.type == "cpu" else max(1, size)
     for low in range(0, size, step):
         high = min(low + step, size)
         yield slice(start + low, start + high), matrix[:, low:high]
