@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Final, final
 
-import torch
 from torch import Tensor
 
 _CACHED: Final = 1 << 17

@@ -56,13 +56,14 @@ class Contest:
     rounds: int
     at_least: float
     aim: float
-    needs: tuple[Literal["cuda", "pyro"], ...] = ()
+    needs: tuple[Literal["cuda", "pyro", "jax"], ...] = ()
     fewest: int = 1
 
     def missing(self) -> str | None:
         """Return why this machine cannot run it, or None where it can."""
         if "cuda" in self.needs and not torch.cuda.is_available():
             return "needs a GPU"
-        if "pyro" in self.needs and find_spec("pyro") is None:
-            return "needs Pyro: pip install -c constraints.txt -e '.[pyro]'"
+        for package, name in (("pyro", "Pyro"), ("jax", "JAX")):
+            if package in self.needs and find_spec(package) is None:
+                return f"needs {name}: pip install -c constraints.txt -e '.[{package}]'"
         return None

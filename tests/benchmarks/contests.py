@@ -1,6 +1,7 @@
 """All contests, in the order of the table."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from bench.machine.matmul import onednn_pays
@@ -52,13 +53,22 @@ def _toy(task: str, estimator: str, batch: int = 1) -> Contest:
     return _replicates(Point(task, estimator, batch), rounds=10, units=16_384, at_least=30, aim=60)
 
 
-def _seeds(point: Point, units: int, *, at_least: float, aim: float, needs: tuple[Any, ...] = ()) -> Contest:
+def _seeds(
+    point: Point,
+    units: int,
+    *,
+    at_least: float,
+    aim: float,
+    against: str = "one after the other, eager",
+    competitor: Make | None = None,
+    needs: tuple[Any, ...] = (),
+) -> Contest:
     what = f"{_SEEDS} seeds in one step, {point.task.partition('(')[0]}, {point.estimator}"
     return Contest(
         what if point.device == "cpu" else f"{what}, GPU",
-        "one after the other, eager",
+        against,
         stacked(point, _SEEDS),
-        separate(point, _SEEDS),
+        competitor or separate(point, _SEEDS),
         "step of one seed",
         units,
         4 * _SEEDS,
@@ -83,6 +93,31 @@ def _pyro(name: str) -> Callable[[int], Callable[[], Any]]:
     return make
 
 
+def _jax(name: str, *given: Any) -> Make:
+    """Return what a function of `with_jax` makes, or, given its arguments, what that makes."""
+
+    def make(count: int) -> Callable[[], Any]:
+        from tests.benchmarks import with_jax
+
+        made = getattr(with_jax, name)
+        return made(*given)(count) if given else made(count)
+
+    return make
+
+
+def _against_jax(point: Point, *, units: int, at_least: float, aim: float) -> Contest:
+    return _replicates(
+        point,
+        rounds=5,
+        units=units,
+        at_least=at_least,
+        aim=aim,
+        against="JAX, scan or vmap",
+        competitor=_jax("replicates", point),
+        needs=("jax",),
+    )
+
+
 def _multiplied_as_ours(make: Make) -> Make:
     return lambda count: multiplied(make(count), onednn_pays(training.trainer().task, training.BATCH))
 
@@ -104,6 +139,10 @@ CONTESTS: Final = (
         competitor=_pyro("variances"),
         needs=("pyro",),
     ),
+    _against_jax(_vae("reparam"), units=200, at_least=1.3, aim=1.6),
+    _against_jax(_vae("reinforce"), units=200, at_least=1.3, aim=1.6),
+    _against_jax(replace(_vae("iwae"), samples=5), units=100, at_least=1, aim=1.2),
+    _against_jax(Point("sbn-mnist(data=5k)", "disarm", 50), units=200, at_least=1, aim=1.5),
     _steps(training.steps, "plain PyTorch, fused Adam", hand_written, at_least=0.95, aim=1.05),
     _steps(
         training.steps,
@@ -121,10 +160,20 @@ CONTESTS: Final = (
         aim=1.5,
         needs=("pyro",),
     ),
+    _steps(training.steps, "JAX, scan", _jax("steps"), at_least=1, aim=1.1, needs=("jax",)),
     # What is left to 1 is the harness: recording, the clock, step sizes.
     _steps(training.runs, "the same arithmetic in a bare loop", training.bare_steps, at_least=0.95, aim=1),
     _seeds(Point("gaussian-quadratic", "reinforce"), 64 * _SEEDS, at_least=1, aim=1),
     _seeds(_vae("reparam"), 4 * _SEEDS, at_least=1, aim=1),
+    _seeds(
+        _vae("reparam"),
+        4 * _SEEDS,
+        at_least=1,
+        aim=2,
+        against="JAX, vmap over seeds",
+        competitor=_jax("seeds", _SEEDS),
+        needs=("jax",),
+    ),
     _seeds(
         Point("sbn-mnist(data=5k)", "disarm", 50, device="cuda"),
         256 * _SEEDS,

@@ -15,6 +15,7 @@ from bench.measure.replicates import Replicator
 from bench.measure.stopping import draw_until
 from bench.names.building import build_estimator, build_task
 from bench.names.spec import parse_spec
+from bench.statistics.intervals import Interval
 from estimators.base import Estimator
 from tasks.base import Task
 from tests.benchmarks.contest import multiplied
@@ -48,17 +49,22 @@ class Point:
 
     def batched(self, count: int) -> Callable[[], float]:
         """Return the work of measuring the variance from `count` replicates, as `bench run` does."""
+        intervals = self.intervals(count)
+        return lambda: intervals().value
+
+    def intervals(self, count: int) -> Callable[[], Interval]:
+        """Return the same with an interval."""
         task, estimator, x = self.build()
         replicator = Replicator(task, estimator, self.samples)
         by_onednn = onednn_pays(task, self.batch * self.samples)
         with multiplied_by_onednn(by_onednn):
             chunk = fastest_way(replicator, x, count) if count > FEW else count
 
-        def work() -> float:
+        def work() -> Interval:
             moments = Moments(replicator.size, x.dtype, x.device)
             for _ in draw_until(moments, replicator, x, chunk, count):
                 pass
-            return variance(moments.summary(replicator.slices["all"])).value
+            return variance(moments.summary(replicator.slices["all"]))
 
         return multiplied(work, by_onednn)
 

@@ -76,3 +76,26 @@ def test_pyro_estimates_the_same_elbo():
         ours = torch.stack([evaluate(task, x, Reparameterized(1)).f.mean() for _ in range(40)])
     error = math.sqrt((theirs.var() + ours.var()) / 40)
     assert abs(theirs.mean() - ours.mean()) < 5 * error
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        Point("vae-mnist(data=5k)", "reparam", 4),
+        Point("vae-mnist(data=5k)", "reinforce", 4),
+        Point("vae-mnist(data=5k)", "iwae", 4, samples=5),
+        Point("sbn-mnist(data=5k)", "disarm", 4),
+    ],
+    ids=lambda point: point.estimator,
+)
+def test_jax_measures_the_same_variance(point: Point):
+    """The ratio of two estimates of R = 2000 each is within five standard errors of one, of normal logarithms.
+
+    The error of ours is half the width of its interval over 1.96; JAX's is as large.
+    """
+    pytest.importorskip("jax", reason="needs JAX: pip install -c constraints.txt -e '.[jax]'")
+    from tests.benchmarks.with_jax import once
+
+    theirs, ours = once(point, 2000), point.intervals(2000)()
+    error = math.sqrt(2) * math.log(ours.high / ours.low) / (2 * 1.96)
+    assert abs(math.log(theirs / ours.value)) < 5 * error
