@@ -13,8 +13,8 @@ from bench.evaluation.bounds import Mean, evaluate_expectation, evaluate_objecti
 from bench.evaluation.mode import evaluating
 from bench.execution.initial import initial
 from bench.machine.matmul import multiplied_by_onednn, onednn_pays
+from bench.machine.stopwatch import Stopwatch
 from bench.machine.streams import seeded
-from bench.measure.chunk import Stopwatch
 from bench.names.strangers import said
 from bench.results.schema import TrainingRow
 from bench.settings import Cell

@@ -10,8 +10,9 @@ from typing import Final, final
 
 from torch import Tensor
 
+from bench.machine.stopwatch import Stopwatch
 from bench.machine.streams import seeded
-from bench.measure.chunk import LARGEST_CHUNK, Stopwatch
+from bench.measure.chunk import LARGEST_CHUNK
 from bench.measure.cost import peak_memory
 from bench.measure.metrics import bias_metrics, variance
 from bench.measure.moments import GROUPS, Moments, Summary

@@ -49,6 +49,14 @@ def tf32(allowed: bool) -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
+def float32_precision() -> str:
+    """Return PyTorch's word for the precision of float32 products, or `mixed` where a program has set several."""
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return "mixed"
+
+
 def dtype_name(task: type[Task]) -> Precision:
     """Return the name of the type that a task runs in by default."""
     return "float64" if task.dtype == torch.float64 else "float32"

@@ -4,26 +4,17 @@ On a CPU a chunk that leaves the cache is slower than a loop; on a GPU, and on s
 10 to 100 times faster. Which draws a replicate sees depends on the chunk, so it is part of what a record states.
 """
 
-import hashlib
-import json
-import os
-import time
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
-from typing import Annotated, Final, final
+from typing import Annotated, Final
 
-import torch
-from filelock import FileLock
 from msgspec import Meta
 from torch import Tensor
 
-from bench.decoding import Decoder, Undecodable
-from bench.machine.cached import cache_folder
-from bench.machine.device import in_memory, synchronize
-from bench.machine.info import cpu_model
-from bench.machine.matmul import float32_precision
+from bench.machine.device import in_memory
+from bench.machine.findings import Findings, here
+from bench.machine.stopwatch import Stopwatch
 from bench.machine.streams import seeded
 from bench.measure.cost import peak_memory
 from bench.measure.moments import Moments, NotFinite
@@ -46,7 +37,7 @@ _ENOUGH: Final = 300
 _DRAWS: Final = 20
 """At most so many of each chunk."""
 
-_REMEMBERED: Final = Decoder[dict[str, int]](dict[str, Annotated[int, Meta(ge=LOOP, le=LARGEST_CHUNK)]])
+_FINDINGS: Final = Findings[int]("chunks", Annotated[int, Meta(ge=LOOP, le=LARGEST_CHUNK)])
 
 
 def chunk_size(
@@ -89,20 +80,16 @@ def _taken(known: Mapping[str, int], name: str, replicator: Replicator, x: Tenso
 
 
 def _remembered_or_fastest(replicator: Replicator, x: Tensor, replicates: int, *identity: object) -> int:
-    file = cache_folder() / "chunks.json"
     # A long measurement does not do with what a short one had the time to find.
-    key = _key(x.device, *identity, replicator.size, tuple(x.shape), replicates.bit_length())
-    if (remembered := _taken(_read(file), key, replicator, x)) is not None:
+    key = here(x.device, *identity, replicator.size, tuple(x.shape), replicates.bit_length())
+    if (remembered := _taken(_FINDINGS.read(), key, replicator, x)) is not None:
         return remembered
     # Not while the file is locked: other processes would wait for a measurement that is none of theirs.
     with seeded(x.device, "chunk"):
         chunk = fastest_way(replicator, x, replicates)
-    if replicator.largest < LARGEST_CHUNK:
-        # What memory has room for now is no matter of the machine: a limit is of one run.
-        return chunk
-    # A memory that takes nothing costs the time of measuring again, and no result.
-    with suppress(OSError, NotImplementedError):
-        _remember(file, _named(key, replicator), chunk)
+    # What memory has room for now is no matter of the machine: a limit is of one run.
+    if replicator.largest >= LARGEST_CHUNK:
+        _FINDINGS.remember(_named(key, replicator), chunk)
     return chunk
 
 
@@ -189,46 +176,3 @@ def _time(read: Callable[[int], object], x: Tensor, chunk: int, seconds: float) 
         fastest = min(fastest, watch.seconds() / chunk)
         draws += 1
     return fastest
-
-
-@final
-class Stopwatch:
-    """Runs from when it is made. On a CPU, time in which others had it does not count."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        synchronize(device)
-        self._start = time.perf_counter(), time.process_time()
-
-    def seconds(self) -> float:
-        """Return the seconds so far; of several threads that work at once, not their sum."""
-        synchronize(self._device)
-        wall, work = time.perf_counter() - self._start[0], time.process_time() - self._start[1]
-        return min(wall, work) if self._device.type == "cpu" else wall
-
-
-def _key(device: torch.device, *identity: object) -> str:
-    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_model()
-    arithmetic = torch.get_num_threads(), float32_precision(), torch.__version__
-    text = "/".join(map(str, (hardware, os.cpu_count(), *arithmetic, *identity)))
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def _remember(file: Path, key: str, chunk: int) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    # While it is locked nobody else writes: what a killed process has left under this name is overwritten.
-    temporary = file.with_suffix(".tmp")
-    with FileLock(file.with_suffix(".lock")):
-        try:
-            temporary.write_text(json.dumps({**_read(file), key: chunk}, indent=0, sort_keys=True))
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def _read(file: Path) -> dict[str, int]:
-    """Return what is remembered; what cannot be read, or is no chunk, is measured anew."""
-    try:
-        return _REMEMBERED.decode(file.read_bytes())
-    except (OSError, Undecodable):
-        return {}

@@ -32,7 +32,7 @@ READ: Final[dict[str, Callable[[Path], Any]]] = {
     "note of a cell begun": lambda path: read_begun(path.parent),
     "checkpoint": kept,
     "trajectory": kept,
-    "chunks": chunk._read,
+    "chunks": chunk._FINDINGS.read_from,
     "kept moments": lambda path: read_table(path.parent),
 }
 """What reads the files of a kind; parameters are read with what their record tells."""
