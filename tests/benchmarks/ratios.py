@@ -33,7 +33,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / "results" / "benchmarks"
 PAGE: Final = ROOT / "docs" / "speed.md"
 BEGIN, END = "<!-- speed: made by tests/benchmarks/ratios.py -->\n", "<!-- speed: end -->\n"
-_PACKAGES: Final = ("varbench", "torch", "pyro-ppl")
+_PACKAGES: Final = ("varbench", "torch", "pyro-ppl", "jax")
 
 
 @click.command(help=(__doc__ or "").partition("\n")[0])
