@@ -12,6 +12,8 @@ from bench.names import remembered as module
 from bench.names.described import Known, describe_estimator, describe_task, described
 from bench.names.registry import ESTIMATORS, TASKS, Defaults
 from bench.names.remembered import remembered
+from bench.names.spec import Spec
+from bench.results.declared import declared_biased
 from tests.bench.execution.grids import ROOT
 
 DEFAULTS: Defaults = {"estimator": {"one": {"a": 1, "b": 1.0, "c": "word", "d": None, "e": True}}, "task": {"two": {}}}
@@ -67,6 +69,8 @@ def test_all_that_is_ours_is_described_alike_whether_it_is_remembered_or_asked(
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path))
     asked = {name: describe_estimator(name, ESTIMATORS.load(name)) for name in estimators.INDEX}
     asked |= {name: describe_task(name, TASKS.load(name)) for name in tasks.INDEX}
+    biased = {name for name in estimators.INDEX if not ESTIMATORS.build(Spec(name)).unbiased}
+    assert biased
     # Here PyTorch is there already, and nothing is remembered.
     assert described("u2g") == asked["disarm"]
     assert not list(tmp_path.iterdir())
@@ -74,3 +78,7 @@ def test_all_that_is_ours_is_described_alike_whether_it_is_remembered_or_asked(
     assert repr(remembered("descriptions", dict[str, Known], _fail)) == repr(asked)
     monkeypatch.delitem(sys.modules, "torch")
     assert {name: described(name) for name in asked} == asked
+    declared_biased.cache_clear()
+    # Without PyTorch, what is asked is the memory.
+    assert {name for name in estimators.INDEX if declared_biased(name)} == biased
+    declared_biased.cache_clear()
