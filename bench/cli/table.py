@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 import click
 
 from bench.cli import completion
+from bench.cli.importing import importing
 from bench.cli.numbers import Finite
 from bench.cli.output import print_json
 from bench.cli.tuning import at_best, selecting
@@ -95,9 +96,10 @@ def table(
     bench table --metric variance --metric work_variance --group guide --format latex
     bench table results/vae-mnist --what training --format csv > training.csv
     """  # noqa: D301 - click wants a backspace, not a backslash
-    from bench.results.tables import load_some, require_runs
-    from bench.results.undecided import needed_for_summary
-    from bench.results.wanted import Wanted
+    with importing():
+        from bench.results.tables import load_some, require_runs
+        from bench.results.undecided import needed_for_summary
+        from bench.results.wanted import Wanted
 
     chosen = [column.strip() for column in columns.split(",")] if columns else None
     wanted = Wanted(what, metrics, groups, chosen, by, across, bool(selected or select_by), elbo)
