@@ -22,29 +22,29 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Measure": {
         "run": ("bench.cli.run:run", "train, measure and evaluate estimators on tasks"),
         "advise": ("bench.cli.advise:advise", "which estimator should I use?"),
-        "reproduce": ("bench.cli.reproduce:reproduce", "a published experiment, its numbers and ours side by side"),
+        "reproduce": ("bench.cli.reproduce:reproduce", "repeat a published experiment, its numbers beside ours"),
     },
     "Verify": {
-        "check": ("bench.cli.check:check", "is each estimator's gradient right?"),
-        "compare": ("bench.cli.compare:compare", "has variance, bias, ELBO or cost changed between two results?"),
+        "check": ("bench.cli.check:check", "is each estimator's gradient correct?"),
+        "compare": ("bench.cli.compare:compare", "has variance, bias, ELBO or cost changed between results?"),
         "reference": ("bench.cli.reference:reference", "do gradient moments agree with the committed ones?"),
     },
     "Look around": {
         "list": ("bench.cli.list:list_", "tasks and estimators; --matrix shows which fits which"),
         "info": ("bench.cli.info:info", "formula, paper, requirements and parameters of a name"),
-        "env": ("bench.cli.env:env", "what this machine is"),
+        "env": ("bench.cli.env:env", "describe this machine"),
         "data": ("bench.cli.data:data", "list, fetch and verify datasets"),
     },
     "Make your own": {
-        "new": ("bench.cli.new:new", "a package with an estimator or a task, to begin with"),
+        "new": ("bench.cli.new:new", "start a package with an estimator or a task"),
     },
     "Results": {
         "status": ("bench.cli.status:status", "what is done, running, failed or not begun"),
-        "table": ("bench.cli.table:table", "results as csv, markdown or LaTeX"),
-        "plot": ("bench.cli.plot:plot", "figures for a paper from results"),
-        "report": ("bench.cli.report:report", "results as one HTML file, with figures that answer to the mouse"),
+        "table": ("bench.cli.table:table", "results as text, CSV, Markdown or LaTeX"),
+        "plot": ("bench.cli.plot:plot", "figures of results, for a paper"),
+        "report": ("bench.cli.report:report", "results as one HTML file, with interactive figures"),
         "results": ("bench.cli.results:results", "look after folders: validate, merge, export, clean"),
-        "samples": ("bench.cli.samples:samples", "pictures of what trained models of images do"),
+        "samples": ("bench.cli.samples:samples", "pictures of what trained models have learned"),
     },
 }
 _COMMANDS: Final = {name: entry for section in _SECTIONS.values() for name, entry in section.items()}
@@ -91,7 +91,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="varbench", prog_name="bench")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.option("-q", "--quiet", is_flag=True, help="Print results and errors only; also an option of each command.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only results and errors; each command takes it, too.")
 def cli(debug: bool, quiet: bool) -> None:
     """How biased, how noisy, how costly and how good is a Monte Carlo gradient estimator?
 
@@ -100,9 +100,9 @@ def cli(debug: bool, quiet: bool) -> None:
     bench run --task gaussian-quadratic --estimator reinforce --estimator reparam --no-train
 
     Exit codes: 0 done; 1 a negative verdict; 2 usage; 3 some cells failed; 4 data or device unavailable;
-    5 results unreadable or not writable; 6 another process runs a cell, with --no-wait; 7 none failed, and some
-    reached a limit of `bench run`; 130 interrupted; 143 terminated; 141 the reader of the output has gone, as in
-    `bench table | head -1`: no verdict.
+    5 results unreadable or not writable; 6 another process is running a cell, with --no-wait; 7 no cell failed, but
+    some reached a limit of `bench run`; 130 interrupted; 143 terminated; 141 the reader of the output has closed it,
+    as in `bench table | head -1`: no verdict.
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
 
 

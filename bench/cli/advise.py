@@ -16,27 +16,26 @@ from bench.names.spec import Spec
 
 
 @click.command(no_args_is_help=True)
-@click.option("--task", type=SpecType("task"), required=True, help="Task on which an estimator is looked for.")
+@click.option("--task", type=SpecType("task"), required=True, help="Task that needs an estimator.")
 @click.option(
     "--estimator",
     "estimators",
     type=SpecType("estimator", patterns=True),
     multiple=True,
     default=(ALL,),
-    help="Who may be it; repeatable. all, 'discrete:*' (a family) and 'reinforce*' stand for those of them that fit.  "
-    "[default: all]",
+    help="Candidate; repeatable. all, 'discrete:*' (a family) and 'reinforce*' select those that fit.  [default: all]",
 )
 @click.option(
-    "--budget", type=Duration(), default="10m", show_default=True, help="How long it may take, as 90, 10m or 2h."
+    "--budget", type=Duration(), default="10m", show_default=True, help="How long it may take, such as 90, 10m or 2h."
 )
 @click.option(
     "--samples",
     type=Whole(1),
-    help="Evaluations of the model per datapoint and gradient: each estimator gets the K that comes nearest.  "
+    help="Evaluations of the model per datapoint and gradient: each estimator gets the K that comes closest.  "
     "[default: the task's K, at least 4]",
 )
-@click.option("--seed", type=Whole(), default=0, show_default=True, help="Of parameters, draws and trainings.")
-@click.option("--out", type=click.Path(path_type=Path), help="Results folder to keep the measurements in.")
+@click.option("--seed", type=Whole(), default=0, show_default=True, help="Seed of parameters, draws and trainings.")
+@click.option("--out", type=click.Path(path_type=Path), help="Results folder for the measurements.")
 @FORMAT
 def advise(
     task: Spec,
@@ -49,9 +48,9 @@ def advise(
 ) -> None:
     """Say which estimator to use on a task.
 
-    Every estimator that fits is measured at the task's parameters, before and after a short common training, by
-    variance × seconds at as many evaluations of the model as the others. The clearly worse stop early; the three best,
-    and the one that everybody knows, are trained.
+    Every estimator that fits is measured at the same parameters, before and after a short training, by variance ×
+    seconds with the same number of evaluations of the model. Clearly worse ones stop early; the three best, and a
+    well-known one, are trained.
 
     \b
     bench advise --task sbn-tiny

@@ -22,7 +22,7 @@ from bench.names.spec import Spec
 @click.command()
 @click.argument("estimators", type=SpecType("estimator", patterns=True), nargs=-1, metavar="[ESTIMATOR]...")
 @click.option("--task", "tasks", type=SpecType("task"), multiple=True, help="Task; repeatable.  [default: all]")
-@click.option("--seed", type=Whole(), default=0, show_default=True, help="Of the draws.")
+@click.option("--seed", type=Whole(), default=0, show_default=True, help="Seed of the draws.")
 @click.option(
     "--tolerance",
     type=Finite(0, min_open=True),
@@ -35,7 +35,7 @@ from bench.names.spec import Spec
     type=Finite(0, min_open=True),
     default=200.0,
     show_default=True,
-    help="Seconds for the whole run, about.",
+    help="Approximate seconds for the whole run.",
 )
 @click.option("--jobs", type=click.IntRange(1), help="Checks at a time.  [default: one per core; 1 beside a GPU]")
 @click.option(
@@ -43,11 +43,11 @@ from bench.names.spec import Spec
     type=Whole(),
     default=1,
     show_default=True,
-    help="Fail unless so many checks were judged, and one of each name that is given; 0 asks for nothing.",
+    help="Fail unless this many checks were judged, and one for each name given; 0 asks for nothing.",
 )
 @click.option("--strict", is_flag=True, help="Fail if anything is inconclusive, too.")
-@click.option("--out", type=click.Path(path_type=Path), help="Results folder to keep the verdicts in, as check.json.")
-@click.option("-v", "--verbose", is_flag=True, help="List what does not apply, too, with the reason.")
+@click.option("--out", type=click.Path(path_type=Path), help="Results folder for the verdicts, as check.json.")
+@click.option("-v", "--verbose", is_flag=True, help="Also list what does not apply, with the reason.")
 @click.option(
     "--format",
     "form",
@@ -69,11 +69,11 @@ def check(
     verbose: bool,
     form: Literal["text", "json", "junit"],
 ) -> None:
-    """Test each ESTIMATOR (all, unless named) against the exact gradient on every task that has one and that it fits.
+    """Test each ESTIMATOR (default: all) against the exact gradient, on every task that it fits and that has one.
 
-    A pass means that a bias above the tolerance would have been seen; biased, that the mean gradient is not that of the
-    declared target. What an estimator declares is tested too: latents, evaluations, zero variance, that nothing leaks
-    into gradients where it does not belong, that batching and numeric type do not matter.
+    A pass means that a bias above the tolerance would have been detected; biased, that the mean gradient is not that
+    of the declared target. An estimator's declarations are tested, too: latents, evaluations, zero variance, that
+    nothing leaks into gradients where it does not belong, and that batching and numeric type make no difference.
 
     \b
     bench check
@@ -81,7 +81,7 @@ def check(
     bench check 'discrete:*'
     bench check mypackage.mymodule:MyEstimator
 
-    Exit codes: 0 nothing is wrong; 1 something is biased or violated, or what was asked for was not judged.
+    Exit codes: 0 nothing is wrong; 1 something is biased or violated, or something asked for was not judged.
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     import torch
 

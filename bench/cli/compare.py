@@ -30,24 +30,24 @@ _MISSING: Final = "missing"
     "fail_if",
     multiple=True,
     metavar="METRIC:±N[%]|missing",
-    help="Fail only for a significant change of at least this, as variance:+10%, or also if NEW lacks what BASE has; "
-    "repeatable.  [default: any worse]",
+    help="Fail only for a significant change of at least this, such as variance:+10%, or also if NEW lacks what BASE "
+    "has; repeatable.  [default: any worse]",
 )
 @click.option(
     "--require",
     type=Whole(),
     default=1,
     show_default=True,
-    help="Fail unless so many comparisons have another verdict than inconclusive, counts left out; 0 asks for nothing.",
+    help="Fail unless this many comparisons are not inconclusive, not counting counts; 0 asks for nothing.",
 )
 @click.option("--group", "groups", multiple=True, help="Parameter group; repeatable.  [default: guide and model]")
-@click.option("--pair", "pairs", multiple=True, metavar="A=B", help="Compare A of BASE with B of NEW; repeatable.")
+@click.option("--pair", "pairs", multiple=True, metavar="A=B", help="Compare A in BASE with B in NEW; repeatable.")
 @click.option(
     "--level",
     type=Finite(0, 0.5, min_open=True),
     default=0.01,
     show_default=True,
-    help="How often results that do not differ may get a verdict of better or worse.",
+    help="How often results that do not differ may be called better or worse.",
 )
 @click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True)
 @PLUGIN
@@ -61,11 +61,12 @@ def compare(
     level: float,
     form: Literal["text", "csv", "json"],
 ) -> None:
-    """Judge whether NEW is better, worse or equivalent to BASE: results folders, or REVISION:FOLDER of a git checkout.
+    """Judge whether NEW is better than, worse than or equivalent to BASE.
 
-    Variance, relative bias, final ELBO or objective, evaluations and seconds, with 95% intervals, a correction for
-    multiplicity, and the change that would have been found with 80% power. Exit code 1 for a negative verdict, for
-    cells that fail in NEW and did not in BASE, and where nothing could be judged.
+    Both are results folders, or REVISION:FOLDER in a git checkout. Variance, relative bias, final ELBO or objective,
+    evaluations and seconds are compared, with 95% intervals, a correction for multiplicity, and the change that would
+    have been detected with 80% power. Exit code 1 means a negative verdict, cells that fail in NEW but not in BASE, or
+    that nothing could be judged.
 
     \b
     bench compare results-before results-after

@@ -23,14 +23,14 @@ _NAME = click.Choice(list(DATASETS))
 def data() -> None:
     """List, fetch and verify datasets.
 
-    They lie in your user cache, or in the folder that the environment variable BENCH_DATA names.
+    They are in your user cache, or in the folder named by the environment variable BENCH_DATA.
     """
 
 
 @data.command("list", short_help="Show every dataset.")
 @FORMAT
 def list_(form: Literal["text", "json"]) -> None:
-    """Show every dataset: its size, whether it is in the cache, what it is, and whose.
+    """Show every dataset: its size, whether it is in the cache, what it is, its licence and its authors.
 
     `by hand` means that no public address could be verified: copy the files into the cache folder yourself.
     """
@@ -65,10 +65,10 @@ def list_(form: Literal["text", "json"]) -> None:
 def fetch(names: Sequence[str], everything: bool) -> None:
     """Download datasets into the cache folder.
 
-    What is there and intact is kept; an interrupted download is continued by running the same command again.
+    Intact files are kept; to continue an interrupted download, run the same command again.
     """
     if not names and not everything:
-        raise click.UsageError("name a dataset, or say --all; `bench data list` shows what there is")
+        raise click.UsageError("name a dataset, or give --all; `bench data list` shows them")
     from tasks.data.cache import cache_folder
     from tasks.data.cache import fetch as fetch_dataset
 
@@ -96,9 +96,9 @@ def fetch(names: Sequence[str], everything: bool) -> None:
 @click.argument("names", nargs=-1, type=_NAME, metavar="[NAME...]")
 @FORMAT
 def verify(names: Sequence[str], form: Literal["text", "json"]) -> None:
-    """Compare files with their checksums: of the named datasets, or of whatever is in the cache.
+    """Compare the files of the named datasets, or of all in the cache, with their checksums.
 
-    Exit code 4 if a file is missing or corrupt.
+    The exit code is 4 if a file is missing or corrupt.
     """
     from tasks.data.cache import cache_folder
     from tasks.data.cache import verify as verify_dataset
@@ -129,7 +129,7 @@ def _refuse_damage(found: "dict[str, dict[str, Status]]") -> None:
     fetchable = " ".join(name for name in bad if DATASETS[name].fetchable)
     mend = f"run `bench data fetch {fetchable}`" if fetchable else "copy them into the cache folder"
     total = sum(map(len, found.values()))
-    raise DataUnavailable(f"{sum(damaged.values())} of {total} files are missing or corrupt ({', '.join(bad)}); {mend}")
+    raise DataUnavailable(f"{sum(damaged.values())} of {total} files missing or corrupt ({', '.join(bad)}); {mend}")
 
 
 @contextmanager

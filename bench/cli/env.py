@@ -1,4 +1,4 @@
-"""`bench env`: what this machine is."""
+"""`bench env`: describe this machine."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ from bench.escaping import echo
 @FORMAT
 @click.option("--json", "form", flag_value="json", hidden=True, help="The same as --format json.")
 def env(form: Literal["text", "json"]) -> None:
-    """Say what this machine is, as `bench run` notes it with its results."""
+    """Describe this machine, as `bench run` records it with its results."""
     from bench.machine.info import machine_info
 
     info = machine_info()

@@ -36,7 +36,9 @@ class Duration(click.ParamType):
         amount = _parsed(value, _SECONDS)
         if amount is None:
             self.fail(
-                f"'{value}' is no duration: give seconds, or a number with s, m, h or d, as 90, 10m or 2h", param, ctx
+                f"'{value}' is not a duration: give seconds, or a number with s, m, h or d, such as 90, 10m or 2h",
+                param,
+                ctx,
             )
         return amount
 
@@ -53,6 +55,8 @@ class Bytes(click.ParamType):
         amount = _parsed(value, _BYTES)
         if amount is None or amount < 1:
             self.fail(
-                f"'{value}' is no size: give a number with KB, MB, GB, TB, KiB, MiB, GiB or TiB, as 4GB", param, ctx
+                f"'{value}' is not a size: give a number with KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 4GB",
+                param,
+                ctx,
             )
         return int(amount)

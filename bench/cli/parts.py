@@ -1,4 +1,4 @@
-"""Options that say who runs cells, and which part of them."""
+"""Options that say where cells run, and which part of them."""
 
 from typing import Any, final
 
@@ -34,5 +34,5 @@ class Setting(click.ParamType):
             return value
         key, equals, text = value.partition("=")
         if not (key.strip() and equals):
-            self.fail(f"'{value}' is no setting: give key=value, as partition=gpu", param, ctx)
+            self.fail(f"'{value}' is not a setting: give key=value, such as partition=gpu", param, ctx)
         return key.strip().replace("-", "_"), text.strip()

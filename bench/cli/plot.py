@@ -31,13 +31,13 @@ class _Command(click.Command):
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="File, whose ending may give the format; - is standard output.  [default: KIND.pdf]",
+    help="The file, whose ending may give the format; - is standard output.  [default: KIND.pdf]",
 )
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="[default: the ending of --out, or pdf]")
 @click.option(
     "--style", type=click.Choice(STYLES), default="neurips", show_default=True, help="Size and fonts of a venue."
 )
-@click.option("--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Of a page's two columns.")
+@click.option("--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Width, in columns of a two-column page.")
 @click.option("--task", "tasks", multiple=True, shell_complete=completion.tasks, help="Only this task; repeatable.")
 @click.option(
     "--estimator",
@@ -46,12 +46,12 @@ class _Command(click.Command):
     shell_complete=completion.estimators,
     help="Only this estimator; repeatable.",
 )
-@click.option("--samples", type=Numbers(), default=(), help="Only these K, as 1,5,50.")
-@click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
+@click.option("--samples", type=Numbers(), default=(), help="Only these K, such as 1,5,50.")
+@click.option("--group", "groups", multiple=True, help="Parameter group, such as guide, model or all; repeatable.")
 @click.option("--step", type=Whole(), help="Moments at this training step.  [default: the last measured]")
 @selecting
-@click.option("--data", is_flag=True, help="Write the rows that are shown, too: FILE with the ending .csv.")
-@click.option("--skip-unreadable", is_flag=True, help="Leave out what cannot be read, and name it.")
+@click.option("--data", is_flag=True, help="Also write the rows shown, to FILE with the ending .csv.")
+@click.option("--skip-unreadable", is_flag=True, help="Leave out unreadable files, and name them.")
 def plot(
     kind: str,
     results: tuple[Path, ...],
@@ -69,9 +69,9 @@ def plot(
     data: bool,
     skip_unreadable: bool,
 ) -> None:
-    """Draw a KIND of figure of RESULTS: results folders, or tasks or cells in them; by default results.
+    """Draw a KIND of figure from RESULTS: results folders, or tasks or cells in them (default: results).
 
-    Intervals are 95%: those of the measurement for one seed, between seeds for several.
+    Intervals are 95%: those of the measurement for one seed, those between seeds for several.
 
     \b
     bench plot variance

@@ -18,6 +18,6 @@ PLUGIN: Final = click.option(
     metavar="MODULE",
     callback=_name,
     expose_value=False,
-    help="Import tasks and estimators of this module, where results name them; repeatable.",
+    help="Import tasks and estimators from this module if results name them; repeatable.",
 )
-"""Of what results name, nothing but what is varbench's is imported otherwise."""
+"""Otherwise only varbench's own code is imported, whatever results name."""

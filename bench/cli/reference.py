@@ -1,4 +1,4 @@
-"""`bench reference`: do gradient moments on small tasks agree with those kept in the repository?"""
+"""`bench reference`: do gradient moments on small tasks agree with those stored in the repository?"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ _SHARE = 0.25
 
 
 @click.command()
-@click.option("--write", is_flag=True, help="Measure in full and keep the result.")
+@click.option("--write", is_flag=True, help="Measure in full and store the result.")
 @click.option(
     "--estimator",
     "estimators",
@@ -33,24 +33,24 @@ _SHARE = 0.25
     type=click.Path(path_type=Path),
     default=KEPT_MOMENTS,
     show_default=True,
-    help="Where moments.csv is.",
+    help="Folder with moments.csv.",
 )
-@click.option("--seed", type=Whole(), default=1, show_default=True, help="Of the replicates of a check.")
+@click.option("--seed", type=Whole(), default=1, show_default=True, help="Seed of the replicates of a check.")
 @click.option(
     "--require",
     type=Whole(),
     default=1,
     show_default=True,
-    help="Fail unless so many rows were compared, and some of each --estimator; 0 asks for nothing.",
+    help="Fail unless this many rows were compared, and some for each --estimator; 0 asks for nothing.",
 )
 @FORMAT
 def reference(
     write: bool, estimators: tuple[str, ...], folder: Path, seed: int, require: int, form: Literal["text", "json"]
 ) -> None:
-    """Check the gradient moments of every estimator on small tasks against moments.csv, or --write that file.
+    """Compare the gradient moments of every estimator on small tasks with moments.csv, or --write that file.
 
     A check takes a quarter of the replicates. It fails, with exit code 1, if a mean or a variance has changed (a false
-    alarm in at most one check of 1000), if an estimator has no moments there, or if nothing was measured.
+    alarm in at most one check in 1000), if an estimator has no moments there, or if nothing was measured.
 
     \b
     bench reference
@@ -72,21 +72,22 @@ def reference(
         if form == "json":
             print_json({"file": str(path), "rows": len(fresh)})
         else:
-            echo(f"{path}: {len(fresh)} rows written")
+            echo(f"{path}: {counted(len(fresh), 'row')} written")
         _end(missed, bool(missed))
         echo(f"next: `{with_kept_moments('bench reference', folder)}` checks them with other draws", err=True)
         return
     changed, missing, rows = changes(kept, fresh), uncovered(kept, fresh), compared(kept, fresh)
     for name, tasks in unmeasured(kept, fresh, names).items():
-        missed.append(f"{name} was not measured on {', '.join(tasks)}, of which moments are kept: it no longer fits")
+        missed.append(f"{name} was not measured on {', '.join(tasks)}, which has stored moments: it no longer fits")
     if rows < require and not missed:
-        missed.append(f"--require asks for {require} compared rows, and there are {rows}")
+        missed.append(f"--require asks for {counted(require, 'compared row')}, but there are {rows}")
     if form == "json":
         content = {"changed": [_as_json(one) for one in changed], "missing": missing, "rows": len(fresh)}
         print_json(content | {"compared": rows, "unmeasured": without, "missed": missed})
     else:
         _print(changed, missing, folder)
-        echo(f"{len(changed)} moments changed, {len(missing)} estimators without moments; {len(fresh)} rows measured")
+        alone = counted(len(missing), "estimator")
+        echo(f"{counted(len(changed), 'moment')} changed, {alone} without moments; {counted(len(fresh), 'row')} measured")
         echo(f"{counted(rows, 'row')} of {counted(len(names) - len(without), 'estimator')} compared")
         if without:
             echo(folded(f"Not measured, since they fit none of the small tasks: {', '.join(without)}", 2))

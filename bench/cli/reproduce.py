@@ -1,4 +1,4 @@
-"""`bench reproduce`: published experiments, their numbers and ours side by side."""
+"""`bench reproduce`: published experiments, with their numbers beside ours."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from bench.reproduce import RECIPES, resolve
 @click.command()
 @click.argument("name", required=False, shell_complete=completion.recipes)
 @click.option("--list", "listed", is_flag=True, help="Name the recipes.")
-@click.option("--quick", is_flag=True, help="A shorter version; it says what is left out.")
+@click.option("--quick", is_flag=True, help="A shorter version, which says what it leaves out.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Results folder."
@@ -25,15 +25,15 @@ from bench.reproduce import RECIPES, resolve
     type=click.Choice(["text", "markdown", "latex"]),
     default="text",
     show_default=True,
-    help="Of the tables.",
+    help="Format of the tables.",
 )
 @click.option("--format", "form", type=click.Choice(["pdf", "svg", "png"]), default="pdf", show_default=True)
 @click.option("--style", default="neurips", show_default=True, help="Size and fonts of a venue, as in `bench plot`.")
-@click.option("--data", is_flag=True, help="Write the rows that the figure shows as CSV beside it.")
+@click.option("--data", is_flag=True, help="Also write the rows that the figure shows, as CSV beside it.")
 def reproduce(name: str | None, listed: bool, **options: Any) -> None:
     """Run the experiment NAME, print published or theoretical numbers beside ours, and draw its figure.
 
-    Cells that are finished in the results folder are not run again, and an interrupted one continues.
+    Finished cells in the results folder are not run again, and interrupted ones continue.
 
     \b
     bench reproduce lecture-evidence

@@ -23,10 +23,10 @@ _OPTIONS = [
         "estimators",
         type=SpecType("estimator", patterns=True),
         multiple=True,
-        help="Estimator; repeatable. all, 'discrete:*' (a family) and 'reinforce*' stand for those of them that fit.",
+        help="Estimator; repeatable. all, 'discrete:*' (a family) and 'reinforce*' select those that fit.",
     ),
-    click.option("--samples", type=Numbers(), help="Samples K per datapoint, as 1,5,50.  [default: the task's]"),
-    click.option("--seeds", type=Numbers(), default=(0,), show_default="0", help="Training seeds, as 0-4."),
+    click.option("--samples", type=Numbers(), help="Samples K per datapoint, such as 1,5,50.  [default: the task's]"),
+    click.option("--seeds", type=Numbers(), default=(0,), show_default="0", help="Training seeds, such as 0-4."),
     click.option("--steps", type=Whole(), help="Training steps.  [default: the task's]"),
     click.option(
         "--batch-size", type=Whole(1), multiple=True, help="Datapoints per step; repeatable.  [default: the task's]"
@@ -51,10 +51,10 @@ _OPTIONS = [
         "or warmup(steps=, then=cosine); repeatable.",
     ),
     click.option(
-        "--model-schedule", multiple=True, shell_complete=completion.schedules, help="The same, of ρ alone; repeatable."
+        "--model-schedule", multiple=True, shell_complete=completion.schedules, help="The same for ρ alone; repeatable."
     ),
     click.option(
-        "--guide-schedule", multiple=True, shell_complete=completion.schedules, help="The same, of η alone; repeatable."
+        "--guide-schedule", multiple=True, shell_complete=completion.schedules, help="The same for η alone; repeatable."
     ),
     click.option(
         "--learning",
@@ -67,14 +67,14 @@ _OPTIONS = [
         "--kl-warmup",
         multiple=True,
         shell_complete=completion.weights,
-        help="Let the weight of the divergence rise to 1 over so many steps, as 1000, or over a share of training, as "
-        "0.2; linear(steps=, start=), cyclical(cycles=, share=) or none; repeatable.  [default: none]",
+        help="Let the weight of the divergence rise to 1 over a number of steps, such as 1000, or a share of training, "
+        "such as 0.2; linear(steps=, start=), cyclical(cycles=, share=) or none; repeatable.  [default: none]",
     ),
     click.option(
         "--clip-norm",
         type=Finite(0),
         multiple=True,
-        help="Scale gradients of φ and θ together down to this norm, which biases them; 0: leave them; repeatable.  "
+        help="Scale gradients of φ and θ together down to this norm, which biases them; 0: do not; repeatable.  "
         "[default: 0]",
     ),
     click.option(
@@ -87,14 +87,14 @@ _OPTIONS = [
     click.option(
         "--precision",
         type=Finite(0, min_open=True),
-        help="Measure until the variance is known to ± this share.  [default: 0.05, or a cap]",
+        help="Measure until the variance is known to ± this share.  [default: 0.05, up to the task's cap]",
     ),
     click.option("--checkpoints", type=Whole(1), help="Steps to measure at, log-spaced.  [default: the task's]"),
     click.option("--evaluation-samples", type=Whole(1), help="K of the final log-likelihood bound."),
     click.option(
         "--at",
         type=click.Choice(["own", "shared"]),
-        help="Measure along each estimator's own training, or at common parameters.  [default: shared for several]",
+        help="Measure along each estimator's own training, or all at the same parameters.  [default: shared if several]",
     ),
     click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
     click.option(
@@ -102,10 +102,10 @@ _OPTIONS = [
         type=click.Choice(["auto", "on", "off"]),
         default="auto",
         show_default=True,
-        help="Train all seeds in one step; auto: on a GPU, and on a CPU where that pays.",
+        help="Train all seeds in one step; auto: on a GPU, and on a CPU if it saves time.",
     ),
     click.option(
-        "--tf32/--no-tf32", default=False, show_default=True, help="Let a GPU round float32 products to TF32: faster."
+        "--tf32/--no-tf32", default=False, show_default=True, help="Let a GPU round float32 products to TF32, which is faster."
     ),
     click.option("--dtype", type=click.Choice(["float32", "float64"]), help="[default: the task's]"),
     click.option(
@@ -115,34 +115,34 @@ _OPTIONS = [
     click.option(
         "--wait/--no-wait",
         default=True,
-        help="What to do about cells that another process runs: wait for it, or exit with 6.  [default: wait]",
+        help="If another process is running a cell: wait for it, or exit with 6.  [default: wait]",
     ),
     click.option(
         "--jobs",
         type=Whole(1),
-        help="Cells, or seeds trained together, to run at a time.  [default: 1]",
+        help="How many cells, or groups of seeds trained together, to run at a time.  [default: 1]",
     ),
     click.option(
         "--executor",
         type=click.Choice(["local", "dask", "submitit"]),
         default="local",
         show_default=True,
-        help="Who runs cells: processes of this machine, a Dask cluster, SLURM.",
+        help="Where cells run: in processes on this machine, on a Dask cluster, or on SLURM.",
     ),
-    click.option("--dask", metavar="ADDRESS", help="Scheduler of the Dask cluster.  [default: one of this machine]"),
+    click.option("--dask", metavar="ADDRESS", help="Scheduler of the Dask cluster.  [default: one on this machine]"),
     click.option(
-        "--slurm", type=Setting(), multiple=True, help="Option of SLURM's, as partition=gpu or time=240; repeatable."
+        "--slurm", type=Setting(), multiple=True, help="An option for SLURM, such as partition=gpu or time=240; repeatable."
     ),
-    click.option("--shard", type=ShardType(), help="Run one part of all cells, as 1/4 to 4/4 on four machines."),
+    click.option("--shard", type=ShardType(), help="Run one part of all cells, such as 1/4 to 4/4 on four machines."),
     click.option(
         "--time-limit",
         type=Duration(),
-        help="Stop a cell that takes longer, as 90, 10m or 2h; with a higher limit it goes on.",
+        help="Stop a cell that takes longer, such as 90, 10m or 2h; with a higher limit it continues.",
     ),
     click.option(
         "--memory-limit",
         type=Bytes(),
-        help="Stop a cell that needs more beyond what its process has when it is begun, as 4GB; likewise.",
+        help="Stop a cell that needs more, such as 4GB, on top of what its process has at the start; likewise.",
     ),
     click.option("--dry-run", is_flag=True, help="Say what would run, and why, and stop."),
     click.option("--plot", is_flag=True, help="Draw the figure that fits, into figures/ of the results folder."),
@@ -150,7 +150,7 @@ _OPTIONS = [
     click.option(
         "--preset",
         type=click.Choice([*PRESETS]),
-        help="; ".join(f"{name}: {spelled_out(name)}" for name in PRESETS) + ". Options beside it win.",
+        help="; ".join(f"{name}: {spelled_out(name)}" for name in PRESETS) + ". Options given beside it win.",
     ),
     click.option(
         "--config",

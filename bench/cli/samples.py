@@ -1,4 +1,4 @@
-"""`bench samples`: what trained models do: of images, clusters, tracks, topics."""
+"""`bench samples`: what trained models have learned: images, clusters, tracks, topics."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,14 +38,14 @@ class _Command(click.Command):
     type=click.Path(path_type=Path),
     default=Path("samples"),
     show_default=True,
-    help="Folder; - is standard output, of a single picture.",
+    help="Folder; - is standard output, for a single picture.",
 )
 @click.option("--format", "form", type=click.Choice(("pdf", "svg", "png")), default="pdf", show_default=True)
 @click.option(
     "--style", type=click.Choice(STYLES), default="neurips", show_default=True, help="Size and fonts of a venue."
 )
-@click.option("--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Of a page's two columns.")
-@click.option("--seed", type=Whole(), default=0, show_default=True, help="Of draws, and of which images.")
+@click.option("--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Width, in columns of a two-column page.")
+@click.option("--seed", type=Whole(), default=0, show_default=True, help="Seed of the draws and the choice of images.")
 @PLUGIN
 def samples(
     results: tuple[Path, ...],
@@ -56,11 +56,10 @@ def samples(
     columns: int,
     seed: int,
 ) -> None:
-    """Show what trained models in RESULTS do: results folders, or tasks or cells in them; by default results.
+    """Show what trained models in RESULTS have learned: results folders, or tasks or cells in them (default: results).
 
-    Each finished run of a model of images, of gaussian-mixture, hmm or lda gets a file per kind, OUT/TASK/CELL/KIND. Of
-    images, what is drawn are means of pixels given latents. Of lda, the most probable words of each topic are printed,
-    too.
+    Each finished run of an image model, gaussian-mixture, hmm or lda gets a file per kind, OUT/TASK/CELL/KIND. Images
+    are means of the pixels given latents. For lda, the most probable words of each topic are printed, too.
 
     \b
     bench samples
@@ -87,7 +86,7 @@ def _only_picture(shown: list[Path | str]) -> bytes:
     files = [one for one in shown if isinstance(one, Path)]
     if len(files) != 1:
         raise UsageError(
-            f"`--out -` takes one picture, and there are {len(files) or 'none'}: give one cell, and a --kind it has"
+            f"`--out -` takes one picture, but there are {len(files) or 'none'}: give one cell, and a --kind that it has"
         )
     return files[0].read_bytes()
 

@@ -29,26 +29,26 @@ _MOST_EXPLAINED: Final = 10
 
 @click.command()
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="A results folder, as `bench run --out` has it.")
-@click.option("--watch", is_flag=True, help="Look again and again, until no cell is left to go.")
-@click.option("--every", type=Finite(0.1), default=2.0, show_default=True, help="Seconds between two looks of --watch.")
+@click.option("--out", type=click.Path(path_type=Path), help="A results folder, as for `bench run --out`.")
+@click.option("--watch", is_flag=True, help="Keep looking until no cell is left to run.")
+@click.option("--every", type=Finite(0.1), default=2.0, show_default=True, help="Seconds between looks with --watch.")
 @FORMAT
 def status(
     results: tuple[Path, ...], out: Path | None, watch: bool, every: float, form: Literal["text", "json"]
 ) -> None:
-    """Say how far the cells in RESULTS are: results folders, or tasks or cells in them; by default results.
+    """Show the state of the cells in RESULTS: results folders, or tasks or cells in them (default: results).
 
-    Done, running, interrupted, limited (by --time-limit or --memory-limit), diverged, failed, unreadable; or not begun,
-    where a run was to see to a cell and has left nothing of it. Parameters that are defaults are left out.
+    A cell is done, running, interrupted, limited (by --time-limit or --memory-limit), diverged, failed or unreadable;
+    or not begun, if a run planned it but has left no trace of it. Parameters at their defaults are left out.
 
-    With --watch a terminal shows how many cells are how far, and those that are running or went wrong, until none is
-    running, interrupted or not begun; elsewhere that is a line per change.
+    With --watch a terminal shows how many cells have got how far, and which are running or went wrong, until none is
+    running, interrupted or not begun; elsewhere it prints a line per change.
 
-    Exit codes: 0 nothing failed; 3 cells have failed; 5 a folder is not there, or records cannot be read; 130 --watch
+    Exit codes: 0 nothing failed; 3 cells have failed; 5 a folder is missing, or records cannot be read; 130 --watch
     was interrupted.
     """
     if watch and form == "json":
-        raise UsageError("--watch is for readers, and --format json for programs: give one of the two")
+        raise UsageError("--watch is for people, and --format json for programs: give only one of them")
     folders = [*results, *([out] if out is not None else [])] or [Path("results")]
     located = [_locate(folder) for folder in folders]
     before: Known = {}

@@ -45,25 +45,25 @@ Form = Literal["text", "csv", "json", "markdown", "latex"]
     type=click.Choice(["text", "csv", "json", "markdown", "latex"]),
     default="text",
     show_default=True,
-    help="csv and json give tidy rows, unrounded; the others a summary.",
+    help="csv and json give tidy, unrounded rows; the others a summary.",
 )
 @click.option(
-    "--caption", is_flag=True, help="Of latex and markdown: with a caption that says seeds, intervals, K and target."
+    "--caption", is_flag=True, help="For latex and markdown: add a caption with seeds, intervals, K and target."
 )
 @click.option(
     "--metric",
     "metrics",
     multiple=True,
     shell_complete=completion.metrics,
-    help="Metric of the gradients, or of final with --across; repeatable.",
+    help="Metric of the gradients, or, with --across, of final; repeatable.",
 )
-@click.option("--group", "groups", multiple=True, help="Parameter group, as guide, model or all; repeatable.")
-@click.option("--elbo", type=Finite(), help="Of time-to: the ELBO to reach, or objective of an expectation, as -110.")
-@click.option("--columns", help="Tidy rows with these columns, as task,estimator,value.")
-@click.option("--by", type=click.Choice(AXES), help="Compare: what goes down.  [default: estimator]")
-@click.option("--across", type=click.Choice(AXES), help="Compare: what goes across.  [default: task, or estimator]")
+@click.option("--group", "groups", multiple=True, help="Parameter group, such as guide, model or all; repeatable.")
+@click.option("--elbo", type=Finite(), help="Of time-to: the ELBO (or objective) to reach, such as -110.")
+@click.option("--columns", help="Tidy rows with these columns, such as task,estimator,value.")
+@click.option("--by", type=click.Choice(AXES), help="Compare: what the rows are.  [default: estimator]")
+@click.option("--across", type=click.Choice(AXES), help="Compare: what the columns are.  [default: task, or estimator]")
 @selecting
-@click.option("--skip-unreadable", is_flag=True, help="Leave out what cannot be read, and name it.")
+@click.option("--skip-unreadable", is_flag=True, help="Leave out unreadable files, and name them.")
 def table(
     results: tuple[Path, ...],
     what: "What",
@@ -79,13 +79,13 @@ def table(
     select_by: str | None,
     skip_unreadable: bool,
 ) -> None:
-    """Print what was measured in RESULTS: results folders, or tasks or cells in them; by default results.
+    """Print the measurements in RESULTS: results folders, or tasks or cells in them (default: results).
 
-    The summary of the gradients is at each cell's last measured step, with 95% intervals; several seeds become their
-    mean, with the interval between seeds. --by or --across makes a comparison: mean ± standard error, the best in bold
-    (a star in text) where it is significantly better than each other; csv and json have its rows.
+    The summary shows gradients at each cell's last measured step, with 95% intervals; several seeds become their mean,
+    with the interval between seeds. --by or --across makes a comparison: mean ± standard error, the best in bold (a
+    star in text) if it is significantly better than every other one; csv and json have its rows.
 
-    Text is as wide as the terminal, or as COLUMNS says (80 in a pipe): what needs more becomes a block per estimator.
+    Text is as wide as the terminal, or as COLUMNS says (80 in a pipe); a wider table becomes a block per estimator.
 
     \b
     bench table

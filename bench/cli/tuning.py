@@ -20,13 +20,13 @@ _OPTIONS = [
         "selected",
         type=click.Choice([*SELECTABLE]),
         multiple=True,
-        help="Each estimator at its best value of this setting, chosen on rows that `bench run --validation` has held "
-        "back; repeatable.",
+        help="Show each estimator at its best value of this setting, chosen on rows held back by `bench run "
+        "--validation`; repeatable.",
     ),
     click.option(
         "--select-by",
         type=click.Choice([*MEASURES]),
-        help="What --select chooses by.  [default: elbo; objective where the task is an expectation]",
+        help="What --select chooses by.  [default: elbo; objective if the task is an expectation]",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""`bench new`: a package of one's own, to begin with."""
+"""`bench new`: start a package of one's own."""
 
 import shlex
 from pathlib import Path
@@ -16,8 +16,8 @@ from bench.escaping import echo
 def new(kind: str, name: str, out: Path | None) -> None:
     """Write a package with an estimator or a task that works as it is, for you to change.
 
-    It has one class, its test, and an entry point, by which `bench` knows it as NAME once the package is installed.
-    Module and class are called after NAME. docs/your-own.md explains what is in it.
+    It has one class, its test, and an entry point that lets `bench` find it as NAME once the package is installed.
+    Module and class are named after NAME. docs/your-own.md explains what is in it.
 
     \b
     bench new estimator my-baseline

@@ -1,4 +1,4 @@
-"""`bench results clean`: remove what is left over."""
+"""`bench results clean`: remove leftovers."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,26 +18,26 @@ _MOST_NAMED: Final = 10
 _UNITS: Final = ("bytes", "kB", "MB", "GB", "TB")
 
 
-@click.command(short_help="Remove what is left over, as orphaned checkpoints.")
+@click.command(short_help="Remove leftovers, such as orphaned checkpoints.")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and stop.")
 @FORMAT
 def clean(results: tuple[Path, ...], yes: bool, dry_run: bool, form: Literal["text", "json"]) -> None:
-    """Remove from RESULTS, results folders, or tasks or cells in them, by default results, what nothing reads any more.
+    """Remove what nothing reads any more from RESULTS: results folders, or tasks or cells in them (default: results).
 
     \b
-    - Orphaned checkpoints: those of cells that are done or have diverged since.
-      That of an interrupted, failed or limited cell, which a later run goes on from,
-      stays, as does that of a finished cell that is being run again.
-    - Reference trajectories of tasks all of whose cells have ended; an estimator
-      that is added later trains its task's anew.
+    - Orphaned checkpoints, of cells that have since finished or diverged. The
+      checkpoint of an interrupted, failed or limited cell stays, since a later
+      run continues from it, as does that of a cell that is being run again.
+    - Reference trajectories of tasks all of whose cells have ended; an
+      estimator that is added later trains the trajectory again.
     - Notes of runs that no record refers to and all of whose cells have ended.
-    - Notes of begun cells and tracebacks beside a record of another end.
+    - Notes of started cells, and tracebacks, that the cell's record supersedes.
     - Half-written files of processes that are gone, and locks that nobody holds.
 
-    Nothing of a cell that a process is running is touched, and nothing that an unreadable record may refer to. What
-    there is, and how large it is, is said before it is asked about.
+    Files of a running cell are not touched, nor is anything that an unreadable record may refer to. Before it asks, the
+    command lists the files and their size.
 
     \b
     bench results clean --dry-run
@@ -61,7 +61,7 @@ def clean(results: tuple[Path, ...], yes: bool, dry_run: bool, form: Literal["te
         print_json({"left_over": [_as_json(one) for one in every], "removed": [str(one.path) for one in removed]})
     elif removed:
         left = len(every) - len(removed)
-        more = f"; {left} left, since a process has begun to use them" if left else ""
+        more = f"; {left} left, since a process has started to use {'it' if left == 1 else 'them'}" if left else ""
         echo(f"removed {_counted(removed)}{more}")
 
 
@@ -72,7 +72,7 @@ def _is_wanted(yes: bool, count: int) -> bool:
         UsageError: there is nobody to ask.
     """
     if not yes and not sys.stdin.isatty():
-        raise UsageError("nothing was removed: there is no terminal to ask on, so give --yes, or --dry-run to look")
+        raise UsageError("nothing was removed: there is no terminal to ask on, so give --yes, or --dry-run to look only")
     return yes or click.confirm(f"Remove {'it' if count == 1 else 'them'}?", err=True)
 
 

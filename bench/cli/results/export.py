@@ -21,17 +21,17 @@ _ENDINGS: Final = (".parquet", ".csv")
     "--out",
     type=click.Path(path_type=Path),
     required=True,
-    help=f"Where to, without an ending; in a folder that is there, {_NAME}.parquet and {_NAME}.csv. Bounds of single "
-    f"datapoints are beside them, in files ending in {_DATAPOINTS}.",
+    help=f"The files, without their ending; for an existing folder, {_NAME}.parquet and {_NAME}.csv in it. Bounds of "
+    f"single datapoints go beside them, into files whose names end in {_DATAPOINTS}.",
 )
-@click.option("--skip-unreadable", is_flag=True, help="Leave out what cannot be read, and name it.")
+@click.option("--skip-unreadable", is_flag=True, help="Leave out unreadable files, and name them.")
 def export(results: tuple[Path, ...], out: Path, skip_unreadable: bool) -> None:
-    """Write all of RESULTS, results folders, or tasks or cells in them, by default results, as one long table.
+    """Write all of RESULTS as one long table: results folders, or tasks or cells in them (default: results).
 
-    A row is a value: a metric of a gradient, a number of a training step, or one that training ended with. Beside it
-    stand its unit and interval, everything that its cell is, how the cell ended, and on what it was run.
-    results/README.md has the columns. The bounds of single test datapoints, of which there may be a thousand times as
-    many, have files of their own beside these. A file of that name is replaced.
+    Each row is a value: a metric of a gradient, a number of a training step, or one at the end of training. With it
+    come its unit and interval, everything that identifies its cell, how the cell ended, and where it was run.
+    results/README.md lists the columns. The bounds of single test datapoints, which may be a thousand times as many,
+    go into files of their own. Existing files are replaced.
 
     \b
     bench results export --out all

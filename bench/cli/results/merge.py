@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _CONFLICT: Final = 1
 _TOLD: Final = ("conflict", "replaced", "unreadable", "busy")
-"""Outcomes of which each is named; of the others, how many there are."""
+"""Outcomes that are named one by one; the others are counted."""
 _COUNTED: Final = {
     "copied": "copied",
     "completed": "given a file that they lacked",
@@ -34,27 +34,27 @@ _BESIDES: Final = {"run": "of the notes of runs", "trajectory": "of the referenc
 
 @click.command(short_help="Results of several machines in one folder.")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--into", type=click.Path(path_type=Path), required=True, help="The results folder that they go into.")
+@click.option("--into", type=click.Path(path_type=Path), required=True, help="The results folder to copy into.")
 @click.option(
     "--prefer",
     metavar="newest|FOLDER",
-    help="Whose record of a cell wins where they differ: the one that was started last, or the one in FOLDER, which is "
-    "one of RESULTS or that of --into.  [default: neither, and the cell is left as it is]",
+    help="Which record of a cell wins if they differ: the one started last, or the one in FOLDER, which is one of "
+    "RESULTS or that of --into.  [default: neither, and the cell is left as it is]",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would become of what, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen to each cell, and change nothing.")
 @FORMAT
 def merge(
     results: tuple[Path, ...], into: Path, prefer: str | None, dry_run: bool, form: Literal["text", "json"]
 ) -> None:
-    """Copy what is in RESULTS, results folders, or tasks or cells in them, into one folder.
+    """Copy RESULTS, which are results folders, or tasks or cells in them, into one folder.
 
     Records are copied with their parameters, the notes of the runs that made them and reference trajectories; what is
-    there already is left. Where records of a cell differ, it is said in what, and the cell is left as it is unless
-    --prefer says which one wins. What is not whole is named and left out. Unfinished cells stay where they are. A merge
-    that was interrupted is run again; the tables of the folder are made anew.
+    already there stays. If records of a cell differ, the differences are named, and the cell is left as it is unless
+    --prefer says which record wins. Damaged files are named and left out. Unfinished cells are not copied. If a merge
+    was interrupted, run it again. The tables of the folder are made again.
 
-    Exit codes: 0 all is merged; 1 records differ, and were left; 5 something could not be read; 6 another process runs
-    a cell there.
+    Exit codes: 0 everything is merged; 1 records differ, and were left; 5 something could not be read; 6 another
+    process is running a cell there.
 
     \b
     bench results merge from-laptop from-cluster --into results --dry-run
@@ -70,7 +70,7 @@ def merge(
         raise UsageError(f"--into {into} is a task or a cell: give the results folder that it is in")
     store = Store(into)
     if any(source.folder.resolve() == into.resolve() for source, _ in sources):
-        raise UsageError(f"{into} is to be merged into itself: leave it out of RESULTS")
+        raise UsageError(f"{into} cannot be merged into itself: leave it out of RESULTS")
     preferred = _preferred(prefer, [*results, into])
     if not dry_run:
         store.ensure_writable()
@@ -123,7 +123,7 @@ def _as_text(found: "Sequence[Outcome]", counts: Counter[str], dry_run: bool) ->
 
 def _advise(counts: Counter[str], into: Path, dry_run: bool) -> None:
     if counts["conflict"]:
-        echo("next: the same command with `--prefer newest` or `--prefer FOLDER` settles what differs", err=True)
+        echo("next: give the same command with `--prefer newest` or `--prefer FOLDER` to settle the differences", err=True)
     elif not dry_run and counts["copied"]:
         echo(f"next: `{with_folder('bench status', into)}` for what is there now", err=True)
 

@@ -1,4 +1,4 @@
-"""`bench results validate`: are the files what was written?"""
+"""`bench results validate`: are files as they were written?"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from bench.results.validate import Checked
 
 
-@click.command(short_help="Are the files what was written?")
+@click.command(short_help="Check that files are as they were written.")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
 @FORMAT
 def validate(results: tuple[Path, ...], form: Literal["text", "json"]) -> None:
-    """Read every byte of RESULTS: results folders, or tasks or cells in them; by default results.
+    """Read every byte of RESULTS: results folders, or tasks or cells in them (default: results).
 
     Records, notes of runs, checkpoints and trajectories are compared with the digests that they carry, parameters with
-    that in their record. Records of schema versions before 6 carry none: their fields are checked all the same.
+    the one in their record. Records of schema versions before 6 carry none, but their fields are checked.
 
     Exit codes: 0 every file is whole; 5 some are not.
 
@@ -48,7 +48,7 @@ def validate(results: tuple[Path, ...], form: Literal["text", "json"]) -> None:
         echo(_as_text(list(found), wrong))
     if any(one.path.name == RECORD for one in wrong):
         status = with_folders("bench status", results)
-        echo(f"next: `{status}` for the cells that are to be run again", err=True)
+        echo(f"next: `{status}` for the cells to run again", err=True)
     if wrong:
         click.get_current_context().exit(ResultsError.exit_code)
 
