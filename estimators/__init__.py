@@ -19,7 +19,7 @@ _FAMILIES: Final[dict[str, dict[str, tuple[str, str, int]]]] = {
         "reinforce-loo": ("reinforce_loo:ReinforceLOO", "score function, leave-one-out baseline", 6),
         "reinforce-optimal": (
             "reinforce_optimal:ReinforceOptimal",
-            "score function, least-variance baseline for each coordinate",
+            "score function, minimum-variance baseline for each coordinate",
             7,
         ),
         "vargrad": ("vargrad:VarGrad", "gradient of the log-variance loss; leave-one-out for the ELBO", 8),
@@ -41,7 +41,7 @@ _FAMILIES: Final[dict[str, dict[str, tuple[str, str, int]]]] = {
         "iwae-reinforce": ("iwae_reinforce:IWAEReinforce", "score function of the K-sample bound", 16),
         "iwae-stl": ("iwae_stl:IWAESTL", "path derivative of the K-sample bound (biased)", 17),
         "dreg": ("dreg:DReG", "doubly reparameterised gradient of the K-sample bound", 18),
-        "gdreg": ("gdreg:GDReG", "doubly reparameterised for a learned prior too", 19),
+        "gdreg": ("gdreg:GDReG", "doubly reparameterised, also for a learned prior", 19),
         "rws": ("rws:RWS", "reweighted wake-sleep, wake phase for the guide", 20),
         "wake-sleep": ("wake_sleep:WakeSleep", "the guide learns from the model's own samples", 21),
         "rws-dreg": ("rws_dreg:RWSDReG", "doubly reparameterised wake phase", 22),
@@ -66,10 +66,10 @@ _FAMILIES: Final[dict[str, dict[str, tuple[str, str, int]]]] = {
             "hard sample forward, the mean's Jacobian back (biased)",
             33,
         ),
-        "reinmax": ("reinmax:ReinMax", "straight-through to second order (biased)", 34),
+        "reinmax": ("reinmax:ReinMax", "second-order straight-through (biased)", 34),
         "gumbel-rao": ("gumbel_rao:GumbelRao", "straight-through Gumbel-softmax, its noise averaged out (biased)", 35),
         "rebar": ("rebar:Rebar", "score function, relaxed control variate", 36),
-        "relax": ("relax:Relax", "score function, learned control variate of a relaxed sample", 37),
+        "relax": ("relax:Relax", "score function, learned control variate at a relaxed sample", 37),
         "muprop": ("muprop:MuProp", "score function, Taylor series at the mean as control variate", 38),
         "arm": ("arm:ARM", "antithetic pair of binary latents, augmented", 39),
         "disarm": ("disarm:DisARM", "antithetic pair of binary latents, the augmentation integrated out", 40),
@@ -91,7 +91,7 @@ _FAMILIES: Final[dict[str, dict[str, tuple[str, str, int]]]] = {
         ),
     },
     "combined": {
-        "hybrid": ("hybrid:Hybrid", "a policy for each site: score function where it is discrete, else pathwise", 48),
+        "hybrid": ("hybrid:Hybrid", "a policy for each site: score function if discrete, else pathwise", 48),
         "linear-cv": ("linear_cv:LinearCV", "the score as a linear control variate around any estimator", 52),
     },
 }
@@ -106,7 +106,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {family: tuple(members) for family
 """The names of each family, in their order."""
 
 SEATS: Final[dict[str, int]] = {name: seat for members in _FAMILIES.values() for name, (_, _, seat) in members.items()}
-"""A number of each estimator's own, of which its colour in figures comes: a new one takes the next that is free."""
+"""A number for each estimator, which gives its colour in figures: a new one takes the next free number."""
 
 ALIASES: Final[dict[str, str]] = {
     "score-function": "reinforce",
@@ -127,7 +127,7 @@ OPTIONAL: Final[dict[str, tuple[str, str, str]]] = {
         "pyro",
     ),
 }
-"""Names that need a package more: name -> (module:Class, one line, what it is that is imported and the extra's name).
+"""Names that need another package: name -> (module:Class, one line, name of the package and of the extra).
 
-They are not among `all`.
+They are not part of `all`.
 """

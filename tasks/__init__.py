@@ -1,4 +1,4 @@
-"""Inference problems that gradient estimators are compared on, a folder for each kind.
+"""Inference problems on which gradient estimators are compared, a folder for each kind.
 
 `INDEX` names each without importing it (nor torch): name -> (module:Class, one line).
 """
@@ -37,18 +37,18 @@ _KINDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
             "logistic_normal:LogisticNormalTask",
             "logistic-normal guide for a Dirichlet; log p in closed form, ELBO by quadrature",
         ),
-        "mixture-vae": ("mixture_vae:MixtureVAE", "categorical latent that chooses a Gaussian one, on a pinwheel"),
+        "mixture-vae": ("mixture_vae:MixtureVAE", "categorical latent that selects a Gaussian one, on a pinwheel"),
         "gaussian-mixture": (
             "gaussian_mixture:GaussianMixture",
             "Bayesian mixture of Gaussians in the plane, categorical z; enumerated",
         ),
         "gaussian-mixture-20": (
             "gaussian_mixture_20:GaussianMixture20",
-            "which of 20 Gaussians on a line, weights learned (Le et al. 2019); enumerated",
+            "one of 20 Gaussians on a line, weights learned (Le et al. 2019); enumerated",
         ),
         "hmm": (
             "hmm:TrackedAnimal",
-            "what a tracked animal does, a hidden Markov model; log p by the forward algorithm",
+            "hidden Markov model of what a tracked animal does; log p by the forward algorithm",
         ),
         "lda": ("lda:LDA", "latent Dirichlet allocation on a corpus; exact on tiny documents"),
         "sbn-tiny": ("sbn_tiny:SBNTiny", "sigmoid belief network on five pixels, 1 to 3 layers; enumerated"),
@@ -69,7 +69,7 @@ _KINDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "vae-fashion": ("vae_images:VAEFashion", "Gaussian VAE on Fashion-MNIST"),
         "vae-omniglot": ("vae_images:VAEOmniglot", "Gaussian VAE on Omniglot characters"),
         "vae-faces": ("vae_images:VAEFaces", "Gaussian VAE on Frey faces, grey levels"),
-        "vae-images": ("vae_images:VAEImages", "Gaussian VAE on images of yours: path=FILE_OR_FOLDER"),
+        "vae-images": ("vae_images:VAEImages", "Gaussian VAE on your own images: path=FILE_OR_FOLDER"),
         "vae-gamma": ("vae_gamma:VAEGamma", "VAE with Gamma latents on MNIST digits"),
         "vae-dirichlet": ("vae_dirichlet:VAEDirichlet", "VAE with a latent on the simplex on MNIST digits"),
         "vae-categorical": ("vae_categorical:CategoricalMnist", "VAE with categorical latents on MNIST digits"),
@@ -83,7 +83,7 @@ _KINDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         ),
         "vae-categorical-images": (
             "vae_categorical:CategoricalImages",
-            "VAE with categorical latents on images of yours: path=FILE_OR_FOLDER",
+            "VAE with categorical latents on your own images: path=FILE_OR_FOLDER",
         ),
         "mixture-vae-mnist": ("mixture_vae_images:MixtureMnist", "the mixed model on MNIST digits"),
         "mixture-vae-fashion": ("mixture_vae_images:MixtureFashion", "the mixed model on Fashion-MNIST"),
@@ -91,7 +91,7 @@ _KINDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "sbn-mnist": ("sbn:SBNMnist", "sigmoid belief network, 200 Bernoulli latents per layer, on MNIST digits"),
         "sbn-fashion": ("sbn:SBNFashion", "sigmoid belief network on Fashion-MNIST"),
         "sbn-omniglot": ("sbn:SBNOmniglot", "sigmoid belief network on Omniglot characters"),
-        "sbn-images": ("sbn:SBNImages", "sigmoid belief network on images of yours: path=FILE_OR_FOLDER"),
+        "sbn-images": ("sbn:SBNImages", "sigmoid belief network on your own images: path=FILE_OR_FOLDER"),
     },
 }
 
@@ -107,9 +107,9 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {kind: tuple(members) for kind, me
 ALIASES: Final[dict[str, str]] = {}
 
 OPTIONAL: Final[dict[str, tuple[str, str, str]]] = {
-    "pyro": ("tasks.pyro.task:PyroTask", "a Pyro model and guide of yours; exact where latents are few", "pyro"),
+    "pyro": ("tasks.pyro.task:PyroTask", "your own Pyro model and guide; exact if there are few latents", "pyro"),
 }
-"""Names that need a package more: name -> (module:Class, one line, what it is that is imported and the extra's name).
+"""Names that need another package: name -> (module:Class, one line, name of the package and of the extra).
 
-They are not among `all`.
+They are not part of `all`.
 """

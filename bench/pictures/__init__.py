@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 IMAGES: Final[dict[str, str]] = {
     "prior": "images at draws from the prior",
     "reconstructions": "test images, and what a draw from the guide makes of them",
-    "interpolation": "from one test image to another in a straight line between their latents",
-    "traversal": "one latent number varied at a time, the most active first",
+    "interpolation": "from one test image to another, on a straight line between their latents",
+    "traversal": "one latent coordinate varied at a time, the most active first",
     "latent": "posterior means in the plane, coloured by label",
 }
 """Kinds that show a model of images."""
