@@ -24,14 +24,14 @@ class Training:
     optimizer: str = field(
         metadata=column(
             "",
-            "optimizer, with settings that are no defaults; `own`: of a training loop of somebody's, whose step sizes "
-            "are not known, and zero",
+            "optimizer, with its settings that are not defaults; `own`: a training loop outside varbench, whose step "
+            "sizes are not known, and zero",
         )
     )
     model_lr: AsWritten = field(metadata=column("", "step size ρ of θ asked for"))
     guide_lr: AsWritten = field(metadata=column("", "step size η of φ asked for"))
     schedule: str = field(metadata=column("", "how the step sizes change"))
-    model_schedule: str = field(default="", metadata=column("", "how ρ changes, where it differs; empty where not"))
+    model_schedule: str = field(default="", metadata=column("", "how ρ changes if it differs, else empty"))
     learning: str = field(
         default="joint", metadata=column("", "`joint` updates of φ and θ, or `em`: blocks of each in turn")
     )
@@ -39,12 +39,12 @@ class Training:
         default=0.0, metadata=column("1", "share of the training rows that is held back (`--validation`)")
     )
     kl_warmup: str = field(
-        default="", metadata=column("", "how the divergence's weight β rises to 1 (`--kl-warmup`); empty where it is 1")
+        default="", metadata=column("", "how the divergence's weight β rises to 1 (`--kl-warmup`); empty if it is 1")
     )
     clip_norm: Amount = field(
         default=0.0,
         metadata=column(
-            "nats/param", "norm that gradients of φ and θ together are clipped to (`--clip-norm`); 0: none"
+            "nats/param", "norm to which gradients of φ and θ together are clipped (`--clip-norm`); 0: none"
         ),
     )
 
@@ -59,11 +59,13 @@ class Measurement:
     replicates: Count | None = field(
         metadata=column("1", "replicates asked for; missing: as many as the precision takes", apart=False)
     )
-    replicates_cap: Count = field(metadata=column("1", "most replicates that the precision may take", apart=False))
+    replicates_cap: Count = field(metadata=column("1", "the most replicates that the precision may take", apart=False))
     precision: AsWritten = field(
         metadata=column("1", "relative half-width of the variance's 95% interval to stop at", apart=False)
     )
-    checkpoints: Count = field(metadata=column("1", "training steps that moments are measured at", apart=False))
+    checkpoints: Count = field(
+        metadata=column("1", "number of training steps at which moments are measured", apart=False)
+    )
     evaluation_samples: Count = field(metadata=column("1", "samples asked for in the test log-likelihood", apart=False))
 
 
@@ -73,7 +75,7 @@ class Cell:
 
     task: str = field(metadata=column("", "name of the task"))
     task_parameters: dict[str, Value] = field(
-        metadata=column("", "its parameters, `name=value` with commas between, defaults included")
+        metadata=column("", "its parameters, `name=value` separated by commas, including defaults")
     )
     task_version: Count = field(metadata=column("", "version of the task's definition", apart=False))
     estimator: str = field(metadata=column("", "name of the estimator"))
@@ -84,8 +86,8 @@ class Cell:
     dataset: str = field(
         metadata=column(
             "",
-            "data that the task was given, with its version, or `PARAMETER=sha256:DIGEST` of a file of yours; "
-            "empty without data",
+            "data that the task was given, with its version, or `PARAMETER=sha256:DIGEST` for your own file; empty "
+            "without data",
         )
     )
     dtype: Literal["float32", "float64"] = field(metadata=column("", "floating-point type of parameters and samples"))

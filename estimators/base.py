@@ -188,7 +188,7 @@ class Estimator(Constructed, ABC):
         """Raise `Unfit` with the reason where the estimator cannot be run on this task with K = `samples`."""
         name, where = self.called, task.called
         if not self.trains_guide and not any(True for _ in task.model.parameters()):
-            raise Unfit(f"{name} trains θ only, and the model of {where} has nothing to train")
+            raise Unfit(f"{name} trains only θ, but the model of {where} has nothing to train")
         if task.target == "expectation" and "expectation" not in self.targets:
             raise Unfit(
                 f"{name} estimates {' or '.join(self.targets)}, which needs log p(x, z); {where} is a cost f(z)"
@@ -206,8 +206,9 @@ class Estimator(Constructed, ABC):
             )
         if self.differentiates and not _has_slopes(task, x[:1], self.differentiates_in):
             raise Unfit(
-                f"{name} differentiates in z what the model of {where} returns, which has no derivative there: compute "
-                "it in PyTorch without no_grad, detach, item or NumPy, or take a score function"
+                f"{name} differentiates what the model of {where} returns in z, but it has no derivative there: "
+                f"compute "
+                "it in PyTorch without no_grad, detach, item or NumPy, or use a score function"
             )
 
     def differentiates_in(self, site: str, distribution: Distribution) -> bool:
@@ -228,7 +229,7 @@ class Estimator(Constructed, ABC):
             try:
                 distributions.relaxation(distribution)
             except distributions.Unsupported as reason:
-                raise Unfit(f"{name} relaxes its latents, and {site} does not fit: {reason}") from reason
+                raise Unfit(f"{name} relaxes its latents, but {site} does not fit: {reason}") from reason
 
 
 @torch.enable_grad()
@@ -389,4 +390,4 @@ def generative(task: Task, needed_by: str) -> GenerativeModel:
     """
     if isinstance(task.model, GenerativeModel):
         return task.model
-    raise Unfit(f"{needed_by} draws from the prior; {task.called} has a joint density only")
+    raise Unfit(f"{needed_by} draws from the prior, but {task.called} only has a joint density")

@@ -249,7 +249,7 @@ def states_of(sites: Mapping[str, Site], limit: int = 4096) -> dict[str, Tensor]
     for size in sizes:
         total *= size
     if total > limit:
-        raise distributions.Unsupported(f"the latents have {total} joint states, and at most {limit} are enumerated")
+        raise distributions.Unsupported(f"the latents have {total} joint states, but at most {limit} are enumerated")
     states, repeat = {}, total
     for (name, site), size in zip(sites.items(), sizes, strict=True):
         repeat //= size

@@ -29,8 +29,7 @@ def claim() -> None:
         module = sys.modules.get(name) or _imported(name)
         if not _is_ours(module):
             raise Shadowed(
-                f"{_file(module)} is in the way of varbench, which has a package '{name}' of its own: rename it, or "
-                "run varbench in another folder"
+                f"{_file(module)} hides varbench's own package '{name}': rename it, or run varbench in another folder"
             )
 
 

@@ -163,6 +163,6 @@ class Advising:
         # What was seen to take so long, and a second for each estimator to be looked at, twice as much with trainings.
         needed = 10 * math.ceil((2 * self.seconds + 2 * count) / 10)
         raise UsageError(
-            f"--budget {budget:g} is too short to measure anything: {duration(self.seconds)} went by before a first "
-            f"look at {count} estimators; give at least `--budget {needed}`, or name fewer by `--estimator`"
+            f"--budget {budget:g} is too short to measure anything: {duration(self.seconds)} passed before a first "
+            f"look at {count} estimators; give at least `--budget {needed}`, or name fewer with `--estimator`"
         )

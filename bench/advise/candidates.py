@@ -113,8 +113,8 @@ def field_of(task: Spec, named: Sequence[Spec], chosen: frozenset[str], wanted: 
     if not field.of("ranked"):
         aims = ", ".join(f"{one.name} ({one.aim})" for one in candidates[:4])
         raise UsageError(
-            f"none of the estimators that fit estimates the gradient of {ground.task.target}, which {task} is trained "
-            f"on, without a bias: {aims}; leave `--estimator` out, or compare these by `bench run`"
+            f"none of the estimators that fit estimates the gradient of {ground.task.target}, on which {task} is "
+            f"trained, without a bias: {aims}; leave `--estimator` out, or compare these with `bench run`"
         )
     return field
 

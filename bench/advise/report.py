@@ -127,25 +127,25 @@ def _notes(found: Found) -> Iterator[str]:
         why = "; ".join(f"{', '.join(names)} ({aim})" for aim, names in by_aim.items())
         yield f"not ranked, since they do not estimate the gradient of {found['target']}: {why}"
     if any(row["verdict"] == BIASED for row in found["estimators"]):
-        yield "biased ones are not ranked: less noise around a wrong mean is no better gradient"
+        yield "biased ones are not ranked: less noise around a wrong mean does not make a better gradient"
     remarks = [f"{row['estimator']}: {remark}" for row in found["estimators"] for remark in row["remarks"]]
     if len(remarks) > 1:
         names = ", ".join(row["estimator"] for row in found["estimators"] if row["remarks"])
-        yield f"adaptive parts had little time to fit, so that these may do better than here: {names}"
+        yield f"adaptive parts had little time to fit, so these may do better than shown here: {names}"
     yield from remarks if len(remarks) == 1 else []
     yield (
-        f"each gradient was to have {counted(found['evaluations'], 'evaluation')} of the model per datapoint (evals: "
-        "what it has); hyperparameters are defaults"
+        f"each gradient was given {counted(found['evaluations'], 'evaluation')} of the model per datapoint (evals: "
+        f"what it used); hyperparameters are defaults"
     )
     step = found["places"][-1]["step"]
     if step:
         by = "the exact gradient" if found["trajectory"] == "exact" else found["trajectory"]
-        yield f"the common parameters were trained by {by}"
+        yield f"the shared parameters were trained by {by}"
     elif found["trajectory"]:
-        yield f"there was no common training: {found['trajectory']}"
+        yield f"there was no shared training: {found['trajectory']}"
     yield (
-        "brackets and ± are 95% intervals, each by itself; verdicts are corrected for all comparisons and looks: the "
-        f"best is called worse anywhere in at most {100 * found['level']:.0f}% of runs"
+        f"brackets and ± are individual 95% intervals; verdicts are corrected for all comparisons and looks: the best "
+        f"is called worse in at most {100 * found['level']:.0f}% of runs"
     )
-    open_ = "" if found["decided"] else ", with not all decided"
+    open_ = "" if found["decided"] else ", not all decided"
     yield f"{duration(found['seconds'])} of {duration(found['budget'])}{open_}"

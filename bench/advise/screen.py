@@ -148,7 +148,7 @@ class Screening:
         gauge = Gauge(place.task, copy.deepcopy(entry.built), cell.samples, place.x, identity, cell.seed)
         gauge.settle(cell.training.guide_lr, share)
         if gauge.settled is not None and gauge.settled < SETTLING:
-            remark = f"its adaptive parts saw {gauge.settled} estimates before it was measured, in place of {SETTLING}"
+            remark = f"its adaptive parts saw {gauge.settled} estimates before it was measured, instead of {SETTLING}"
             entry.remarks = [remark]
         return gauge
 

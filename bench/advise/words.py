@@ -52,7 +52,7 @@ def sentences(found: Found) -> Iterator[str]:
             bias = next(one["relative_bias"] for one in row["places"] if one["bias_seen"])
             command = f"bench check {shlex.quote(row['estimator'])} --task {shlex.quote(found['task'])}"
             yield (
-                f"{row['estimator']} is biased, though it declares not to be, and is not ranked: relative bias "
+                f"{row['estimator']} is biased, although it declares no bias, and is not ranked: relative bias "
                 f"{said(bias)}; `{command}` tests it"
             )
     undecided = [row for row in rows if row["verdict"] == UNKNOWN]
@@ -69,11 +69,11 @@ def _of_place(found: Found, place: Found) -> Iterator[str]:
         names = place["noiseless"]
         verb = "have" if len(names) > 1 else "has"
         rows = {row["estimator"]: row for row in found["estimators"]}
-        cost = f"{number(rows[names[0]]['evaluations'])} evaluations a gradient"
+        cost = f"{number(rows[names[0]]['evaluations'])} evaluations per gradient"
         yield f"{listed(names)} {verb} no variance {at}: the gradient is exact, at {cost}."
     if place["leader"] is None:
         return
-    least = "has the least noise for its time" if not place["noiseless"] else "has the least of the others"
+    least = "has the least noise for its time" if not place["noiseless"] else "has the least among the others"
     yield f"{place['leader']} {least} {at}: {_ratio_words(found, place['leader'], place['step'])}."
     if place["not_told_apart"]:
         names = place["not_told_apart"]
@@ -92,7 +92,7 @@ def _of_before(found: Found, place: Found, last: Found) -> Iterator[str]:
         yield f"So it does {when(place)}: {_ratio_words(found, leader, place['step'])}."
     elif now in place["worse"]:
         yield (
-            f"{when(place).capitalize()} the order is another: {leader} has the least, "
+            f"{when(place).capitalize()} the order is different: {leader} has the least, "
             f"{_ratio_words(found, leader, place['step'])}, and {now} is worse there "
             f"({_ratio_words(found, now, place['step'])})."
         )

@@ -64,7 +64,7 @@ def advise(
     texts = words([spec_text(ESTIMATORS, one) for one in given])
     named = [Pattern(one) if is_pattern(one) else parse_spec(one) for one in texts]
     if samples is not None and samples < 1:
-        raise UsageError(f"samples are evaluations, at least 1, not {samples}")
+        raise UsageError(f"samples is a number of evaluations, at least 1, not {samples}")
     asked = question(parse_spec(spec_text(TASKS, task)), named, _seconds(budget), samples, seed, out is not None)
     found = Advising(asked, begun=begun)
     with torch.random.fork_rng(()):

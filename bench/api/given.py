@@ -19,7 +19,7 @@ def results_of(given: Results | Path | str) -> Results:
     if isinstance(given, Path | str):
         return load(given)
     raise UsageError(
-        f"results are what varbench.run or varbench.load returned, or a folder, not {type(given).__name__}"
+        f"results must be what varbench.run or varbench.load returned, or a folder, not {type(given).__name__}"
     )
 
 

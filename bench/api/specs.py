@@ -31,7 +31,7 @@ def spec_text(registry: Registry[Any], given: object) -> str:
     cls = given if isinstance(given, type) else type(given)
     if cls.__module__ == "builtins":
         raise UsageError(
-            f"{registry.one} is given as a text, as 'name(parameter=value)', as a class or as an instance, not as "
+            f"{registry.one} is given as a string, such as 'name(parameter=value)', a class or an instance, not as "
             f"{given!r}"
         )
     name = _name(registry, cls)
@@ -50,13 +50,13 @@ def _name(registry: Registry[Any], cls: type) -> str:
             return entry.name
     if cls.__module__ == "__main__":
         raise UsageError(
-            f"{registry.kind} {cls.__name__} is defined in the notebook or script itself, where a later run does not "
-            f"find it, nor see that it was changed: put it into a file, as mine.py, and give 'mine:{cls.__name__}'"
+            f"{registry.kind} {cls.__name__} is defined in the notebook or script itself, where a later run cannot "
+            f"find it or see that it has changed: put it into a file, such as mine.py, and give 'mine:{cls.__name__}'"
         )
     if "." in cls.__qualname__:
         raise UsageError(
-            f"{registry.kind} {cls.__qualname__} is defined within a function or a class, where no other process finds "
-            f"it: define it at the top of {cls.__module__}"
+            f"{registry.kind} {cls.__qualname__} is defined inside a function or a class, where no other process can "
+            f"find it: define it at the top of {cls.__module__}"
         )
     return path
 
@@ -64,7 +64,7 @@ def _name(registry: Registry[Any], cls: type) -> str:
 def _arguments(registry: Registry[Any], given: object) -> dict[str, Any]:
     """Return what an instance's constructor was given, by name."""
     if not isinstance(given, Constructed):
-        raise UsageError(f"{type(given).__name__} is no {registry.kind}: it does not derive from varbench's class")
+        raise UsageError(f"{type(given).__name__} is not {registry.one}: it does not derive from varbench's class")
     arguments, named = given.arguments
     signature = inspect.signature(type(given))
     found = dict(signature.bind(*arguments, **named).arguments)
@@ -78,8 +78,8 @@ def _word(registry: Registry[Any], cls: type, key: str, value: object) -> str:
     """Return what a parameter was as text."""
     if not isinstance(value, Value):
         raise UsageError(
-            f"{cls.__name__} was built with a {type(value).__name__} as '{key}'; names and records hold words, "
-            f"numbers, true, false and none: give {registry.one} whose parameters are such"
+            f"{cls.__name__} was built with a {type(value).__name__} as '{key}'; names and records can hold words, "
+            f"numbers, true, false and none: give {registry.one} with only such parameters"
         )
     if isinstance(value, str) and not _BARE.fullmatch(value):
         return f'"{value}"' if "'" in value else f"'{value}'"

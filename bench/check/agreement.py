@@ -83,7 +83,7 @@ def disagreements(draws: Draws, another: Callable[[], Estimator], level: float, 
         found = persistent(chunked, reference, level)
         if found is not None:
             yield Violation(
-                "chunk size", f"chunks of {_SMALL_CHUNK} and of {draws.chunk} differ in their means: {found}"
+                "chunk size", f"chunks of {_SMALL_CHUNK} and of {draws.chunk} have different means: {found}"
             )
     for name, device, dtype in settings():
         moved = _moved(draws, another(), device, dtype)

@@ -56,8 +56,8 @@ def wrong_sign_or_size(draws: Draws, point: Point, exact: Exact, tested: Tensor,
             limit = "" if math.isinf(claim.within) else f" within a factor of {claim.within:g}, too"
             yield Violation(
                 "bias",
-                f"along the exact gradient of {GREEK[group]} the mean is {found} times as large; its sign is "
-                f"claimed{limit}",
+                f"along the exact gradient of {GREEK[group]} the mean is {found} times as large; the claim is that it "
+                f"has the same sign{limit}",
             )
 
 

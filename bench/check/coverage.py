@@ -9,6 +9,7 @@ from bench.check.verdicts import Line, Verdict
 from bench.errors import BenchError
 from bench.names.registry import ESTIMATORS, constructor_parameters
 from bench.names.spec import Spec, Value, parse_spec
+from bench.results.text import counted
 
 JUDGED: Final[frozenset[Verdict]] = frozenset(
     {"pass", "biased", "violated", "task at fault", "biased, as declared", "no bias seen"}
@@ -57,14 +58,14 @@ def shortfalls(lines: Sequence[Line], demands: Demands) -> list[str]:
             estimators, tasks = {_base(line.estimator) for line in found}, {_base(line.subject) for line in found}
             for name in dict.fromkeys(map(_base, demands.estimators)):
                 if name not in estimators:
-                    missed.append(f"nothing was judged of {name}{_because(_of(lines, name))}")
+                    missed.append(f"nothing was judged for {name}{_because(_of(lines, name))}")
             for name in dict.fromkeys(map(_base, demands.tasks)):
                 if name not in tasks:
                     missed.append(f"nothing was judged on {name}{_because(_on(lines, name))}")
         if found and len(found) < demands.least:
-            missed.append(f"--require asks for {demands.least} judged checks, and there are {len(found)}")
+            missed.append(f"--require asks for {counted(demands.least, 'judged check')}, found {len(found)}")
     if demands.strict and open_:
-        missed.append(f"--strict allows no check without a conclusion, and there are {len(open_)}: {where(open_)}")
+        missed.append(f"--strict allows no inconclusive check, found {len(open_)}: {where(open_)}")
     return missed
 
 

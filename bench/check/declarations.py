@@ -95,13 +95,13 @@ class DeclarationCheck:
             probe = Probe(discrete)
             if estimator.latents == kind and not _refuses(estimator, probe, probe.load().train, self.samples):
                 family = "Bernoulli" if discrete else "Gaussian"
-                yield Violation("latents", f"'{kind}' is declared, and a task with a {family} latent is not refused")
+                yield Violation("latents", f"'{kind}' is declared, but a task with a {family} latent is not refused")
 
     def _fewest_samples(self, point: Point) -> Iterator[Violation]:
         estimator = self.estimator.build()
         fewer = estimator.minimum_samples - 1
         if fewer > 0 and not _refuses(estimator, point.task, point.x, fewer):
-            yield Violation("minimum_samples", f"{fewer + 1} is declared, and {fewer} is not refused")
+            yield Violation("minimum_samples", f"{fewer + 1} is declared, but {fewer} is not refused")
 
     def _zero_variance(self, given: Point) -> Iterator[Violation]:
         where = type(self.estimator.build()).zero_variance
@@ -118,7 +118,7 @@ class DeclarationCheck:
             spread = _relative_spread(rows)
             if spread > _ZERO:
                 yield Violation(
-                    "zero variance", f"declared at '{where}', and on {point.name} the deviation is {spread:.2g}"
+                    "zero variance", f"declared at '{where}', but on {point.name} the deviation is {spread:.2g}"
                 )
 
     def _settings(self, point: Point, level: float, clock: Clock) -> Iterator[Violation]:

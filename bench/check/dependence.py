@@ -74,13 +74,13 @@ class DependenceCheck:
         if not _same(first, _seeded_row(one, seed, "first")):
             yield Violation(
                 "random numbers",
-                "the same seed gives another draw in the next call: noise that is not PyTorch's own, a generator of "
-                "its own, or something that a call leaves behind",
+                "the same seed gives a different draw in the next call: its noise does not come from PyTorch's "
+                "default generator, or a call leaves something behind",
             )
             return
         other = Draws(point.task, resumed(self.estimator, point, estimator), point.x, samples)
         if not _same(first, _seeded_row(other, seed, "first")):
-            yield Violation("state", f"a new instance with the same state_dict and seed draws otherwise: {_KEEP}")
+            yield Violation("state", f"a new instance with the same state_dict and seed draws differently: {_KEEP}")
             return
         yield from self._repeated(one, other, first, seed)
         if adapts(estimator):
@@ -92,11 +92,11 @@ class DependenceCheck:
             return
         seeds = (_same(first, _seeded_row(one, seed, "another", turn)) for turn in range(_TURNS))
         if all(seeds) and _changes(one, seed):
-            yield Violation("random numbers", "another seed gives the same draw")
+            yield Violation("random numbers", "a different seed gives the same draw")
         with seeded(CPU, seed, "stream"):
             shared = all(_same(one.loop(1), other.loop(1)) for _ in range(_TURNS))
         if shared and _changes(one, seed):
-            yield Violation("random numbers", "two instances share their noise, though one draws after the other")
+            yield Violation("random numbers", "two instances share their noise, although one draws after the other")
 
 
 _TURNS: Final = 32
@@ -115,7 +115,7 @@ def _changes(draws: Draws, seed: int, turns: int = _TURNS, least: int = _CHANGIN
         return sum(not _same(first, draws.loop(1)) for _ in range(turns)) >= least
 
 
-_KEEP: Final = "keep what it adapts in buffers or parameters, else its numbers change when a run is resumed"
+_KEEP: Final = "keep adaptive state in buffers or parameters, or its numbers change when a run is resumed"
 
 
 def _continued(one: Draws, other: Draws, seed: int) -> Iterator[Violation]:
@@ -125,7 +125,7 @@ def _continued(one: Draws, other: Draws, seed: int) -> Iterator[Violation]:
             with seeded(CPU, seed, "observed", step):
                 draws.estimator.observe(draws.estimator.estimate(draws.task, draws.x, draws.samples))
         if not _same(_seeded_row(one, seed, "after", step), _seeded_row(other, seed, "after", step)):
-            yield Violation("state", f"{step + 1} calls of observe() after a resume its draws are others: {_KEEP}")
+            yield Violation("state", f"{step + 1} calls of observe() after a resume its draws are different: {_KEEP}")
             return
 
 

@@ -153,7 +153,7 @@ class GradientCheck:
             if outcome.alarm is not None:
                 notes.insert(0, "an alarm was not confirmed")
             elif outcome.waited:
-                notes.insert(0, "the machine was busy: alone on it, the test would have gone on")
+                notes.insert(0, "the machine was busy: otherwise the test would have continued")
         return _Result(verdict, "; ".join(notes), outcome)
 
 
@@ -190,7 +190,7 @@ def describe(point: Point, exact: Exact, outcome: Outcome) -> str:
         if alarm.not_finite:
             return f"{name}: {alarm.not_finite}"
         found, expected = apart(value + alarm.shift, value)
-        text = f"{name} is {found} and not {expected} ({off})"
+        text = f"{name} is {found}, not {expected} ({off})"
     elif alarm.direction == size:
         text = f"off by {number(alarm.shift)} along the exact gradient ({off})"
     else:

@@ -90,4 +90,4 @@ class OrderingCheck:
         if bool(less.mean() - more.mean() <= quantile(level, GROUPS) * error + 1e-9 * more.mean()):
             return ""
         texts = apart(float(less.mean()), float(more.mean()))
-        return f"{texts[0]} against {texts[1]}: not as by {o.why}"
+        return f"{texts[0]} against {texts[1]}: not ordered as by {o.why}"

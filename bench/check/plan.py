@@ -24,7 +24,7 @@ from estimators.base import Estimator, Unfit
 from tasks.base import Task
 from tasks.data import DataUnavailable
 
-NO_VARIANT: Final = "it has no small variant; that of a task of its kind is checked"
+NO_VARIANT: Final = "it has no small variant; another task of its kind is checked"
 
 _SAMPLES = 3
 """K beside the fewest possible: with two samples, the mean over the others is the other, and mistakes coincide."""
@@ -109,7 +109,7 @@ def _applicable_at(point: Point, name: str, estimator: Estimator) -> tuple[int, 
         return Line(name, point.name, "task at fault", detail=str(fault))
     except Exception as error:
         # A refusal is an Unfit with a reason; anything else would end a run with a traceback.
-        detail = f"it refuses by {first_line(error)}; require() must raise Unfit, with the reason"
+        detail = f"it refuses with {first_line(error)}; require() must raise Unfit, with the reason"
         return Line(name, point.name, "violated", detail=detail)
     changed = "; ".join(map(str, changes(own, point)))
     if changed:
@@ -143,7 +143,7 @@ def _fitting_samples(estimator: Estimator, point: Point) -> tuple[int, ...] | st
     except Unfit as reason:
         return str(reason)
     if not bool(claimed(estimator, point).any()):
-        return f"φ follows an aim of its own, {point.name} has no θ, and a bias of the objective is declared"
+        return f"φ follows an aim of its own, {point.name} has no θ, and the objective is declared biased"
     more = [samples for samples in (_SAMPLES, 2 * fewest, 2) if samples > fewest]
     chosen = [fewest] if point.has_exact(estimator, fewest) else []
     chosen += [samples for samples in more if _has_exact_mean(estimator, point, samples)][:1]

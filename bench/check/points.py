@@ -109,7 +109,7 @@ class Point:
         value = self.task.exact(target, self.x, samples)
         batch = (len(self.x),)
         if value is not None and value.shape != batch:
-            raise TaskAtFault(f"exact: its shape for {target} is {list(value.shape)} and not [B] = {list(batch)}")
+            raise TaskAtFault(f"exact: its shape for {target} is {list(value.shape)}, not [B] = {list(batch)}")
         return value
 
     def has_exact(self, estimator: Estimator, samples: int) -> bool:

@@ -44,7 +44,7 @@ def _leaks(draws: Draws, estimate: Estimate) -> Iterator[Violation]:
     own = [parameter for parameter in draws.estimator.parameters() if parameter.requires_grad]
     theirs = [parameter for parameter in draws.task.parameters() if parameter.requires_grad]
     if estimate.objective.requires_grad:
-        yield Violation("objective", "it carries a gradient; detach it, so that it is a value and nothing else")
+        yield Violation("objective", "it carries a gradient: detach it, so that it is only a value")
     if _flows(estimate.surrogate.sum(), own):
         yield Violation("surrogate", "its gradient reaches the estimator's own parameters")
     if estimate.auxiliary is not None and _flows(estimate.auxiliary.sum(), theirs):
@@ -62,7 +62,7 @@ def _flows(value: Tensor, into: Iterable[Tensor]) -> bool:
 def _evaluations(draws: Draws, counted: float) -> Iterator[Violation]:
     declared = draws.estimator.evaluations(draws.samples)
     if declared is not None and declared != counted:
-        yield Violation("evaluations", f"{declared} per datapoint are declared, and {counted:g} are made")
+        yield Violation("evaluations", f"{declared} per datapoint declared, but {counted:g} made")
 
 
 def _state(draws: Draws, before: dict[str, Tensor]) -> Iterator[Violation]:
@@ -74,7 +74,7 @@ def _state(draws: Draws, before: dict[str, Tensor]) -> Iterator[Violation]:
 def _guide(draws: Draws) -> Iterator[Violation]:
     size = group_sizes(draws.task)["guide"]
     if not draws.estimator.trains_guide and bool((draws.loop(1)[0, :size] != 0).any()):
-        yield Violation("trains_guide", "it is declared false, and φ receives a gradient")
+        yield Violation("trains_guide", "it is declared false, but φ receives a gradient")
 
 
 def _repetition(draws: Draws) -> Iterator[Violation]:
@@ -83,7 +83,7 @@ def _repetition(draws: Draws) -> Iterator[Violation]:
         return
     first, second = draws.draw(_FEW), draws.draw(_FEW)
     if torch.equal(first, second) and not torch.equal(first, first[:1].expand_as(first)):
-        yield Violation("random numbers", "every call draws the same ones; a seed must not be set in estimate()")
+        yield Violation("random numbers", "every call draws the same ones; estimate() must not set a seed")
 
 
 def _batching(draws: Draws, level: float) -> Iterator[Violation]:

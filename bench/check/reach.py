@@ -133,8 +133,7 @@ class ReachCheck:
             samples=tuple(sorted(looked)),
             seconds=time.perf_counter() - start,
             waited=clock.waited,
-            detail="; ".join(map(str, violations))
-            or (f"time was over with {left_out} places left" if left_out else ""),
+            detail="; ".join(map(str, violations)) or (f"time ran out with {left_out} places left" if left_out else ""),
         )
 
     def _claims(self, point: Point, seed: int, level: float) -> Iterator[Violation]:
@@ -191,7 +190,7 @@ class ReachCheck:
         elif disagreement(found, rows, level, _FLOAT32) is not None:
             again = disagreement(single.draw(_ROWS), draws.draw(_ROWS), level, _FLOAT32)
             if again is not None:
-                yield Violation("float32", f"the mean is another one: {again}")
+                yield Violation("float32", f"the mean differs: {again}")
 
 
 def _biased(draws: Draws, pilot: Tensor, point: Point, exact: Exact, level: float) -> Iterator[Violation]:

@@ -59,7 +59,10 @@ class Layout:
 
     def held_back(self) -> str:
         """Return a sentence about what does not apply and was not listed; nothing where all was."""
-        return "" if self._lists_all else folded(f"{self._inapplicable} checks do not apply: {_WHY_NOT}", 2)
+        if self._lists_all:
+            return ""
+        verb = "does" if self._inapplicable == 1 else "do"
+        return folded(f"{counted(self._inapplicable, 'check')} {verb} not apply: {_WHY_NOT}", 2)
 
     def _row(self, subject: str, samples: str, verdict: str, detectable: str, seconds: str) -> str:
         rest = f"{samples:>5}  {verdict:<{_VERDICT_WIDTH}}  {detectable:>10}  {seconds:>6}".rstrip()
@@ -80,9 +83,10 @@ def summary(lines: Sequence[Line], settings: Settings, seconds: float, verbose: 
         f"{_counted(lines)}; {seconds:.0f} s.",
         *_covered(lines),
         *_uncovered(other_values(lines), verbose),
-        f"Detectable is the smallest relative bias of a coordinate that would have been seen with {POWER:.0%} power; "
-        f"a pass has it below {settings.tolerance:.3g}.",
-        f"If all is right, a run says `biased` or `violated` with probability at most {settings.false_alarm:g}.",
+        f"Detectable is the smallest relative bias of a coordinate that would have been detected with {POWER:.0%} "
+        f"power; in a pass it is below {settings.tolerance:.3g}.",
+        f"If everything is correct, a run says `biased` or `violated` with probability at most "
+        f"{settings.false_alarm:g}.",
     ]
     return "\n".join(folded(sentence, 2) for sentence in text)
 
@@ -148,7 +152,7 @@ def advice(lines: Iterable[Line]) -> str:
     """Return the next useful command."""
     for line in lines:
         if line.verdict == "task at fault":
-            return f"`bench info {shlex.quote(line.subject.partition('(')[0])}` shows what the task says of itself"
+            return f"`bench info {shlex.quote(line.subject.partition('(')[0])}` shows what the task declares"
         if line.negative:
             return f"`bench info {shlex.quote(line.estimator.partition('(')[0])}` shows what it claims"
     for line in lines:

@@ -147,5 +147,5 @@ def _unconfirmed(estimator: str, lines: list[Line]) -> Iterator[Line]:
     """Yield a line for an estimator that is declared biased and whose bias was seen nowhere."""
     verdicts = [line.verdict for line in lines]
     if "no bias seen" in verdicts and "biased, as declared" not in verdicts:
-        detail = "it is declared biased, and no bias was seen on any task"
+        detail = "it is declared biased, but no bias was seen on any task"
         yield Line(estimator, "declared bias", "not confirmed", detail=detail)

@@ -195,4 +195,4 @@ class VarianceCheck:
         if abs(float(found.mean()) - exact) <= quantile(level, GROUPS) * error + 1e-9 * exact:
             return ""
         texts = apart(float(found.mean()), exact)
-        return f"it is {texts[0]} and not {texts[1]}, known by {self.known.why}"
+        return f"it is {texts[0]}, not {texts[1]}, known by {self.known.why}"

@@ -104,7 +104,7 @@ def _block(
 
 def _steps(no_train: bool, steps: int | None) -> int | None:
     if no_train and steps:
-        raise UsageError(f"--no-train trains nothing, and --steps {steps} does: give one of the two")
+        raise UsageError(f"--no-train trains nothing, but --steps {steps} does: give only one of them")
     return 0 if no_train else steps
 
 
@@ -113,10 +113,10 @@ def doubts(blocks: Sequence[Block]) -> Iterator[str]:
     idle = [set(block.idle) for block in blocks]
     for name in dict.fromkeys(name for block in blocks for name in block.own):
         if all(name in of_block or name not in block.own for of_block, block in zip(idle, blocks, strict=True)):
-            yield f'[estimator."{name}"] is about no estimator that is run'
+            yield f'[estimator."{name}"] matches no estimator of this run'
     apart = dict.fromkeys(name for block in blocks if block.is_compared for name in block.apart)
     if apart:
         yield (
-            f"{', '.join(apart)}: trained with settings of its own, and so measured along a reference trajectory of "
-            "its own, not at the parameters of the others; `--at own` measures each along its own training"
+            f"{', '.join(apart)}: trained with its own settings, and so measured along its own reference trajectory, "
+            f"not at the parameters of the others; `--at own` measures each along its own training"
         )

@@ -95,7 +95,7 @@ def compare(
     reasons = [reason for experiment in matches.found if (reason := timings_differ_because(experiment)) is not None]
     untimed = [f"seconds not compared: {reason}" for reason in dict.fromkeys(reasons)]
     strange = [
-        f"{module} is not varbench's and is not imported, so that nothing is assumed of what it does: add "
+        f"{module} is not varbench's and is not imported, so nothing is assumed about it: add "
         f"`--plugin {module}` if you trust it"
         for module in unnamed_modules(matches.found)
     ]
@@ -133,8 +133,8 @@ def _too_few(found: int, require: int, metrics: Sequence[str]) -> str:
     """Return that too few comparisons were judged."""
     of = f" of {' and '.join(dict.fromkeys(metrics))}" if metrics else ""
     if not found:
-        return f"no comparison{of} has another verdict than inconclusive: measure more, or in more seeds"
-    return f"--require asks for {counted(require, 'judged comparison')}{of}, and there are {found}"
+        return f"every comparison{of} is inconclusive: measure more, or with more seeds"
+    return f"--require asks for {counted(require, 'judged comparison')}{of}, found {found}"
 
 
 def _unjudged_timings(judged: "Sequence[Judged]") -> list[str]:

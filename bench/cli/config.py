@@ -113,25 +113,27 @@ class _Reader:
 
     def _unknown(self, key: str, value: Any, known: Mapping[str, click.Option]) -> str:
         if key in self.keys.once:
-            return f"'{key}' is of the whole file: it stands at its top, above [[{_BLOCKS}]]"
+            return f"'{key}' applies to the whole file: put it at the top, above [[{_BLOCKS}]]"
         if key in self.keys.each:
-            return f"no estimator has '{key}' of its own; it may have {', '.join(known)}"
+            return f"an estimator cannot have its own '{key}'; it can have {', '.join(known)}"
         if isinstance(value, dict):
-            return f"there is no option '{key}'; options stand at the top of the file, or below [[{_BLOCKS}]]"
+            return f"there is no option '{key}'; options go at the top of the file, or below [[{_BLOCKS}]]"
         return f"there is no option '{key}'{did_you_mean(key, [*known, _BLOCKS, _EXCLUDE])}"
 
     def _exclusions(self, rules: Any, place: str) -> Iterator[Exclusion]:
         place = f"{place}: '{_EXCLUDE}'"
         if not isinstance(rules, list):
-            raise UsageError(f'{place}: it must be a list of tables, as [{{task = "ppca", samples = 5}}]')
+            raise UsageError(f'{place}: it must be a list of tables, such as [{{task = "ppca", samples = 5}}]')
         for rule in rules:
             if not isinstance(rule, dict) or not rule:
-                raise UsageError(f'{place}: it must have tables, as {{task = "ppca", samples = 5}}, not {_json(rule)}')
+                raise UsageError(
+                    f'{place}: it must have tables, such as {{task = "ppca", samples = 5}}, not {_json(rule)}'
+                )
             found: dict[str, Any] = {}
             for key, value in rule.items():
                 if key not in _RULE:
                     hint = did_you_mean(key, _RULE) or f"; there are {', '.join(_RULE)}"
-                    raise UsageError(f"{place}: cells are not left out by '{key}'{hint}")
+                    raise UsageError(f"{place}: cells cannot be excluded by '{key}'{hint}")
                 if key == "samples":
                     found[key] = value_of(self.ctx, self.keys.each[key], value, f"{place}: '{key}'")
                 else:
@@ -180,7 +182,7 @@ def as_written(parameter: click.Option, value: Any) -> Any:
     kind = parameter.type
     if isinstance(kind, Numbers):
         values = value if isinstance(value, list) else [value]
-        wanted = 'whole numbers, as 5, [1, 5, 50] or "0-4"'
+        wanted = 'whole numbers, such as 5, [1, 5, 50] or "0-4"'
         return ",".join(str(_of_type(one, wanted, int, str)) for one in values)
     wanted, types = _wanted(kind)
     if parameter.multiple:
@@ -199,7 +201,7 @@ def _wanted(kind: click.ParamType) -> tuple[str, Sequence[type]]:
     if isinstance(kind, click.FloatRange):
         return "a number", (int, float)
     if isinstance(kind, Duration):
-        return 'a number of seconds, or a text as "10m"', (int, float, str)
+        return 'a number of seconds, or a text such as "10m"', (int, float, str)
     return ("a name in quotes" if kind.name.startswith("name(") else "a text in quotes"), (str,)
 
 

@@ -37,7 +37,9 @@ class _Command(click.Command):
 @click.option(
     "--style", type=click.Choice(STYLES), default="neurips", show_default=True, help="Size and fonts of a venue."
 )
-@click.option("--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Width, in columns of a two-column page.")
+@click.option(
+    "--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Width, in columns of a two-column page."
+)
 @click.option("--task", "tasks", multiple=True, shell_complete=completion.tasks, help="Only this task; repeatable.")
 @click.option(
     "--estimator",

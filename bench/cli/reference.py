@@ -65,7 +65,7 @@ def reference(
     kept = [] if write and not (estimators and (folder / FILE).exists()) else read_table(folder)
     fresh = _measure(names, 1.0 if write else _SHARE, 0 if write else seed)
     without = [name for name in names if all(moment.estimator != name for moment in fresh)]
-    missed = [f"{name} fits none of the small tasks: no row of it was measured" for name in without if estimators]
+    missed = [f"{name} fits none of the small tasks, so it was not measured" for name in without if estimators]
     missed = missed if require else []
     if write:
         path = write_table(folder, [moment for moment in kept if moment.estimator not in names] + fresh)
@@ -80,14 +80,16 @@ def reference(
     for name, tasks in unmeasured(kept, fresh, names).items():
         missed.append(f"{name} was not measured on {', '.join(tasks)}, which has stored moments: it no longer fits")
     if rows < require and not missed:
-        missed.append(f"--require asks for {counted(require, 'compared row')}, but there are {rows}")
+        missed.append(f"--require asks for {counted(require, 'compared row')}, found {rows}")
     if form == "json":
         content = {"changed": [_as_json(one) for one in changed], "missing": missing, "rows": len(fresh)}
         print_json(content | {"compared": rows, "unmeasured": without, "missed": missed})
     else:
         _print(changed, missing, folder)
         alone = counted(len(missing), "estimator")
-        echo(f"{counted(len(changed), 'moment')} changed, {alone} without moments; {counted(len(fresh), 'row')} measured")
+        echo(
+            f"{counted(len(changed), 'moment')} changed, {alone} without moments; {counted(len(fresh), 'row')} measured"
+        )
         echo(f"{counted(rows, 'row')} of {counted(len(names) - len(without), 'estimator')} compared")
         if without:
             echo(folded(f"Not measured, since they fit none of the small tasks: {', '.join(without)}", 2))

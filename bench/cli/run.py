@@ -94,7 +94,7 @@ _OPTIONS = [
     click.option(
         "--at",
         type=click.Choice(["own", "shared"]),
-        help="Measure along each estimator's own training, or all at the same parameters.  [default: shared if several]",
+        help="Measure along each estimator's own training, or all at the same parameters.  [default: shared if many]",
     ),
     click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
     click.option(
@@ -105,7 +105,10 @@ _OPTIONS = [
         help="Train all seeds in one step; auto: on a GPU, and on a CPU if it saves time.",
     ),
     click.option(
-        "--tf32/--no-tf32", default=False, show_default=True, help="Let a GPU round float32 products to TF32, which is faster."
+        "--tf32/--no-tf32",
+        default=False,
+        show_default=True,
+        help="Let a GPU round float32 products to TF32, which is faster.",
     ),
     click.option("--dtype", type=click.Choice(["float32", "float64"]), help="[default: the task's]"),
     click.option(
@@ -131,7 +134,10 @@ _OPTIONS = [
     ),
     click.option("--dask", metavar="ADDRESS", help="Scheduler of the Dask cluster.  [default: one on this machine]"),
     click.option(
-        "--slurm", type=Setting(), multiple=True, help="An option for SLURM, such as partition=gpu or time=240; repeatable."
+        "--slurm",
+        type=Setting(),
+        multiple=True,
+        help="An option for SLURM, such as partition=gpu or time=240; repeatable.",
     ),
     click.option("--shard", type=ShardType(), help="Run one part of all cells, such as 1/4 to 4/4 on four machines."),
     click.option(

@@ -44,7 +44,9 @@ class _Command(click.Command):
 @click.option(
     "--style", type=click.Choice(STYLES), default="neurips", show_default=True, help="Size and fonts of a venue."
 )
-@click.option("--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Width, in columns of a two-column page.")
+@click.option(
+    "--columns", type=click.IntRange(1, 2), default=2, show_default=True, help="Width, in columns of a two-column page."
+)
 @click.option("--seed", type=Whole(), default=0, show_default=True, help="Seed of the draws and the choice of images.")
 @PLUGIN
 def samples(
@@ -86,7 +88,7 @@ def _only_picture(shown: list[Path | str]) -> bytes:
     files = [one for one in shown if isinstance(one, Path)]
     if len(files) != 1:
         raise UsageError(
-            f"`--out -` takes one picture, but there are {len(files) or 'none'}: give one cell, and a --kind that it has"
+            f"`--out -` takes one picture, but there are {len(files) or 'none'}: give one cell, and one --kind"
         )
     return files[0].read_bytes()
 

@@ -164,10 +164,10 @@ def _explanations(found: Sequence[Standing]) -> list[str]:
     for one in unclear[:_MOST_EXPLAINED]:
         lines = [wrapped(f"{one.state}: {one.task} · {one.estimator} · K={one.samples} · seed {one.seed}")]
         lines += [folded(f"  {one.reason}", 2)]
-        lines += [f"  {one.log} shows the way there"] if one.log else []
+        lines += [f"  {one.log} has the traceback"] if one.log else []
         paragraphs.append("\n".join(lines))
     more = len(unclear) - _MOST_EXPLAINED
-    return paragraphs + ([f"and {more} more, which --format json has"] if more > 0 else [])
+    return paragraphs + ([f"and {more} more; --format json has all"] if more > 0 else [])
 
 
 def _next(found: Sequence[Standing], store: Store) -> str:
@@ -180,11 +180,13 @@ def _next(found: Sequence[Standing], store: Store) -> str:
         by_state.setdefault(one.state, []).append(one)
     notes = {run.run: run.argv for run in store.runs(ignored)}
     if "interrupted" in by_state:
-        return _again(by_state["interrupted"], notes, folder, "it goes on where it was", "they go on where they were")
+        return _again(
+            by_state["interrupted"], notes, folder, "it continues where it was", "they continue where they were"
+        )
     if "unreadable" in by_state:
         if not all(one.mended for one in by_state["unreadable"]):
-            return "what is said above of the records that cannot be read"
-        return _again(by_state["unreadable"], notes, folder, *("unreadable records are set aside and made anew",) * 2)
+            return "see above about the records that cannot be read"
+        return _again(by_state["unreadable"], notes, folder, *("unreadable records are set aside and made again",) * 2)
     if "failed" in by_state:
         return _again(by_state["failed"], notes, folder, "", "", "--rerun failed")
     if "running" in by_state:
@@ -193,7 +195,7 @@ def _next(found: Sequence[Standing], store: Store) -> str:
         return _again(by_state["not begun"], notes, folder, "it runs what is left", "they run what is left")
     if "limited" in by_state:
         return _again(
-            by_state["limited"], notes, folder, *("limited cells go on where a limit is higher, or gone",) * 2
+            by_state["limited"], notes, folder, *("limited cells continue if a limit is higher, or gone",) * 2
         )
     return f"`{with_folder('bench table', folder)}`"
 

@@ -49,6 +49,6 @@ def stopped(by: BaseException, command: str) -> tuple[str, int]:
     if command not in ("run", "reproduce"):
         return word, code
     return (
-        f"{word}; finished cells are kept, and the same command goes on where this one was, at its last checkpoint",
+        f"{word}; finished cells are kept, and the same command continues from the last checkpoint",
         code,
     )

@@ -104,7 +104,7 @@ def table(
     chosen = [column.strip() for column in columns.split(",")] if columns else None
     wanted = Wanted(what, metrics, groups, chosen, by, across, bool(selected or select_by), elbo)
     if caption and form not in ("latex", "markdown"):
-        raise UsageError(f"--caption is for --format latex or markdown, and not for {form}")
+        raise UsageError(f"--caption is for --format latex or markdown, not for {form}")
     if what == "runs" and not skip_unreadable:
         require_runs(results or (Path("results"),))
     # Of a large folder no more is read than is shown.
@@ -130,7 +130,7 @@ def table(
             _print_blocks(wanted.arranged(compared), form, caption, told)
     elif form in ("csv", "json") or wanted.is_tidy:
         if caption:
-            raise UsageError("--caption is for summaries and comparisons, and not for tidy rows")
+            raise UsageError("--caption is for summaries and comparisons, not for tidy rows")
         _print_rows(wanted.rows(found), form)
         _tell(best)
     else:

@@ -72,7 +72,7 @@ def over_seeds(base: Readings, new: Readings, value: Callable[[Reading], float])
     if len(base) >= 2 and len(new) >= 2:
         effect = unpaired([value(r) for r in base.values()], [value(r) for r in new.values()])
         return Difference(effect, "seeds, unpaired", tuple(base), tuple(new))
-    reason = "needs two seeds on each side, to tell a change from the luck of a seed"
+    reason = "needs two seeds on each side, to tell a change from a lucky seed"
     return Difference(None, reason, tuple(base), tuple(new))
 
 

@@ -116,7 +116,7 @@ def _experiments(
         cells[row["seed"]] = MeasuredCell(row, gradients.get(row["cell"], {}), parts)
     for name in renamed:
         if not any(row == name for row in results.final["estimator"]):
-            raise UsageError(f"{side} has no cell of '{name}'; `bench status` names what there is")
+            raise UsageError(f"{side} has no cell of '{name}'; `bench status` lists its cells")
     return experiments
 
 

@@ -94,9 +94,9 @@ def _is_rounding(cell: MeasuredCell, where: Where) -> bool:
 def _without_variance(rounding: list[list[bool]], base: tuple[int, ...], new: tuple[int, ...]) -> Difference:
     """Return the difference of variances of which some are zero up to rounding, and known to be so."""
     if all(map(all, rounding)):
-        return Difference(NONE, "no variance but rounding", base, new)
+        return Difference(NONE, "no variance except rounding", base, new)
     if all(rounding[0]) and not any(rounding[1]):
-        return Difference(Effect(math.inf, 0.0, 0.0, math.inf), "no variance but rounding in BASE", base, new)
+        return Difference(Effect(math.inf, 0.0, 0.0, math.inf), "no variance except rounding in BASE", base, new)
     if all(rounding[1]) and not any(rounding[0]):
-        return Difference(Effect(-math.inf, 0.0, 0.0, math.inf), "no variance but rounding in NEW", base, new)
+        return Difference(Effect(-math.inf, 0.0, 0.0, math.inf), "no variance except rounding in NEW", base, new)
     return Difference(None, "the variance is zero on some seeds only", base, new)

@@ -110,7 +110,7 @@ def parse_threshold(text: str) -> Threshold:
         raise UsageError(f"'{name}' is not compared{did_you_mean(name, known) or '; known: ' + ', '.join(known)}")
     quantity = (QUANTITIES | ON_REQUEST)[name]
     if quantity.percent != bool(match["unit"]):
-        wanted = "a share: write a % behind it" if quantity.percent else "a difference: leave the % out"
+        wanted = "a share: write a % after it" if quantity.percent else "a difference: leave the % out"
         raise UsageError(f"'{text}': a change of {name} is {wanted}")
     sign = 1 if match["sign"] == "+" else -1
     if sign == quantity.better:

@@ -38,16 +38,16 @@ def _extract(revision: str, folder: str, into: Path) -> None:
     """Write a committed folder, as seen from the working folder, below `into`."""
     commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if commit is None:
-        raise ResultsError(f"'{revision}:{folder}' names neither a folder nor a git revision that is here")
+        raise ResultsError(f"'{revision}:{folder}' is neither a folder nor a git revision in this repository")
     size = _committed_bytes(commit.decode().strip(), folder)
     if size > _LARGEST:
         raise ResultsError(
-            f"{revision}:{folder} holds {size >> 20} MiB, and more than {_LARGEST >> 20} are not unpacked: "
+            f"{revision}:{folder} holds {size >> 20} MiB, but at most {_LARGEST >> 20} are unpacked: "
             "name a folder of results, or check the revision out and give the folder"
         )
     archive = _git("archive", "--format=tar", commit.decode().strip(), "--", folder)
     if archive is None:
-        raise ResultsError(f"revision {revision} has no folder {folder} below the working folder: see `git ls-tree`")
+        raise ResultsError(f"revision {revision} has no folder {folder} in the working folder: see `git ls-tree`")
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(into, filter="data")
 

@@ -37,10 +37,10 @@ def timings_differ_because(experiment: Match) -> str | None:
     if None in hardware:
         return "the hardware is not on record"
     if len(hardware) > 1:
-        return "the hardware is not the same"
+        return "the hardware differs"
     others = sorted({how_beside(cell.row["notes"]) for cell in cells})
     if len(others) > 1:
-        return f"they were taken beside other jobs ({' or '.join(how or 'alone' for how in others)})"
+        return f"they were measured beside other jobs ({' or '.join(how or 'alone' for how in others)})"
     return None
 
 

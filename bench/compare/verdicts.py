@@ -85,8 +85,8 @@ def violations(judged: Sequence[Judged], thresholds: Sequence[Threshold]) -> lis
         if not any(one.comparison.quantity.name == threshold.name for one in judged):
             compared = ", ".join(dict.fromkeys(one.comparison.quantity.name for one in judged)) or "none"
             raise UsageError(
-                f"--fail-if '{threshold.text}' cannot be judged: {threshold.name} was compared nowhere; "
-                f"there are {compared}"
+                f"--fail-if '{threshold.text}' cannot be judged: {threshold.name} was never compared; there are "
+                f"{compared}"
             )
     return [one for one in worse if any(_exceeds(one, threshold) for threshold in thresholds)]
 

@@ -75,8 +75,8 @@ def _exceeds(elbo: Mean, log_evidence: float, rounding: float) -> bool:
 
 def _above(what: str, value: str, log_evidence: float) -> str:
     return (
-        f"{what}, {value}, is above the exact log p(x), {log_evidence:.6g}, which no bound is: what the task gives as "
-        "log p(x, z) or as exact value is wrong"
+        f"{what}, {value}, is above the exact log p(x), {log_evidence:.6g}, which is impossible for a bound: the "
+        f"task's log p(x, z) or its exact value is wrong"
     )
 
 

@@ -231,7 +231,7 @@ class CellRun:
         if not diverged and self.task.target != "expectation" and len(self.data.test) == 0:
             rows_only = isinstance(self.task.guide, NormalTable)
             why = "the guide has parameters for the training rows only" if rows_only else "the test set is empty"
-            self.progress.notes.append(f"{why}: nothing is known of test data")
+            self.progress.notes.append(f"{why}: nothing is known about test data")
         if clipped := self.trainer.clipped_share:
             self.progress.notes.append(told(self.cell.training.clip_norm, [clipped]))
         return FinalValues(

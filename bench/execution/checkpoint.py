@@ -122,12 +122,12 @@ class Checkpoint:
             if state is None:
                 return None
             require(not (why := self.maker.difference(state.get("made"))), why)
-            require(state.get("cell") == self.cell.id, "it is another cell's")
+            require(state.get("cell") == self.cell.id, "it belongs to another cell")
             progress = self._progress(state.get("progress"))
             self.trainer.restore(state.get("trainer"))
         except Unfit as why:
             aside = set_aside(self.file)
-            return f"its checkpoint was no good ({why}) and is now {aside.name}: the cell was begun anew"
+            return f"its checkpoint was unusable ({why}) and is now {aside.name}: the cell started again"
         vars(self.progress).update(vars(progress))
         self._before = progress.seconds
         return None
@@ -139,7 +139,7 @@ class Checkpoint:
             Unfit: this cell cannot have got there.
         """
         names = vars(self.progress).keys()
-        require(isinstance(values, dict) and values.keys() == names, "progress lacks a part, or has another")
+        require(isinstance(values, dict) and values.keys() == names, "progress lacks a part, or has an unknown one")
         lists = [values[name] for name in ("gradients", "measured", "notes")]
         require(all(isinstance(value, list) for value in lists), "progress holds no lists")
         measured, notes, chunk, seconds = (values[name] for name in ("measured", "notes", "chunk", "seconds"))
@@ -149,12 +149,12 @@ class Checkpoint:
         require(all(type(step) is int and step in known for step in measured), "a step is not of this training")
         require(len(set(measured)) == len(measured), "a step was measured twice")
         require({row.step for row in rows} == set(measured), "steps measured and their moments differ")
-        require(all(isinstance(note, str) for note in notes), "a note is no text")
-        require(chunk is None or _is_chunk(chunk), "progress.chunk is no number of replicates")
-        require(isinstance(chunks, dict) and all(map(_is_chunk, chunks.values())), "progress.chunks are no numbers")
-        require(all(isinstance(name, str) for name in chunks), "progress.chunks are of nothing that is drawn")
-        require(type(onednn) is bool, "progress.onednn is neither yes nor no")
-        require(type(seconds) is float, "progress.seconds is no time")
+        require(all(isinstance(note, str) for note in notes), "a note is not a text")
+        require(chunk is None or _is_chunk(chunk), "progress.chunk is not a number of replicates")
+        require(isinstance(chunks, dict) and all(map(_is_chunk, chunks.values())), "progress.chunks are not numbers")
+        require(all(isinstance(name, str) for name in chunks), "progress.chunks do not match what is drawn")
+        require(type(onednn) is bool, "progress.onednn is neither true nor false")
+        require(type(seconds) is float, "progress.seconds is not a time")
         require_duration(seconds, "progress.seconds")
         return Progress(rows, measured, notes, chunk, chunks, onednn, seconds)
 

@@ -95,6 +95,6 @@ def _time(due: Sequence[tuple[Cell, int]], store: Store, at_once: int) -> Iterat
         beside = f" with {at_once} at a time" if at_once > 1 else ""
         # However many there are at a time, the longest takes as long as it does.
         seconds = max(sum(known) / at_once, *known)
-        yield f"about {duration(seconds)}{of}{beside}, by what such cells took on this hardware"
+        yield f"about {duration(seconds)}{of}{beside}, judging by such cells on this hardware"
     if lacking:
-        yield f"no estimate for {lacking} cell{'s' if lacking > 1 else ''}, since nothing alike was run here"
+        yield f"no estimate for {lacking} cell{'s' if lacking > 1 else ''}, since nothing similar was run here"

@@ -66,7 +66,8 @@ def _limits(limited: Sequence[Record], cells: Sequence[Cell], of: str) -> Iterat
         yield f"  {title(record.cell, apart=apart)}: {record.reason}"
     if len(limited) > _MOST_LINES:
         yield f"  and {len(limited) - _MOST_LINES} more"
-    yield "what they reached is recorded, and the same command with a higher limit, or without one, goes on from there"
+    yield "their results so far are recorded, and the same command with a higher limit, or without one, continues "
+    "from there"
 
 
 def _failure(failed: Sequence[Record], cells: Sequence[Cell], out: Path, of: str) -> CellsFailed:
@@ -77,7 +78,7 @@ def _failure(failed: Sequence[Record], cells: Sequence[Cell], out: Path, of: str
     for record in shown:
         lines.append(f"  {title(record.cell, apart=apart)}: {record.reason}")
         log = logs[record.cell.id]
-        lines += [f"    {log} shows the way there"] if log.is_file() else []
+        lines += [f"    {log} has the traceback"] if log.is_file() else []
     lines += [f"  and {len(failed) - len(shown)} more"] if len(failed) > len(shown) else []
     status = with_out("bench status", out)
     lines.append(f"`{status}` lists them, and the same command with `--rerun failed` runs them again")

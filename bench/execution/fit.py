@@ -17,7 +17,7 @@ from tasks.base import Data, GlobalModel, Task
 _LINEAR: Final = ("elbo", "smoothed")
 """Targets that are linear in log p(x, z)."""
 
-_REGISTER: Final = "what a family lacks is registered as the docstring of estimators.distributions says"
+_REGISTER: Final = "the docstring of estimators.distributions says how to register what is missing"
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,6 @@ def _require_whole(ground: Ground, estimator: Estimator) -> None:
     target, count = estimator.target(ground.task), len(ground.data.train)
     if isinstance(ground.task.model, GlobalModel) and target not in _LINEAR and ground.batch_size < count:
         raise Unfit(
-            f"{estimator.called} aims at {target}, of which minibatches of {ground.batch_size} rows are no "
-            f"unbiased view; give --batch-size {count}, all rows"
+            f"{estimator.called} aims at {target}, which minibatches of {ground.batch_size} rows cannot estimate "
+            f"without bias; give --batch-size {count}, all rows"
         )

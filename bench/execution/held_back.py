@@ -24,13 +24,14 @@ def share_held_back(spec: Spec, task: Task, data: Data, share: float | None) -> 
         return 0.0
     if task.guide.indexed:
         raise UsageError(
-            f"{spec} has parameters for each training row, and says nothing of rows held back: leave --validation out"
+            f"{spec} has parameters for each training row, so it says nothing about rows held back: leave "
+            f"--validation out"
         )
     rows, count = len(data.train), _count(data, share)
     if not 0 < count < rows:
         raise UsageError(
-            f"--validation {share:g} holds back {count} of the {rows} training row{'s' * (rows != 1)} of {spec}: "
-            "at least one must be held back, and one trained on"
+            f"--validation {share:g} holds back {count} of the {rows} training row{'s' * (rows != 1)} of {spec}: at "
+            f"least one must be held back, and one left for training"
         )
     return share
 

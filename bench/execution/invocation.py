@@ -131,7 +131,7 @@ def _tell(plan: Plan, messages: Console) -> None:
     for task, (fit, chosen) in plan.fitting.items():
         say(messages, f"{task}: {fit} of {chosen} estimators fit", "")
     for rule in plan.unmatched:
-        messages.warn(f"nothing is left out by exclude {{{rule.said}}}")
+        messages.warn(f"nothing is excluded by exclude {{{rule.said}}}")
     if len(plan.cells) > 1:
         configurations = len({cell.configuration for cell in plan.cells})
         without = f"; {plan.excluded} are excluded" if plan.excluded else ""
@@ -168,7 +168,7 @@ def run_plan(plan: Plan, asked: Asked, messages: Console) -> list[Record]:
         if trouble is None:
             raise
         raise MachineTrouble(
-            f"{trouble}; finished cells are kept, and the same command goes on where this one was once that is mended"
+            f"{trouble}; finished cells are kept; once this is fixed, the same command continues where this one stopped"
         ) from error
     return [found[cell.id] for cell in plan.cells if cell.id in found]
 

@@ -205,6 +205,6 @@ def _kept(run: str) -> _Kept:
 def _require_same(wanted: str) -> None:
     if code() != wanted:
         raise UsageError(
-            f"a process on {platform.node()} runs {code()}, and the command that sent it cells runs {wanted}: let both "
-            "run the same, and start workers anew after a change"
+            f"a process on {platform.node()} runs {code()}, but the command that sent it cells runs {wanted}: let "
+            f"both run the same, and restart workers after a change"
         )

@@ -50,11 +50,11 @@ def kept(path: Path) -> dict[Any, Any] | None:
         require(not why, why)
         return _loaded(data)
     first = FIRST_LINE.match(data)
-    require(first is not None, "it does not begin as such a file does")
+    require(first is not None, "it does not begin like such a file")
     assert first is not None
-    require(not is_of_another(first, path), "it is another's")
+    require(not is_of_another(first, path), "it belongs to another cell")
     payload = memoryview(data)[first.end() :]
-    require(fits(first, io.BytesIO(payload)), "its digest is not that of what it holds: it was damaged or cut short")
+    require(fits(first, io.BytesIO(payload)), "its digest does not match its contents: it was damaged or cut short")
     return _loaded(payload)
 
 
@@ -65,6 +65,6 @@ def _loaded(payload: bytes | memoryview) -> dict[Any, Any]:
         if is_out_of_memory(error) or is_of_device(error):
             raise
         # Bytes that anything may have happened to end in any error.
-        raise Unfit(f"{type(error).__name__} in reading it") from error
+        raise Unfit(f"{type(error).__name__} when reading it") from error
     require(isinstance(content, dict), "it holds something else")
     return content

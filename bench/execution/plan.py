@@ -133,7 +133,7 @@ class _Planner:
         said = [reason for _, reason in self._refused]
         if self._unfit:
             first = next(iter(self._unfit))
-            said.append(f"no estimator of those that were chosen fits ({first}); `bench list --matrix` shows which do")
+            said.append(f"none of the chosen estimators fits ({first}); `bench list --matrix` shows which do")
         return "; ".join(said) or ("every cell is excluded" if self._excluded else "nothing to run")
 
     def _fitting(self, request: Request, task: Spec, spec: Spec) -> Iterator[Cell]:
@@ -168,7 +168,7 @@ def _require_used(request: Request) -> None:
     """Refuse what would do nothing but give an experiment that is known a second id."""
     if request.replicates is not None and request.precision is not None:
         raise UsageError(
-            "--replicates measures exactly so many gradients, and --precision as many as it takes: give one of the two"
+            "--replicates measures exactly that many gradients, --precision as many as it takes: give only one of them"
         )
     if request.steps != 0:
         return
@@ -199,8 +199,8 @@ def _cell(
     ):
         if course is not None and 0 < steps < course.fewest:
             raise UsageError(
-                f"{text} takes {course.fewest} steps, and training has {steps}: give it fewer, or a share as 0.2, or "
-                "train longer (--steps)"
+                f"{text} takes {course.fewest} steps, but training has {steps}: give it fewer, or a share such as "
+                f"0.2, or train longer (--steps)"
             )
     if not isinstance(parse_learning(request.learning), Joint) and not list(task.model.parameters()):
         raise UsageError(f"--learning {request.learning} alternates φ and θ; {task_spec.name} has no θ to learn")

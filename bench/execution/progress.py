@@ -25,11 +25,11 @@ class _Kind:
 
 
 PHASES: Final = {
-    "trajectory": _Kind("trajectory", "steps", "it is trained once for all estimators; `--at own` does without"),
+    "trajectory": _Kind("trajectory", "steps", "it is trained once for all estimators; `--at own` does without it"),
     "train": _Kind("train", "steps", "`--steps` says how many"),
     "reference": _Kind("reference", "checkpoints", "it is measured once for all estimators"),
     "measure": _Kind("measure", "checkpoints", "`--replicates N` and `--checkpoints N` say how many"),
-    "evaluate": _Kind("evaluate", "", "fewer `--evaluation-samples` are shorter"),
+    "evaluate": _Kind("evaluate", "", "fewer `--evaluation-samples` take less time"),
 }
 """What a cell goes through: the common parameters' training, its own, reference gradients, moments, final values."""
 

@@ -23,7 +23,7 @@ CONTINUES: Final = "continues from its checkpoint"
 """Why a cell without a record is run, where it was interrupted."""
 
 
-GOES_ON: Final = "it goes on where a limit has stopped it"
+GOES_ON: Final = "it continues where a limit stopped it"
 """Why a limited cell is run."""
 
 
@@ -51,10 +51,10 @@ def recall(
     unknown = [name for name in now if then[name] is None and now[name]]
     if changed:
         was, is_now = (" and ".join(sources[name] or "ours" for name in changed) for sources in (then, now))
-        return None, f"{' and '.join(changed)} has changed: it was {was}, and is {is_now}"
+        return None, f"{' and '.join(changed)} has changed: it was {was}, and now is {is_now}"
     if rerun == "stale":
         if unknown:
-            return None, f"it is not on record what {' and '.join(unknown)} was then"
+            return None, f"what {' and '.join(unknown)} was then is not on record"
         if not _same_software(known, store):
             return None, "done by another version of varbench or torch"
     hint = (
@@ -65,7 +65,7 @@ def recall(
     if known.limit is not None:
         if limits.let_go_on(known.limit):
             return None, GOES_ON
-        return known, f"limited before ({known.reason}); with a higher --{known.limit.of}-limit it goes on{hint}"
+        return known, f"limited before ({known.reason}); with a higher --{known.limit.of}-limit it continues{hint}"
     for name, told in beside(known).items():
         path = store.record_path(cell).with_name(name)
         if lacking := difference(path, told, QUICKLY if rerun is None else math.inf):

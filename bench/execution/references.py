@@ -26,8 +26,8 @@ def require_references(ground: Ground) -> None:
     for target, name in ground.task.references.items():
         for reason in _objections(whole, target, name):
             raise UsageError(
-                f"{ground.task.called} names '{name}' in `references` for {target}, and {reason}: name an "
-                "unbiased estimator of that target which fits, or leave it out"
+                f"{ground.task.called} names '{name}' in `references` for {target}, but {reason}: name an unbiased "
+                f"estimator of that target that fits, or leave it out"
             )
 
 

@@ -159,9 +159,11 @@ def _notes(records: Sequence[Record], step: int) -> list[str]:
     # A coordinate of the reference comes from the replicates of that.
     counts = [row.n for row in rows if row.metric not in OF_COORDINATES]
     if counts:
-        lines.append(f"{span(counts)} replicates; brackets and ± are 95% intervals, of which one in twenty misses")
+        lines.append(
+            f"{span(counts)} replicates; brackets and ± are 95% intervals, one in twenty of which misses the truth"
+        )
         if compared:
-            lines.append("seen from: how large a bias has to be to be seen four times in five")
+            lines.append("seen from: the smallest bias that would be seen four times in five")
             lines.append("verdicts are corrected for the number of intervals in this table")
     return lines
 

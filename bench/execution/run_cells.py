@@ -51,7 +51,7 @@ def run_alone(
     except Exception as error:
         if memory is None or not is_out_of_memory(error):
             raise
-        reached = of_memory(memory, ready[0].listener.doing if ready else "in making it ready")
+        reached = of_memory(memory, ready[0].listener.doing if ready else "in preparing it")
     # Only here, where the error no longer holds on to what was computed, can memory be given back.
     give_back_memory()
     if ready:
@@ -181,5 +181,5 @@ def _finished(one: CellRun, diverged: Diverged | None, group: Group) -> Record:
 
 
 def _notes(count: int, plain_reason: str | None) -> list[str]:
-    notes = [f"{count} seeds trained in one step, whose time is shared among them"] if count > 1 else []
+    notes = [f"{count} seeds trained in one step, and its time is shared among them"] if count > 1 else []
     return notes + ([f"no CUDA graph of the training step: {plain_reason}"] if plain_reason else [])

@@ -128,7 +128,7 @@ class Runner:
         self._teller.found(cell)
         reason = said(error)
         log = self._store.traceback_path(cell)
-        self._teller.about([cell], f" failed: {reason}; {log} shows the way there")
+        self._teller.about([cell], f" failed: {reason}; {log} has the traceback")
         with placing(log) as file:
             file.write(traceback.format_exc().encode("utf-8", "backslashreplace"))
         record = failed(cell, self._making.run, self._sources[cell.id], reason, started, seconds)
@@ -139,7 +139,7 @@ class Runner:
 
     def _lost(self) -> DeviceLost:
         assert self._trouble is not None
-        return DeviceLost(f"the GPU has failed ({headline(self._trouble)}), and this process can use it no more")
+        return DeviceLost(f"the GPU has failed ({headline(self._trouble)}), and this process can no longer use it")
 
     def _tell_limit(self, record: Record) -> None:
         if record.limit is not None:

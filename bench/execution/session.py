@@ -150,7 +150,7 @@ class Session:
 
     def _describe(self, cells: Sequence[Cell], engine: Engine) -> None:
         """Say what cells run on, and of each task what its data are."""
-        say(self.messages, f"{len(cells)} cells are run by {engine.where}", "")
+        say(self.messages, f"{len(cells)} cells run on {engine.where}", "")
         for task in dict.fromkeys(str(cell.task_spec) for cell in cells):
             if note := self.plan.data[task].note:
                 say(self.messages, f"{task}: {note}", "")

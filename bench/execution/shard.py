@@ -31,7 +31,7 @@ class Shard:
         found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text.strip(), re.ASCII)
         part, parts = map(int, found.groups()) if found else (0, 0)
         if not 1 <= part <= parts:
-            raise UsageError(f"'{text}' is no part of a grid: give i/n with i from 1 to n, as 1/4")
+            raise UsageError(f"'{text}' is not a part of a grid: give i/n with i from 1 to n, such as 1/4")
         return cls(part, parts)
 
     def __str__(self) -> str:

@@ -49,7 +49,7 @@ def _require_data(name: str, task: Task, data: Data) -> None:
         if not isinstance(rows, Tensor):
             found = type(rows).__name__
             raise UsageError(
-                f"the {split} data of {name} are of type {found}, and Data takes tensors: use torch.as_tensor"
+                f"the {split} data of {name} are of type {found}, but Data takes tensors: use torch.as_tensor"
             )
         if rows.dim() == 0:
             raise UsageError(f"the {split} data of {name} are a single number; they must be rows, [N, …]")
@@ -62,9 +62,9 @@ def _require_data(name: str, task: Task, data: Data) -> None:
         raise UsageError(f"the data of {name} do not fit: {reason}") from reason
     train, test = (list(rows.shape[1:]) for rows in (data.train, data.test))
     if len(data.test) and train != test:
-        raise UsageError(f"a row of the training data of {name} is {train}, and one of the test data {test}")
+        raise UsageError(f"a row of the training data of {name} is {train}, but one of the test data {test}")
     if data.train.dtype != data.test.dtype:
-        raise UsageError(f"the training data of {name} are {data.train.dtype}, and the test data {data.test.dtype}")
+        raise UsageError(f"the training data of {name} are {data.train.dtype}, but the test data {data.test.dtype}")
 
 
 def _require_finite(name: str, split: str, rows: Tensor) -> None:
@@ -170,9 +170,11 @@ class _Checked(Draw):
 
     def value(self, site: str, distribution: Distribution) -> Tensor:
         if site in self.trace.sites:
-            raise UsageError(f"{self.what} draws site '{site}' twice; every site needs a name of its own")
+            raise UsageError(f"{self.what} draws site '{site}' twice; every site needs its own name")
         if not isinstance(distribution, Distribution):
-            raise UsageError(f"{self.what} draws site '{site}' from a {type(distribution).__name__}, no distribution")
+            raise UsageError(
+                f"{self.what} draws site '{site}' from a {type(distribution).__name__}, which is not a distribution"
+            )
         self._require_shape(site, distribution)
         if self.latents is not None:
             if site not in self.latents:
@@ -182,8 +184,8 @@ class _Checked(Draw):
             return distributions.sample(distribution, sample_shape(distribution, self.needed[0])).detach()
         except Unsupported as reason:
             raise UsageError(
-                f"{self.what} draws site '{site}' from {distributions.family(distribution)}, and {reason}: "
-                "register one with estimators.distributions.sample.register"
+                f"{self.what} draws site '{site}' from {distributions.family(distribution)}, but {reason}: register "
+                f"one with estimators.distributions.sample.register"
             ) from reason
 
     def _require_shape(self, site: str, distribution: Distribution) -> None:

@@ -64,9 +64,9 @@ def _sentence(name: str, found: Sequence[tuple[Record, Said, str]]) -> str:
         for record, said, group in found[:_NAMED]
     ]
     more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    text = f"{name} is biased, and declared unbiased: relative bias {'; '.join(where)}{more}"
+    text = f"{name} is biased, but declared unbiased: relative bias {'; '.join(where)}{more}"
     command = f"bench check {shlex.quote(name)}{_task(found[0][0])}"
-    odds = f"`{command}` tests it; of runs without any bias, at most one in {1 / FALSE_ALARM:.0f} says so"
+    odds = f"`{command}` tests it; among runs without any bias, at most one in {1 / FALSE_ALARM:.0f} says so"
     return f"{folded(text, 2)}\n{folded(odds, 2)}"
 
 

@@ -76,13 +76,13 @@ class Keeping:
     def objection(self, content: Mapping[Any, Any], maker: Maker) -> str:
         """Return why a kept trajectory is not to be used, in words; empty where it is."""
         if self.rerun == "all" and content.get("run") != self.run:
-            return "the reference trajectory was trained anew, as --rerun all asks for"
+            return "the reference trajectory was trained again, as --rerun all asks for"
         made = content.get("made")
         # A trajectory of before makers were kept is good, as records of then are, unless results are to be of now.
         if made is None and self.rerun != "stale":
             return ""
         different = maker.difference(made)
-        return different and f"the reference trajectory was trained anew, since {different}"
+        return different and f"the reference trajectory was trained again, since {different}"
 
 
 def _reference_estimator(
@@ -126,9 +126,9 @@ def require_reference(spec: Spec, task: Task, x: Tensor) -> None:
     """
     if _reference_estimator(task, x, x) is None:
         raise UsageError(
-            f"several estimators are measured along one training, and nothing says by which gradient task '{spec}' is "
+            f"several estimators are measured along one training, but nothing says by which gradient task '{spec}' is "
             f'trained: write references = {{"{task.target}": "reinforce"}} in its class, with an unbiased estimator '
-            "that fits it, or give `--at own`, and each is measured along its own training"
+            "that fits it, or give `--at own` to measure each along its own training"
         )
 
 
@@ -167,7 +167,7 @@ def reference_trajectory(
                     return _restored(name, content, task, steps)
         except Unfit as why:
             aside = set_aside(file)
-            said = f"the reference trajectory was no good ({why}) and is now {aside.name}: it was trained anew"
+            said = f"the reference trajectory was unusable ({why}) and is now {aside.name}: it was trained again"
         trained = replace(_train(cell, task, name, estimator, data, steps, progress), said=said)
         diverged = trained.diverged
         keep(

@@ -43,7 +43,7 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     final = where(results.final, results.final["log_evidence"].notna())
     if final.empty:
         raise ResultsError(
-            "log p(x) is known of no training in these results: `bench info TASK` says where it is exact"
+            "log p(x) is not known for any training in these results: `bench info TASK` says where it is exact"
         )
     parts = []
     for (task,), of_task in grouped(final, "task"):
@@ -56,8 +56,9 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
             parts.append(values.assign(parameter=name, panel=f"{task}: {name}"))
     if not parts:
         raise UsageError(
-            "evidence is over a number of a task, as the degree in "
-            "`--task 'polynomial-regression(degree=2)' --task 'polynomial-regression(degree=3)'`, and no task has two"
+            "evidence needs a numeric parameter that varies, such as the degree in "
+            "`--task 'polynomial-regression(degree=2)' --task 'polynomial-regression(degree=3)'`, but no task has two "
+            "values"
         )
     found = pd.concat(parts, ignore_index=True)
     most = found.groupby(["panel", "estimator", "name", "samples", "metric"])["value"].transform("max")

@@ -56,7 +56,9 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     evidence = distinct(where(found, found["metric"] == "bias_evidence"), "task")
     found = where(found, (found["metric"] != "bias") | ~found["task"].isin(evidence))
     if all(len(distinct(line, "samples")) < 2 for _, line in grouped(found, "panel", "name")):
-        raise UsageError("scaling is over K, and every estimator here has one: run with `--samples 1,2,4,8,16`")
+        raise UsageError(
+            "scaling needs several K, but every estimator here has only one: run with `--samples 1,2,4,8,16`"
+        )
     found["seen"] = found["ci_low"] > 0
     biases = where(found, found["metric"].isin(BIASES))
     found.loc[biases.index, "seen"] = bias_seen(biases)

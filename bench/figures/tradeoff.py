@@ -40,7 +40,7 @@ def rows(results: Results, groups: Sequence[str] = ()) -> pd.DataFrame:
     """
     wanted = shown_groups(results.gradients, groups)
     found = spanned(last_moments(results, ["bias", "variance"], wanted), results.gradients, MEASURED)
-    require_rows(where(found, found["metric"] == "bias"), "bias, for want of a reference gradient,")
+    require_rows(where(found, found["metric"] == "bias"), "bias, for lack of a reference gradient,")
     table = declared(wide(found, ["bias", "variance"], wanted), results)
     squares = ["bias", "bias_low", "bias_high"]
     biases = dict(zip(squares, ["value", "ci_low", "ci_high"], strict=True))

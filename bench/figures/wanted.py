@@ -42,9 +42,9 @@ class Wanted:
     def __post_init__(self) -> None:
         require("figure", self.kind, list(KINDS))
         if (self.selected or self.select_by) and KINDS[self.kind].task is not None:
-            raise UsageError(f"--select chooses among trainings, and {self.kind} shows none")
+            raise UsageError(f"--select chooses among trainings, but {self.kind} shows none")
         if self.groups and not KINDS[self.kind].by_group:
-            raise UsageError(f"--group chooses gradients, and {self.kind} shows none")
+            raise UsageError(f"--group chooses gradients, but {self.kind} shows none")
 
     def of(self, results: Results, warn: Callable[[str], object]) -> tuple[Results, list[str]]:
         """Return the part of results that is shown, and what is to be noted of it.
@@ -69,8 +69,8 @@ class Wanted:
         """
         if self.tasks or self.estimators or self.samples or self.step is not None:
             raise UsageError(
-                "--task, --estimator, --samples and --step choose among results: name a folder of them, "
-                f"since {self.kind} alone draws its own task"
+                f"--task, --estimator, --samples and --step choose among results: name a results folder, since "
+                f"{self.kind} without one draws its own task"
             )
 
 
@@ -85,5 +85,7 @@ def format_of(out: Path | None, form: str | None) -> Format:
         raise UsageError(f"a figure cannot be written as '{chosen}': choose one of {', '.join(FORMATS)} with --format")
     ending = out.suffix.removeprefix(".").lower() if out is not None else ""
     if ending in FORMATS and ending != chosen:
-        raise UsageError(f"--out {out} would hold a {chosen}: let its ending and --format agree, or leave --format out")
+        raise UsageError(
+            f"--out {out} would hold a {chosen}: make its ending and --format agree, or leave --format out"
+        )
     return cast("Format", chosen)

@@ -61,7 +61,8 @@ def write_pages(
     shown, pages = of
     if len(pages) > 1 and (file == STANDARD_OUTPUT or (file.exists() and not file.is_file())):
         raise UsageError(
-            f"the figure takes {len(pages)} files, and {file} is none: name one with --out, or choose fewer lines with "
+            f"the figure takes {len(pages)} files, but {file} is not a file: name one with --out, or choose fewer "
+            f"lines with "
             "--task, --estimator, --samples or --group"
         )
     files = [file] if len(pages) == 1 else [file.with_stem(f"{file.stem}-{number + 1}") for number in range(len(pages))]

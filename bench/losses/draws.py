@@ -16,13 +16,14 @@ from bench.measure.replicates import LOOP, Draws
 from bench.measure.unbatched import unbatched
 
 ELSEWHERE: Final = (
-    "two calls from the same random state differ, so that not all that it draws, or reads, comes from PyTorch's "
-    "generator: a batch that moves on, NumPy, a generator of its own, a state that it keeps"
+    "two calls from the same random state differ, so not everything that it draws or reads comes from PyTorch's "
+    "generator: a batch that moves on, NumPy, a separate generator, or state that it keeps"
 )
 """Why a loss is not batched whose replicates would share what they ought to draw apart."""
 
 _OTHERWISE: Final = (
-    "vmap gives another gradient than a backward pass: the loss may take derivatives of its own, or fill tensors with "
+    "vmap gives a different gradient from a backward pass: the loss may take derivatives of its own, or fill tensors "
+    "with "
     "random numbers"
 )
 _COMPARED: Final = 3
@@ -89,8 +90,8 @@ class LossDraws(Draws):
         value = number(self._loss())
         if not value.requires_grad:
             raise UsageError(
-                "the loss does not depend on any of the parameters: it returned a number without a graph, as what is "
-                "detached, or computed under no_grad, is"
+                "the loss does not depend on any of the parameters: it returned a number without a graph, perhaps "
+                "detached or computed under no_grad"
             )
         try:
             return torch.autograd.grad(value, self._values, allow_unused=True)
@@ -98,8 +99,8 @@ class LossDraws(Draws):
             if "backward through the graph a second time" not in str(error):
                 raise
             raise UsageError(
-                "part of the loss's graph was made before it was called: let the function itself compute all that "
-                "depends on the parameters"
+                "part of the loss's graph was made before it was called: let the function itself compute everything "
+                "that depends on the parameters"
             ) from error
 
     def first(self) -> None:
@@ -111,7 +112,7 @@ class LossDraws(Draws):
         gradients = self._gradients()
         self.unused = tuple(name for name, gradient in zip(self.tensors, gradients, strict=True) if gradient is None)
         if len(self.unused) == len(self.tensors):
-            raise UsageError("the loss does not depend on any of the parameters; it has others that it does depend on")
+            raise UsageError("the loss does not depend on any of these parameters, but on others")
 
     @property
     def is_told_by_the_generator(self) -> bool:
@@ -151,14 +152,14 @@ def number(value: Any) -> Tensor:
         UsageError: it is no single number.
     """
     if not isinstance(value, Tensor):
-        raise UsageError(f"the loss must return a tensor, and returned {type(value).__name__}")
+        raise UsageError(f"the loss must return a tensor, but returned {type(value).__name__}")
     if value.numel() != 1:
         raise UsageError(
-            f"the loss must return one number, and returned a tensor of the shape {list(value.shape)}: take its mean "
+            f"the loss must return one number, but returned a tensor of shape {list(value.shape)}: take its mean "
             "or its sum"
         )
     if not value.is_floating_point():
-        raise UsageError(f"the loss must return a real number, and returned one of the type {value.dtype}")
+        raise UsageError(f"the loss must return a real number, but returned one of type {value.dtype}")
     return value.reshape(())
 
 

@@ -77,9 +77,9 @@ def _put_back(
     """Make tensors and their gradients what they were, and add what was done to them."""
     for value, gradient, (content, version) in zip(values, gradients, before, strict=True):
         if value.grad is not None:
-            trouble.append("the loss calls backward itself: let it return its value, whose gradient is taken here")
+            trouble.append("the loss calls backward itself: let it only return its value")
         if value._version != version:
-            trouble.append("the loss changes a parameter: leave the optimizer's step, and the like, out of it")
+            trouble.append("the loss changes a parameter: keep the optimizer's step, and the like, out of it")
             with torch.no_grad():
                 value.copy_(content)
         value.grad = gradient

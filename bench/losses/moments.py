@@ -38,10 +38,10 @@ _LARGEST: Final = 256
 _SHOWN: Final = ("bias", "relative_bias", "variance", "snr", "cosine")
 
 _EQUAL: Final = (
-    "all replicates of the gradient are equal, though random numbers were drawn: where they decide on something rare, "
-    "nothing is known of the variance, and the bias may be zero"
+    "all replicates of the gradient are equal, although random numbers were drawn: if these decide on something rare, "
+    "nothing is known about the variance, and the bias may be zero"
 )
-_CONSTANT: Final = "no random number is drawn: the gradient has no variance"
+_CONSTANT: Final = "no random numbers are drawn: the gradient has no variance"
 
 
 @final
@@ -172,12 +172,11 @@ def moments(
     stopping = stopping_of(replicates, precision, most)
     if not callable(loss):
         raise UsageError(
-            "give a function that returns the loss, as lambda: loss(batch), and not a value: it is called again and "
-            "again"
+            "give a function that returns the loss, such as lambda: loss(batch), not a value: it is called many times"
         )
     tensors = tensors_of(parameters)
     if chunk is not None and chunk < LOOP:
-        raise UsageError(f"chunk={chunk}: gradients are drawn one by one with 1, or several at once")
+        raise UsageError(f"chunk={chunk}: give 1 to draw gradients one by one, or more to draw several at once")
     try:
         return measured(loss, tensors, reference, stopping, chunk, seed)
     except NotFinite as error:
@@ -194,7 +193,7 @@ def stopping_of(replicates: int | None, precision: float, most: int) -> Stopping
         if value is not None and value < _LEAST:
             raise UsageError(f"{name}={value}: intervals take at least {_LEAST} replicates")
     if not 0 < precision < math.inf:
-        raise UsageError(f"precision={precision}: it is a share above zero, as 0.1")
+        raise UsageError(f"precision={precision}: it must be a share above zero, such as 0.1")
     return Stopping(replicates, precision, most)
 
 
@@ -209,8 +208,8 @@ def measured(
     begun = time.perf_counter()
     if isinstance(reference, GradientMoments) and reference.seed == seed:
         raise UsageError(
-            f"the reference was drawn with the seed {seed}, too, so that its error is not independent: give one of the "
-            "two another seed"
+            f"the reference was also drawn with seed {seed}, so its error is not independent: give one of the two "
+            f"another seed"
         )
     draws = LossDraws(loss, tensors.named, tensors.slices, tensors.dtype)
     x = draws.nowhere
@@ -256,7 +255,7 @@ def _target(reference: Any, tensors: Tensors) -> Reference | None:
     if not isinstance(reference, GradientMoments):
         return reference_of(reference, tensors)
     if reference.mean.means.shape[1] != tensors.slices[ALL].stop:
-        raise UsageError("the reference is of other parameters: give the same, in the same order")
+        raise UsageError("the reference is for other parameters: give the same ones, in the same order")
     return replace(reference.mean, means=reference.mean.means.to(tensors.device))
 
 
@@ -282,7 +281,7 @@ def _rounding(draws: LossDraws, x: Tensor) -> Tensor | None:
 
 def _notes(draws: LossDraws, at_once: int, replicates: int, constant: bool, at_random: bool) -> Iterator[str]:
     if draws.reason is not None:
-        yield f"replicates were drawn one by one, and not by vmap: {draws.reason}"
+        yield f"replicates were drawn one by one, not by vmap: {draws.reason}"
     elif at_once == LOOP:
         yield f"replicates were drawn one by one, since each has {draws.size} numbers; chunk= draws several at once"
     if draws.unused:
@@ -300,7 +299,7 @@ def not_finite(error: NotFinite, tensors: Tensors) -> str:
     ends = torch.tensor([value.numel() for value in tensors.named.values()]).cumsum(0)
     name = list(tensors.named)[int(torch.searchsorted(ends, first, right=True))]
     of = f"{rows} of {len(bad)} gradients are" if len(bad) > 1 else "a gradient is"
-    return f"{of} not finite, in the parameter {name} first: there are no moments of it"
+    return f"{of} not finite, in the parameter {name} first: so it has no moments"
 
 
 def _said(found: Interval | None) -> str:

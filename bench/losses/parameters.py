@@ -59,13 +59,13 @@ def tensors_of(parameters: Parameters) -> Tensors:
     start = 0
     for group, some in groups.items():
         if isinstance(parameters, Mapping) and (not isinstance(group, str) or not group or group == ALL):
-            raise UsageError(f"a parameter group is called {group!r}: give it a name of its own, which is not '{ALL}'")
+            raise UsageError(f"a parameter group is called {group!r}: give it another name than '{ALL}'")
         modules += [some] if isinstance(some, nn.Module) else []
         end = start
         for name, value in _tensors(some, group):
             _require_differentiable(name, value)
             if any(value is known for known in named.values()):
-                raise UsageError(f"the parameter {name} is there twice: each belongs to one group")
+                raise UsageError(f"the parameter {name} is given twice: each belongs to one group")
             named[name] = value
             end += value.numel()
         if end == start:
@@ -75,9 +75,7 @@ def tensors_of(parameters: Parameters) -> Tensors:
         start = end
     devices = {str(value.device) for value in named.values()}
     if len(devices) > 1:
-        raise UsageError(
-            f"the parameters are on {' and '.join(sorted(devices))}: measure those of one device at a time"
-        )
+        raise UsageError(f"the parameters are on {' and '.join(sorted(devices))}: measure one device's at a time")
     return Tensors(named, {ALL: slice(0, start), **slices}, tuple(modules))
 
 
@@ -92,15 +90,16 @@ def _tensors(some: object, group: str) -> Iterator[tuple[str, Tensor]]:
         yield from ((f"{before}{place}", one) for place, one in enumerate(some))
     else:
         raise UsageError(
-            "parameters are a module, a tensor, several tensors, or groups of these by name, as {'encoder': encoder, "
+            "parameters must be a module, a tensor, several tensors, or groups of these by name, such as {'encoder': "
+            "encoder, "
             f"'scale': [log_scale]}}, not {type(some).__name__}"
         )
 
 
 def _require_differentiable(name: str, value: object) -> None:
     if not isinstance(value, Tensor):
-        raise UsageError(f"the parameter {name} is no tensor, but of the type {type(value).__name__}")
+        raise UsageError(f"the parameter {name} is not a tensor, but of type {type(value).__name__}")
     if not value.is_floating_point():
-        raise UsageError(f"the parameter {name} is of the type {value.dtype}, in which there is no gradient")
+        raise UsageError(f"the parameter {name} is of type {value.dtype}, which has no gradient")
     if not value.requires_grad:
         raise UsageError(f"the parameter {name} requires no gradient: leave it out, or set requires_grad")

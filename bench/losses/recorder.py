@@ -131,7 +131,7 @@ class Recorder:
         last = self.cell.training.steps
         if not 0 <= step <= last:
             raise UsageError(
-                f"step {step} is none of the {last} steps that the recorder was told of: give it all of them"
+                f"step {step} is not one of the {last} steps that the recorder was told of: give it all of them"
             )
         if step % self._every and step != last:
             return None
@@ -166,7 +166,7 @@ def _own_name(registry: Registry[Any], text: str) -> Spec:
     spec = parse_spec(text)
     if ":" in spec.name or spec.name in registry.aliases or spec.name in registry.entries:
         raise UsageError(
-            f"'{spec.name}' is {registry.one} of varbench's own, or one that it imports: give yours another "
-            f"name, as 'my-{spec.name.rpartition(':')[2]}'"
+            f"'{spec.name}' is {registry.one} of varbench's own, or one that it imports: give yours another name, "
+            f"such as 'my-{spec.name.rpartition(':')[2]}'"
         )
     return spec

@@ -29,8 +29,8 @@ def reference_of(given: Any, tensors: Tensors) -> Reference:
         draws = LossDraws(given, tensors.named, tensors.slices, tensors.dtype)
         if draws_at_random(draws, draws.nowhere):
             raise UsageError(
-                "the loss that the reference is the gradient of draws random numbers, and so is not exact: give an "
-                "exact one, or what varbench.moments returns for an unbiased one, with another seed"
+                "the reference's loss draws random numbers, so it is not exact: give an exact one, or what "
+                "varbench.moments returns for an unbiased one, with another seed"
             )
         row = draws.draw(draws.nowhere, LOOP)[0]
     else:
@@ -46,7 +46,9 @@ def _parts(given: Any, tensors: Tensors) -> list[Tensor]:
     if isinstance(given, Mapping):
         if set(given) != set(named):
             lacking = ", ".join(sorted(set(named) ^ set(map(str, given))))
-            raise UsageError(f"the reference has a gradient for each parameter, by its name; it differs in {lacking}")
+            raise UsageError(
+                f"the reference must have a gradient for each parameter, by its name; it differs in {lacking}"
+            )
         parts = [given[name] for name in named]
     elif isinstance(given, Tensor) and given.numel() == tensors.slices["all"].stop:
         return [given]
@@ -54,11 +56,12 @@ def _parts(given: Any, tensors: Tensors) -> list[Tensor]:
         parts = list(given)
     else:
         raise UsageError(
-            "a reference is a function that returns the exact loss, its gradient as tensors, or what varbench.moments "
+            "a reference must be a function that returns the exact loss, its gradient as tensors, or what "
+            "varbench.moments "
             f"returns, not {type(given).__name__}"
         )
     shapes = [list(part.shape) if isinstance(part, Tensor) else type(part).__name__ for part in parts]
     wanted = [list(value.shape) for value in named.values()]
     if shapes != wanted:
-        raise UsageError(f"the reference must have the shapes of the parameters, {wanted}, and has {shapes}")
+        raise UsageError(f"the reference must have the shapes of the parameters, {wanted}, but has {shapes}")
     return parts

@@ -22,7 +22,7 @@ def require_ration(device: torch.device) -> None:
         UsageError: a CPU's can on Linux only.
     """
     if device.type == "cpu" and sys.platform != "linux":
-        raise UsageError(f"--memory-limit needs Linux or --device cuda, and this is {sys.platform}: leave it out")
+        raise UsageError(f"--memory-limit needs Linux or --device cuda, but this is {sys.platform}: leave it out")
 
 
 @contextmanager

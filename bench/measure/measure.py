@@ -27,13 +27,13 @@ from bench.statistics.intervals import Interval, product
 _DRAWS_PER_BATCH = 4
 
 LAUNCHES: Final = (
-    "seconds and work_variance are of a gradient whose operations are launched one by one, which on a GPU takes most "
-    "of the time; a captured training step takes seconds_per_step"
+    "seconds and work_variance are for a gradient whose operations are launched one by one, which takes most of the "
+    "time on a GPU; a captured training step takes seconds_per_step"
 )
 
 BY_LAYER: Final = "gradients of linear layers were formed in parts, where they are read"
 
-TOO_FEW: Final = f"intervals from fewer than {FIRST} replicates cover less than 95% where gradients have heavy tails"
+TOO_FEW: Final = f"intervals from fewer than {FIRST} replicates cover less than 95% if gradients have heavy tails"
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from bench.measure.replicates import LOOP, Draws, Replicator
 from tasks.base import Task
 
 NO_EVENT: Final = (
-    "all replicates of a gradient are equal, and so are the outcomes that they were drawn with: where another outcome "
-    "is rare, nothing is known of the variance, and the bias may be zero"
+    "all replicates of a gradient are equal, and so are the outcomes behind them: if another outcome is rare, nothing "
+    "is known about the variance, and the bias may be zero"
 )
 
 _DRAWS: Final = 200

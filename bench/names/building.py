@@ -59,8 +59,8 @@ def require_content(spec: Spec, dataset: str, data: Data) -> None:
     own = parameter_of(dataset)
     if own and data.name != dataset:
         raise DataUnavailable(
-            f"{spec.parameters.get(own)} of {spec.name} is not what it was: the cell is of {dataset}, and this is "
-            f"{data.name}; put back the file of then, or give the command again, which makes new cells"
+            f"{spec.parameters.get(own)} of {spec.name} has changed: the cell was run on {dataset}, but this is "
+            f"{data.name}; restore the earlier file, or give the command again, which makes new cells"
         )
 
 

@@ -20,7 +20,7 @@ _LONGEST: Final = 4000
 _SPEC = re.compile(r"\s*(?P<name>[\w.:-]+)\s*(?:\((?P<arguments>.*)\))?\s*", re.DOTALL)
 _BARE = r"[^\s,='\"()]+"
 _PARAMETER = re.compile(rf"\s*(?P<key>[A-Za-z_][\w.]*)\s*=\s*(?P<value>'[^']*'|\"[^\"]*\"|{_BARE})\s*")
-_QUOTE: Final = "; quote a value that has blanks, commas, brackets or = in it"
+_QUOTE: Final = "; quote a value with blanks, commas, brackets or = in it"
 _WORDS: Mapping[str, Value] = {"true": True, "false": False, "none": None}
 
 

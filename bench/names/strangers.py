@@ -32,7 +32,7 @@ def strangers(fails: str, *meant: type[Exception]) -> Iterator[None]:
     except (BenchError, DataUnavailable, *meant):
         raise
     except Exception as error:
-        text = f"{fails}: {said(error)}; `bench --debug` shows the way there"
+        text = f"{fails}: {said(error)}; `bench --debug` shows the traceback"
         raise (DataUnavailable if isinstance(error, OSError) else UsageError)(text) from error
 
 

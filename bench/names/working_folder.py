@@ -21,4 +21,4 @@ def overlooked(module: str) -> str:
     loaded = getattr(sys.modules.get(top), "__file__", None)
     if own is None or loaded is None or Path(loaded).resolve().is_relative_to(Path.cwd() / own):
         return ""
-    return f"; {own} of the working folder was not looked at, since {loaded} has its name: rename yours"
+    return f"; {own} in the working folder was ignored, since {loaded} has its name: rename yours"

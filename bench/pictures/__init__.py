@@ -73,7 +73,7 @@ def draw(kind: str, task: "Task", data: "ImageData | Tensor", page: "Page") -> "
     x = data if isinstance(data, Tensor) else data.x
     if len(x) == 0 and kind not in _WITHOUT_IMAGES:
         what = "images" if kind in IMAGES else "data"
-        raise Misfit(f"{kind} needs test {what}, and this run of {task.called} has none")
+        raise Misfit(f"{kind} needs test {what}, but this run of {task.called} has none")
     module: Any = import_module(f"bench.pictures.{kind}")
     with page.settings():
         return module.draw(task, data, page)

@@ -28,8 +28,8 @@ def kinds_of(task: Task) -> tuple[str, ...]:
 def require_subject(kind: str, task: Task) -> None:
     """Raise `Misfit` where a kind of picture is not about such a task."""
     if kind not in kinds_of(task):
-        subject = "a model of images" if kind in IMAGES else f"a {_OF[kind].__name__}"
-        raise Misfit(f"{kind} shows {subject}, and this run is of {task.called}")
+        subject = "an image model" if kind in IMAGES else f"a {_OF[kind].__name__}"
+        raise Misfit(f"{kind} shows {subject}, but this run is of {task.called}")
 
 
 def data_of(task: Task) -> ImageData | Tensor:

@@ -17,7 +17,7 @@ from tasks.latent_variables.lda import LDA
 
 _WORDS: Final = 8
 _ACROSS: Final = 5
-_NOTE: Final = "a square per topic, a place in it per word; black: its most probable word"
+_NOTE: Final = "a square per topic, a place in it per word; black: the most probable word"
 
 
 @torch.no_grad()

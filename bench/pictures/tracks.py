@@ -16,7 +16,7 @@ from bench.results.digits import number
 from tasks.latent_variables.hmm import TrackedAnimal
 
 _ROWS: Final = 2
-_NOTE: Final = "circle: where a track begins; each has its own scale"
+_NOTE: Final = "circle: where a track starts; each has its own scale"
 _PLACES: Final = (6, 0, 1, 5, 4, 7, 3, 2, 9, 8)
 """Colours of the activities, far from each other where they are few."""
 

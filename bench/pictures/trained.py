@@ -36,7 +36,7 @@ class Trained(NamedTuple):
         try:
             state = load_tensors(path, told)
         except FileNotFoundError:
-            raise ResultsError(f"{path} is not there, and holds what the run learned: {remedy}") from None
+            raise ResultsError(f"{path}, which holds what the run learned, is missing: {remedy}") from None
         except ResultsError as error:
             raise ResultsError(f"{error}: {remedy}") from error
         TASKS.require_named(self.record.cell.task_spec, "is not shown")

@@ -30,7 +30,7 @@ def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
     top = continuous_top(task, data.x[:1], "traversal")
     if not isinstance(unwrapped(top.prior), Normal | MultivariateNormal):
         raise Misfit(
-            f"traversal needs a Gaussian prior, in whose standard deviations latents are varied; "
+            f"traversal needs a Gaussian prior, since it varies latents by its standard deviations; "
             f"'{top.name}' of {task.called} is {top.family}"
         )
     means = means_at(task, data.x, top.name)
@@ -54,5 +54,5 @@ def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
         f"{value:+.0f}".replace("-", "−").replace("+0", "0") if value % 1 == 0 else "" for value in values.tolist()
     ]
     cells = np.concatenate([first, np.stack(rows)], 1)
-    note = "beside a unit: the variance of its posterior mean"
+    note = "number beside a unit: the variance of its posterior mean"
     return picture(page, cells, data.dark, labels, ["x", *shown], note, beside=(0,))

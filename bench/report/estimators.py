@@ -21,7 +21,7 @@ from bench.results.tables import Results
 _BAD: Final = ("biased", "violated", "task at fault")
 """Verdicts of `bench check` that something is wrong."""
 _THEIRS: Final = (
-    "It is not varbench's own: a report imports nothing of other people's, and says no more of it than its records."
+    "It is not part of varbench: a report never imports other people's code, so it says only what the records say."
 )
 
 

@@ -93,7 +93,7 @@ def _scaling(rows: pd.DataFrame, looks: Looks) -> Drawn:
         if not one.seen and row["high"] is not None:
             row.update(_BOUND, value=row["high"], low=None, said=f"not above zero: {row['said']}")
         row["joined"] = bool(one.seen)
-    notes = [*dagger_note(rows), *bars_note(rows), "arrows: upper ends of what is not told apart from zero"]
+    notes = [*dagger_note(rows), *bars_note(rows), "arrows: upper limits, where zero cannot be ruled out"]
     return Drawn(
         "scaling",
         "Bias, variance and SNR against K",
@@ -125,7 +125,7 @@ def _frontier(rows: pd.DataFrame, looks: Looks) -> Drawn:
     named = by_name(rows)
     several = len(distinct(rows, "samples")) > 1 and len(distinct(named, "label")) < len(distinct(rows, "label"))
     says = ["at the last measured step: better is further down and to the left", "ringed: the Pareto front"]
-    says += ["one line of the legend per estimator and K"] if several else []
+    says += ["one line in the legend per estimator and K"] if several else []
     return Drawn(
         "frontier",
         "Variance and time",
@@ -165,7 +165,7 @@ def _elbo(rows: pd.DataFrame, looks: Looks) -> Drawn:
     return Drawn(
         "elbo",
         "Objective against training",
-        sentences([*says, "the axis is that of training after its first fifth"]),
+        sentences([*says, "the axis is scaled to training after its first fifth"]),
         "plane",
         drawn,
         lines,

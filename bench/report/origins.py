@@ -56,7 +56,7 @@ def runs_table(results: Results) -> Table:
     ]
     headers += ["GPU"] if has_gpu else []
     unknown = sum(cells.values()) - sum(cells[run.run] for run in runs)
-    notes = [f"of {counted(unknown, 'cell')} the note of the run is not there"] if unknown else []
+    notes = [f"the note of the run is missing for {counted(unknown, 'cell')}"] if unknown else []
     return plain_table("Runs", headers, _as_text(lines), notes)
 
 

@@ -19,8 +19,8 @@ from bench.results.tables import Results
 STATUSES: Final = ("done", "diverged", "limited", "failed")
 _MEANS: Final = {
     "done": "trained and measured to the end",
-    "diverged": "training met a NaN or an infinity; what was measured before counts",
-    "limited": "stopped at a limit of time or memory, to be gone on with",
+    "diverged": "training met a NaN or an infinity; what was measured before that counts",
+    "limited": "stopped at a limit of time or memory; can be continued",
     "failed": "ended with an error",
 }
 
@@ -94,7 +94,7 @@ def _tasks(final: pd.DataFrame, links: Mapping[tuple[str, str], str]) -> Table:
                 *(Entry(str(ended[status]), float(ended[status]), status * bool(ended[status])) for status in STATUSES),
             ]
         )
-    return plain_table("Tasks, and how many of their cells ended how", headers, lines)
+    return plain_table("Tasks, and how their cells ended", headers, lines)
 
 
 def _unfinished(final: pd.DataFrame, links: Mapping[tuple[str, str], str]) -> Table | None:

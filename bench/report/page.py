@@ -34,7 +34,7 @@ def page(results: Results, checks: Sequence[Checks] = (), now: datetime | None =
         ResultsError: there are no cells.
     """
     if results.final.empty:
-        raise ResultsError("there are no finished cells to report of: `bench run` makes some")
+        raise ResultsError("there are no finished cells to report: `bench run` makes some")
     # What records hold is text of strangers: the places in the page have numbers for names.
     tasks = anchored("task", [key for key, _ in grouped(results.final, "task", "task_parameters")])
     names = anchored("estimator", distinct(results.final, "estimator"))

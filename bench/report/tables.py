@@ -86,7 +86,7 @@ def table_of(block: Block, best: Bests, link: Callable[[str], str]) -> Table:
     """
     of = block.of
     if of is None:
-        raise ValueError("a block that says nothing of its configurations is no summary")
+        raise ValueError("a block without configurations is not a summary")
     lines = [
         [
             _entry(word, metric, (configuration, "", of.group), best, link if place == 0 else None)

@@ -98,7 +98,7 @@ def tables(shown: pd.DataFrame) -> list[Block]:
         headers += [f"variance/D, {name}", "theory"]
     return [
         Block(f"Gradient of log p(x) in μ, M = K = {_SAMPLES}", headers, spreads),
-        Block("Bias for log p(x) of the same gradients, over √D", ["D", *_NAMES], biases),
+        Block("Bias for log p(x) of the same gradients, divided by √D", ["D", *_NAMES], biases),
         _weights_table(),
     ]
 
@@ -142,7 +142,7 @@ def draw(shown: pd.DataFrame, page: Page) -> Figure:
 
 
 RECIPE: Final = Recipe(
-    title="Variance grows with the dimension of z where the prior is the proposal",
+    title="Variance grows with the dimension of z if the prior is the proposal",
     source="the lecture, problem 2",
     settings=(
         f"linear-gaussian, D = 1 to 32, {_ROWS} observations, {_SAMPLES} samples; q is at its optimum, within 0.01.",
@@ -150,13 +150,13 @@ RECIPE: Final = Recipe(
     ),
     full=_requests((1, 2, 4, 8, 16, 32), 2000),
     quick=_requests((1, 4, 16), 500),
-    shortened="three dimensions, 500 replicates in place of 2000",
+    shortened="three dimensions, 500 replicates instead of 2000",
     rows=rows,
     tables=tables,
     draw=draw,
-    see="From the prior, Var(w)/p² doubles with every dimension, on average over x, and the variance of the "
-    "gradient grows until a single weight carries the sum: it then nears that of one draw from the prior, 1/16, "
-    "whatever M is. A guide that fits nearly stops that. Log weights (the ELBO, and the second figure) do so for "
-    "every D; what they cost is a bias, which is the guide's misfit and does not fall with K.",
+    see="From the prior, Var(w)/p² doubles with every dimension, on average over x, and the variance of the gradient "
+    "grows until a single weight dominates the sum: it then approaches that of one draw from the prior, 1/16, "
+    "whatever M is. A fitted guide nearly stops this growth. Log weights (the ELBO, and the second figure) stop it "
+    "for every D; they cost a bias, the misfit of the guide, which does not fall with K.",
     also=("weights",),
 )

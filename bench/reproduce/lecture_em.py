@@ -130,14 +130,15 @@ RECIPE: Final = Recipe(
     source="the lecture, learning",
     settings=(
         "ppca, N = 500, batches of 50, reparam with one sample, Adam 0.01 for φ and θ; intervals are between seeds.",
-        "em moves φ and θ in turn, each block for as many steps as it says; joint moves both at every step.",
+        "em moves φ and θ in turn, for as many steps as each says; joint moves both at every step.",
     ),
     full=_requests(5, 3000),
     quick=_requests(2, 600),
-    shortened="2 seeds of 600 steps in place of 5 of 3000",
+    shortened="2 seeds with 600 steps instead of 5 with 3000",
     rows=rows,
     tables=tables,
     draw=draw,
-    see="Both ways ascend the same ELBO, and stay below log p(x). In a given number of steps joint ascent is ahead: "
-    "each of its steps moves both φ and θ. No block of EM should lower the ELBO but for noise: see the last column.",
+    see="Both ways ascend the same ELBO, and stay below log p(x). After the same number of steps joint ascent is "
+    "ahead, since each of its steps moves both φ and θ. Apart from noise, no block of EM should lower the ELBO: see "
+    "the last column.",
 )

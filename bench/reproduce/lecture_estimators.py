@@ -115,11 +115,11 @@ RECIPE: Final = Recipe(
     settings=(
         "A Gaussian VAE on 5000 MNIST digits, K = 4 samples, Adam with the task's step sizes.",
         "reinforce-loo is the score function with the mean of the other samples as baseline.",
-        "Moments: at common parameters, along a training by reparam. Bounds: each estimator's own training.",
+        "Moments: at the same parameters, along a training by reparam. Bounds: each estimator's own training.",
     ),
     full=(_request("vae-mnist(data=5k, latent=10, hidden=64, depth=1)", 3, 800, 4, 200),),
     quick=(_request("vae-mnist(data=5k, latent=5, hidden=32, depth=1)", 3, 200, 2, 100),),
-    shortened="a smaller VAE, 200 steps in place of 800, 100 replicates in place of 200",
+    shortened="a smaller VAE, 200 steps instead of 800, 100 replicates instead of 200",
     rows=rows,
     tables=tables,
     draw=draw,

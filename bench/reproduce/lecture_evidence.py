@@ -162,7 +162,7 @@ RECIPE: Final = Recipe(
     settings=(
         f"naive-mc: {_NAIVE}, M weights w = p(x|z) with z from the prior; theory: −Var(w)/(2 M p²), to leading order.",
         f"Remedies: {_GAMMA}, K weights w = p(x, z)/q(z); theory: exact, and zero for sumo.",
-        "iwae-reinforce has the bound L_K, which the jackknife starts from; sumo's K counts its random series.",
+        "iwae-reinforce has the bound L_K, from which the jackknife starts; sumo's K counts its random series.",
     ),
     full=_requests(8, 20_000, 4_000),
     quick=_requests(6, 5_000, 500),
@@ -170,7 +170,7 @@ RECIPE: Final = Recipe(
     rows=rows,
     tables=tables,
     draw=draw,
-    see="The bias of log p̂(x) falls as 1/M and never is zero, as −Var(w)/(2 M p²) says. Each order of the jackknife "
-    "takes one more power of K off it, for a larger variance. SUMO has no bias, and a variance that no "
-    "number of replicates finds: the variances of its terms add up to infinity.",
+    see="The bias of log p̂(x) falls as 1/M but is never zero, as −Var(w)/(2 M p²) says. Each order of the jackknife "
+    "takes one more power of K off it, for a larger variance. SUMO has no bias, but a variance that no number of "
+    "replicates can measure: the variances of its terms add up to infinity.",
 )

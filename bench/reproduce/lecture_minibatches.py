@@ -133,13 +133,14 @@ def tables(shown: pd.DataFrame) -> list[Block]:
     ]
     return [
         Block(
-            "Variance of the ELBO's gradient, by what causes it",
+            "Variance of the ELBO's gradient, by cause",
             ["|B|", *_PARTS.values(), "exact, choice of the batch"],
             lines,
         ),
         Block("Variance ∝ |B|^slope", ["part", "slope, measured", "exact", "for |B| ≪ N"], slopes),
         Block(
-            f"Relative bias of the minibatch gradient, scaled by N/|B|, for that of all data: {_BATCHES} batches",
+            f"Relative bias of the minibatch gradient, scaled by N/|B|, for the gradient of all data: {_BATCHES} "
+            f"batches",
             ["|B|", "relative bias"],
             biased,
         ),
@@ -202,16 +203,16 @@ RECIPE: Final = Recipe(
     settings=(
         "Variance: ppca, N = 1000, at the initial parameters; per datapoint, so that the factor N/|B| is 1/|B| here.",
         "The choice of the batch: 20 batches drawn without replacement; its exact variance is S² (1 − |B|/N)/|B|.",
-        "Guides: ppca, N = 200, batches of 50, reparam, one sample; log p(x) is exact, at each one's own model.",
+        "Guides: ppca, N = 200, batches of 50, reparam, one sample; log p(x) is exact, for each guide's own model.",
     ),
     full=_requests((1, 4, 16, 64, 256, 1000), 1000, 3, 3000),
     quick=_requests((1, 16, 256, 1000), 200, 2, 800),
-    shortened="four batch sizes, 2 seeds of 800 steps in place of 3 of 3000",
+    shortened="four batch sizes, 2 seeds with 800 steps instead of 3 with 3000",
     rows=rows,
     tables=tables,
     draw=draw,
     see="Minibatches bring no bias. Both parts of the variance fall as 1/|B|; the choice of the batch is the larger "
-    "one, so that more samples of z would not help. An amortized guide does here what parameters of its own for every "
-    "datapoint do. One guide shared by all x cannot follow z: the model learns to do without z, which closes the gap, "
-    "and log p(x) stays far behind.",
+    "one, so more samples of z would not help. Here an amortized guide does as well as separate parameters for every "
+    "datapoint. One guide shared by all x cannot follow z: the model learns to do without z, which closes the gap, "
+    "but log p(x) stays far behind.",
 )

@@ -59,7 +59,7 @@ def tables(shown: pd.DataFrame) -> list[Block]:
             headers = ["k", *(header for name in _ESTIMATORS for header in (name, "exact"))]
             blocks.append(Block(f"Variance of the gradient in {name} of E {_TITLES[task]}", headers, lines))
     held = [[estimator, f"{len(covered(of))} of {len(of)}"] for (estimator,), of in grouped(shown, "estimator")]
-    return [*blocks, Block("95% intervals that hold the exact variance", ["estimator", "intervals"], held)]
+    return [*blocks, Block("95% intervals that contain the exact variance", ["estimator", "intervals"], held)]
 
 
 def draw(shown: pd.DataFrame, page: Page) -> Figure:
@@ -101,11 +101,11 @@ RECIPE: Final = Recipe(
         "Paper: 100 values of k, for (z − k)² from −3 to 3, exp(−k z²) from 0.1 to 10, cos k z from 0.5 to 5.",
         "Ours: fewer values of k over the same ranges, one sample. The paper's numbers are in figures only.",
         "Exact: by quadrature, which agrees with the closed forms for the quadratic. reinforce-optimal: with the best "
-        "baseline, which ours estimates from 1000 independent samples: that adds to its variance.",
+        "baseline, which ours estimates from 1000 independent samples, which adds to its variance.",
     ),
     full=_requests(6, 20_000),
     quick=_requests(3, 5_000),
-    shortened="three values of k for each cost, 5000 replicates in place of 20 000",
+    shortened="three values of k for each cost, 5000 replicates instead of 20 000",
     rows=rows,
     tables=tables,
     draw=draw,

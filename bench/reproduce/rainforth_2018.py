@@ -138,17 +138,17 @@ RECIPE: Final = Recipe(
     source="Rainforth et al. 2018, toy; DReG: Tucker et al. 2019; OVIS: Liévin et al. 2020",
     settings=(
         "Paper: D = 20, N = 1024, parameters at the optimum plus N(0, 0.01²), SNR over 10⁴ gradients of all data.",
-        "Ours: the same task and perturbation; gradients of one fixed batch of 32 in place of all 1024.",
-        "Slopes are compared with the paper's theory; its numbers are in figures only, and none is printed here.",
-        "A slope is fitted to the points above three times the floor √(2/(πR)), where an SNR means something.",
+        "Ours: the same task and perturbation; gradients of one fixed batch of 32 instead of all 1024.",
+        "Slopes are compared with the paper's theory; its numbers are only in figures, so none is printed here.",
+        "A slope is fitted to the points above three times the floor √(2/(πR)), where an SNR is meaningful.",
     ),
     full=_requests(6, 10_000),
     quick=_requests(4, 2_000),
-    shortened="K up to 16 in place of 64, 2000 gradients in place of 10⁴",
+    shortened="K up to 16 instead of 64, 2000 gradients instead of 10⁴",
     rows=rows,
     tables=tables,
     draw=draw,
-    see="The SNR of IWAE's gradient in φ falls with K and that in θ, the same for all, rises. OVIS' rises in both, "
-    "and DReG's, from a higher level, slowly at first: the slopes of ½ are limits. iwae-stl has the highest SNR, "
-    "and a bias: the SNR alone rewards a gradient that is not the bound's.",
+    see="The SNR of IWAE's gradient in φ falls with K, while that in θ, the same for all, rises. OVIS's rises in "
+    "both, and DReG's too, from a higher level but slowly at first: the slopes of ½ are limits. iwae-stl has the "
+    "highest SNR, but a bias: the SNR alone rewards a gradient that is not the bound's.",
 )

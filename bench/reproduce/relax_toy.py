@@ -107,16 +107,17 @@ RECIPE: Final = Recipe(
     title="REINFORCE, REBAR and RELAX on E (b − t)²",
     source="Tucker et al. 2017, t = 0.45; Grathwohl et al. 2018, t = 0.499",
     settings=(
-        "Paper: logit from 0, Adam 0.01, one sample, λ from 0.5. Its toy numbers are in figures only: none is here.",
+        "Paper: logit from 0, Adam 0.01, one sample, λ from 0.5. Its toy numbers are only in figures, so none is "
+        "shown here.",
         "Ours: the same. η, λ and the network learn by Adam with the guide's step size; intervals are between seeds.",
     ),
     full=_requests(3, 2000),
     quick=_requests(2, 300),
-    shortened="2 seeds of 300 steps in place of 3 of 2000",
+    shortened="2 seeds with 300 steps instead of 3 with 2000",
     rows=rows,
     tables=tables,
     draw=draw,
     see="At t = 0.499 the two values of b differ in cost by 0.002, and REINFORCE's gradient is noise, 250 times as "
-    "large as its mean. RELAX's network learns to take nearly all of it away, REBAR's two parameters hardly any. At "
-    "t = 0.45 RELAX is less steady: where the logit moves, its network has to follow.",
+    "large as its mean. RELAX's network learns to remove nearly all of it, REBAR's two parameters hardly any. At t = "
+    "0.45 RELAX is less steady: as the logit moves, its network has to follow.",
 )

@@ -39,7 +39,7 @@ def pivot_blocks(table: pd.DataFrame, by: str = "estimator", across: str = "task
     """
     for axis in (by, across):
         if axis not in AXES:
-            raise UsageError(f"a table cannot be arranged by '{axis}': choose among {', '.join(AXES)}")
+            raise UsageError(f"a table cannot be arranged by '{axis}': choose from {', '.join(AXES)}")
     if by == across:
         raise UsageError(f"a table needs two different axes, not {by} twice")
     apart = [axis for axis in ("task", "estimator", "group", "metric") if axis not in (by, across)]

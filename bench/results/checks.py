@@ -14,29 +14,29 @@ from bench.results.store import write_locked
 KEYS: Final[Mapping[str, str]] = {
     "verdicts": "how often there was each verdict",
     "judged": "how many checks have a verdict that says what is the case: neither inconclusive nor not applicable",
-    "missed": "sentences: what the run was to cover and did not; it left with code 1 if there are any",
-    "unchecked_values": "by estimator and parameter, values that were not checked",
+    "missed": "sentences: what the run should have covered but did not; it exits with code 1 if there are any",
+    "unchecked_values": "by estimator and parameter, the values that were not checked",
     "lines": "the checks, with the keys below",
     "seed": "of the draws",
     "tolerance": "the relative bias that a pass excludes",
-    "power": "with which it does",
-    "false_alarm": "probability that the run says `biased` or `violated` of anything although all is right",
+    "power": "the probability with which it does",
+    "false_alarm": "probability that the run calls anything `biased` or `violated` although everything is correct",
     "seconds": "wall time",
     "version": "of varbench",
     "when": "the end of the run, ISO 8601, UTC",
-    "command": "as it was typed, a list of words",
+    "command": "as typed, a list of words",
 }
 """The keys of the file, and what they hold."""
 
 LINE: Final[Mapping[str, str]] = {
-    "estimator": "its name and the parameters of the configuration; `every estimator` where it is a matter of the task",
-    "subject": "the task that the gradient was tested on, or the property that was",
+    "estimator": "its name and the parameters of the configuration; `every estimator` if it concerns the task",
+    "subject": "the task on which the gradient was tested, or the property tested",
     "verdict": "see docs/check.md",
-    "samples": "the numbers of samples K that were tested",
-    "detectable": "the smallest relative bias of a coordinate that would have been seen; null where none was tested",
+    "samples": "the numbers of samples K tested",
+    "detectable": "the smallest relative bias of a coordinate that would have been detected; null if none was tested",
     "replicates": "gradients drawn",
     "seconds": "that it took",
-    "waited": "whether it ended before its work was done, since the machine was busy with other things",
+    "waited": "whether it ended early because the machine was busy",
     "detail": "what is wrong and where, or why nothing was tested",
 }
 """The keys of each of its lines."""

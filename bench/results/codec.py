@@ -108,15 +108,15 @@ def _parse(kind: type[T], data: bytes, path: Path) -> T:
     head = _HEAD.match(data)
     if head is not None:
         if _digest(data, head) != head["digest"].decode():
-            raise Undecodable("its digest does not fit: it was damaged, or changed by hand")
+            raise Undecodable("its digest does not match: it was damaged, or changed by hand")
         if int(head["version"]) == SCHEMA_VERSION:
             return _decoder(kind).decode(b"{" + data[head.end() :])
     content = plain(data)
     if not isinstance(content, dict):
-        raise Undecodable("it is no JSON object")
+        raise Undecodable("it is not a JSON object")
     version = content.pop("schema_version", UNNUMBERED.get(kind))
     if version is None:
-        raise Undecodable("no schema_version")
+        raise Undecodable("it has no schema_version")
     if type(version) is not int:
         raise Undecodable("schema_version is not a number")
     if FIRST_WITH_DIGEST <= version <= SCHEMA_VERSION and head is None:
@@ -149,7 +149,7 @@ def _digest(data: bytes, head: re.Match[bytes]) -> str:
 def _upgrade(kind: type, content: Data, version: int, path: Path) -> Data:
     if version > SCHEMA_VERSION:
         raise ResultsError(
-            f"{path} has schema version {version} and this varbench reads up to {SCHEMA_VERSION}: update varbench"
+            f"{path} has schema version {version}, but this varbench reads up to {SCHEMA_VERSION}: update varbench"
         )
     for step in range(version, SCHEMA_VERSION):
         if step not in UPGRADES[kind]:

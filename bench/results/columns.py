@@ -21,7 +21,7 @@ def _parted(of: Sequence[Column], *names: str) -> tuple[list[Column], list[Colum
 
 IDENTITY: Final[tuple[Column, ...]] = (
     Column("cell", "string", "", "id of the cell: a hash of everything that its results depend on"),
-    Column("configuration", "string", "", "id without the seed: cells that differ in nothing else share it"),
+    Column("configuration", "string", "", "id without the seed: shared by cells that differ in nothing else"),
     *columns(Cell),
 )
 

@@ -82,7 +82,7 @@ class Contest:
         whole = [one for one in self._tried if one.lost == least]
         left_out = [self._named(one) for one in self._tried if one.lost > least]
         if left_out:
-            said.append(f"left out, since seeds diverged or failed: {', '.join(left_out)}")
+            said.append(f"left out because seeds diverged or failed: {', '.join(left_out)}")
         if least:
             said.append("every value has a seed that diverged or failed")
         compared, seeds = _over_common_seeds(whole)

@@ -95,7 +95,7 @@ def datapoints_frame(
             continue
         if not os.path.lexists(path):
             # Somebody may have removed it to save room.
-            warn(f"left out: {path} is not there; {REMEDY}")
+            warn(f"left out: {path} is missing; {REMEDY}")
             continue
         try:
             known.append(load_datapoints(path, told))

@@ -187,7 +187,7 @@ class _Merge:
         source = found.winner.folder
         record = read_record(source / RECORD)
         if record is None:
-            raise CellBusy(f"{source / RECORD} has gone: merge again")
+            raise CellBusy(f"{source / RECORD} has disappeared: merge again")
         files = {}
         for name in _belonging(record):
             try:

@@ -101,7 +101,7 @@ def _perplexity(split: str, of: str) -> Metric:
     return Metric(
         f"{split}_perplexity",
         "1",
-        f"perplexity per word of {of}, where these are texts: exp(−Σ ELBO of a text / Σ its words)",
+        f"perplexity per word of {of}, if these are texts: exp(−Σ ELBO of a text / Σ its words)",
         f"{split} perplexity",
         better=-1,
         positive=True,
@@ -113,7 +113,7 @@ METRICS: Final = _by_name(
     Metric(
         "variance",
         _SQUARE,
-        "trace of the covariance of the gradient estimate on the common batch, Σ_p s_p²",
+        "trace of the covariance of the gradient estimate on the same batch for all, Σ_p s_p²",
         "gradient variance",
         better=-1,
         positive=True,
@@ -152,7 +152,7 @@ METRICS: Final = _by_name(
     Metric(
         "bias_evidence",
         "nats/param",
-        "the same as `bias` against ∇ log p(x)",
+        "the same as `bias`, but against ∇ log p(x)",
         "bias for log p(x)",
         better=-1,
         limits=_SIZE,
@@ -220,7 +220,7 @@ METRICS: Final = _by_name(
     Metric(
         "relative_cost",
         "1",
-        "`seconds` over the seconds of one evaluation of log p(x, z), or f, at one sample, without derivative",
+        "`seconds` divided by the seconds of one evaluation of log p(x, z), or f, at one sample, without derivative",
         "time per gradient / time per evaluation",
         better=-1,
         positive=True,
@@ -242,7 +242,7 @@ METRICS: Final = _by_name(
     Metric(
         "peak_memory",
         "bytes",
-        "most memory that one gradient estimate held",
+        "peak memory of one gradient estimate",
         "peak memory",
         better=-1,
         positive=True,
@@ -292,12 +292,12 @@ FINAL_VALUES: Final = _by_name(
     ),
     Metric("train_elbo", "`unit`", "ELBO of the training data", "train ELBO", better=1),
     *_split("train", "the training data"),
-    Metric("log_evidence", "`unit`", "exact log p(x) of the training data, where the task has it", "log p(x)"),
+    Metric("log_evidence", "`unit`", "exact log p(x) of the training data, if the task has it", "log p(x)"),
     Metric(
         "gap",
         "`unit`",
-        "`log_evidence` − ELBO = KL(q(z|x) ‖ p(z|x)), of the training data; of the exact ELBO where the task has one "
-        "(`gap_se` is zero), and not of `train_elbo`, which is sampled",
+        "`log_evidence` − ELBO = KL(q(z|x) ‖ p(z|x)), of the training data; for the exact ELBO if the task has one "
+        "(`gap_se` is zero), not for `train_elbo`, which is sampled",
         "gap",
         heading="gap (KL)",
     ),
@@ -327,7 +327,7 @@ FINAL_VALUES: Final = _by_name(
     Metric(
         "seconds_per_step",
         "s",
-        "training time per step; of a step of several seeds, each one's share",
+        "training time per step; for a step of several seeds, each one's share",
         "seconds per step",
         better=-1,
         positive=True,
@@ -343,7 +343,7 @@ FINAL_VALUES: Final = _by_name(
     Metric(
         "clipped",
         "1",
-        "share of the training steps whose gradient was clipped (`--clip-norm`): it is biased there",
+        "share of the training steps whose gradient was clipped (`--clip-norm`), which biases it",
         "steps clipped",
     ),
 )

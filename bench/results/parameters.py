@@ -33,7 +33,7 @@ def difference(path: Path, told: Written, up_to: float = math.inf) -> str:
     """
     try:
         if not path.is_file():
-            return "is no file" if path.exists() or path.is_symlink() else "is not there"
+            return "is not a file" if path.exists() or path.is_symlink() else "is missing"
         size = path.stat().st_size
         if size != told.bytes:
             return f"has {size} bytes instead of {told.bytes}"
@@ -47,4 +47,4 @@ def difference(path: Path, told: Written, up_to: float = math.inf) -> str:
 
 def _compared(file: io.BufferedReader, told: Written) -> str:
     fits = hashlib.file_digest(file, "sha256").hexdigest() == told.sha256
-    return "" if fits else "does not have the digest that its record tells"
+    return "" if fits else "does not have the digest in its record"

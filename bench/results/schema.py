@@ -42,15 +42,15 @@ class GradientRow:
     se: float = field(metadata=column("`unit`", "its standard error"))
     ci_low: float = field(metadata=column("`unit`", "lower end of its 95% interval"))
     ci_high: float = field(metadata=column("`unit`", "upper end of its 95% interval"))
-    n: Count = field(metadata=column("1", "replicates R that it comes from; 0 of what is exact"))
+    n: Count = field(metadata=column("1", "number of replicates R; 0 if exact"))
     reference: str = field(
-        metadata=column("", "where the true gradient came from, and how precise it is; empty if none enters")
+        metadata=column("", "where the true gradient came from, and its precision; empty if none is used")
     )
-    target: str = field(metadata=column("", "target that the gradient is meant to be of"))
+    target: str = field(metadata=column("", "target whose gradient is estimated"))
     # None for metrics that are no norm, and in records of an earlier version.
     square: float | None = field(
         default=None,
-        metadata=column("`unit`²", "of `bias` and `snr`: unbiased estimate of the square; may be negative"),
+        metadata=column("`unit`²", "for `bias` and `snr`: unbiased estimate of the square; may be negative"),
     )
 
 
@@ -61,7 +61,7 @@ class TrainingRow:
     step: Count = field(metadata=column("steps", "training steps taken"))
     seconds: Amount = field(
         metadata=column(
-            "s", "training time so far, without evaluation and measurement; of several seeds' steps, its share"
+            "s", "training time so far, without evaluation and measurement; for steps of several seeds, its share"
         )
     )
     objective: float = field(
@@ -78,13 +78,15 @@ class TrainingRow:
     )
     objective_of: Literal["target", "relaxed"] = field(
         default="target",
-        metadata=column("", "whose value `objective` is: the `target`'s, or f's at `relaxed` draws, no bound"),
+        metadata=column(
+            "", "whose value `objective` is: the `target`'s, or f's at `relaxed` draws, which is not a bound"
+        ),
     )
     beta: Share = field(
         default=1.0,
         metadata=column(
             "1",
-            "weight β of the divergence at this step; below 1 `objective` is of the target with that weight, which "
+            "weight β of the divergence at this step; below 1, `objective` is for the target with that weight, which "
             "changed since the previous row",
         ),
     )
@@ -110,7 +112,7 @@ class Final:
     train_kl_se: float | None = field(default=None, metadata=_error("train_kl"))
     log_evidence: float | None = field(default=None, metadata=_value(FINAL_VALUES["log_evidence"]))
     gap: float | None = field(default=None, metadata=_value(FINAL_VALUES["gap"]))
-    gap_se: float | None = field(default=None, metadata=_error("gap", "; zero where the ELBO is exact too"))
+    gap_se: float | None = field(default=None, metadata=_error("gap", "; zero if the ELBO is exact, too"))
     # None without rows held back, and in records of an earlier version.
     validation_objective: float | None = field(default=None, metadata=_value(FINAL_VALUES["validation_objective"]))
     validation_objective_se: float | None = field(default=None, metadata=_error("validation_objective"))
@@ -162,11 +164,11 @@ class Datapoint:
 
     datapoint: Count = field(metadata=column("", "its place in the test set, from 0"))
     elbo: float = field(
-        metadata=column("nats", "its ELBO; their mean is `test_elbo`, their sum where rows share latents")
+        metadata=column("nats", "its ELBO; `test_elbo` is their mean, or their sum if rows share latents")
     )
-    elbo_se: float = field(metadata=column("nats", "standard error of `elbo` over its samples; NaN of a single one"))
+    elbo_se: float = field(metadata=column("nats", "standard error of `elbo` over its samples; NaN for a single one"))
     log_likelihood: float = field(
-        metadata=column("nats", "importance-weighted bound on its log p(x), likewise of `test_log_likelihood`")
+        metadata=column("nats", "importance-weighted bound on its log p(x); likewise for `test_log_likelihood`")
     )
     log_likelihood_se: float = field(
         metadata=column("nats", "standard error of `log_likelihood` over its samples, by the delta method, likewise")
@@ -215,7 +217,7 @@ class Record:
     started: str = field(metadata=column("UTC", "when the cell started, ISO 8601"))
     seconds: Amount = field(
         metadata=column(
-            "s", "wall time of the cell, evaluation and measurement included, its companions' too if it had any"
+            "s", "wall time of the cell, including evaluation and measurement, and its companions' if it had any"
         )
     )
     gradients: list[GradientRow] = field(default_factory=list)
@@ -226,10 +228,10 @@ class Record:
     # None in records of an earlier version.
     task_source: str | None = field(
         default=None,
-        metadata=column("", "code of a task that is not ours: hash of its files, or distribution and version"),
+        metadata=column("", "code of a task from outside varbench: hash of its files, or distribution and version"),
     )
     estimator_source: str | None = field(
-        default=None, metadata=column("", "of an estimator that is not ours, likewise")
+        default=None, metadata=column("", "likewise for an estimator from outside varbench")
     )
     # None in records of an earlier version, too.
     parameters: Written | None = None
@@ -272,7 +274,7 @@ class RunInfo:
     torch: str = field(metadata=column("", "version of PyTorch"))
     numpy: str = field(metadata=column("", "version of NumPy"))
     git_commit: str | None = field(
-        metadata=column("", "commit of varbench's checkout; missing where it is installed without one")
+        metadata=column("", "commit of varbench's checkout; missing if it is installed without one")
     )
     git_dirty: bool | None = field(metadata=column("", "whether that checkout had changes"))
     system: str = field(metadata=column("", "operating system and architecture"))

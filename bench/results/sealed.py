@@ -60,13 +60,13 @@ def archive_damage(file: io.BufferedReader | io.BytesIO) -> str:
     file.seek(0)
     # To the library of zip files, one may begin with anything.
     if file.read(len(ARCHIVE)) != ARCHIVE:
-        return "it begins as no such file does"
+        return "it does not begin like such a file"
     try:
         with zipfile.ZipFile(file) as archive:
             member = archive.testzip()
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        return f"it is no archive of tensors: {error}"
-    return f"the checksum of {member} does not fit" if member is not None else ""
+        return f"it is not an archive of tensors: {error}"
+    return f"the checksum of {member} does not match" if member is not None else ""
 
 
 def _owner(path: Path) -> str | None:

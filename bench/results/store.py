@@ -176,7 +176,7 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=patience)
         except Timeout:
-            raise CellBusy(f"{folder} is being run by another process: wait for it, or end it") from None
+            raise CellBusy(f"{folder} is being run by another process: wait for it, or stop it") from None
         except OSError as error:
             raise ResultsError(f"cannot lock {folder}: {error.strerror or error}") from error
         try:

@@ -157,9 +157,9 @@ def _in_one(blocks: Mapping[str, Block]) -> list[Block]:
 
 
 def _notes(judges: bool, silent: bool) -> list[str]:
-    notes = ["brackets are 95% intervals, of several seeds that of their mean"]
+    notes = ["brackets are 95% intervals, for several seeds that of their mean"]
     if judges:
-        notes.append("seen from: how large a bias has to be to be seen four times in five")
+        notes.append("seen from: the smallest bias that would be seen four times in five")
         notes.append("verdicts are corrected for the number of biases in these tables")
     return [*notes, NOTE] if silent else notes
 
@@ -191,7 +191,7 @@ def final_blocks(results: Frames) -> list[Block]:
         title = " · ".join(["final values", briefly(TASKS, task, parameters), *units])
         # The unit of the target is in the title.
         heads = [FINAL_VALUES[name].head(FINAL_VALUES[name].unit_of("")) for name in values]
-        notes = ["brackets are 95% intervals: of one seed that of the evaluation, of several that of their mean"]
+        notes = ["brackets are 95% intervals: for one seed that of the evaluation, for several that of their mean"]
         if "clipped" in values:
             notes.append("steps clipped: the share of training steps whose gradient was clipped, which biases it")
         of = Of((task, parameters), "", [key for key, _ in ordered], ["", "", "", *values])

@@ -212,7 +212,7 @@ def _one(copies: Sequence[tuple[Path, int]], warn: Callable[[str], object]) -> i
     kept = dump(records[last])
     others = [str(folder) for folder, record in records.items() if dump(record) != kept]
     if others:
-        warn(f"the same cell has other numbers in {' and '.join(others)} than in {last}, which alone is counted")
+        warn(f"the same cell has other numbers in {' and '.join(others)} than in {last}, and only the latter counts")
     return rows[last]
 
 

@@ -95,6 +95,6 @@ def require_unpacked(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
         if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
-            raise zipfile.BadZipFile("it is compressed, as none of ours is")
+            raise zipfile.BadZipFile("it is compressed, unlike ours")
         if sum(part.file_size for part in parts) > path.stat().st_size:
-            raise zipfile.BadZipFile("it says that it holds more than it is large")
+            raise zipfile.BadZipFile("it claims to hold more than its size")

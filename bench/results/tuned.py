@@ -73,7 +73,7 @@ class Tuned:
         for _, of_task in grouped(shared, "task", "task_parameters"):
             if len(of_task.drop_duplicates(columns)) > 1 and len(self.results.gradients):
                 yield (
-                    "gradients are measured along reference trajectories trained with what was chosen, and so not all "
+                    "gradients are measured along reference trajectories trained with the chosen values, so not all "
                     "at the same parameters"
                 )
                 return
@@ -176,7 +176,7 @@ def _column(group: pd.DataFrame, by: str | None) -> tuple[str, str]:
     has_bounds = _has(group, "train_elbo", "evaluation_samples")
     if _has(group, _EXPECTED) and not has_bounds:
         if by not in (None, "objective"):
-            raise UsageError(f"{task} is an expectation, and has no {by}: choose by objective, or name other tasks")
+            raise UsageError(f"{task} is an expectation, which has no {by}: choose by objective, or name other tasks")
         return _EXPECTED, ""
     column = MEASURES[by or "elbo"]
     if by == "objective" and has_bounds and not _has(group, "objective", column):
@@ -186,8 +186,8 @@ def _column(group: pd.DataFrame, by: str | None) -> tuple[str, str]:
     if _has(group, column) or "done" not in distinct(group, "status"):
         return column, ""
     return column, (
-        f"there is nothing to choose by: no rows of {task} were held back from training, and test data are not looked "
-        "at; run the grid with `--validation 0.1`"
+        f"there is nothing to choose by: no rows of {task} were held back from training, and test data are never "
+        f"used; run the grid with `--validation 0.1`"
     )
 
 

@@ -21,7 +21,7 @@ _ROUNDING: Final = 8.0
 """In units of the type's rounding, as in `bench.measure`."""
 _EPSILON: Final = {"float32": float(np.finfo(np.float32).eps), "float64": float(np.finfo(np.float64).eps)}
 
-NOTE: Final = "no verdict (–) where all replicates are equal: what they differ by from the reference may be rounding"
+NOTE: Final = "no verdict (–) if all replicates are equal: their difference from the reference may be rounding"
 
 
 def needed_for_summary(rows: pa.Table, cells: np.ndarray) -> np.ndarray:

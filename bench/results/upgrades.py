@@ -27,7 +27,7 @@ def _with_new(content: Data, **new: Any) -> Data:
         Undecodable: it has one of them, and so is not of the version that it says it is of.
     """
     for key in new.keys() & content.keys():
-        raise Undecodable(f"it has `{key}`, which came with a later version than it says")
+        raise Undecodable(f"it has `{key}`, which is newer than the version it states")
     return {**content, **new}
 
 

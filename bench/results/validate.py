@@ -36,7 +36,7 @@ _LONGEST_HEAD: Final = 256
 
 _BESIDE: Final = {
     PARAMETERS: "no table or figure depends on it",
-    DATAPOINTS: "no table depends on it but that of single datapoints",
+    DATAPOINTS: "only the table of single datapoints depends on it",
 }
 """What depends on a file beside a record."""
 
@@ -139,7 +139,7 @@ def whole_tensors(path: Path) -> bool | None:
             if path.name == PARAMETERS
             else "delete it, or let the `bench run` that needs it set it aside; no number on record depends on it"
         )
-        raise ResultsError(f"{path} is not what was written ({why}): {remedy}")
+        raise ResultsError(f"{path} is not as it was written ({why}): {remedy}")
     return True
 
 
@@ -147,7 +147,7 @@ def _damage(file: io.BufferedReader, path: Path) -> str:
     first = FIRST_LINE.match(file.read(_LONGEST_HEAD))
     if first is not None:
         if is_of_another(first, path):
-            return "it is another's"
+            return "it belongs to another cell"
         file.seek(first.end())
-        return "" if fits(first, file) else "its digest does not fit"
+        return "" if fits(first, file) else "its digest does not match"
     return archive_damage(file)

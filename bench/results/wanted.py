@@ -71,7 +71,7 @@ class Wanted:
         for column in self.columns or ():
             require("column", column, self._known_columns())
         if self.what == "runs" and self.is_chosen:
-            raise UsageError("--select chooses cells, and a run has many: leave it out of --what runs")
+            raise UsageError("--select chooses cells, but a run has many: leave it out with --what runs")
 
     @property
     def compares(self) -> bool:
@@ -166,4 +166,4 @@ class Wanted:
     def _not_gradients(self) -> str:
         if self.what == "final" and not self.groups and set(self.metrics) <= set(FINAL_VALUES):
             return "the summary of final has every value; to choose some with --metric, add `--across metric`"
-        return f"--metric and --group choose rows of the gradients, and {self.what} has none"
+        return f"--metric and --group choose rows of the gradients, but {self.what} has none"

@@ -38,14 +38,14 @@ def require_like(template: Any, found: Any, name: str) -> None:
     """
     if isinstance(template, Mapping):
         if not isinstance(found, Mapping):
-            raise Unfit(f"{name} is {'missing' if found is None else 'no mapping'}")
+            raise Unfit(f"{name} is {'missing' if found is None else 'not a mapping'}")
         for key in template:
             require(key in found, f"{name}.{key} is missing")
         for key, value in found.items():
             require(key in template, f"{name}.{key} is not known here")
             require_like(template[key], value, f"{name}.{key}")
         return
-    require(isinstance(found, Tensor), f"{name} is no tensor")
+    require(isinstance(found, Tensor), f"{name} is not a tensor")
     require(found.layout is template.layout, f"{name} is not laid out as a tensor of numbers")
     for what in ("shape", "dtype"):
         was, wanted = getattr(found, what), getattr(template, what)
@@ -60,7 +60,7 @@ def built(cls: type[T], values: Any, name: str) -> T:
         Unfit: a field is missing, unknown, or of another type.
     """
     hints = get_type_hints(cls)
-    require(isinstance(values, dict) and values.keys() == hints.keys(), f"{name} lacks a field, or has another")
+    require(isinstance(values, dict) and values.keys() == hints.keys(), f"{name} lacks a field, or has an unknown one")
     for field, hint in hints.items():
         require(_is_a(values[field], hint), f"{name}.{field} is {values[field]!r:.40}")
     return cls(**values)
@@ -80,13 +80,13 @@ def require_optimizer(optimizer: Optimizer, found: Any, steps: int) -> None:
     fresh = optimizer.state_dict()["param_groups"]
     require(isinstance(found, dict) and found.keys() == {"state", "param_groups"}, "optimizer lacks a part")
     groups, state = found["param_groups"], found["state"]
-    require(isinstance(groups, list) and isinstance(state, dict), "optimizer holds other things")
-    require(len(groups) == len(fresh), "optimizer has another number of parameter groups")
+    require(isinstance(groups, list) and isinstance(state, dict), "optimizer holds unknown things")
+    require(len(groups) == len(fresh), "optimizer has a different number of parameter groups")
     for group, wanted in zip(groups, fresh, strict=True):
         is_one = isinstance(group, dict) and type(group.get("lr")) is float
         # The step size is set at every step. PyTorch's own optimizers, which there were before, kept all their options.
         is_same = is_one and all(group.get(key) == value for key, value in wanted.items() if key != "lr")
-        require(is_same, f"optimizer has another group {wanted['name']}")
+        require(is_same, f"optimizer has a different group {wanted['name']}")
     parameters = optimizer.parameters
     names = {*optimizer.averages, *([COUNT] if optimizer.counts else [])}
     require(not (steps and parameters and names) or bool(state), "optimizer has no moments")
@@ -124,7 +124,7 @@ def require_generators(found: Mapping[str, Tensor]) -> None:
         except RuntimeError as error:
             if is_of_device(error):
                 raise
-            raise Unfit(f"generators.{device} is no state of a generator") from error
+            raise Unfit(f"generators.{device} is not the state of a generator") from error
 
 
 def require_flags(found: Any, steps: int) -> None:

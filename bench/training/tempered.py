@@ -100,10 +100,11 @@ def tempered(task: Task, estimator: Estimator) -> Tempered:
     """
     where, name = task.called, estimator.called
     if task.target == "expectation":
-        raise Unfit(f"--kl-warmup weighs the divergence of an ELBO; {where} is a cost f(z): leave it out")
+        raise Unfit(f"--kl-warmup weights the divergence of an ELBO, but {where} is a cost f(z): leave it out")
     if not isinstance(task.model, GenerativeModel):
         raise Unfit(
-            f"--kl-warmup needs log p(z) apart from log p(x|z), and {where} has a joint density only: give its model a "
+            f"--kl-warmup needs log p(z) separately from log p(x|z), but {where} only has a joint density: give its "
+            f"model a "
             "prior (GenerativeModel), or leave it out"
         )
     if estimator.unweighted:

@@ -286,7 +286,7 @@ class Trainer:
         rows = [built(TrainingRow, row, "rows") for row in state["rows"]]
         ends = [0, *(row.step for row in rows)]
         require(ends == sorted(set(ends)), "rows are not in order")
-        require(all(isinstance(value, Tensor) for value in state["objectives"]), "objectives are no tensors")
+        require(all(isinstance(value, Tensor) for value in state["objectives"]), "objectives are not tensors")
         since = sum(value.numel() for value in state["objectives"])
         require_flags(state["clipped"], since if self.settings.clip_norm else 0)
         require(ends[-1] + since == step, f"rows and objectives are of {ends[-1] + since} steps instead of {step}")

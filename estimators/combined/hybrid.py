@@ -136,7 +136,7 @@ class Hybrid(Estimator):
         for name in self.sites:
             if name not in sites:
                 has = _listed([*sites], "and")
-                raise Unfit(f"hybrid has a policy for site '{name}', and {where} has no such site: it has {has}")
+                raise Unfit(f"hybrid has a policy for site '{name}', but {where} has no such site: it has {has}")
         policies: dict[str, Policy] = {}
         for name, site in sites.items():
             policies[name] = self._policy(name, site.distribution)
@@ -150,7 +150,7 @@ class Hybrid(Estimator):
                 )
         for name in without_derivative(task.guide, x[:1]):
             if policies[name] == "reparam":
-                raise Unfit(f"hybrid needs draws with a derivative in φ for reparam, and site '{name}' has none")
+                raise Unfit(f"hybrid needs draws with a derivative in φ for reparam, but site '{name}' has none")
         enumerated = {name: sites[name] for name, policy in policies.items() if policy == "enumerate"}
         try:
             states_of(enumerated)

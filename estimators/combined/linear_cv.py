@@ -102,7 +102,7 @@ class LinearCV(Estimator):
         try:
             self._slopes(task, x[:1], samples, {n: value.detach() for n, value in task.guide.named_parameters()})
         except (RuntimeError, NotImplementedError) as reason:
-            raise Unfit(f"linear-cv draws pilot estimates at once, which {self.inner.called} cannot") from reason
+            raise Unfit(f"linear-cv draws all pilot estimates at once, which {self.inner.called} cannot do") from reason
 
 
 def _build(name: str) -> Estimator:
@@ -139,7 +139,7 @@ def _traced(inner: Estimator, task: Task, x: Tensor, samples: int) -> tuple[Esti
     with _recording(task) as traces:
         estimate = inner(task, x, samples)
     if not traces:
-        raise Unfit(f"linear-cv needs samples of the guide's distributions, and {inner.called} takes others")
+        raise Unfit(f"linear-cv needs samples of the guide's distributions, but {inner.called} takes others")
     return estimate, traces[0]
 
 

@@ -77,7 +77,7 @@ class _LogGammaSlope(Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        raise NotImplementedError("an implicitly reparameterized draw has a first derivative only")
+        raise NotImplementedError("an implicitly reparameterized draw only has a first derivative")
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Tensor) -> tuple[Any, int]:

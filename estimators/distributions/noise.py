@@ -48,7 +48,7 @@ def refuse_unless_independent(noise: Noise, name: str) -> None:
     """Raise `Unsupported` for noise that a draw by rejection cannot be made from."""
     if not isinstance(noise, Independently):
         raise Unsupported(
-            f"{name} is drawn by rejection, which mirrored or quasi-random noise does not fit; use iid draws"
+            f"{name} is drawn by rejection, which does not work with mirrored or quasi-random noise; use iid draws"
         )
 
 

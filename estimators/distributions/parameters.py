@@ -70,7 +70,7 @@ def _fixed(distribution: Distribution) -> dict[str, Tensor]:
 def _names(distribution: Distribution) -> list[str]:
     names = [name for name, constraint in distribution.arg_constraints.items() if not constraint.is_discrete]
     if not names:
-        raise Unsupported(f"{type(distribution).__name__} has no parameters that could be varied")
+        raise Unsupported(f"{type(distribution).__name__} has no parameters to vary")
     return [name for name in names if _INSTEAD.get(name) not in names]
 
 

@@ -72,7 +72,9 @@ def support_size(distribution: Distribution) -> int:
 def _(distribution: Binomial) -> int:
     least, most = int(distribution.total_count.min()), int(distribution.total_count.max())
     if least < most:
-        raise Unsupported(f"Binomial has from {least} to {most} trials, and only one number of them can be enumerated")
+        raise Unsupported(
+            f"Binomial has from {least} to {most} trials, but only a single number of trials can be enumerated"
+        )
     return most + 1
 
 

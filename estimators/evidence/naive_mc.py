@@ -23,7 +23,7 @@ class NaiveMC(Estimator):
     unbiased = False
     bias_claim = Bias(vanishes=True)
     trains_guide = False
-    unweighted = "it draws from the prior, and has no divergence from a guide"
+    unweighted = "it draws from the prior, so there is no divergence from a guide"
     formula = "log (1/M) Σ_m p_θ(x|z_m), z_m ~ p(z);  θ: Σ_m w̃_m ∇_θ log p_θ(x, z_m)"
     paper = "the lecture on variational auto-encoders, problems 1 and 2"
 

@@ -110,7 +110,7 @@ def _drawn_truncation(u: Tensor) -> int:
     try:
         return truncation(float(u))
     except RuntimeError as error:
-        raise RuntimeError("SUMO draws a random number of samples, so that its replicates differ in shape") from error
+        raise RuntimeError("sumo draws a random number of samples, so its replicates differ in shape") from error
 
 
 def _negative_mean_square(log_weight: Tensor) -> Tensor:

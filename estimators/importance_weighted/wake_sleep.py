@@ -23,7 +23,7 @@ class WakeSleep(Estimator):
 
     targets = ("sleep",)
     own_target = True
-    unweighted = "it draws observations from the model, and none come from a divergence with a weight"
+    unweighted = "it draws observations from the model, which a weighted divergence cannot give"
     formula = "φ: (1/K) Σ_k ∇_φ log q(z_k|x_k), (z_k, x_k) ~ p_θ;  θ: Σ_k w̃_k ∇_θ log p(x, z_k)"
     paper = "Hinton, Dayan, Frey & Neal 1995; Le, Kosiorek, Siddharth, Teh & Wood 2019, eq. 5"
 
@@ -65,7 +65,9 @@ class WakeSleep(Estimator):
 def _simulable(task: Task) -> SimulableModel:
     model = generative(task, "wake-sleep")
     if not isinstance(model, SimulableModel):
-        raise Unfit(f"wake-sleep draws observations from the model; {task.called} says no way to (`simulate`)")
+        raise Unfit(f"wake-sleep draws observations from the model, but {task.called} does not say how (`simulate`)")
     if not model.normalised:
-        raise Unfit(f"wake-sleep draws observations from the model; the likelihood of this {task.called} is tempered")
+        raise Unfit(
+            f"wake-sleep draws observations from the model, but the likelihood of this {task.called} is tempered"
+        )
     return model

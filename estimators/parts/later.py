@@ -31,5 +31,5 @@ class LaterFactor:
         self._factor = factor
 
     def _scaled(self, gradient: Tensor) -> Tensor:
-        assert self._factor is not None, "a gradient flows back through a factor that was never said"
+        assert self._factor is not None, "a gradient flows back through a factor that was never set"
         return gradient * as_events(self._factor, gradient)

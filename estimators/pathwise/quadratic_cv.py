@@ -66,4 +66,6 @@ class QuadraticCV(AnyDraws):
         site = next(iter(sites.values()))
         gaussian = isinstance(unwrapped(site.distribution), Normal) and len(site.distribution.event_shape) == 1
         if len(sites) > 1 or site.conditional or not gaussian:
-            raise Unfit(f"quadratic-cv needs a single diagonal Gaussian site [B, D]; {task.called} has another guide")
+            raise Unfit(
+                f"quadratic-cv needs a single diagonal Gaussian site [B, D], but {task.called} has a different guide"
+            )

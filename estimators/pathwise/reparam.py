@@ -57,7 +57,7 @@ class Reparam(AnyDraws):
         if self.kl == "sampled":
             return
         if task.target == "expectation":
-            raise Unfit(f"kl=analytic needs an ELBO; {task.called} is a cost f(z)")
+            raise Unfit(f"kl=analytic needs an ELBO, but {task.called} is a cost f(z)")
         draw = Reparameterized(1)
         task.guide(x[:1], draw)
         prior = _prior(task, x[:1], draw.trace)

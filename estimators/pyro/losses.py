@@ -64,7 +64,7 @@ class PyroLoss(Estimator):
     def _run(self, task: Task, x: Tensor, samples: int) -> tuple[float, list[Tensor | None]]:
         """Return the loss of a batch, a sum over its rows, and its gradient in each parameter."""
         if functorch.maybe_current_level() is not None:
-            raise RuntimeError("Pyro calls backward itself, so that its replicates are drawn one by one")
+            raise RuntimeError("Pyro calls backward itself, so its replicates are drawn one by one")
         programs = Programs(task, x, self.enumerates)
         with pyro.get_param_store().scope(), pyro.validation_enabled(False), torch.enable_grad():
             loss = self.loss(samples).loss_and_grads(programs.model, programs.guide)
@@ -159,7 +159,7 @@ class PyroRenyi(PyroLoss):
 
     targets = ("renyi",)
     own_target = True
-    unweighted = "Pyro knows of no φ in the model, and this bound's gradient needs it"
+    unweighted = "Pyro does not know of φ in the model, which this bound's gradient needs"
     checked = ({"alpha": 0.5}, {"alpha": 0.0})
     formula = "RenyiELBO(alpha=α, num_particles=K).loss_and_grads(model, guide)"
     paper = "Bingham et al. 2019 (Pyro); Li & Turner 2016"

@@ -63,7 +63,7 @@ class ReinforceOptimal(AnyDraws):
                 rebuild(drawn.distribution, parameters(drawn.distribution))
             except Unsupported as reason:
                 raise Unfit(
-                    f"reinforce-optimal has a baseline for each parameter of a distribution, and site '{site}' of "
+                    f"reinforce-optimal has a baseline for each parameter of a distribution, but site '{site}' of "
                     f"{task.called} does not fit: {reason}"
                 ) from reason
 

@@ -98,7 +98,7 @@ def choose(file: Path, arrays: Mapping[str, NDArray[Any]], asked: str | None) ->
         return [*train, *test]
     if not found:
         raise DataUnavailable(f"{file} holds no array of several images, [N, …]; it holds {shapes}")
-    raise DataUnavailable(f"{file} holds several arrays ({shapes}): say which are the images, as array={found[0]}")
+    raise DataUnavailable(f"{file} holds several arrays ({shapes}): say which are the images, such as array={found[0]}")
 
 
 def _may_be_images(array: NDArray[Any]) -> bool:
@@ -130,9 +130,11 @@ def images_of(values: NDArray[Any], what: str, kind: str, layout: Layout) -> NDA
     elif values.ndim == 4:
         found = _of_colours(values, what, layout)
     else:
-        raise DataUnavailable(f"{what} is {_by(values)}; images are [N, pixels], [N, height, width] or with colours")
+        raise DataUnavailable(
+            f"{what} is {_by(values)}; images must be [N, pixels] or [N, height, width], with or without colours"
+        )
     if layout.width not in (None, found.shape[3]):
-        raise DataUnavailable(f"{what} holds images {found.shape[3]} pixels wide, and width={layout.width} was given")
+        raise DataUnavailable(f"{what} holds images {found.shape[3]} pixels wide, but width={layout.width} was given")
     return found
 
 
@@ -146,10 +148,10 @@ def _of_rows(values: NDArray[Any], what: str, layout: Layout) -> NDArray[Any]:
         if pixels and (pixels % width == 0 if layout.width else width**2 == pixels):
             return rows.reshape(len(rows), 1, -1, width)
     if layout.width:
-        raise DataUnavailable(f"{what} is {_by(values)}, of which no images can be made that are {layout.width} wide")
+        raise DataUnavailable(f"{what} is {_by(values)}, which cannot be divided into images {layout.width} wide")
     raise DataUnavailable(
-        f"{what} is {_by(values)}, and images of {values.shape[1]} pixels are not square: give width=, the pixels in a "
-        "row of one"
+        f"{what} is {_by(values)}, but images of {values.shape[1]} pixels are not square: give width=, the number of "
+        f"pixels in a row"
     )
 
 
@@ -164,7 +166,7 @@ def _of_planes(values: NDArray[Any], what: str, kind: str, layout: Layout) -> ND
 
     if fits(first) == fits(last):
         raise DataUnavailable(
-            f"{what} is {_by(values)}: say whether the images are along its first axis or its last, as axis=last"
+            f"{what} is {_by(values)}: say whether the images are along its first or its last axis, such as axis=last"
         )
     return first if fits(first) else last
 
@@ -178,8 +180,8 @@ def _of_colours(values: NDArray[Any], what: str, layout: Layout) -> NDArray[Any]
         for channels in (3, 1):
             if images.shape[channels] in _CHANNELS:
                 return np.moveaxis(images, channels, 1)
-    alpha = " (a channel of transparency is not taken: leave it out)" if 4 in values.shape else ""
-    raise DataUnavailable(f"{what} is {_by(values)}, of which no axis has 1 or 3 channels{alpha}")
+    alpha = " (a transparency channel is not accepted: leave it out)" if 4 in values.shape else ""
+    raise DataUnavailable(f"{what} is {_by(values)}, where no axis has 1 or 3 channels{alpha}")
 
 
 def _by(array: NDArray[Any]) -> str:

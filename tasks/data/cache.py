@@ -57,7 +57,7 @@ def read(name: str, filename: str) -> bytes:
         raise DataUnavailable(f"{path} is corrupt; delete it, then {_remedy(name, dataset)}") from None
     except OSError as error:
         raise DataUnavailable(
-            f"{path} cannot be read ({error.strerror}); mend that, or {_remedy(name, dataset)}"
+            f"{path} cannot be read ({error.strerror}); fix that, or {_remedy(name, dataset)}"
         ) from None
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise DataUnavailable(f"{path} is corrupt (its checksum is wrong); delete it, then {_remedy(name, dataset)}")
@@ -90,7 +90,7 @@ def _fetch(name: str, file: File, progress: Progress) -> Path:
             _download(name, file, path, progress)
     except OSError as error:
         raise DataUnavailable(
-            f"{path} cannot be written ({error.strerror}); set BENCH_DATA to a folder where it can"
+            f"{path} cannot be written ({error.strerror}); set BENCH_DATA to a writable folder"
         ) from None
     return path
 
@@ -115,7 +115,7 @@ def _download(name: str, file: File, path: Path, progress: Progress) -> None:
         except TooLong as error:
             failures[url] = str(error)
         except ValueError:
-            failures[url] = "what came has the wrong checksum"
+            failures[url] = "the download has the wrong checksum"
         else:
             return
     tried = ", ".join(f"{url} ({reason})" for url, reason in failures.items())

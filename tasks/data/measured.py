@@ -39,7 +39,7 @@ def load(table: Table) -> Rows:
     Features and target are standardized with the mean and the deviation of the training rows.
     """
     train, test = _toy() if table == "toy" else split(*_diabetes())
-    note = "y" if table == "toy" else "how far the disease has gone after a year"
+    note = "y" if table == "toy" else "progression of the disease after a year"
     return _rows(train, test, f"{table}-{len(train[1])}", f"target: {note}")
 
 

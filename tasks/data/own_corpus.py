@@ -46,7 +46,7 @@ def load(place: str) -> Corpus:
     """
     path = located(place)
     if path.is_dir():
-        raise DataUnavailable(f"{path} is a folder: give a file of LDA-C, or of one text per line")
+        raise DataUnavailable(f"{path} is a folder: give a file in LDA-C format, or with one text per line")
     return _load(path, stamp([path]))
 
 
@@ -57,9 +57,11 @@ def _load(path: Path, seen: Stamp) -> Corpus:
     counted = bool(lines) and _LDA_C.fullmatch(lines[0]) is not None
     rows, terms, vocabulary = _counted(path, content) if counted else _written(path, lines)
     if len(rows) < 2:
-        raise DataUnavailable(f"{path} holds one document, a line of it: at least one to train on and one to test")
+        raise DataUnavailable(
+            f"{path} holds one document (one per line): at least one for training and one for testing are needed"
+        )
     if terms < 2:
-        raise DataUnavailable(f"all of {path} is one word: there is nothing to learn")
+        raise DataUnavailable(f"{path} holds only one word: there is nothing to learn")
     train, test = split(rows)
     note = f"{len(train)} documents of {terms} different words, and {len(test)} to test"
     length = max(1, round(float((rows >= 0).sum(1).double().mean())))
@@ -73,7 +75,7 @@ def _counted(path: Path, content: str) -> tuple[Tensor, int, None]:
     try:
         return parse_lda_c(content.rstrip(), terms), terms, None
     except ValueError as error:
-        raise DataUnavailable(f"{path} begins as LDA-C, `count word:times …`, and {error}") from None
+        raise DataUnavailable(f"{path} begins like LDA-C, `count word:times …`, but {error}") from None
 
 
 def _written(path: Path, lines: list[str]) -> tuple[Tensor, int, list[str]]:
@@ -84,7 +86,7 @@ def _written(path: Path, lines: list[str]) -> tuple[Tensor, int, list[str]]:
     try:
         counts: Any = counter.fit_transform(lines)
     except ValueError:
-        raise DataUnavailable(f"{path} has no word of two letters or more: give one text per line, or LDA-C") from None
+        raise DataUnavailable(f"{path} has no words of two letters or more: give one text per line, or LDA-C") from None
     counts.sort_indices()
     ends = counts.indptr[1:-1]
     words = zip(np.split(counts.indices, ends), np.split(counts.data, ends), strict=True)

@@ -35,10 +35,12 @@ def load(place: str, layout: Layout, colour: Colour = "keep") -> Images:
     path = located(place)
     if path.is_dir():
         if layout.array is not None or layout.axis != "auto":
-            raise ValueError(f"array and axis are of arrays, and {place} is a folder of images: leave them out")
+            raise ValueError(f"array and axis are for arrays, but {place} is a folder of images: leave them out")
         return _load(path, stamp(pictures.picture_files(path)), layout, colour)
     if path.suffix.lower() not in arrays.SUFFIXES:
-        raise DataUnavailable(f"{path} is no file of images: give {', '.join(arrays.SUFFIXES)}, or a folder of images")
+        raise DataUnavailable(
+            f"{path} is not a file of images: give {', '.join(arrays.SUFFIXES)}, or a folder of images"
+        )
     return _load(path, stamp([path]), layout, colour)
 
 
@@ -49,7 +51,7 @@ def _load(path: Path, seen: Stamp, layout: Layout, colour: Colour) -> Images:
         found, digest = pictures.read_pictures([Path(name) for name, *_ in seen], path)
         parts = {str(path): found}
         if layout.width not in (None, found.shape[3]):
-            raise DataUnavailable(f"the images in {path} are {found.shape[3]} wide, and width={layout.width} was given")
+            raise DataUnavailable(f"the images in {path} are {found.shape[3]} wide, but width={layout.width} was given")
     else:
         held, digest = content(path)
         named = arrays.read_arrays(path, held)
@@ -65,7 +67,9 @@ def _load(path: Path, seen: Stamp, layout: Layout, colour: Colour) -> Images:
     rows = [torch.from_numpy(_with_channels(part, channels).reshape(len(part), -1)) for part in levels]
     if len(rows) == 1:
         if len(rows[0]) < 2:
-            raise DataUnavailable(f"{path} holds a single image: at least one to train on and one to test are needed")
+            raise DataUnavailable(
+                f"{path} holds a single image: at least one for training and one for testing are needed"
+            )
         rows = [rows[0][part] for part in four_fifths(len(rows[0]))]
     train, test = rows
     height, width = levels[0].shape[2:]
@@ -88,7 +92,7 @@ def _grey_levels(parts: dict[str, NDArray[Any]]) -> list[NDArray[np.uint8]]:
         if wrong.any():
             place = tuple(np.argwhere(wrong)[0])
             raise DataUnavailable(
-                f"{what} holds {values[place]} in image {place[0] + 1}; levels of grey go from 0 to 255, or from 0 to 1"
+                f"{what} holds {values[place]} in image {place[0] + 1}; grey levels go from 0 to 255, or from 0 to 1"
             )
     low = min(values.min() for values in parts.values())
     high = max(values.max() for values in parts.values())

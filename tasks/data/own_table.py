@@ -87,20 +87,20 @@ def _load(path: Path, seen: Stamp, target: str | None, parameter: str, understoo
     table = _table(path, content)
     columns = ", ".join(table.columns[:_SHOWN]) + (", …" if len(table.columns) > _SHOWN else "")
     if target is None:
-        raise ValueError(f"target=COLUMN must say which column of {path} is to be predicted; there are {columns}")
+        raise ValueError(f"target=COLUMN must say which column of {path} to predict; there are {columns}")
     if target not in table.columns:
-        raise ValueError(f"there is no column '{target}' in {path}, whose first line names {columns}")
+        raise ValueError(f"there is no column '{target}' in {path}; its first line names {columns}")
     if len(table) < _LEAST:
         raise DataUnavailable(f"{path} has {len(table)} row{'s' * (len(table) != 1)}; at least {_LEAST} are needed")
     if len(table.columns) == 1:
-        raise DataUnavailable(f"{path} has no column beside '{target}': there is nothing to predict it from")
+        raise DataUnavailable(f"{path} has no column besides '{target}': there is nothing to predict it from")
     found = _columns(table)
     for name, column in found.items():
         _require_whole(path, name, column)
     values, note = understood(path, target, found.pop(target))
     features, left_out = _features(path, found)
     if left_out:
-        note += f"; left out, since all rows are the same: {', '.join(left_out)}"
+        note += f"; left out because all rows are the same: {', '.join(left_out)}"
     return OwnTable(features, values, content_name(parameter, digest), note)
 
 
@@ -114,12 +114,10 @@ def _table(path: Path, content: str) -> pd.DataFrame:
         if not name:
             raise DataUnavailable(
                 f"column {number} of {path} has no name in the first line: give it one, or leave the column out "
-                "(pandas writes an index with `to_csv`, and none with `to_csv(index=False)`)"
+                "(pandas writes an index with `to_csv`, but none with `to_csv(index=False)`)"
             )
         if name in names[: number - 1]:
-            raise DataUnavailable(
-                f"{path} has two columns '{name}', as its first line names them: give each a name of its own"
-            )
+            raise DataUnavailable(f"the first line of {path} names two columns '{name}': give each its own name")
 
     def read(decimal: str) -> pd.DataFrame:
         try:
@@ -137,7 +135,7 @@ def _table(path: Path, content: str) -> pd.DataFrame:
                 )
         except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, ValueError) as error:
             why = str(error).strip().splitlines()[-1].removeprefix("Error tokenizing data. C error: ")
-            raise DataUnavailable(f"{path} is no CSV file with {len(names)} columns: {why}") from None
+            raise DataUnavailable(f"{path} is not a CSV file with {len(names)} columns: {why}") from None
 
     table = read(".")
     if separator == ";" and any(_has_decimal_commas(column) for column in _columns(table).values()):
@@ -184,7 +182,8 @@ def _require_whole(path: Path, name: str, column: Column) -> None:
         words = np.isnan(_numbers(column))
         if 2 * words.sum() < len(column):
             raise DataUnavailable(
-                f"{where} holds numbers, but for '{column[words][0]}' in {_row(words)}: put a number there, or leave "
+                f"{where} holds numbers, except for '{column[words][0]}' in {_row(words)}: put a number there, or "
+                f"leave "
                 "the row or the column out"
             )
         return
@@ -192,8 +191,8 @@ def _require_whole(path: Path, name: str, column: Column) -> None:
     wrong = ~(np.abs(column) < np.sqrt(np.finfo(np.float64).max) / len(column))
     if wrong.any():
         raise DataUnavailable(
-            f"{where} holds {column[wrong][0]:g} in {_row(wrong)}: numbers must be finite, and not so large; give it "
-            "another unit, or leave the row out"
+            f"{where} holds {column[wrong][0]:g} in {_row(wrong)}: numbers must be finite, and not so large; change "
+            f"its unit, or leave the row out"
         )
 
 
@@ -209,14 +208,12 @@ def _labels(path: Path, target: str, column: Column) -> tuple[NDArray[np.float64
     if len(values) != 2:
         some = ", ".join(shown[:_SHOWN]) + (", …" if len(values) > _SHOWN else "")
         raise DataUnavailable(
-            f"the target '{target}' of {path} has {len(values)} value{'s' * (len(values) != 1)} ({some}), and logistic "
-            "regression tells two apart: choose another column, or keep the rows of two of them"
+            f"the target '{target}' of {path} has {len(values)} value{'s' * (len(values) != 1)} ({some}), but "
+            f"logistic regression tells two apart: choose another column, or keep only the rows of two values"
         )
     if counts.min() < 2:
         rare = shown[int(counts.argmin())]
-        raise DataUnavailable(
-            f"one row of {path} has the target '{target}' = {rare}: at least 2 are needed of each value"
-        )
+        raise DataUnavailable(f"only one row of {path} has the target '{target}' = {rare}: each value needs at least 2")
     return np.where(column == values[1], 1.0, -1.0), f"label 1: {target} = {shown[1]}"
 
 
@@ -224,8 +221,8 @@ def _measurements(path: Path, target: str, column: Column) -> tuple[NDArray[np.f
     """Return numbers as they are."""
     if _is_words(column):
         raise DataUnavailable(
-            f"the target '{target}' of {path} holds words ('{column[0]}'), and a regression predicts a number: choose "
-            "another column"
+            f"the target '{target}' of {path} holds words ('{column[0]}'), but a regression predicts a number: choose "
+            f"another column"
         )
     if len(np.unique(column)) == 1:
         raise DataUnavailable(
@@ -248,10 +245,10 @@ def _features(path: Path, columns: dict[str, Column]) -> tuple[NDArray[np.float6
         elif len(kinds) > min(_MOST_WORDS, len(column) / 2):
             raise DataUnavailable(
                 f"column '{name}' of {path} has {len(kinds)} different texts in {len(column)} rows: leave it out, or "
-                "make fewer kinds of them"
+                f"merge some of them"
             )
         else:
             found.append((column[:, None] == kinds).astype(np.float64))
     if not found:
-        raise DataUnavailable(f"all rows of {path} are the same but for the target: there is nothing to learn from")
+        raise DataUnavailable(f"all rows of {path} are the same except for the target: there is nothing to learn from")
     return np.column_stack(found), left_out

@@ -29,7 +29,7 @@ def picture_files(folder: Path) -> list[Path]:
     except OSError as error:
         raise unreadable(folder, error) from None
     if not found:
-        raise DataUnavailable(f"{folder} holds no image: give a folder of {', '.join(SUFFIXES[:2])} or the like")
+        raise DataUnavailable(f"{folder} holds no images: give a folder of {', '.join(SUFFIXES[:2])} or the like")
     return sorted(found)
 
 
@@ -66,8 +66,8 @@ def _read(file: Path) -> tuple[Image.Image, str]:
         raise
     except Exception as error:
         # Its plug-ins raise what they like of a damaged file.
-        why = f"it is no image that Pillow reads, or damaged ({type(error).__name__})"
-        raise DataUnavailable(f"{file} cannot be read: {why}; mend or remove it") from None
+        why = f"it is not an image that Pillow can read, or it is damaged ({type(error).__name__})"
+        raise DataUnavailable(f"{file} cannot be read: {why}; repair or remove it") from None
     if image.mode.startswith(_DEEP):
         raise DataUnavailable(f"{file} has more than 256 levels (mode {image.mode}): save it with 8 bits per channel")
     if image.has_transparency_data:

@@ -62,6 +62,6 @@ def require_table(data: str, target: str | None, named: Sequence[str]) -> None:
     """
     if data in named:
         if target is not None:
-            raise ValueError(f"target is of a CSV file's, and {data} has one: leave it out")
+            raise ValueError(f"target is for CSV files, but {data} has its own: leave it out")
     elif "." not in data and not Path(data).exists():
         raise ValueError(f"data must be {', '.join(named)}, or the path of a CSV file; there is no file '{data}'")

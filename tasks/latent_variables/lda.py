@@ -93,7 +93,7 @@ class LDA(Task):
                 f" there are {topics}, {side}, {hidden}, {length}, {n}"
             )
         if corpus is not None and data != "generated":
-            raise ValueError(f"corpus is a file in the place of data={data}: give one of the two")
+            raise ValueError(f"corpus is a file that replaces data={data}: give only one of them")
         self.data: CorpusOrGenerated = data
         self.corpus = corpus
         self.topic_count, self.side, self.length, self.n = topics, side, length, n

@@ -246,7 +246,7 @@ def _binarization_of(data: SourceOrTiny, binarization: Chosen, sources: Sequence
         return "static" if data in ("static", "tiny") else "dynamic"
     if data == "static" and binarization != "static":
         raise ValueError(
-            f"data=static is binarized once and for all, so that binarization={binarization} is impossible;"
+            f"data=static is binarized once and for all, so binarization={binarization} is impossible;"
             " leave binarization out, or choose data=full"
         )
     return binarization

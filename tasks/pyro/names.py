@@ -69,5 +69,5 @@ def _imported(parameter: str, module: str) -> Any:
             if error.name != module.partition(".")[0]:
                 raise
             raise Misfit(
-                f"{parameter}={module}:…: there is no module {module}; it is looked for in the working folder, too"
+                f"{parameter}={module}:…: there is no module {module}, neither installed nor in the working folder"
             ) from error

@@ -58,7 +58,7 @@ class Program:
         if not callable(function):
             raise Misfit(f"the {what} is a {type(function).__name__}, which cannot be called")
         if isinstance(function, AutoGuide):
-            raise Misfit(f"the {what} is an {type(function).__name__}, whose sites are not the model's: write one out")
+            raise Misfit(f"the {what} is an {type(function).__name__}, whose sites are not the model's: write it out")
         self.what, self.function = what, function
         self.constraints: dict[str, Any] = {}
         self._networks = _Networks()

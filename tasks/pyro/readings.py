@@ -117,10 +117,10 @@ def _by_indices(plate: Plate, args: tuple[Any, ...], seen: tuple[Record, Record]
             "all rows (leave subsample_size out)"
         )
     if plate not in _common(seen):
-        raise Misfit(f"plate '{plate.name}' subsamples, and a site of the model is outside of it: put all sites inside")
+        raise Misfit(f"plate '{plate.name}' subsamples, but a site of the model is outside it: put all sites inside")
     if plate.dim != -depth:
         raise Misfit(
-            f"plate '{plate.name}' subsamples, and is not the leftmost: give it dim=-{depth}, and inner plates those "
+            f"plate '{plate.name}' subsamples, but is not the leftmost: give it dim=-{depth}, and inner plates those "
             "to its right"
         )
     return Reading("indices", args, plate, depth)
@@ -148,7 +148,7 @@ def _subsampled(seen: tuple[Record, Record]) -> Plate | None:
             for plate in site.plates:
                 if plate.name == name and plate.dim is not None:
                     return plate
-    raise Misfit(f"plate '{name}' subsamples, and is a loop, or has no site: write `with pyro.plate(…) as index`")
+    raise Misfit(f"plate '{name}' subsamples, but is a loop, or has no site: write `with pyro.plate(…) as index`")
 
 
 def _common(seen: tuple[Record, Record]) -> list[Plate]:

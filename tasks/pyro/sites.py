@@ -159,8 +159,8 @@ def require_plain(what: str, record: Record) -> None:
         for place, size in enumerate(reversed(shape), 1):
             if size > 1 and place not in dims:
                 raise Misfit(
-                    f"{where} has the batch shape {list(shape)}, of which dimension {-place} is no plate: "
-                    "declare it by .to_event(…), or by a pyro.plate"
+                    f"{where} has the batch shape {list(shape)}, whose dimension {-place} is not a plate: declare it "
+                    f"with .to_event(…), or a pyro.plate"
                 )
 
 

@@ -69,7 +69,7 @@ def _share_out(guides: Program, models: Program, args: tuple[Any, ...], drawn: R
         found = torch.autograd.grad(total, leaves, allow_unused=True) if total.requires_grad else [None] * len(leaves)
         used.append({name for name, slope in zip(both, found, strict=True) if slope is not None})
     if shared := sorted(used[0] & used[1]):
-        raise Misfit(f"parameter '{shared[0]}' is one of the model and of the guide: give each its own")
+        raise Misfit(f"parameter '{shared[0]}' belongs to both the model and the guide: give each its own")
     guides.drop(name for name in both if name not in used[0])
     models.drop(name for name in both if name not in used[1])
 
@@ -115,7 +115,7 @@ def require_broadcasting(
     return sites
 
 
-_LEFT: Final = "samples stand on the left, [K, …], as with Trace_ELBO(vectorize_particles=True)"
+_LEFT: Final = "samples are the leftmost dimension, [K, …], as with Trace_ELBO(vectorize_particles=True)"
 
 
 def _alone(
@@ -162,7 +162,7 @@ class _Latents(dict[str, Tensor]):
 def _require_same(what: str, before: Record, now: Record) -> None:
     """Refuse sites that are not in every run, or have another shape there."""
     for name in before.sites.keys() ^ now.sites.keys():
-        raise Misfit(f"site '{name}' of the {what} is not in every run: no draw may decide which sites there are")
+        raise Misfit(f"site '{name}' of the {what} is not in every run: no draw may decide which sites exist")
     for name, site in now.sites.items():
         shapes = list(before.sites[name].value.shape), list(site.value.shape)
         if shapes[0] != shapes[1]:

@@ -100,7 +100,9 @@ class LogisticRegression(Task):
         for split, labels in (("training", data.train[:, -1]), ("test", data.test[:, -1])):
             other = labels[labels.abs() != 1]
             if len(other):
-                raise ValueError(f"labels, the last column, are −1 and 1; one of the {split} data is {float(other[0])}")
+                raise ValueError(
+                    f"labels, the last column, must be −1 or 1; one of the {split} data is {float(other[0])}"
+                )
 
     def prepare(self, raw: Tensor) -> Tensor:
         return raw[None]

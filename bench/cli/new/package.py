@@ -56,8 +56,8 @@ def names(kind: str, name: str) -> Names:
     """
     if not _is_name(name):
         raise UsageError(
-            f"'{name}' is no name for {_REGISTRIES[kind].one}: take small letters and digits, a dash between words, at "
-            f"most {_LONGEST} characters, as in my-{kind}{_nearest(name)}"
+            f"'{name}' is not a name for {_REGISTRIES[kind].one}: use lower-case letters and digits, a dash between "
+            f"words, at most {_LONGEST} characters, such as my-{kind}{_nearest(name)}"
         )
     called = Names.of(name)
     if reason := next(_taken(kind, called), ""):
@@ -131,7 +131,7 @@ def _taken(kind: str, called: Names) -> Iterator[str]:
         yield f"it stands for every {kind} that fits"
     for word in (called.module, called.cls):
         if keyword.iskeyword(word):
-            yield f"`{word}` is a word of Python's own"
+            yield f"`{word}` is a keyword or built-in name of Python"
     with suppress(PackageNotFoundError):
         yield f"{called.name} {version(called.name)} is installed"
     # Of a folder without code there is a spec, too, and no origin: it gives way to a package.

@@ -72,7 +72,9 @@ def _is_wanted(yes: bool, count: int) -> bool:
         UsageError: there is nobody to ask.
     """
     if not yes and not sys.stdin.isatty():
-        raise UsageError("nothing was removed: there is no terminal to ask on, so give --yes, or --dry-run to look only")
+        raise UsageError(
+            "nothing was removed: there is no terminal to ask on, so give --yes, or --dry-run to look only"
+        )
     return yes or click.confirm(f"Remove {'it' if count == 1 else 'them'}?", err=True)
 
 

@@ -22,14 +22,14 @@ _TOLD: Final = ("conflict", "replaced", "unreadable", "busy")
 _COUNTED: Final = {
     "copied": "copied",
     "completed": "given a file that they lacked",
-    "same": "the same already",
+    "same": "already the same",
     "kept": "kept as preferred",
     "replaced": "replaced as preferred",
     "unfinished": "unfinished, and left where they are",
     "conflict": "in conflict, and left as they are",
     "busy": "being run by another process, and left",
 }
-_BESIDES: Final = {"run": "of the notes of runs", "trajectory": "of the reference trajectories"}
+_BESIDES: Final = {"run": "notes of runs", "trajectory": "reference trajectories"}
 
 
 @click.command(short_help="Results of several machines in one folder.")
@@ -115,7 +115,7 @@ def _as_text(found: "Sequence[Outcome]", counts: Counter[str], dry_run: bool) ->
     told = [one for one in found if one.what in _TOLD or one.said]
     paragraphs = ["\n".join([f"{one.what}: {one.path}", *(f"  {line}" for line in one.said)]) for one in told]
     words = [f"{counts[what]} {said}" for what, said in _COUNTED.items() if counts[what]]
-    words += [f"{counts['unreadable']} not readable, and left out"] if counts["unreadable"] else []
+    words += [f"{counts['unreadable']} unreadable, and left out"] if counts["unreadable"] else []
     cells = f"{'a dry run: ' if dry_run else ''}cells: {', '.join(words) or 'none'}"
     besides = [f"{counts[what]} {said}" for what, said in _BESIDES.items() if counts[what]]
     return "\n\n".join([*paragraphs, f"{cells}{'; besides: ' if besides else ''}{', '.join(besides)}"])
@@ -123,7 +123,10 @@ def _as_text(found: "Sequence[Outcome]", counts: Counter[str], dry_run: bool) ->
 
 def _advise(counts: Counter[str], into: Path, dry_run: bool) -> None:
     if counts["conflict"]:
-        echo("next: give the same command with `--prefer newest` or `--prefer FOLDER` to settle the differences", err=True)
+        echo(
+            "next: give the same command with `--prefer newest` or `--prefer FOLDER` to settle the differences",
+            err=True,
+        )
     elif not dry_run and counts["copied"]:
         echo(f"next: `{with_folder('bench status', into)}` for what is there now", err=True)
 

@@ -43,7 +43,7 @@ def _dask(asked: Asked, device: Literal["cpu", "cuda"]) -> Engine:
         return Dask(asked.dask, 1, own_threads())
     if device == "cuda":
         raise UsageError(
-            "--executor dask starts workers of this machine for the CPU only: use --jobs N without it, or give --dask "
+            "--executor dask starts workers on this machine for the CPU only: use --jobs N without it, or give --dask "
             "ADDRESS of a cluster whose workers see one GPU each"
         )
     jobs = at_once_of(asked)
@@ -68,9 +68,9 @@ def require_together(asked: Asked) -> None:
         UsageError: it says which.
     """
     if asked.dask is not None and asked.executor != "dask":
-        raise UsageError("--dask names a scheduler, which only --executor dask asks: give both, or neither")
+        raise UsageError("--dask names a scheduler, which only --executor dask uses: give both, or neither")
     if asked.dask is not None and asked.jobs is not None:
-        raise UsageError("--jobs is for workers of this machine; the cluster at --dask has its own: leave one out")
+        raise UsageError("--jobs is for workers on this machine, but the cluster at --dask has its own: leave one out")
     if asked.slurm and asked.executor != "submitit":
         raise UsageError("--slurm is for --executor submitit: give both, or neither")
 

@@ -67,10 +67,10 @@ class Dask:
                         raise found
                     elif given_up[name] < _AGAIN:
                         given_up[name] += 1
-                        ears.warn("workers were killed; what they were at is run again")
+                        ears.warn("workers were killed; their cells are run again")
                         futures[self._submit(client, left[name], f"-{given_up[name]}")] = name
                     else:
-                        why = "worker after worker that ran it was killed, as the system does where memory is short"
+                        why = "every worker that ran it was killed, as happens when memory runs out"
                         yield Outcome(left.pop(name), died=why)
 
     def _client(self, stack: ExitStack) -> "Client":
@@ -94,7 +94,7 @@ class Dask:
         except (OSError, ValueError) as error:
             raise DeviceUnavailable(
                 f"no Dask scheduler answers at {address}: start one with `dask scheduler`, or leave --dask out for "
-                "workers of this machine"
+                f"workers on this machine"
             ) from error
 
     def _submit(self, client: "Client", job: Job, again: str = "") -> "Future":

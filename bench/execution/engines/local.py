@@ -57,11 +57,11 @@ class Local:
                 deaths.update(died)
                 in_vain = 0 if died else in_vain + 1
                 if in_vain >= _DEATHS:
-                    raise MachineTrouble("processes are killed before they begin with a cell") from None
+                    raise MachineTrouble("processes are killed before they start a cell") from None
                 if alone in died:
                     yield Outcome(left.pop(alone), died=_killed(deaths[alone]))
                 else:
-                    ears.warn("a process was killed; what it and the others were at is run again")
+                    ears.warn("a process was killed; its cell and those of the others are run again")
 
     def _run(self, work: "_Work") -> Iterator[Outcome]:
         """Give what comes of jobs until all are done, or a process dies.
@@ -124,8 +124,8 @@ class _Work:
 
 def _killed(times: int) -> str:
     return (
-        f"the process that ran it was killed each of {times} times, as the system does where memory is short: with "
-        "fewer --jobs there is more of it for each"
+        f"the process that ran it was killed {times} times, as happens when memory runs out: with fewer --jobs there "
+        f"is more memory for each"
     )
 
 

@@ -111,7 +111,7 @@ class Slurm:
                         running.update(zip(executor.submit_array(again), again, strict=True))
                     else:
                         is_well, log = False, one.paths.stderr
-                        why = f"its process ended without a result each of {_LIVES} times; {log} is its log"
+                        why = f"its process ended without a result {_LIVES} times; its log is {log}"
                         yield Outcome(pack.jobs[0], died=why)
         finally:
             for one in running:
@@ -129,7 +129,7 @@ class Slurm:
         try:
             found: list[Outcome] | BenchError = job.result()
         except self._submitit.core.utils.FailedJobError as error:
-            raise MachineTrouble(f"job {job.job_id} failed, and {job.paths.stderr} says how") from error
+            raise MachineTrouble(f"job {job.job_id} failed; see {job.paths.stderr}") from error
         except self._submitit.core.utils.UncompletedJobError:
             return None
         if isinstance(found, BenchError):
