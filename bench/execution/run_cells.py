@@ -51,7 +51,7 @@ def run_alone(
     except Exception as error:
         if memory is None or not is_out_of_memory(error):
             raise
-        reached = of_memory(memory, ready[0].listener.doing if ready else "in preparing it")
+        reached = of_memory(memory, ready[0].listener.doing if ready else "while preparing it")
     # Only here, where the error no longer holds on to what was computed, can memory be given back.
     give_back_memory()
     if ready:

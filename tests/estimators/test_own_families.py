@@ -158,7 +158,7 @@ def _refused_for_slopes(estimator: Estimator, family: Family) -> bool:
     try:
         estimator.require(task, task.load().train, 4)
     except Unfit as reason:
-        return "the model of Own returns, which has no derivative" in str(reason)
+        return "the model of Own returns in z, but it has no derivative" in str(reason)
     return False
 
 

@@ -24,8 +24,7 @@ def test_what_was_imported_before_is_named(python: Python, in_the_way: Path, mod
     before = f"import sys; sys.path.insert(0, ''); import {module}"
     name = module.partition(".")[0]
     sentence = (
-        f"{in_the_way / file} is in the way of varbench, which has a package '{name}' of its own: rename it, or run "
-        "varbench in another folder"
+        f"{in_the_way / file} hides varbench's own package '{name}': rename it, or run varbench in another folder"
     )
     command = python("-c", f"{before}; from varbench.__main__ import main; main()")
     assert (command.returncode, command.stderr) == (2, f"Error: {sentence}\n")

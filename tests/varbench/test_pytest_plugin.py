@@ -60,7 +60,7 @@ def test_where_it_is_used_the_file_in_the_way_is_named(python: Python, in_the_wa
     (in_the_way / "test_mine.py").write_text(USES)
     done = python(*PYTEST, path=site)
     assert done.returncode == 1
-    assert f"{in_the_way / 'tasks' / '__init__.py'} is in the way of varbench" in done.stdout
+    assert f"{in_the_way / 'tasks' / '__init__.py'} hides varbench's own package" in done.stdout
     assert "Traceback" not in done.stdout
 
 

@@ -92,14 +92,14 @@ def test_the_options_are_those_of_the_command() -> None:
         ({"stesp": 1}, "varbench.run has no option 'stesp'; did you mean 'steps'?"),
         ({"dry_run": True}, "varbench.run has no option 'dry_run': varbench.dry_run(...) returns what would run"),
         ({"wait": "no"}, 'varbench.run: wait: it must be true or false, not "no"'),
-        ({"seeds": 1.5}, 'varbench.run: seeds: it must be whole numbers, as 5, [1, 5, 50] or "0-4", not 1.5'),
+        ({"seeds": 1.5}, 'varbench.run: seeds: it must be whole numbers, such as 5, [1, 5, 50] or "0-4", not 1.5'),
         ({"tasks": "gausian-quadratic"}, "did you mean 'gaussian-quadratic'?"),
         ({"tasks": None}, "name at least one --task"),
         ({"estimators": "disarm"}, "disarm needs discrete latents"),
         ({"config": {"stesp": 1}}, "config: there is no option 'stesp'"),
         ({"config": "none.toml"}, "--config none.toml cannot be read"),
-        ({"no_train": True}, "--no-train trains nothing, and --steps 4 does"),
-        ({"tasks": 3}, "a task is given as a text"),
+        ({"no_train": True}, "--no-train trains nothing, but --steps 4 does"),
+        ({"tasks": 3}, "a task is given as a string"),
     ],
 )
 def test_what_is_wrong_is_an_exception(options: dict[str, Any], message: str) -> None:

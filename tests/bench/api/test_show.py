@@ -88,7 +88,7 @@ def test_what_is_wrong_with_a_table_is_a_sentence(folder: Path) -> None:
         varbench.table(RESULTS, "training")
     with pytest.raises(ResultsError, match="results does not exist"):
         varbench.table()
-    with pytest.raises(UsageError, match="results are what"):
+    with pytest.raises(UsageError, match="results must be what"):
         varbench.table(RESULTS.final)  # pyright: ignore[reportArgumentType] - it is wrong
 
 

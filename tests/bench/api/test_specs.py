@@ -49,10 +49,10 @@ def test_what_cannot_be_built_again_is_refused() -> None:
 
     noted = type("Noted", (Estimator,), {"__module__": "__main__", "estimate": Local.estimate})
     for given, message in (
-        (Local, "is defined within a function or a class"),
-        (noted, "put it into a file, as mine.py, and give 'mine:Noted'"),
+        (Local, "is defined inside a function or a class"),
+        (noted, "put it into a file, such as mine.py, and give 'mine:Noted'"),
         (Shaped((2, 3)), "Shaped was built with a tuple as 'shape'"),
-        (5, "an estimator is given as a text"),
+        (5, "an estimator is given as a string"),
     ):
         with pytest.raises(UsageError, match=message):
             spec_text(ESTIMATORS, given)

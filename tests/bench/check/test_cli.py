@@ -89,7 +89,7 @@ def test_verdicts_are_kept_beside_results_and_told_to_ci(tmp_path: Path):
     (suite,) = ElementTree.fromstring(result.stdout)
     failures = [(case.get("classname"), found.get("message")) for case in suite for found in case.findall("failure")]
     assert [name for name, _ in failures] == ["coverage"]
-    assert "nothing was judged of stl" in str(failures[0][1])
+    assert "nothing was judged for stl" in str(failures[0][1])
     kept = json.loads((tmp_path / "R" / "check.json").read_text())
     assert set(kept) == set(KEYS)
     assert {key for line in kept["lines"] for key in line} == set(LINE)
@@ -102,7 +102,7 @@ def test_at_least_so_many_checks_are_judged():
     asked = ("reparam(sampling=iid)", "--task", "gaussian-quadratic", "--tolerance", "0.5")
     enough, more = check(*asked, "--require", "4"), check(*asked, "--require", "5")
     assert (enough.exit_code, more.exit_code) == (0, 1)
-    assert "--require asks for 5 judged checks, and there are 4" in " ".join(more.stderr.split())
+    assert "--require asks for 5 judged checks, found 4" in " ".join(more.stderr.split())
     assert "Not checked: reparam with " in enough.stdout
 
 

@@ -24,10 +24,10 @@ MISFIT = Line("other", "toy(dim=3)", "not applicable", detail="it needs a bound"
         ([MISFIT], Demands(), ["nothing was judged: it needs a bound"]),
         ([OPEN], Demands(), ["nothing was judged: inconclusive"]),
         ([PASS, MISFIT], Demands(), []),
-        ([PASS, MISFIT], Demands(estimators=["mine", "other"]), ["nothing was judged of other: it needs a bound"]),
+        ([PASS, MISFIT], Demands(estimators=["mine", "other"]), ["nothing was judged for other: it needs a bound"]),
         ([PASS, OPEN], Demands(tasks=["toy", "hard"]), ["nothing was judged on hard: inconclusive"]),
-        ([PASS, OPEN], Demands(least=2), ["--require asks for 2 judged checks, and there are 1"]),
-        ([PASS, OPEN], Demands(strict=True), ["--strict allows no check without a conclusion, and there are 1: "]),
+        ([PASS, OPEN], Demands(least=2), ["--require asks for 2 judged checks, found 1"]),
+        ([PASS, OPEN], Demands(strict=True), ["--strict allows no inconclusive check, found 1: "]),
         ([PASS, OPEN], Demands(), []),
     ],
 )
@@ -57,7 +57,7 @@ def test_what_is_inconclusive_is_in_the_closing_sentences() -> None:
 
 def test_junit_has_a_case_for_each_line_and_each_demand() -> None:
     wrong = Line("mine", "toy", "biased", (1,), detail="off by \x00 <2> & more")
-    text = as_junit([PASS, OPEN, MISFIT, wrong], ["nothing was judged of other"], strict=False, seconds=1.5)
+    text = as_junit([PASS, OPEN, MISFIT, wrong], ["nothing was judged for other"], strict=False, seconds=1.5)
     (suite,) = ElementTree.fromstring(text)
     assert {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
         "tests": "5",

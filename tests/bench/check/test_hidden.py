@@ -38,9 +38,9 @@ def test_where_it_looks(name: str, where: str):
     ("name", "words"),
     [
         ("BaselineOutsideBuffers", "same state_dict"),
-        ("NumpyNoise", "the same seed gives another draw"),
-        ("OwnGenerator", "the same seed gives another draw"),
-        ("AlternatingSign", "the same seed gives another draw"),
+        ("NumpyNoise", "the same seed gives a different draw"),
+        ("OwnGenerator", "the same seed gives a different draw"),
+        ("AlternatingSign", "the same seed gives a different draw"),
         ("SharedNoise", "random numbers"),
     ],
 )

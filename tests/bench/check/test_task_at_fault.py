@@ -23,7 +23,7 @@ def _verdicts(estimator: object, wrong: str) -> dict[str, set[str]]:
     [
         ("reparam", "value", "seen with reinforce: K=1: "),
         ("reinforce", "value", "seen with reinforce: K=1: "),
-        ("reparam", "shape", "exact: its shape for expectation is [1, 1] and not [B] = [1]"),
+        ("reparam", "shape", "exact: its shape for expectation is [1, 1], not [B] = [1]"),
         ("reparam", "model", "seen with reinforce: "),
         ("reparam", "load", "FileNotFoundError: rows.npz (own_tasks.py, line"),
     ],

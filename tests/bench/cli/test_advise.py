@@ -49,7 +49,7 @@ def test_json_has_all_of_it(bench: Bench) -> None:
         (("--task", "sbn-tyni"), "did you mean 'sbn-tiny'"),
         ((*TASK, "--estimator", "stl"), "stl"),
         ((*TASK, "--estimator", "straight-through"), "without a bias: straight-through (expectation)"),
-        ((*TASK, "--budget", "soon"), "is no duration"),
+        ((*TASK, "--budget", "soon"), "is not a duration"),
         ((*TASK, *FEW, "--budget", "0.01"), "too short to measure anything"),
     ],
 )

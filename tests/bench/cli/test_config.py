@@ -77,10 +77,10 @@ def test_a_value_is_what_the_command_line_would_make_of_it(content: str, name: s
         ("steps", "-1", "-1 is not in the range x>=0."),
         ("precision", "false", "it must be a number, not false"),
         ("precision", "nan", "nan is not a finite number."),
-        ("samples", "[1, [2]]", 'it must be whole numbers, as 5, [1, 5, 50] or "0-4", not [2]'),
-        ("samples", "true", 'it must be whole numbers, as 5, [1, 5, 50] or "0-4", not true'),
+        ("samples", "[1, [2]]", 'it must be whole numbers, such as 5, [1, 5, 50] or "0-4", not [2]'),
+        ("samples", "true", 'it must be whole numbers, such as 5, [1, 5, 50] or "0-4", not true'),
         ("samples", '"1;5"', "'1;5' is not a list of numbers and ranges such as 1,5,50 or 0-4"),
-        ("seeds", "1979-05-27", 'it must be whole numbers, as 5, [1, 5, 50] or "0-4", not "1979-05-27"'),
+        ("seeds", "1979-05-27", 'it must be whole numbers, such as 5, [1, 5, 50] or "0-4", not "1979-05-27"'),
         ("no-train", "1", "it must be true or false, not 1"),
         ("guide-lr", '[1, "2"]', 'it must be a number, or a list of them, not "2"'),
         ("guide-lr", "[]", "it is an empty list: leave it out, or give a value"),
@@ -110,23 +110,23 @@ def test_a_wrong_value_is_refused_with_file_and_key(key: str, value: str, senten
     ("content", "sentence"),
     [
         ("stepz = 3", ": there is no option 'stepz'; did you mean 'steps'?"),
-        ("[run]\nsteps = 3", ": there is no option 'run'; options stand at the top of the file, or below [[sweep]]"),
+        ("[run]\nsteps = 3", ": there is no option 'run'; options go at the top of the file, or below [[sweep]]"),
         ("quiet = true", ": there is no option 'quiet'"),
         ("[sweep]\nsteps = 3", ": 'sweep' is a list of blocks: write [[sweep]] above each of them"),
         ("sweep = []", ": 'sweep' is a list of blocks: write [[sweep]] above each of them"),
         ("[[sweep]]\nstepz = 3", ": [[sweep]]: there is no option 'stepz'; did you mean 'steps'?"),
         ("[[sweep]]\n[[sweep]]\nsteps = true", ": [[sweep]] 2: 'steps': it must be a whole number, not true"),
-        ('[[sweep]]\nout = "R"', ": [[sweep]]: 'out' is of the whole file: it stands at its top, above [[sweep]]"),
-        ("exclude = 5", ": 'exclude': it must be a list of tables, as [{task = \"ppca\", samples = 5}]"),
-        ("exclude = [{}]", ": 'exclude': it must have tables, as {task = \"ppca\", samples = 5}, not {}"),
-        ("exclude = [{tsk = 'ppca'}]", ": 'exclude': cells are not left out by 'tsk'; did you mean 'task'?"),
+        ('[[sweep]]\nout = "R"', ": [[sweep]]: 'out' applies to the whole file: put it at the top, above [[sweep]]"),
+        ("exclude = 5", ": 'exclude': it must be a list of tables, such as [{task = \"ppca\", samples = 5}]"),
+        ("exclude = [{}]", ": 'exclude': it must have tables, such as {task = \"ppca\", samples = 5}, not {}"),
+        ("exclude = [{tsk = 'ppca'}]", ": 'exclude': cells cannot be excluded by 'tsk'; did you mean 'task'?"),
         (
             "exclude = [{seeds = 5}]",
-            ": 'exclude': cells are not left out by 'seeds'; there are task, estimator, samples",
+            ": 'exclude': cells cannot be excluded by 'seeds'; there are task, estimator, samples",
         ),
         (
             "exclude = [{samples = true}]",
-            ": 'exclude': 'samples': it must be whole numbers, as 5, [1, 5, 50] or \"0-4\", not true",
+            ": 'exclude': 'samples': it must be whole numbers, such as 5, [1, 5, 50] or \"0-4\", not true",
         ),
         ("exclude = [{task = 5}]", ": 'exclude': 'task': it must be a name in quotes, or a list of them, not 5"),
         (
@@ -147,7 +147,8 @@ def test_a_wrong_value_is_refused_with_file_and_key(key: str, value: str, senten
         ),
         (
             "[estimator.rebar]\nsteps = 1",
-            ": [estimator.\"rebar\"]: no estimator has 'steps' of its own; it may have samples, batch-size, optimizer, "
+            ": [estimator.\"rebar\"]: an estimator cannot have its own 'steps'; it can have samples, batch-size, "
+            "optimizer, "
             "model-lr, guide-lr, schedule, model-schedule, guide-schedule, learning, kl-warmup, clip-norm",
         ),
     ],

@@ -89,7 +89,7 @@ def test_verify_refuses_what_is_missing_or_corrupt(folder: Path, content: bytes 
         put(folder, "mnist", content)
     result = bench_data("verify", "mnist")
     assert isinstance(result.exception, DataUnavailable)
-    assert str(result.exception) == "1 of 1 files are missing or corrupt (mnist); run `bench data fetch mnist`"
+    assert str(result.exception) == "1 of 1 files missing or corrupt (mnist); run `bench data fetch mnist`"
     assert rows(result)["mnist"][1] == ("missing" if content is None else "corrupt")
 
 

@@ -12,9 +12,9 @@ TOY = ("run", "--task", "gaussian-quadratic", "--estimator", "reinforce", "--dry
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--no-train", "--steps", "5"), "--no-train trains nothing, and --steps 5 does: give one of the two"),
-        (("--replicates", "100", "--precision", "0.1"), "--replicates measures exactly so many gradients, and"),
-        (("--replicates", "100", "--precision", "0.05"), "give one of the two"),
+        (("--no-train", "--steps", "5"), "--no-train trains nothing, but --steps 5 does: give only one of them"),
+        (("--replicates", "100", "--precision", "0.1"), "--replicates measures exactly that many gradients,"),
+        (("--replicates", "100", "--precision", "0.05"), "give only one of them"),
         *(
             ((*untrained, *option), f"without training there is nothing for {' '.join(said)} to do")
             for untrained in (("--no-train",), ("--steps", "0"))

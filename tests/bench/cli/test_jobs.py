@@ -31,8 +31,8 @@ def test_a_grid_is_that_of_one_process_whatever_dies(bench: Bench, monkeypatch: 
     parallel = bench("run", *GRID, "--out", "parallel", "--jobs", "2")
     assert parallel.code == 0, parallel.err
     assert Path("killed").exists()
-    assert "a process was killed; what it and the others were at is run again" in parallel.err
-    assert "4 cells are run by 2 processes, 1 thread each\n" in parallel.err
+    assert "a process was killed; its cell and those of the others are run again" in parallel.err
+    assert "4 cells run on 2 processes, 1 thread each\n" in parallel.err
     assert "[4/4] gaussian-quadratic · " in parallel.err
     require_same(Path("serial"), Path("parallel"))
     assert parallel.out.splitlines()[0] == serial.out.splitlines()[0]
@@ -46,7 +46,7 @@ def test_a_grid_is_that_of_one_process_whatever_dies(bench: Bench, monkeypatch: 
     assert "shard 1/2: 2 of them" in again.err
     assert "processes" not in again.err
     compared = bench("compare", "serial", "parallel")
-    assert "seconds not compared: they were taken beside other jobs (alone or 2 at a time on one machine)" in (
+    assert "seconds not compared: they were measured beside other jobs (alone or 2 at a time on one machine)" in (
         " ".join(compared.err.split())
     )
 
@@ -94,7 +94,7 @@ def _is_gone(group: int) -> bool:
     ("options", "said"),
     [
         (("--jobs", "0"), "'--jobs': 0 is not in the range x>=1"),
-        (("--shard", "3/2"), "'3/2' is no part of a grid: give i/n with i from 1 to n, as 1/4"),
+        (("--shard", "3/2"), "'3/2' is not a part of a grid: give i/n with i from 1 to n, such as 1/4"),
     ],
 )
 def test_what_cannot_be_is_refused(bench: Bench, options: tuple[str, ...], said: str) -> None:

@@ -34,13 +34,13 @@ def test_sizes(text: str, count: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "m", "0", "-5", "1e3", "nan", "inf", "5 minutes", "1h30m", "٣", "9" * 400])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="is no duration: give seconds, or a number with s, m, h or d"):
+    with pytest.raises(click.BadParameter, match="is not a duration: give seconds, or a number with s, m, h or d"):
         Duration().convert(text, None, None)
 
 
 @pytest.mark.parametrize("text", ["", "4", "GB", "0GB", "-1GB", "1e3MB", "0.0001KB", "4G", "infGB", "9" * 400 + "GB"])
 def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="is no size: give a number with KB, MB, GB, TB"):
+    with pytest.raises(click.BadParameter, match="is not a size: give a number with KB, MB, GB, TB"):
         Bytes().convert(text, None, None)
 
 
@@ -56,21 +56,21 @@ def test_a_limited_cell_is_a_hit_until_its_limit_is_higher(bench: Bench) -> None
     assert "Traceback" not in outcome.err
     again = bench(*TOY, "--time-limit", "0.001")
     assert again.code == 7
-    assert "; with a higher --time-limit it goes on" in again.err
+    assert "; with a higher --time-limit it continues" in again.err
     dry = bench(*TOY, "--time-limit", "1h", "--dry-run")
     assert "run   gaussian-quadratic · reinforce · K=1 · seed 0  (limited at step 0, where it continues)" in dry.out
     Path("sweep.toml").write_text('time-limit = "1h"\n')
     last = bench(*TOY, "--config", "sweep.toml")
     assert last.code == 0
-    assert "run again, since it goes on where a limit has stopped it" in last.err
+    assert "run again, since it continues where a limit stopped it" in last.err
     assert ended() == {1: "done"}
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--time-limit", "soon"), "'soon' is no duration"),
-        (("--memory-limit", "4"), "'4' is no size"),
+        (("--time-limit", "soon"), "'soon' is not a duration"),
+        (("--memory-limit", "4"), "'4' is not a size"),
         (("--config", "sweep.toml"), "sweep.toml: 'memory-limit': it must be a text in quotes, not 4"),
     ],
 )
@@ -103,7 +103,7 @@ def test_a_cell_that_needs_more_memory_is_limited_and_the_next_one_is_run(
     assert ended() == {40_000_000: "limited", 2: "done"}
     hit = bench(*options, "--samples", "40000000,2", "--memory-limit", "200MB")
     assert hit.code == 7
-    assert "; with a higher --memory-limit it goes on" in hit.err
+    assert "; with a higher --memory-limit it continues" in hit.err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory of a CPU cannot be limited")

@@ -59,7 +59,10 @@ def test_a_full_disk_ends_the_run_and_no_cell(
     outcome = bench(*RUN, "--seeds", seeds)
     assert outcome.code == 5, outcome.err
     (said,) = [line for line in outcome.err.splitlines() if line.startswith("Error")]
-    assert f"{file}: No space left on device; finished cells are kept, and the same command goes on" in said
+    assert (
+        f"{file}: No space left on device; finished cells are kept; once this is fixed, the same command continues"
+        in said
+    )
     assert not list(Path("R").rglob("*.tmp"))
     assert not [record for record in Store("R").records() if record.status == "failed"]
     full_disk("")

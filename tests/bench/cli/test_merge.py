@@ -60,7 +60,7 @@ def test_a_second_merge_changes_nothing(bench: Bench) -> None:
     bench("results", "merge", "here", "--into", "all")
     before = {path: path.stat().st_mtime_ns for path in ALL.rglob("*")}
     outcome = bench("results", "merge", "here", "--into", "all")
-    assert (outcome.code, outcome.out) == (0, "cells: 1 the same already\n")
+    assert (outcome.code, outcome.out) == (0, "cells: 1 already the same\n")
     assert {path: path.stat().st_mtime_ns for path in ALL.rglob("*")} == before
 
 
@@ -186,7 +186,7 @@ def test_a_record_of_an_earlier_version_is_the_same(bench: Bench) -> None:
     _write(THERE, cell(), parameters=None)
     path = HERE / cell().folder / "record.json"
     path.write_text(json.dumps(of_version(5, dump(made))))
-    assert "1 the same already" in bench("results", "merge", "there", "--into", "here").out
+    assert "1 already the same" in bench("results", "merge", "there", "--into", "here").out
 
 
 def test_a_merge_that_was_killed_is_run_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

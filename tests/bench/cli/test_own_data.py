@@ -142,10 +142,10 @@ def test_pictures_are_of_the_file_that_the_run_was_about(tmp_path: Path) -> None
     assert array is not None
     assert array.shape == (2 * HEIGHT + 1, 4 * WIDTH + 3, 3)
     next(iter((tmp_path / "faces").iterdir())).unlink()
-    with pytest.raises(DataUnavailable, match="is not what it was"):
+    with pytest.raises(DataUnavailable, match="has changed"):
         run.task()
     (tmp_path / "faces").rename(tmp_path / "elsewhere")
-    with pytest.raises(DataUnavailable, match="faces is not there"):
+    with pytest.raises(DataUnavailable, match="faces does not exist"):
         run.task()
 
 
@@ -154,7 +154,7 @@ def test_a_process_refuses_a_file_that_has_changed_since(tmp_path: Path) -> None
     planned = cell(f"vae-images(path={file}, latent=2, hidden=3)")
     assert len(_Kept().of(planned).train) == 16
     write(file, 1)
-    with pytest.raises(DataUnavailable, match="is not what it was"):
+    with pytest.raises(DataUnavailable, match="has changed"):
         _Kept().of(planned)
 
 
@@ -171,20 +171,20 @@ def test_experiments_are_the_same_wherever_the_file_was() -> None:
     ("task", "code", "said"),
     [
         ("vae-images(path=my faces)", 2, "quote a value"),
-        ("vae-images(path=nowhere/)", 4, "nowhere/ is not there"),
-        ("vae-images(path=a.npy, width=4)", 4, "5 pixels wide, and width=4 was given"),
+        ("vae-images(path=nowhere/)", 4, "nowhere/ does not exist"),
+        ("vae-images(path=a.npy, width=4)", 4, "5 pixels wide, but width=4 was given"),
         ("vae-images(path=a.npy, axis=second)", 2, "'axis' must be auto or first or last"),
-        ("vae-images(path=.)", 4, "holds no image"),
-        ("sbn-images(path=a.csv)", 4, "no file of images"),
+        ("vae-images(path=.)", 4, "holds no images"),
+        ("sbn-images(path=a.csv)", 4, "not a file of images"),
         ("logistic-regression(data=a.csv)", 2, "target=COLUMN must say which column"),
         ("logistic-regression(data=a.csv, target=z)", 2, "no column 'z'"),
         ("logistic-regression(data=a.csv, target=b)", 4, "has 3 values (blue, green, red)"),
         ("logistic-regression(target=y)", 2, "leave it out"),
         ("bnn(data=a.csv)", 2, "target=COLUMN must say which column"),
-        ("bnn(data=a.csv, target=y)", 4, "holds words ('ham'), and a regression predicts a number"),
+        ("bnn(data=a.csv, target=y)", 4, "holds words ('ham'), but a regression predicts a number"),
         ("bnn(data=a.csv, target=same)", 4, "is 7 in all rows: there is nothing to predict"),
         ("lda(corpus=a.npy)", 4, "no text"),
-        ("lda(corpus=nowhere.txt)", 4, "nowhere.txt is not there"),
+        ("lda(corpus=nowhere.txt)", 4, "nowhere.txt does not exist"),
     ],
 )
 def test_what_does_not_fit_is_a_sentence(bench: Bench, tmp_path: Path, task: str, code: int, said: str) -> None:

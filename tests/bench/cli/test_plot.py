@@ -48,7 +48,7 @@ def test_weights_need_no_results(bench: Bench) -> None:
     ("arguments", "code", "message"),
     [
         (["varience"], 2, "'varience' is not one of 'variance'"),
-        (["elbo", "--group", "guide"], 2, "--group chooses gradients, and elbo shows none"),
+        (["elbo", "--group", "guide"], 2, "--group chooses gradients, but elbo shows none"),
         (["variance", "--out", "figure.jpg"], 2, "a figure cannot be written as 'jpg'"),
         (["variance", "--estimator", "reparm"], 2, "no estimator 'reparm'; did you mean 'reparam'"),
         (["variance", "--samples", "3"], 2, "no sample size K = '3'; there are 1, 2"),

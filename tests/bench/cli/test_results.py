@@ -107,7 +107,7 @@ def test_parameters_are_those_that_their_record_tells_of(bench: Bench, files: di
     assert bench("results", "validate").code == 0
     other = io.BytesIO()
     torch.save({"a": torch.arange(100.0) + 1}, other)
-    for damage, why in ((other.getvalue(), "does not have the digest that its record tells"), (None, "is not there")):
+    for damage, why in ((other.getvalue(), "does not have the digest in its record"), (None, "is missing")):
         files["parameters"].unlink()
         if damage is not None:
             files["parameters"].write_bytes(damage)
@@ -130,7 +130,7 @@ def test_a_file_that_another_cell_keeps_is_named(bench: Bench, files: dict[str, 
     keep(trajectory, {"a": 1})
     assert bench("results", "validate").code == 0
     trajectory.rename(trajectory.with_name("trajectory-0123456789abcdee.pt"))
-    assert "it is another's" in " ".join(bench("results", "validate").out.split())
+    assert "it belongs to another cell" in " ".join(bench("results", "validate").out.split())
 
 
 @pytest.mark.parametrize("kind", ["record", "run", "begun", "parameters", "checkpoint", "trajectory"])

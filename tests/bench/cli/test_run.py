@@ -174,7 +174,7 @@ def test_a_guide_per_datapoint_has_no_test_elbo(bench: Bench) -> None:
     assert "test ELBO" not in outcome.out
     final = varbench.load("results").final.iloc[0]
     assert pd.isna(final.test_elbo)
-    assert final.notes.endswith("the guide has parameters for the training rows only: nothing is known of test data")
+    assert final.notes.endswith("the guide has parameters for the training rows only: nothing is known about test data")
 
 
 def test_a_whole_data_set_is_one_datapoint(bench: Bench) -> None:
@@ -285,7 +285,7 @@ def test_a_cell_that_fails_is_recorded_and_the_others_go_on(bench: Bench) -> Non
         in outcome.err
     )
     (log,) = Path("results").glob("*/broken*/traceback.txt")
-    assert f"\n    {log} shows the way there\n" in outcome.err
+    assert f"\n    {log} has the traceback\n" in outcome.err
     debugged = bench("--debug", "run", *options, "--replicates", "40")
     assert "raise RuntimeError('out of luck')" in debugged.err
     assert "CellsFailed" not in debugged.err
@@ -305,7 +305,7 @@ def test_an_interrupted_cell_remembers_its_command(bench: Bench, monkeypatch: py
         patch.setattr("sys.argv", ["bench", "run", *TOY])
         assert bench("run", *TOY).code == 130
     assert bench("run", *TOY, "--seeds", "1").code == 0
-    assert f"next: `bench run {' '.join(TOY)}` again: it goes on where it was" in bench("status").err
+    assert f"next: `bench run {' '.join(TOY)}` again: it continues where it was" in bench("status").err
     assert bench("status").out.endswith("1 interrupted, 1 done\n")
     assert bench("run", *TOY).code == 0
     assert "2 done" in bench("status").out
@@ -353,7 +353,7 @@ SHORT = ("--steps", "6", "--replicates", "40", "--checkpoints", "1", "--evaluati
 def test_what_cannot_be_trained_together_is_trained_one_by_one_and_that_is_said(bench: Bench) -> None:
     outcome = bench("run", "--task", "linear-gaussian(dim=2,n=24)", "--estimator", "sumo", "--seeds", "0-1", *SHORT)
     assert outcome.code == 0, outcome.err
-    assert outcome.err.count("trained one by one, since SUMO draws a random number of samples") == 1
+    assert outcome.err.count("trained one by one, since sumo draws a random number of samples") == 1
     assert [*varbench.load("results").final.seeds_together] == [1, 1]
 
 

@@ -64,8 +64,8 @@ def test_a_run_without_test_images_leaves_the_others_drawn(bench: Bench) -> None
     assert outcome.code == 0, outcome.err
     drawn = [(bare, "prior"), (whole, "prior"), (whole, "reconstructions")]
     assert sorted(outcome.out.splitlines()) == sorted(f"samples/vae-mnist/{of.name}/{kind}.png" for of, kind in drawn)
-    assert "left out: reconstructions needs test images, and this run of vae-mnist has none" in outcome.err
-    assert "parameters.pt is not there" in outcome.err
+    assert "left out: reconstructions needs test images, but this run of vae-mnist has none" in outcome.err
+    assert "parameters.pt is missing" in outcome.err
     assert bench("samples", str(gone)).code == 5
 
 
@@ -81,7 +81,7 @@ def test_without_a_finished_run_it_says_how_to_get_one(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda path: path.unlink(), "is not there, and holds what the run learned: run it again with `--rerun all`"),
+        (lambda path: path.unlink(), ", which holds what the run learned, is missing: run it again with `--rerun all`"),
         (lambda path: path.write_bytes(b"nothing"), "cannot be read"),
     ],
 )
@@ -109,7 +109,7 @@ def test_parameters_that_are_not_those_of_the_record_are_refused(bench: Bench) -
     path.unlink()
     outcome = bench("samples", "--kind", "prior")
     assert outcome.code == 5
-    assert "is not there, and holds what the run learned: repeat the `bench run`" in outcome.err
+    assert ", which holds what the run learned, is missing: repeat the `bench run`" in outcome.err
 
 
 def test_data_that_are_gone_are_an_error(bench: Bench) -> None:

@@ -39,7 +39,7 @@ def test_submitit_runs_a_grid_on_this_machine(bench: Bench, monkeypatch: pytest.
     local = ("--executor", "submitit", "--slurm", "cluster=local", "--jobs", "2")
     outcome = bench(*GRID, "--out", "out", *local)
     assert outcome.code == 0, outcome.err
-    assert "6 cells are run by submitit on this machine, 2 jobs at a time" in outcome.err
+    assert "6 cells run on submitit on this machine, 2 jobs at a time" in outcome.err
     assert "[6/6] gaussian-quadratic · reinforce · K=1 · seed " in outcome.err
     require_same(Path("serial"), Path("out"))
     assert not list(Path("out").glob(".slurm-*")), "all went well"
@@ -163,5 +163,5 @@ def test_an_element_that_ends_without_a_word_is_tried_again_in_parts(
     both, bad, good = [one.name for one in jobs], jobs[0].name, jobs[1].name
     assert tried == [both, [bad], [good], [bad]]
     assert found[good].done == (good,)
-    assert found[bad].died == "its process ended without a result each of 3 times; the log is its log"
+    assert found[bad].died == "its process ended without a result 3 times; its log is the log"
     assert len(told.said) == 2

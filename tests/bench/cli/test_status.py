@@ -94,11 +94,13 @@ def test_what_was_interrupted_is_continued_by_its_own_command(store: Store) -> N
     store.write_run(replace(RUN, run="20260103T000000Z-abcdef", argv=["bench", "run", "--seeds", "2"]))
     first = f"`bench run --task vae-mnist --estimator 'rebar(temperature=0.3)' --out {store.folder}`"
     _interrupt(store, 0, RUN.run)
-    assert _next(store) == f"{first} again: it goes on where it was"
+    assert _next(store) == f"{first} again: it continues where it was"
     _interrupt(store, 1, "20260102T000000Z-abcdef")
-    assert _next(store) == f"{first} and `bench run --seeds 1 --out {store.folder}` again: they go on where they were"
+    assert (
+        _next(store) == f"{first} and `bench run --seeds 1 --out {store.folder}` again: they continue where they were"
+    )
     _interrupt(store, 2)
-    assert _next(store).endswith("they go on where they were; the command of 1 cell is not on record")
+    assert _next(store).endswith("they continue where they were; the command of 1 cell is not on record")
 
 
 def test_a_command_that_is_not_on_record_is_not_guessed(store: Store) -> None:
@@ -122,7 +124,7 @@ def test_what_was_limited_goes_on_with_a_higher_limit(store: Store) -> None:
     store.write(record())
     store.write(limited(cell(seed=1)))
     command = f"`bench run --seeds 1 --time-limit 60 --out {store.folder}` again"
-    assert _next(store) == f"{command}: limited cells go on where a limit is higher, or gone"
+    assert _next(store) == f"{command}: limited cells continue if a limit is higher, or gone"
     printed = _status(store.folder).stdout
     assert "rebar(temperature=0.3, learned=True) 1 1 limited 60 s 2026-01-01 00:00" in _lines(printed)
     assert "seed 1\n  time limit of 60 s reached at step 34 of 100, in training\n\n1 done, 1 limited" in printed
@@ -235,7 +237,7 @@ def test_a_failed_cell_names_its_traceback(store: Store) -> None:
     store.write(record(status="failed", reason="out of memory"))
     log = store.traceback_path(cell())
     log.write_text("Traceback")
-    assert f"\n  out of memory\n  {log} shows the way there\n" in _status(store.folder).stdout
+    assert f"\n  out of memory\n  {log} has the traceback\n" in _status(store.folder).stdout
 
 
 def test_numbers_are_sorted_as_numbers(store: Store) -> None:

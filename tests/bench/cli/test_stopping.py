@@ -53,7 +53,7 @@ def test_another_thread_has_no_handler_of_its_own() -> None:
 def test_only_a_command_that_continues_says_so() -> None:
     message, code = stopped(KeyboardInterrupt(), "run")
     assert (message[:11], code) == ("interrupted", INTERRUPTED)
-    assert "goes on where this one was" in message
+    assert "continues from the last checkpoint" in message
     aborted = click.Abort()
     aborted.__cause__ = Terminated()
     assert stopped(aborted, "table") == ("terminated", TERMINATED)

@@ -46,7 +46,7 @@ def test_without_test_data_that_is_what_is_said(bench: Bench) -> None:
     steps = ("--steps", "2", "--checkpoints", "1", "--replicates", "40")
     outcome = bench("run", "--task", f"{OWN}:Untested", "--estimator", "reparam", *steps)
     assert outcome.code == 0, outcome.err
-    assert varbench.load("results").final.notes[0].endswith("the test set is empty: nothing is known of test data")
+    assert varbench.load("results").final.notes[0].endswith("the test set is empty: nothing is known about test data")
 
 
 @pytest.mark.parametrize("steps", [("--steps", "5"), ("--no-train",)])

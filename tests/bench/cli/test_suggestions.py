@@ -96,7 +96,7 @@ def test_what_is_suggested_works(told: Any, kind: str) -> None:
             assert folder in line
         ran += 1
     assert ran > 2
-    assert ("is biased, and declared unbiased" in first.err) is (kind == "what is biased")
+    assert ("is biased, but declared unbiased" in first.err) is (kind == "what is biased")
 
 
 def test_what_was_interrupted_is_continued_as_it_says(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,7 +164,7 @@ def test_an_estimator_has_settings_of_its_own() -> None:
     # They are compared with each other, though they are trained apart.
     assert {cell.measurement.at for cell in found.cells} == {"shared"}
     (doubt,) = doubts(blocks("--config", str(FILE)))
-    assert doubt.startswith("reinforce, reinforce-loo: trained with settings of its own")
+    assert doubt.startswith("reinforce, reinforce-loo: trained with its own settings")
     assert list(doubts(blocks("--config", str(FILE), "--at", "own"))) == []
     assert list(doubts(blocks("--config", str(FILE), "--guide-lr", "1"))) == []
 
@@ -201,7 +201,7 @@ def test_tables_name_the_estimators_where_nothing_else_does() -> None:
     assert told(of_file(content).cells, name, rate) == [("reparam", 0.01), ("reinforce", 1.0)]
     assert told(of_file(content, "--estimator", "reparam").cells, name) == [("reparam",)]
     assert list(doubts(blocks("--config", str(FILE), "--estimator", "reparam"))) == [
-        '[estimator."reinforce"] is about no estimator that is run'
+        '[estimator."reinforce"] matches no estimator of this run'
     ]
 
 
@@ -267,7 +267,7 @@ def test_a_misfit_that_is_named_is_refused_though_a_pattern_has_it_too() -> None
 
 
 def test_where_nothing_fits_a_pattern_one_sentence_says_so() -> None:
-    with pytest.raises(UsageError, match=r"^no estimator of those that were chosen fits \(.+\); `bench list --matrix`"):
+    with pytest.raises(UsageError, match=r"^none of the chosen estimators fits \(.+\); `bench list --matrix`"):
         plan(*TOY, "--estimator", "discrete:re*", "--no-train")
 
 
@@ -355,7 +355,7 @@ def test_the_example_of_the_documentation_does_what_it_says(bench: Bench) -> Non
     assert outcome.code == 0, outcome.err
     assert re.search(r"\n200 of 200 cells would run into results/\nno estimate for 200 cells", outcome.out)
     assert "run   sbn-tiny · arm · K=2 steps=20 guide_lr=0.001 at=shared" in outcome.out
-    assert "nothing is left out" not in outcome.err
+    assert "nothing is excluded" not in outcome.err
     assert not Path("results").exists()
     for preset in PRESETS:
         assert f"| `{preset}` | `{spelled_out(preset)}` |" in page

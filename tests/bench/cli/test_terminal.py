@@ -103,7 +103,7 @@ def test_a_single_picture_goes_to_standard_output(bench: Bench) -> None:
     assert (one.code, one.out[:5], one.out[-7:]) == (0, "<?xml", "</svg>\n")
     several = bench("samples", "--format", "svg", "--out", "-")
     assert (several.code, several.out) == (2, "")
-    assert "`--out -` takes one picture, and there are 5" in several.err
+    assert "`--out -` takes one picture, but there are 5" in several.err
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_terminal_is_drawn_anew_and_ends_with_the_tables(
 def test_json_is_not_watched(bench: Bench, store: Store) -> None:
     outcome = bench("status", str(store.folder), "--watch", "--format", "json")
     assert outcome.code == 2
-    assert "--watch is for readers" in outcome.err
+    assert "--watch is for people" in outcome.err
 
 
 def test_a_record_is_read_once_however_often_it_is_looked_at(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

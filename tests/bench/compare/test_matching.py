@@ -142,7 +142,7 @@ def test_a_metric_and_a_step_that_new_lacks_are_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "reason"), [({}, None), ({"threads": 1}, "not the same"), ({"cpu": "another"}, "not the same")]
+    ("machine", "reason"), [({}, None), ({"threads": 1}, "differs"), ({"cpu": "another"}, "differs")]
 )
 def test_timings_are_compared_on_the_same_hardware_only(
     tmp_path: Path, machine: dict[str, Any], reason: str | None
@@ -159,10 +159,10 @@ def test_timings_are_compared_on_the_same_hardware_only(
         ([[], []], None),
         ([["two seeds"], ["three seeds"]], None),
         ([[beside("2 at a time")], ["two seeds", beside("2 at a time")]], None),
-        ([[], ["two seeds", beside("2 at a time")]], "they were taken beside other jobs (alone or 2 at a time)"),
+        ([[], ["two seeds", beside("2 at a time")]], "they were measured beside other jobs (alone or 2 at a time)"),
         (
             [[beside("4 at a time")], [beside("2 at a time")]],
-            "they were taken beside other jobs (2 at a time or 4 at a time)",
+            "they were measured beside other jobs (2 at a time or 4 at a time)",
         ),
     ],
 )

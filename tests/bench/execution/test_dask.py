@@ -102,11 +102,11 @@ def test_dask_is_asked_for_what_it_can_do(tmp_path: Path, monkeypatch: pytest.Mo
     def asked(**how: object) -> Asked:
         return Asked(tmp_path, None, dry_run=False, plot=False, **how)  # pyright: ignore[reportArgumentType] - of each test
 
-    with pytest.raises(UsageError, match=r"starts workers of this machine for the CPU only: use --jobs N without it"):
+    with pytest.raises(UsageError, match=r"starts workers on this machine for the CPU only: use --jobs N without it"):
         engine_of(asked(executor="dask"), "cuda")
-    with pytest.raises(UsageError, match=r"--dask names a scheduler, which only --executor dask asks"):
+    with pytest.raises(UsageError, match=r"--dask names a scheduler, which only --executor dask uses"):
         engine_of(asked(dask="tcp://a:1"), "cpu")
-    with pytest.raises(UsageError, match=r"--jobs is for workers of this machine; the cluster at --dask has its own"):
+    with pytest.raises(UsageError, match=r"--jobs is for workers on this machine, but the cluster"):
         engine_of(asked(executor="dask", dask="tcp://a:1", jobs=2), "cpu")
 
     def missing(name: str) -> None:

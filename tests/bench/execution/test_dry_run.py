@@ -50,7 +50,7 @@ def test_where_there_is_nothing_a_line_is_a_configuration(tmp_path: Path, capsys
         "run   gaussian-quadratic · reparam · K=1 · seeds 0-3  (4 cells: new)",
         "run   gaussian-quadratic · reinforce · K=1 · seeds 0-3  (4 cells: new)",
         f"8 of 8 cells would run into {tmp_path / 'new'}/",
-        "no estimate for 8 cells, since nothing alike was run here",
+        "no estimate for 8 cells, since nothing similar was run here",
     ]
     assert not (tmp_path / "new").exists()
 
@@ -79,8 +79,8 @@ def test_it_is_said_why_a_cell_would_run_or_not(tmp_path: Path, capsys: pytest.C
     assert first[4:] == [
         "run   gaussian-quadratic · reinforce · K=1 · seeds 0-3  (4 cells: new)",
         f"6 of 8 cells would run into {tmp_path}/",
-        "about 16 s for 2 of them, by what such cells took on this hardware",
-        "no estimate for 4 cells, since nothing alike was run here",
+        "about 16 s for 2 of them, judging by such cells on this hardware",
+        "no estimate for 4 cells, since nothing similar was run here",
     ]
     assert lines(plan, tmp_path, capsys, "failed")[1] == f"run   {name} 1  (failed before (out of luck))"
     store.write_run(replace(HERE, varbench="0.0.1"))

@@ -144,7 +144,7 @@ def test_a_job_that_kills_its_processes_is_tried_alone_and_given_up(
     outcomes = [*Local(2, 1).run([bad, good], told)]
     assert tried == [[bad.name, good.name]] * 3 + [[bad.name], [good.name]]
     assert [one.job for one in outcomes] == [bad, good]
-    assert outcomes[0].died.startswith("the process that ran it was killed each of 4 times, as the system does where")
+    assert outcomes[0].died.startswith("the process that ran it was killed 4 times, as happens when")
     assert not outcomes[1].died
     assert len(told.said) == 3
 
@@ -155,7 +155,7 @@ def test_processes_that_never_begin_end_the_command(tmp_path: Path, monkeypatch:
         raise loky.BrokenProcessPool
 
     monkeypatch.setattr(Local, "_run", run)
-    with pytest.raises(MachineTrouble, match="processes are killed before they begin with a cell"):
+    with pytest.raises(MachineTrouble, match="processes are killed before they start a cell"):
         list(Local(2, 1).run([job(tmp_path, 0)], Told()))
 
 

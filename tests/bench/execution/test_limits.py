@@ -265,7 +265,7 @@ def test_what_a_limit_had_left_stays_on_record_where_a_lower_one_leaves_nothing(
 
     monkeypatch.setattr("bench.execution.cell.initial", none)
     (record,) = run("alone", tmp_path, Limits(memory=5_000_000), clock, never, [one])
-    reason = "memory limit of 5 MB reached in making it ready"
+    reason = "memory limit of 5 MB reached while preparing it"
     assert record == replace(before, reason=reason, limit=Limit("memory", 5e6))
     (other,) = run("alone", tmp_path, Limits(memory=5_000_000), clock, never, toys(1))
     assert (other.status, other.reason, other.gradients) == ("limited", reason, [])
@@ -289,7 +289,7 @@ def test_a_limited_cell_goes_on_only_with_a_higher_limit(
     known = limited(limit=stopped)
     found, why = recall(known.cell, known, Store(tmp_path), None, Source(), limits)
     assert found is (None if goes_on else known)
-    hit = f"limited before ({known.reason}); with a higher --{stopped.of}-limit it goes on"
+    hit = f"limited before ({known.reason}); with a higher --{stopped.of}-limit it continues"
     assert why == (GOES_ON if goes_on else hit)
     assert recall(known.cell, known, Store(tmp_path), "all", Source(), limits)[0] is None
 

@@ -32,7 +32,7 @@ PLUG_IN = cell(task="mine:Toy")
         (("mine, sha256 2222", ""), "stale", False, "mine:Toy has changed"),
         (("mine, sha256 2222", ""), "failed", False, "mine:Toy has changed"),
         ((None, None), None, True, "whether mine:Toy has changed since is not on record, and --rerun stale runs it"),
-        ((None, None), "stale", False, "it is not on record what mine:Toy was then"),
+        ((None, None), "stale", False, "what mine:Toy was then is not on record"),
     ],
 )
 def test_what_was_made_by_another_source_is_no_result(
@@ -85,7 +85,7 @@ def test_what_another_maker_is_is_said() -> None:
     [
         (b"whole", QUICKLY, ""),
         (b"long, too", QUICKLY, "its parameters.pt has 9 bytes instead of 5"),
-        (b"other", QUICKLY, "its parameters.pt does not have the digest that its record tells"),
+        (b"other", QUICKLY, "its parameters.pt does not have the digest in its record"),
         # A large one is read by `bench results validate`, and not for every hit.
         (b"other", 4, ""),
         ("folder", QUICKLY, "its parameters.pt is no file"),
@@ -116,8 +116,8 @@ def test_parameters_that_were_removed_are_made_again_where_that_is_asked_for(tmp
     known = record(parameters=written(b"whole"))
     found, said = recall(cell(), known, Store(tmp_path), None, Source())
     assert found == known
-    assert said.endswith("; its parameters.pt is not there, and --rerun failed makes it again")
-    assert recall(cell(), known, Store(tmp_path), "failed", Source()) == (None, "its parameters.pt is not there")
+    assert said.endswith("; its parameters.pt is missing, and --rerun failed makes it again")
+    assert recall(cell(), known, Store(tmp_path), "failed", Source()) == (None, "its parameters.pt is missing")
 
 
 def test_a_cell_whose_datapoints_are_not_those_of_its_record_is_run_again(tmp_path: Path) -> None:
@@ -125,11 +125,11 @@ def test_a_cell_whose_datapoints_are_not_those_of_its_record_is_run_again(tmp_pa
     known = record(datapoints=save_datapoints(store.datapoints_path(cell()), points(-1.0)))
     assert recall(cell(), known, store, None, Source())[0] == known
     save_datapoints(store.datapoints_path(cell()), points(-2.0))
-    why = "its datapoints.npy does not have the digest that its record tells"
+    why = "its datapoints.npy does not have the digest in its record"
     assert recall(cell(), known, store, None, Source()) == (None, why)
     store.datapoints_path(cell()).unlink()
     assert recall(cell(), known, store, None, Source())[0] == known
-    assert recall(cell(), known, store, "failed", Source()) == (None, "its datapoints.npy is not there")
+    assert recall(cell(), known, store, "failed", Source()) == (None, "its datapoints.npy is missing")
 
 
 def test_the_note_of_a_run_is_read_once_for_all_of_its_cells_and_again_when_it_is_another(

@@ -229,9 +229,9 @@ def test_one_that_lacks_or_alters_a_part_is_set_aside_and_nothing_of_it_taken(
     file = place(tmp_path / "R", b"")
     keep(file, content)
     state, notes, (warning,) = restored(tmp_path / "R")
-    assert warning.endswith("is now checkpoint.pt.corrupt-1: the cell was begun anew")
+    assert warning.endswith("is now checkpoint.pt.corrupt-1: the cell started again")
     assert len(notes) == 1
-    assert notes[0].startswith("its checkpoint was no good")
+    assert notes[0].startswith("its checkpoint was unusable")
     assert is_same(state, restored(tmp_path / "fresh")[0])
     # What was said outlives this process.
     assert restored(tmp_path / "R")[1:] == (notes, [])
@@ -245,7 +245,7 @@ def test_a_cell_that_begins_anew_ends_with_the_numbers_of_a_fresh_one(
     file = place(tmp_path / "R", b"")
     keep(file, content)
     record, (_,) = alone(tmp_path / "R")
-    assert record.notes[0].startswith("its checkpoint was no good (optimizer is missing)")
+    assert record.notes[0].startswith("its checkpoint was unusable (optimizer is missing)")
     assert [left.name for left in file.parent.glob("checkpoint*")] == ["checkpoint.pt.corrupt-1"]
     same(frames(tmp_path / "R"), fresh)
 
@@ -342,7 +342,7 @@ def test_a_seed_whose_checkpoint_is_no_good_is_trained_apart_from_those_that_got
         1: 2,
         2: 2,
     }
-    assert any("begun anew" in note for note in records[0].notes)
+    assert any("started again" in note for note in records[0].notes)
     said = "trained up to step 12 with 3 seeds in one step, from there on with 2 seeds in one step"
     assert all(said in records[seed].notes for seed in (1, 2))
     # Beside others a sum may be rounded otherwise than alone.

@@ -89,7 +89,7 @@ def test_what_lies_in_the_place_of_a_checkpoint_does_not_keep_a_cell_from_its_re
         assert "its checkpoint is not continued, since an earlier version of varbench made it" in told.getvalue()
     else:
         assert left == {"checkpoint.pt.corrupt-1"}
-        assert "the cell was begun anew" in told.getvalue()
+        assert "the cell started again" in told.getvalue()
 
 
 def test_a_cell_that_failed_is_none_that_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ def test_no_part_has_all_of_one_axis() -> None:
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1/0", "1", "a/b", "1/2/3", "-1/2", "1.5/2", "", "1/99999999999"])
 def test_what_is_no_part_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no part of a grid: give i/n"):
+    with pytest.raises(UsageError, match="is not a part of a grid: give i/n"):
         Shard.parse(text)
 
 

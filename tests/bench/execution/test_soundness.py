@@ -110,7 +110,7 @@ def test_a_right_task_is_accepted_and_left_as_it_was() -> None:
         (lambda g, x, draw: [draw("z", g.normal(x)), draw("z", g.normal(x))], ["twice"]),
         (lambda g, x, draw: draw("w", g.normal(x)), ["reads a site 'z'", "draws 'w'"]),
         (lambda g, x, draw: [draw("z", g.normal(x)), draw("w", g.normal(x))], ["site 'w'", "lacks"]),
-        (lambda g, x, draw: draw("z", g.mean * x), ["'z'", "no distribution"]),
+        (lambda g, x, draw: draw("z", g.mean * x), ["'z'", "not a distribution"]),
         (lambda g, x, draw: draw("z", _Unknown(x.shape[:1], validate_args=False)), ["_Unknown", "sample.register"]),
         (lambda g, x, draw: None, ["no latent site"]),
         (lambda g, x, draw: draw("z", g.normal(x @ torch.ones(3))), ["the guide", "[2, 2] float32", "RuntimeError"]),
@@ -187,7 +187,7 @@ def test_labels_are_minus_one_and_one() -> None:
     task = LogisticRegression("toy")
     data = task.load()
     data.train[3, -1] = 0.0
-    assert "−1 and 1; one of the training data is 0.0" in refusal(task, data)
+    assert "−1 or 1; one of the training data is 0.0" in refusal(task, data)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

@@ -27,7 +27,7 @@ def measured(
 def test_a_bias_that_is_beyond_doubt_is_told_with_what_to_do() -> None:
     (sentence,) = suspicions([measured(1.98, 1.8), measured(0.01, 0.0, "reparam")])
     told = " ".join(sentence.split())
-    assert told.startswith("reinforce is biased, and declared unbiased: relative bias 1.98 [1.80, 2.16] in guide φ on ")
+    assert told.startswith("reinforce is biased, but declared unbiased: relative bias 1.98 [1.80, 2.16] in guide φ on ")
     assert "gaussian-quadratic, K=1" in told
     assert "`bench check reinforce --task gaussian-quadratic` tests it" in told
     assert max(map(len, sentence.splitlines())) <= 80

@@ -136,7 +136,7 @@ def test_cells_trained_together_are_recorded_as_if_trained_alone(tmp_path: Path)
     for record in records:
         assert record.final is not None
         assert record.final.seeds_together == 2
-        assert record.notes[-1] == "2 seeds trained in one step, whose time is shared among them"
+        assert record.notes[-1] == "2 seeds trained in one step, and its time is shared among them"
     data = TASKS.build(cells[0].task_spec).load()
     for one in cells:
         alone = run_alone(one, data, Store(tmp_path / "alone"), Making("now"), Quiet(), KnownReferences(), Source())

@@ -138,7 +138,7 @@ def test_what_does_not_exist_or_fit_is_refused(results: Results, tmp_path: Path)
         figures.rows("variance", results, ["phi"])
     with pytest.raises(BenchError, match="each run has a page"):
         figures.figure("training", results)
-    with pytest.raises(BenchError, match="every estimator here has one"):
+    with pytest.raises(BenchError, match="every estimator here has only one"):
         figures.rows("scaling", select(results, samples=[2]))
     many = make(tmp_path, samples=(1,), seeds=(0,), tasks=[f"task-{number:02}" for number in range(12)])
     with pytest.raises(BenchError, match="do not fit on one page"):

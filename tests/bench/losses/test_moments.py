@@ -71,7 +71,7 @@ def test_a_reference_may_be_tensors_or_another_loss_of_another_seed() -> None:
         found = varbench.moments(loss, [loc, log_scale], reference=reference, replicates=400)
         assert found["bias"].low == 0.0
     assert found.reference.startswith("Monte Carlo, ±")
-    with pytest.raises(UsageError, match="the reference was drawn with the seed 1, too"):
+    with pytest.raises(UsageError, match="the reference was also drawn with seed 1"):
         varbench.moments(loss, [loc, log_scale], reference=other, seed=1)
 
 
@@ -153,7 +153,7 @@ def numpys() -> Tensor:
 @pytest.mark.parametrize(
     ("loss", "parameters", "why"),
     [
-        (normed, NORMED, "it writes into a tensor that was there before"),
+        (normed, NORMED, "it writes into an existing tensor"),
         (branching, THETA, "it takes a number out of a tensor"),
         (nested, THETA, "the loss may take derivatives of its own"),
         (moving, THETA, "a batch that moves on"),
@@ -221,13 +221,13 @@ def test_a_loss_that_draws_nothing_has_no_variance() -> None:
     assert found["variance"] == Interval(0.0, 0.0, 0.0, 0.0)
     assert found["bias"].value == 0.0
     assert found["snr"].value == math.inf
-    assert "no random number is drawn: the gradient has no variance" in found.notes
+    assert "no random numbers are drawn: the gradient has no variance" in found.notes
 
 
 def test_of_an_event_that_was_not_seen_nothing_is_known() -> None:
     found = varbench.moments(lambda: THETA.sum() * (torch.rand(()) < 1e-12), THETA)
     assert (found["variance"].value, found["variance"].high) == (0.0, math.inf)
-    assert any("nothing is known of the variance" in note for note in found.notes)
+    assert any("nothing is known about the variance" in note for note in found.notes)
     assert "0 [0, inf]" in repr(found)
 
 
@@ -258,12 +258,17 @@ BEFORE = THETA.exp()
     ("loss", "parameters", "options", "message"),
     [
         (3.0, THETA, {}, "give a function that returns the loss"),
-        (lambda: 3.0, THETA, {}, "must return a tensor, and returned float"),
-        (lambda: THETA * torch.randn(3), THETA, {}, "returned a tensor of the shape [3]: take its mean or its sum"),
+        (lambda: 3.0, THETA, {}, "must return a tensor, but returned float"),
+        (lambda: THETA * torch.randn(3), THETA, {}, "returned a tensor of shape [3]: take its mean or its sum"),
         (lambda: torch.ones((), dtype=torch.long), THETA, {}, "must return a real number"),
         (lambda: THETA.detach().sum(), THETA, {}, "returned a number without a graph"),
-        (reparameterized, NET, {}, "does not depend on any of the parameters; it has others"),
-        (lambda: (BEFORE * torch.randn(3)).sum().square(), THETA, {}, "compute all that depends on the parameters"),
+        (reparameterized, NET, {}, "does not depend on any of these parameters"),
+        (
+            lambda: (BEFORE * torch.randn(3)).sum().square(),
+            THETA,
+            {},
+            "compute everything that depends on the parameters",
+        ),
         (backwards, THETA, {}, "calls backward itself"),
         (stepping, THETA, {}, "changes a parameter"),
         (
@@ -273,18 +278,18 @@ BEFORE = THETA.exp()
             "gradients are not finite, in the parameter 0 first",
         ),
         (reparameterized, {"all": THETA}, {}, "called 'all'"),
-        (reparameterized, {"a": THETA, "b": [THETA]}, {}, "b.0 is there twice"),
+        (reparameterized, {"a": THETA, "b": [THETA]}, {}, "b.0 is given twice"),
         (reparameterized, [], {}, "no parameter with a gradient"),
-        (reparameterized, "theta", {}, "parameters are a module, a tensor"),
+        (reparameterized, "theta", {}, "parameters must be a module, a tensor"),
         (reparameterized, [torch.ones(2)], {}, "requires no gradient"),
-        (reparameterized, [2.0], {}, "is no tensor"),
+        (reparameterized, [2.0], {}, "is not a tensor"),
         (reparameterized, THETA, {"replicates": 3}, "at least 40 replicates"),
-        (reparameterized, THETA, {"precision": 0}, "it is a share above zero"),
-        (reparameterized, THETA, {"chunk": 0}, "one by one with 1"),
-        (reparameterized, THETA, {"reference": [torch.ones(2)]}, "[[3]], and has [[2]]"),
+        (reparameterized, THETA, {"precision": 0}, "it must be a share above zero"),
+        (reparameterized, THETA, {"chunk": 0}, "give 1 to draw gradients one by one"),
+        (reparameterized, THETA, {"reference": [torch.ones(2)]}, "[[3]], but has [[2]]"),
         (reparameterized, THETA, {"reference": {"x": THETA}}, "it differs in 0, x"),
-        (reparameterized, THETA, {"reference": reparameterized}, "and so is not exact"),
-        (reparameterized, THETA, {"reference": 5}, "a reference is a function"),
+        (reparameterized, THETA, {"reference": reparameterized}, "so it is not exact"),
+        (reparameterized, THETA, {"reference": 5}, "a reference must be a function"),
         (reparameterized, THETA, {"reference": [torch.full((3,), math.nan)]}, "the reference gradient is not finite"),
     ],
 )

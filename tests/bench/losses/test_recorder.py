@@ -88,8 +88,8 @@ def test_a_gradient_that_is_not_finite_is_on_record_and_training_goes_on() -> No
     ("options", "message"),
     [
         ({"task": "vae-mnist"}, "'vae-mnist' is a task of varbench's own, or one that it imports"),
-        ({"estimator": "mine:Mine"}, "give yours another name, as 'my-Mine'"),
-        ({"estimator": "reparam"}, "give yours another name, as 'my-reparam'"),
+        ({"estimator": "mine:Mine"}, "give yours another name, such as 'my-Mine'"),
+        ({"estimator": "reparam"}, "give yours another name, such as 'my-reparam'"),
         ({"task": "my toy("}, "is not of the form"),
         ({"steps": -1}, "steps must be a whole number from 0 on, not -1"),
         ({"measure_every": 0}, "measure_every must be a whole number from 1 on"),
@@ -109,5 +109,5 @@ def test_what_is_wrong_is_a_sentence(options: dict[str, Any], message: str) -> N
 def test_a_step_that_the_training_does_not_have_is_refused() -> None:
     loc = torch.ones(2, requires_grad=True)
     recorder = varbench.Recorder(loc, task="my-toy", estimator="my-own", steps=10, out="R")
-    with pytest.raises(UsageError, match="step 11 is none of the 10 steps"):
+    with pytest.raises(UsageError, match="step 11 is not one of the 10 steps"):
         recorder(11, lambda: loc.sum())

@@ -69,5 +69,5 @@ def test_where_memory_cannot_be_limited_that_is_said(monkeypatch: pytest.MonkeyP
     require_ration(CPU)
     monkeypatch.setattr(sys, "platform", "darwin")
     require_ration(GPU)
-    with pytest.raises(UsageError, match="--memory-limit needs Linux or --device cuda, and this is darwin"):
+    with pytest.raises(UsageError, match="--memory-limit needs Linux or --device cuda, but this is darwin"):
         require_ration(CPU)

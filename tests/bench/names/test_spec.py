@@ -55,7 +55,7 @@ def test_any_text_is_a_spec_or_refused(text: str) -> None:
         ("name(", "not of the form"),
         ("name(a)", "see 'a'"),
         ("name(a=1 b=2)", "comma before 'b=2'"),
-        ("name(a=my faces/)", "comma before 'faces/'; quote a value that has blanks"),
+        ("name(a=my faces/)", "comma before 'faces/'; quote a value with blanks"),
         ("name(a=1, a=2)", "gives 'a' twice"),
         ("name(a=f(1))", "comma before"),
         ("name(a=)", "not of the form"),

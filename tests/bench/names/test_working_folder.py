@@ -18,15 +18,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("name", "file", "reason"),
     [
-        ("tasks.mine:Toy", "tasks/mine.py", "needs the module tasks.mine, which is not installed; tasks of the"),
-        ("bench:Toy", "bench.py", "bench has no class Toy; bench.py of the"),
-        ("statistics:Toy", "statistics.py", "statistics has no class Toy; statistics.py of the"),
+        ("tasks.mine:Toy", "tasks/mine.py", "needs the module tasks.mine, which is not installed; tasks in the"),
+        ("bench:Toy", "bench.py", "bench has no class Toy; bench.py in the"),
+        ("statistics:Toy", "statistics.py", "statistics has no class Toy; statistics.py in the"),
     ],
 )
 def test_a_file_that_is_not_looked_at_is_named(folder: Path, name: str, file: str, reason: str) -> None:
     (folder / file).parent.mkdir(exist_ok=True)
     (folder / file).write_text("class Toy: ...\n")
-    with pytest.raises(UsageError, match=rf"{reason} working folder was not looked at, since .* has its name: rename"):
+    with pytest.raises(UsageError, match=rf"{reason} working folder was ignored, since .* has its name: rename"):
         TASKS.find(name)
 
 

@@ -185,7 +185,7 @@ def test_two_latents_are_shown_as_they_are_and_more_by_principal_components():
     first, second = np.cov(plane.points.T).diagonal()
     assert first > second
     assert f"{100 * first / (first + second):.0f}% of variance" in plane.axes[0]
-    with pytest.raises(Misfit, match="two latent numbers"):
+    with pytest.raises(Misfit, match="two latent coordinates"):
         project(means[:, :1], "z")
 
 

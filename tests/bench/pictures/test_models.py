@@ -109,7 +109,7 @@ def test_a_kind_shows_its_own_subject() -> None:
     mixture = _task("gaussian-mixture(components=2, n=8)")
     assert kinds_of(mixture) == ("clusters",)
     assert kinds_of(images)[0] == "prior"
-    with pytest.raises(Misfit, match="prior shows a model of images, and this run is of gaussian-mixture"):
+    with pytest.raises(Misfit, match="prior shows an image model, but this run is of gaussian-mixture"):
         draw("prior", mixture, data_of(mixture), PAGE)
-    with pytest.raises(Misfit, match="clusters shows a GaussianMixture, and this run is of vae-mnist"):
+    with pytest.raises(Misfit, match="clusters shows a GaussianMixture, but this run is of vae-mnist"):
         draw("clusters", images, data_of(mixture), PAGE)

@@ -164,7 +164,7 @@ def _put_back(path: Path) -> None:
     ("change", "said"),
     [
         (_rewritten, None),
-        (_edited_by_hand, "its digest does not fit"),
+        (_edited_by_hand, "its digest does not match"),
         (_edited_with_a_digest, None),
         (_cut_short, "is not a readable record"),
         (_of_the_future, "is not a readable record"),
@@ -268,7 +268,7 @@ def test_a_copy_of_a_folder_is_read_anew(folder: Path, read: list[Path], tmp_pat
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     _, said = told(copy)
     assert len(read) == len(CELLS)
-    assert "its digest does not fit" in "".join(said)
+    assert "its digest does not match" in "".join(said)
 
 
 def test_a_record_that_was_just_written_is_not_kept(
@@ -375,7 +375,7 @@ def test_a_version_that_is_newer_is_refused(folder: Path) -> None:
     path = Store(folder).record_path(CELLS[0])
     content = {**json.loads(path.read_bytes()), "schema_version": 99}
     path.write_bytes(sealed(content))
-    with pytest.raises(ResultsError, match="schema version 99 and this varbench reads up to"):
+    with pytest.raises(ResultsError, match="schema version 99, but this varbench reads up to"):
         load(folder)
     assert told(folder)[0].final["seed"].tolist() == [9, 9, 9, 10]
 

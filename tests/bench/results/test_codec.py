@@ -185,7 +185,7 @@ def test_a_record_of_version_7_has_no_rows_held_back_and_no_limit(final: Final |
     assert parse(Record, sealed(before_8(data)), PATH) == written
     for new in ("limit", *(["final"] if final is not None else [])):
         early = before_8(data) | {new: data[new]}
-        with pytest.raises(CorruptRecord, match="which came with a later version"):
+        with pytest.raises(CorruptRecord, match="which is newer than the version"):
             parse(Record, sealed(early), PATH)
 
 
@@ -198,7 +198,7 @@ def test_a_record_of_version_8_is_of_before_what_version_9_has(final: Final | No
     assert parse(Record, sealed(before_9(data)), PATH) == written
     for new in ("datapoints", "training", *(["final"] if final is not None else [])):
         early = before_9(data) | {new: data[new]}
-        with pytest.raises(CorruptRecord, match="which came with a later version"):
+        with pytest.raises(CorruptRecord, match="which is newer than the version"):
             parse(Record, sealed(early), PATH)
 
 
@@ -217,10 +217,10 @@ def test_what_a_limited_cell_reached_is_kept() -> None:
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
-        ({"limit": None}, "its status is limited, and its limit is None"),
-        ({"status": "done"}, "its status is done, and its limit is "),
-        ({"reason": None}, "a limited cell has a reason"),
-        ({"final": record().final}, "a limited cell has a reason, and no final values"),
+        ({"limit": None}, "its status is limited, but its limit is None"),
+        ({"status": "done"}, "its status is done, but its limit is "),
+        ({"reason": None}, "a limited cell must have a reason"),
+        ({"final": record().final}, "a limited cell must have a reason and no final values"),
         ({"limit": Limit("time", -1.0)}, "limit.reached"),
     ],
 )
@@ -284,11 +284,11 @@ def _with_row(**changes: object) -> bytes:
     [
         (b"", "truncated"),
         (json.dumps(of_version(5, dump(record()))).encode()[:-100], "truncated"),
-        (dump(record())[:-100], "digest does not fit"),
-        (dump(record()).replace(b"12.5", b"12.6"), "digest does not fit"),
+        (dump(record())[:-100], "digest does not match"),
+        (dump(record()).replace(b"12.5", b"12.6"), "digest does not match"),
         (dump(record()).replace(b"sha256", b"sha257"), "no digest"),
         (b"\xff\xfe\x00", "malformed"),
-        (b"[]", "no JSON object"),
+        (b"[]", "not a JSON object"),
         (b"{}", "no schema_version"),
         (b"[" * 100_000, "recursion depth"),
         (_without("cell"), "missing required field `cell`"),
@@ -313,9 +313,9 @@ def _with_row(**changes: object) -> bytes:
         (_with_row(value=0).replace(b'"value": 0', b'"value": 1e999'), "digest"),
         (_with_row(n=-1), ">= 0"),
         (_with_row(n=2**63), "<= 9223372036854775807"),
-        (_with_row(step=101), "gradients are of step 101, and training has 100"),
+        (_with_row(step=101), "gradients are for step 101, but training has 100"),
         (_with_row(metric="speed"), "no metric 'speed'"),
-        (_with(training=[{**vars(record().training[0]), "step": 101}]), "training are of step 101"),
+        (_with(training=[{**vars(record().training[0]), "step": 101}]), "training are for step 101"),
         (_with(final={**vars(Final("nats", 101))}), "final.steps is 101"),
         (_with_cell(samples=0), r">= 1 - at `\$\.cell\.samples`"),
         (_with_cell(samples="5"), "got `str`"),

@@ -115,7 +115,7 @@ def test_what_was_not_written_is_an_error_or_left_out(store: Store, damage: Call
     assert [sentence.startswith("left out: ") and "datapoints.npy" in sentence for sentence in said] == [True]
     wrong = [one for one in checked(store) if one.why]
     assert [one.path for one in wrong] == [path]
-    assert "no table depends on it but that of single datapoints" in wrong[0].why
+    assert "only the table of single datapoints depends on it" in wrong[0].why
 
 
 def test_a_file_that_was_removed_is_said(store: Store) -> None:
@@ -124,7 +124,7 @@ def test_a_file_that_was_removed_is_said(store: Store) -> None:
     store.datapoints_path(cell(seed=0)).unlink()
     said: list[str] = []
     assert load(store.folder, warn=said.append).datapoints["elbo"].tolist() == [-3.0]
-    assert ["is not there; repeat the `bench run`" in sentence for sentence in said] == [True]
+    assert ["is missing; repeat the `bench run`" in sentence for sentence in said] == [True]
 
 
 @pytest.mark.parametrize(

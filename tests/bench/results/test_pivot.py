@@ -128,7 +128,7 @@ def test_only_what_is_comparable_competes(tmp_path: Path) -> None:
 
 def test_what_cannot_be_arranged_is_refused(results: Results) -> None:
     table = comparison(results, ["variance"])
-    with pytest.raises(UsageError, match="choose among"):
+    with pytest.raises(UsageError, match="choose from"):
         pivot_blocks(table, "seed", "task")
     with pytest.raises(UsageError, match="two different axes"):
         pivot_blocks(table, "task", "task")

@@ -100,14 +100,14 @@ def test_a_cost_is_best_where_it_is_least() -> None:
         # Numbers count as numbers.
         ({10.0: [-3.0], 9.0: [-1.0], 1.0: [-2.0]}, "9"),
         # What diverged is an edge that was seen.
-        ({0.1: [None], 0.01: [-1.0], 0.001: [-2.0]}, "0.01 (left out, since seeds diverged or failed: 0.1)"),
+        ({0.1: [None], 0.01: [-1.0], 0.001: [-2.0]}, "0.01 (left out because seeds diverged or failed: 0.1)"),
         (
             {0.1: [-1.0, None], 0.01: [-2.0, -2.0], 0.001: [-3.0, -3.0]},
-            "0.01 (left out, since seeds diverged or failed: 0.1)",
+            "0.01 (left out because seeds diverged or failed: 0.1)",
         ),
         (
             {0.1: [-1.0, None, -1.0], 0.01: [-2.0, None, None]},
-            "0.1 (at the upper edge of the grid; left out, since seeds diverged or failed: 0.01; "
+            "0.1 (at the upper edge of the grid; left out because seeds diverged or failed: 0.01; "
             "every value has a seed that diverged or failed)",
         ),
         (
@@ -115,7 +115,7 @@ def test_a_cost_is_best_where_it_is_least() -> None:
             "0.01 (compared over 2 seeds that all have)",
         ),
         ({0.1: [-2.0], 0.01: [-2.0], 0.001: [-2.5]}, "0.01 (tied with 0.1)"),
-        ({0.1: [float("nan")], 0.01: [-2.0], 0.001: [-2.5]}, "0.01 (left out, since seeds diverged or failed: 0.1)"),
+        ({0.1: [float("nan")], 0.01: [-2.0], 0.001: [-2.5]}, "0.01 (left out because seeds diverged or failed: 0.1)"),
     ],
     ids=["upper", "lower", "numbers", "diverged", "a seed", "all diverged", "missing", "tied", "nan"],
 )
@@ -219,7 +219,7 @@ EXPECTATION = tidy(_grid({0.1: [1.0], 0.01: [1.0]}, "objective"))
         (TWO, ["guide_lr"], None, "there is no setting 'guide_lr'"),
         (TWO, ["guide-lr"], "test", "there is no measure 'test'"),
         (TWO, ["guide-lr"], "objective", "the objective of vae-mnist is its ELBO"),
-        (EXPECTATION, ["guide-lr"], "elbo", "is an expectation, and has no elbo"),
+        (EXPECTATION, ["guide-lr"], "elbo", "is an expectation, which has no elbo"),
     ],
     ids=["one value", "nothing held back", "axis", "measure", "objective", "expectation"],
 )

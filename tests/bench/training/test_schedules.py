@@ -100,7 +100,7 @@ def test_a_warmup_may_take_all_of_the_training() -> None:
         ("warmup(steps=5, start=-1)", "'start' must be in"),
         ("warmup(steps=5, then=3)", "'then' must be a name, not 3"),
         ("warmup(steps=5, then=cosin)", "did you mean 'cosine'"),
-        ("warmup(steps=5, then=cosine(floor=0.1))", "quote a value that has blanks, commas, brackets"),
+        ("warmup(steps=5, then=cosine(floor=0.1))", "quote a value with blanks, commas, brackets"),
         ("constnat", "did you mean 'constant'"),
         ("robbins-monro(powr=1)", "did you mean 'power'"),
         ("robbins-monro(power=0.5)", "in \\(0.5, 1\\]"),

@@ -195,8 +195,8 @@ def test_parameters_are_those_of_the_task_whatever_is_put_in_their_place_meanwhi
     ("task", "by", "reason"),
     [
         ("gaussian-quadratic", "reparam", "is a cost f"),
-        ("lecture-weights", "reparam", "has a joint density only"),
-        (GAUSSIAN, "naive-mc", "has no divergence from a guide"),
+        ("lecture-weights", "reparam", "only has a joint density"),
+        (GAUSSIAN, "naive-mc", "there is no divergence from a guide"),
         (GAUSSIAN, "wake-sleep", "draws observations from the model"),
     ],
 )

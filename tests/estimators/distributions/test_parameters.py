@@ -41,5 +41,5 @@ def test_estimators_that_vary_them_run_with_it(make: Callable[[], Estimator]):
 
 def test_where_there_is_no_theta_an_estimator_of_theta_alone_is_refused():
     task = LogisticRegression("toy")
-    with pytest.raises(Unfit, match=r"naive-mc trains θ only, .* of logistic-regression has nothing to train"):
+    with pytest.raises(Unfit, match=r"naive-mc trains only θ, .* of logistic-regression has nothing to train"):
         NaiveMC().require(task, task.prepare(task.load().train), 5)

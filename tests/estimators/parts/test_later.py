@@ -37,5 +37,5 @@ def test_values_without_gradient_pass():
 
 def test_a_factor_that_is_never_said_is_an_error():
     z = Z.clone().requires_grad_()
-    with pytest.raises(AssertionError, match="never said"):
+    with pytest.raises(AssertionError, match="never set"):
         LaterFactor().on(z).sum().backward()

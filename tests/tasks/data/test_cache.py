@@ -130,7 +130,7 @@ def test_failure_names_every_mirror_and_why(monkeypatch, empty_cache: Path, serv
     message = str(raised.value)
     assert f"{NOWHERE} (no connection)" in message
     assert f"{server.url}/gone.bin (HTTP 404)" in message
-    assert f"{server.url}/wrong.bin (what came has the wrong checksum)" in message
+    assert f"{server.url}/wrong.bin (the download has the wrong checksum)" in message
     assert "bench data fetch tiny" in message
     assert "BENCH_DATA" in message
     assert "\n" not in message
@@ -211,6 +211,6 @@ def test_a_download_that_has_no_end_is_ended(monkeypatch, empty_cache: Path, ser
     monkeypatch.setitem(
         DATASETS, "tiny", Dataset("a test", "none", (dataclasses.replace(file, size=1000),), published=False)
     )
-    with pytest.raises(DataUnavailable, match="what came is longer than 1000 bytes"):
+    with pytest.raises(DataUnavailable, match="the download is longer than 1000 bytes"):
         cache.fetch("tiny")
     assert not list((empty_cache / "tiny").glob("a.bin*"))

@@ -34,10 +34,10 @@ def test_counts_become_words():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "it holds no document"),
+        ("", "it holds no documents"),
         ("1 0:1\nhello\n", "line 2 is not"),
         ("1 0:1:2\n", "line 1 is not"),
-        ("2 0:1\n", "line 1 announces 2 words and has 1"),
+        ("2 0:1\n", "line 1 announces 2 words but has 1"),
         ("1 5:1\n", "not one of 5"),
         ("1 0:0\n", "a count below one"),
     ],

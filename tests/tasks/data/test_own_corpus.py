@@ -47,14 +47,14 @@ def test_counts_of_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ("2 0:1 1:1\n3 0:1\n", "LDA-C, .* and line 2 announces 3 words and has 1"),
-        ("1 0:1\nhello\n", "LDA-C, .* and line 2 is not"),
-        ("1 0:1\n\n1 0:1\n", "LDA-C, .* and line 2 is not"),
+        ("2 0:1 1:1\n3 0:1\n", "LDA-C, .* but line 2 announces 3 words but has 1"),
+        ("1 0:1\nhello\n", "LDA-C, .* but line 2 is not"),
+        ("1 0:1\n\n1 0:1\n", "LDA-C, .* but line 2 is not"),
         (f"1 0:1\n1 {10**30}:1\n", "number words from 0"),
-        ("1 0:1\n1 0:2\n", "is one word"),
+        ("1 0:1\n1 0:2\n", "holds only one word"),
         ("only one line\n", "holds one document"),
-        ("! ?\n1\n", "no word of two letters"),
-        ("\n \n", "no word of two letters"),
+        ("! ?\n1\n", "no words of two letters"),
+        ("\n \n", "no words of two letters"),
         ("", "is empty"),
     ],
 )
@@ -67,5 +67,5 @@ def test_its_words_are_those_of_the_topics(tmp_path: Path) -> None:
     task = LDA(topics=2, hidden=3, corpus=written(tmp_path, TEXTS))
     assert {word for topic in task.topics() for word in topic} == {"a0", "a1", "a2", "bias", "of", "the"}
     assert not task.is_generated
-    with pytest.raises(ValueError, match="corpus is a file in the place of data=ap"):
+    with pytest.raises(ValueError, match="corpus is a file that replaces data=ap"):
         LDA(data="ap", corpus="mine.txt")

@@ -121,15 +121,15 @@ def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
 NAN, NEGATIVE = GREY / 255, GREY / 127.5 - 1
 NAN[3, 2, 1] = np.nan
 REFUSED: list[tuple[Any, Layout, str]] = [
-    (GREY.reshape(20, -1), Layout(), "20×30, and images of 30 pixels are not square: give width="),
-    (GREY.reshape(20, -1), Layout(width=7), "no images can be made that are 7 wide"),
-    (GREY, Layout(width=6), "5 pixels wide, and width=6 was given"),
-    (GREY.ravel(), Layout(), r"is 600; images are \[N, pixels\]"),
+    (GREY.reshape(20, -1), Layout(), "20×30, but images of 30 pixels are not square: give width="),
+    (GREY.reshape(20, -1), Layout(width=7), "cannot be divided into images 7 wide"),
+    (GREY, Layout(width=6), "5 pixels wide, but width=6 was given"),
+    (GREY.ravel(), Layout(), r"is 600; images must be \[N, pixels\]"),
     (images(channels=4), Layout(), "transparency"),
     (NAN, Layout(), "nan in image 4"),
-    (NEGATIVE, Layout(), "in image 1; levels of grey go from 0 to 255"),
-    (GREY * 1e300, Layout(), "levels of grey go from 0 to 255"),
-    (GREY.astype(np.uint16) * 200, Layout(), "levels of grey go from 0 to 255"),
+    (NEGATIVE, Layout(), "in image 1; grey levels go from 0 to 255"),
+    (GREY * 1e300, Layout(), "grey levels go from 0 to 255"),
+    (GREY.astype(np.uint16) * 200, Layout(), "grey levels go from 0 to 255"),
     (np.full((20, 36), 7), Layout(), "are 7: there is nothing to learn"),
     (GREY[:1], Layout(), "a single image"),
     (GREY[:0], Layout(), "is empty"),
@@ -156,7 +156,7 @@ def test_an_array_that_is_none_of_images_is_told_so(tmp_path: Path, array: Any, 
         ("mine.mat", b"nonsense" * 40, "cannot be read: Unknown mat file"),
         ("mine.mat", b"MATLAB 7.3".ljust(124) + b"\0\2IM" + bytes(9), "version 7.3: save it with `-v7`"),
         ("mine.npy", b"", "is empty"),
-        ("mine.txt", b"hello", r"no file of images: give \.npy"),
+        ("mine.txt", b"hello", r"not a file of images: give \.npy"),
     ],
 )
 def test_a_file_that_is_none_of_arrays_is_told_so(tmp_path: Path, name: str, content: bytes, why: str) -> None:
@@ -174,7 +174,7 @@ def test_which_of_several_arrays_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"array=third is not in .*several\.npz, which holds first 20×6×5"):
         load(str(file), Layout(array="third"))
     savemat(tmp_path / "mine.mat", {"X": GREY})
-    with pytest.raises(DataUnavailable, match="whether the images are along its first axis or its last"):
+    with pytest.raises(DataUnavailable, match="whether the images are along its first or its last axis"):
         load(str(tmp_path / "mine.mat"), Layout())
 
 
@@ -188,11 +188,11 @@ def test_a_folder_that_cannot_be_used_is_told_so(tmp_path: Path) -> None:
     deep.mkdir()
     Image.fromarray(GREY[0].astype(np.uint16) * 200).save(deep / "0.png")
     for name, why in {
-        "empty": "holds no image",
+        "empty": "holds no images",
         "sizes": r"several sizes \(0\.png is 6×5, 7\.png is 4×5\)",
         "broken": r"3\.png cannot be read",
         "deep": "more than 256 levels",
-        "none": "none is not there",
+        "none": "none does not exist",
     }.items():
         with pytest.raises(DataUnavailable, match=why):
             load(str(tmp_path / name), Layout())

@@ -27,7 +27,7 @@ def test_rows_are_standardized_words_become_columns_and_labels_minus_one_and_one
     assert data.test.shape == (4, 6)
     assert (
         data.note
-        == "16 rows of 4 features, and 4 to test; label 1: y = spam; left out, since all rows are the same: same"
+        == "16 rows of 4 features, and 4 to test; label 1: y = spam; left out because all rows are the same: same"
     )
     features = data.train[:, 1:-1]
     torch.testing.assert_close(features.mean(0), torch.zeros(4, dtype=torch.float64))
@@ -67,23 +67,29 @@ def test_what_is_written_otherwise_is_the_same(tmp_path: Path, content: str | by
     [
         (TABLE.replace("1.25,blue", ",blue"), "column 'a' of .* has no value in row 6"),
         (TABLE.replace("1.25,blue", "1.25,"), "column 'b' of .* has no value in row 6"),
-        (TABLE.replace("1.25,blue", "?,blue"), "column 'a' of .* but for '\\?' in row 6"),
+        (TABLE.replace("1.25,blue", "?,blue"), "column 'a' of .* except for '\\?' in row 6"),
         (TABLE.replace("1.25,blue", "inf,blue"), "column 'a' of .* holds inf in row 6"),
         (TABLE.replace("1.25,blue", "1e300,blue"), r"column 'a' of .* holds 1e\+300 in row 6"),
-        (TABLE.replace("1.25,blue", "1.25,blue,9"), "no CSV file with 4 columns: Expected 4 fields in line 7, saw 5"),
+        (
+            TABLE.replace("1.25,blue", "1.25,blue,9"),
+            "not a CSV file with 4 columns: Expected 4 fields in line 7, saw 5",
+        ),
         (TABLE.replace("1.25,blue,7,spam", "1.25,blue,7"), "column 'y' of .* has no value in row 6"),
         (TABLE.replace("1.25,blue,7,spam", "1.25,blue,7,egg"), r"has 3 values \(egg, ham, spam\)"),
         (TABLE.replace("spam", "ham"), r"has 1 value \(ham\)"),
-        (TABLE.replace("ham", "spam").replace("spam", "egg", 1), "one row of .* 'y' = egg: at least 2"),
+        (
+            TABLE.replace("ham", "spam").replace("spam", "egg", 1),
+            "one row of .* 'y' = egg: each value needs at least 2",
+        ),
         (TABLE.replace("a,b", "b,b", 1), "two columns 'b'"),
         (TABLE.replace("a,b", ",b", 1), "column 1 of .* has no name in the first line"),
         (table(4), "has 4 rows; at least 5"),
         ("a,y\n", "has 0 rows"),
-        ("y\n" + "0\n1\n" * 5, "no column beside 'y'"),
+        ("y\n" + "0\n1\n" * 5, "no column besides 'y'"),
         ("a,y\n" + "7,0\n7,1\n" * 5, "all rows of .* are the same"),
         ("a,y\n" + "".join(f"name {i},{i % 2}\n" for i in range(9)), "column 'a' of .* 9 different texts in 9 rows"),
         ("", "is empty"),
-        (TABLE.replace("spam", "späm").encode("latin-1"), r"no text in UTF-8 \(line 3\)"),
+        (TABLE.replace("spam", "späm").encode("latin-1"), r"not UTF-8 text \(line 3\)"),
         (b"PK\3\4\0\0", "zero bytes"),
     ],
 )
@@ -101,7 +107,7 @@ def test_a_target_must_be_a_column(tmp_path: Path) -> None:
         made(tmp_path, TABLE, "z")
     with pytest.raises(ValueError, match="leave it out"):
         LogisticRegression("toy", target="y")
-    with pytest.raises(DataUnavailable, match=r"none\.csv is not there in"):
+    with pytest.raises(DataUnavailable, match=r"none\.csv does not exist in"):
         LogisticRegression("none.csv", target="y")
     with pytest.raises(DataUnavailable, match="is a folder: give a CSV file"):
         LogisticRegression(str(tmp_path), target="y")
@@ -117,7 +123,7 @@ def test_a_number_is_predicted_in_units_of_its_deviation(tmp_path: Path) -> None
     mean, deviation = places[:16].mean(), places[:16].std()
     assert data.note == (
         f"16 rows of 5 features, and 4 to test; y in units of its deviation {deviation:.4g} from its mean {mean:.4g}; "
-        "target: a; left out, since all rows are the same: same"
+        "target: a; left out because all rows are the same: same"
     )
     torch.testing.assert_close(torch.cat([data.train, data.test])[:, -1], torch.from_numpy((places - mean) / deviation))
 
