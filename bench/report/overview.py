@@ -46,8 +46,8 @@ class Overview:
         runs: a line per run.
         commands: that make the same cells.
         installations: commands that install what was used.
-        apart: sentences about cells that are compared though they are of other versions or machines.
-        notes: of cells, with how many have each.
+        apart: sentences about cells that are compared although they have different versions or machines.
+        selection: sentences about the cells that were chosen for the report; none where all are in it.
     """
 
     summary: str
@@ -59,10 +59,11 @@ class Overview:
     commands: Sequence[str]
     installations: Sequence[str]
     apart: Sequence[str]
+    selection: Sequence[str]
 
 
-def overview(results: Results, links: Mapping[tuple[str, str], str]) -> Overview:
-    """Return the overview; `links` lead to tasks, by name and parameters."""
+def overview(results: Results, links: Mapping[tuple[str, str], str], selection: Sequence[str] = ()) -> Overview:
+    """Return the overview; `links` lead to tasks, by name and parameters; `selection` says which cells were chosen."""
     counts = Counter(results.final["status"])
     started = sorted(str(one)[:10] for one in results.final["started"])
     return Overview(
@@ -75,6 +76,7 @@ def overview(results: Results, links: Mapping[tuple[str, str], str]) -> Overview
         commands(results),
         installations(results),
         apart(results),
+        [escaping.line(sentence) for sentence in selection],
     )
 
 

@@ -20,15 +20,20 @@ from bench.results.checks import Checks, read
 from bench.results.frames import distinct, grouped
 from bench.results.store import locate
 from bench.results.tables import Results
+from bench.results.text import counted
+from bench.results.tuned import at_best
 
 
-def page(results: Results, checks: Sequence[Checks] = (), now: datetime | None = None) -> str:
+def page(
+    results: Results, checks: Sequence[Checks] = (), now: datetime | None = None, selection: Sequence[str] = ()
+) -> str:
     """Return a report as HTML.
 
     Args:
         results: with at least one cell.
         checks: verdicts that results folders keep.
         now: when it is made.
+        selection: sentences that say which cells of a grid these are; none where they are all.
 
     Raises:
         ResultsError: there are no cells.
@@ -43,7 +48,7 @@ def page(results: Results, checks: Sequence[Checks] = (), now: datetime | None =
     run, look = scripts(), style()
     figures = {f"{section.anchor}-{figure.kind}": figure.content() for section in shown for figure in section.figures}
     return _template().render(
-        overview=overview(results, tasks),
+        overview=overview(results, tasks, selection),
         sections=shown,
         articles=articles(results, names, shown, checks),
         checks=checks_line(checks),
@@ -57,19 +62,33 @@ def page(results: Results, checks: Sequence[Checks] = (), now: datetime | None =
     )
 
 
-def write_report(results: Results, file: Path, folders: Sequence[Path], warn: Callable[[str], object]) -> None:
-    """Write a report; a file that is there is replaced when all is written.
+def write_report(
+    results: Results,
+    file: Path,
+    folders: Sequence[Path],
+    warn: Callable[[str], object],
+    selected: Sequence[str] = (),
+    select_by: str | None = None,
+) -> None:
+    """Write a report; an existing file is replaced once everything is written.
 
     Args:
         results: with at least one cell.
         file: where to.
         folders: in which verdicts of `bench check --out` may be.
-        warn: is told, in a sentence, of those that cannot be read.
+        warn: is told, in a sentence, of those that cannot be read, and of cells that nothing can be chosen by.
+        selected: settings of which each estimator is shown at its best value.
+        select_by: what they are chosen by.
 
     Raises:
+        UsageError: there is nothing to choose among, or by.
         ResultsError: there are no cells, or the file cannot be written.
     """
-    text = page(results, _checks(folders, warn))
+    shown, selection = results, list[str]()
+    if best := at_best(results, selected, select_by, warn):
+        shown = best.results
+        selection = [f"{len(shown.final)} of {counted(len(results.final), 'cell')} are shown", *best.notes()]
+    text = page(shown, _checks(folders, warn), selection=selection)
     with writing(file) as opened:
         opened.write(text.encode("utf-8", "backslashreplace"))
 

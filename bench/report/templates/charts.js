@@ -163,7 +163,7 @@
       this.view?.finalize();
       this.view = null;
       if (known.every((row) => row.part === "diverged")) {
-        const why = rows.length ? "Nothing of this can be drawn on these axes." : "Nothing of this was measured, or no estimator is chosen.";
+        const why = rows.length ? "None of this can be drawn on these axes." : "None of this was measured, or no estimator is chosen.";
         const sentence = Object.assign(document.createElement("p"), { className: "empty", textContent: why });
         this.plot.replaceChildren(sentence);
         return;

@@ -183,7 +183,7 @@ def test_experiments_are_the_same_wherever_the_file_was() -> None:
         ("bnn(data=a.csv)", 2, "target=COLUMN must say which column"),
         ("bnn(data=a.csv, target=y)", 4, "holds words ('ham'), but a regression predicts a number"),
         ("bnn(data=a.csv, target=same)", 4, "is 7 in all rows: there is nothing to predict"),
-        ("lda(corpus=a.npy)", 4, "no text"),
+        ("lda(corpus=a.npy)", 4, "not UTF-8 text"),
         ("lda(corpus=nowhere.txt)", 4, "nowhere.txt does not exist"),
     ],
 )

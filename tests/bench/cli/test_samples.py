@@ -65,7 +65,7 @@ def test_a_run_without_test_images_leaves_the_others_drawn(bench: Bench) -> None
     drawn = [(bare, "prior"), (whole, "prior"), (whole, "reconstructions")]
     assert sorted(outcome.out.splitlines()) == sorted(f"samples/vae-mnist/{of.name}/{kind}.png" for of, kind in drawn)
     assert "left out: reconstructions needs test images, but this run of vae-mnist has none" in outcome.err
-    assert "parameters.pt is missing" in outcome.err
+    assert "parameters.pt, which holds what the run learned, is missing" in outcome.err
     assert bench("samples", str(gone)).code == 5
 
 

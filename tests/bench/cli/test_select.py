@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
+import varbench
 from bench.execution.best_settings import best_settings
 from bench.figures import KINDS, rows
 from bench.figures.page import Page
@@ -125,6 +126,27 @@ def test_a_figure_is_drawn_of_what_was_chosen(bench: Bench, results: Path) -> No
     assert "guide_lr" in Path("final.csv").read_text()
 
 
+def test_a_report_is_of_what_was_chosen_and_its_overview_says_so(bench: Bench, results: Path) -> None:
+    def told(file: str) -> str:
+        """Return what a page says, without its scripts and its style."""
+        return _words(re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", Path(file).read_text(), flags=re.DOTALL))
+
+    assert bench("report").code == 0
+    assert bench("report", "--select", "guide-lr", "--out", "chosen.html").code == 0
+    whole, chosen = told("report.html"), told("chosen.html")
+    selection = f"4 of 12 cells are shown {HEAD} {CHOSEN}"
+    # In the overview, ahead of the tasks.
+    overview = chosen[: chosen.index("Tasks, and how their cells ended")]
+    assert f"Only the best settings of each estimator are shown. They were selected among all cells: {selection}" in (
+        overview
+    )
+    assert "guide_lr=" not in chosen
+    assert "guide_lr=" in whole
+    assert "Only the best settings" not in whole
+    varbench.report(results, "python.html", select="guide-lr", select_by="elbo")
+    assert selection in told("python.html")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -133,6 +155,9 @@ def test_a_figure_is_drawn_of_what_was_chosen(bench: Bench, results: Path) -> No
         (["table", "--what", "runs", "--select", "guide-lr"], "a run has many"),
         (["plot", "final", "--select", "guide-lr", "--select-by", "iwae"], "no rows of vae-mnist were held back"),
         (["plot", "em", "--select", "guide-lr"], "em shows none"),
+        (["report", "--select", "optimizer"], "no estimator here has several values of optimizer"),
+        (["report", "--select-by", "elbo"], "name a setting with --select, too"),
+        (["report", "--select", "guide-lr", "--select-by", "iwae"], "no rows of vae-mnist were held back"),
     ],
 )
 def test_what_cannot_be_chosen_is_refused(bench: Bench, results: Path, arguments: list[str], said: str) -> None:

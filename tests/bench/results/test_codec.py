@@ -88,7 +88,7 @@ def test_an_undecodable_file_name_in_a_reason_survives() -> None:
 def test_a_newer_schema_is_refused() -> None:
     data = {**json.loads(dump(record())), "schema_version": SCHEMA_VERSION + 1}
     with pytest.raises(
-        ResultsError, match=rf"results/record\.json has schema version {SCHEMA_VERSION + 1} .*: update varbench"
+        ResultsError, match=rf"results/record\.json has schema version {SCHEMA_VERSION + 1}, .*: update varbench"
     ) as error:
         parse(Record, sealed(data), PATH)
     assert not isinstance(error.value, CorruptRecord)
