@@ -97,7 +97,7 @@ def cli(debug: bool, quiet: bool) -> None:
 
     \b
     bench run --task vae-mnist --estimator reinforce
-    bench run --task gaussian-quadratic --estimator reinforce --estimator reparam --no-train
+    bench run --task ppca --estimator reparam --estimator stl --no-train
 
     Exit codes: 0 done; 1 a negative verdict; 2 usage; 3 some cells failed; 4 data or device unavailable;
     5 results unreadable or not writable; 6 another process is running a cell, with --no-wait; 7 no cell failed, but

@@ -54,9 +54,9 @@ def advise(
 
     \b
     bench advise --task sbn-tiny
-    bench advise --task sbn-mnist --estimator 'discrete:*' --estimator 'reinforce*' --budget 20m
+    bench advise --task sbn-mnist --estimator 'discrete:*' --budget 20m
     bench advise --task vae-mnist --samples 8 --budget 1h --out results
-    bench advise --task bernoulli-quadratic --estimator mine:MyEstimator --estimator 'discrete:*'
+    bench advise --task ppca --estimator mine:MyEstimator --estimator reparam
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     begun = time.monotonic()
     from bench.advise.advising import Advising

@@ -38,7 +38,7 @@ _MISSING: Final = "missing"
     type=Whole(),
     default=1,
     show_default=True,
-    help="Fail unless this many comparisons are not inconclusive, not counting counts; 0 asks for nothing.",
+    help="Fail unless this many comparisons, apart from counts, are conclusive; 0 asks for nothing.",
 )
 @click.option("--group", "groups", multiple=True, help="Parameter group; repeatable.  [default: guide and model]")
 @click.option("--pair", "pairs", multiple=True, metavar="A=B", help="Compare A in BASE with B in NEW; repeatable.")
@@ -70,7 +70,7 @@ def compare(
 
     \b
     bench compare results-before results-after
-    bench compare main:results/benchmarks results/benchmarks --fail-if 'variance:+10%' --fail-if test_elbo:-0.5
+    bench compare main:results results --fail-if 'variance:+10%'
     bench compare results results --pair reinforce=reinforce-loo
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are
     from bench.compare.conditions import unnamed_modules

@@ -94,7 +94,8 @@ _OPTIONS = [
     click.option(
         "--at",
         type=click.Choice(["own", "shared"]),
-        help="Measure along each estimator's own training, or all at the same parameters.  [default: shared if many]",
+        help="Measure along each estimator's own training, or all at the same parameters.  [default: shared for "
+        "several]",
     ),
     click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
     click.option(
@@ -143,12 +144,13 @@ _OPTIONS = [
     click.option(
         "--time-limit",
         type=Duration(),
-        help="Stop a cell that takes longer, such as 90, 10m or 2h; with a higher limit it continues.",
+        help="Stop a cell that takes longer than this, such as 90, 10m or 2h; with a higher limit it continues.",
     ),
     click.option(
         "--memory-limit",
         type=Bytes(),
-        help="Stop a cell that needs more, such as 4GB, on top of what its process has at the start; likewise.",
+        help="Stop a cell that needs more than this, such as 4GB, on top of what its process has at the start; "
+        "likewise.",
     ),
     click.option("--dry-run", is_flag=True, help="Say what would run, and why, and stop."),
     click.option("--plot", is_flag=True, help="Draw the figure that fits, into figures/ of the results folder."),
@@ -183,8 +185,8 @@ def run(ctx: click.Context, /, **options: Any) -> None:
 
     \b
     bench run --task vae-mnist --estimator reinforce
-    bench run --task vae-mnist --estimator reinforce --estimator reparam --samples 5 --seeds 0-4
-    bench run --task sbn-tiny --estimator 'discrete:*' --guide-lr 1e-3 --guide-lr 1e-2 --preset smoke
+    bench run --task ppca --estimator reparam --samples 1,5 --seeds 0-4
+    bench run --task sbn-tiny --estimator 'discrete:*' --preset smoke
     bench run --config sweep.toml --dry-run
     bench run --task 'gaussian-quadratic(k=2)' --estimator reinforce --no-train
     """  # noqa: D301 - to click, a backspace means that the lines below it stay as they are

@@ -31,7 +31,12 @@ class _Command(click.Command):
 @click.command(cls=_Command)
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
-    "--kind", "kinds", type=click.Choice(list(KINDS)), multiple=True, help="Repeatable.  [default: all that fit]"
+    "--kind",
+    "kinds",
+    type=click.Choice(list(KINDS)),
+    metavar="KIND",
+    multiple=True,
+    help="Kind of picture; repeatable.  [default: all that fit]",
 )
 @click.option(
     "--out",

@@ -93,7 +93,7 @@ def table(
     bench table --what final --across metric --format markdown
     bench table --what final --select guide-lr --select-by elbo
     bench table --what time-to --elbo -110
-    bench table --metric variance --metric work_variance --group guide --format latex
+    bench table --metric variance --group guide --format latex
     bench table results/vae-mnist --what training --format csv > training.csv
     """  # noqa: D301 - click wants a backspace, not a backslash
     with importing():

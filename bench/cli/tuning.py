@@ -19,9 +19,10 @@ _OPTIONS = [
         "--select",
         "selected",
         type=click.Choice([*SELECTABLE]),
+        metavar="SETTING",
         multiple=True,
         help="Show each estimator at its best value of this setting, chosen on rows held back by `bench run "
-        "--validation`; repeatable.",
+        f"--validation`; repeatable: {', '.join(SELECTABLE)}.",
     ),
     click.option(
         "--select-by",
