@@ -111,7 +111,7 @@ class Cell:
         }
 
     def identity(self) -> dict[str, Any]:
-        """Return everything that the results depend on: `settings` but for where a file of the user's lies.
+        """Return everything that the results depend on: `settings` except for where a file of the user's lies.
 
         What is in the file is part of `dataset`.
         """

@@ -38,7 +38,7 @@ def plot(
 
     Args:
         kind: `bench plot --help` lists them: variance, elbo, final, tradeoff, ...
-        results: what `run` or `load` returned, or a folder; by default `results`, but for the kinds that draw a task of
+        results: what `run` or `load` returned, or a folder; by default `results`, except for the kinds that draw a task of
             their own.
         out: a file, with its provenance, as PDF, SVG or PNG by its ending.
         style: size and fonts of a venue.

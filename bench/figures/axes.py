@@ -193,7 +193,7 @@ def y_scale(axes: Axes, frame: pd.DataFrame, log: bool | None = None) -> None:
 
 
 def ends(frame: pd.DataFrame, value: str, low: str, high: str) -> pd.Series:
-    """Return values and the ends of their intervals, but for arms that are ten times as long as the value."""
+    """Return values and the ends of their intervals, except for arms that are ten times as long as the value."""
     middle, below, above = (series(frame, name) for name in (value, low, high))
     return pd.concat([middle, below.where(below > middle / 10), above.where(above < middle * 10)])
 

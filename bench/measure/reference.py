@@ -113,7 +113,7 @@ def monte_carlo_reference(
         point: the estimator, where it is drawn.
         name: of the estimator.
         precision: the relative error to stop at.
-        cap: the most replicates, but for what the first look and whole chunks need.
+        cap: the most replicates, except for what the first look and whole chunks need.
         seed: of its random stream.
         progress: told the share that is done.
     """

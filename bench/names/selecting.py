@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench.names.registry import Registry
 
 ALL: Final = "all"
-"""The pattern that every name matches, but for those that need a package more."""
+"""The pattern that every name matches, except for those that need a package more."""
 _MARKS: Final = re.compile(r"[*?\[]")
 _FAMILIES: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "task": tasks.FAMILIES,

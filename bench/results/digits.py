@@ -89,7 +89,7 @@ def interval(value: float, low: float, high: float, write: Callable[[str], str] 
     Of one that is lopsided, each end goes by its own distance to the value, and the value by the smaller. What is not
     zero is never written as zero. `write` is given every number's text.
     """
-    # The seeds of one step have the same time each, but for the last bits of their mean.
+    # The seeds of one step have the same time each, except for the last bits of their mean.
     if high - low <= _SAME * abs(value) or math.isnan(low) or math.isnan(high):
         return write(number(value))
     below, above = (arm if arm > 0 and math.isfinite(arm) else 0.0 for arm in (value - low, high - value))

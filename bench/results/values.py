@@ -91,7 +91,7 @@ def _tables(results: Results) -> Iterator[tuple[str, list[pd.DataFrame]]]:
 
 
 def _numbers(columns: tuple[Column, ...]) -> list[Column]:
-    """Return the columns of a table that hold values: its numbers, but for those that are settings or errors."""
+    """Return the columns of a table that hold values: its numbers, except for those that are settings or errors."""
     others = {column.name for column in (*IDENTITY, *SETTINGS)} | set(_NOT_VALUES)
     numbers = [column for column in columns if column.dtype in ("float64", "int64", "Int64")]
     return [column for column in numbers if column.name not in others and not column.name.endswith("_se")]

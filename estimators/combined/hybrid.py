@@ -37,20 +37,20 @@ class Hybrid(Estimator):
     A mixed task's E over the discrete d and the noise ε: f is differentiated through z = T(ε, φ, d) at fixed d, and d
     has a score function with leave-one-out baseline. With `discrete=enumerate`, it is (1/K) Σ_k ∇ Σ_d q(d) f(d, z_k).
 
-    `hybrid(z1=reinforce-ema, z2=enumerate)` says by a site's name how it is drawn: with the score function and baseline
+    `hybrid(z1=reinforce-ema, z2=enumerate)` chooses how each named site is drawn: with the score function and baseline
     of `reinforce`, `reinforce-loo`, `reinforce-ema` or `nvil`, along its path (`reparam`), relaxed (`gumbel-softmax`),
     in each of its states (`enumerate`), or in a pair of opposite bits (`disarm`). Sites may depend on each other: a
-    score is multiplied by f at all that follows from its draw, summed over the states of enumerated sites behind it;
-    paths go through later sites and their scores; what comes behind a state, or one of a pair, is drawn anew for each.
+    score is multiplied by f at everything that follows from its draw, summed over the states of enumerated sites after
+    it; paths go through later sites and their scores; whatever follows a state, or one of a pair, is drawn for each.
     Detached: the values of sites with a score function or a pair, and f in front of it.
     Requirements: K ≥ 2 for `reinforce-loo`, any K for the rest; at most 4096 joint states of enumerated sites.
     Bias: none, unless a site is relaxed.
     Cost: K evaluations, times the number of joint states of enumerated sites, times two for each pair.
 
     Args:
-        discrete: the policy of the discrete sites that are not named: score (`reinforce-loo`) or enumerate. Other
-            sites that are not named have `reparam`.
-        sites: by a site's name, its policy.
+        discrete: the policy of discrete sites that are not named: score (`reinforce-loo`) or enumerate. Other sites
+            that are not named have `reparam`.
+        sites: the policy of each site, by its name.
     """
 
     targets = ("expectation", "elbo")

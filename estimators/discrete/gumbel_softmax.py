@@ -19,7 +19,7 @@ class GumbelSoftmax(AnyDraws):
     """(1/K) Σ_k ∇ f(y_k), y = softmax((logits + G)/τ), G Gumbel; binary: y = σ((logits + L)/τ), L logistic.
 
     Pathwise through y, and through every later layer that depends on it. f is evaluated at y, log q as
-    Σ_c y_c log p_c; on an ELBO its own dependence on φ is kept, since it has no mean of zero at relaxed values.
+    Σ_c y_c log p_c; on an ELBO its own dependence on φ is kept, since it does not have mean zero at relaxed values.
     The objective is f(y), too. Detached: nothing. Requirements: Bernoulli or one-hot latents, f differentiable in them.
     Bias: unbiased for E f(y) only, which tends to E f(b) as τ → 0, where the variance diverges. Cost: K evaluations.
 

@@ -19,7 +19,7 @@ class Rebar(RelaxedControl):
     z = logits + logistic noise, b = 1[z > 0], z̃ ~ p(z|b); categorical: Gumbel noise, argmax and softmax. z̃ is
     differentiated through the probabilities too. η and λ, one of each per site, learn by the gradient of ĝ²
     (`relaxed_control`). Far from tuned, REBAR can be noisier than `reinforce`.
-    Detached: θ and φ within c, but for z and z̃; nothing of c trains θ. Requirements: Bernoulli or one-hot latents, f
+    Detached: θ and φ within c, except for z and z̃; nothing of c trains θ. Requirements: Bernoulli or one-hot latents, f
     differentiable in them. Bias: none. Cost: 1 + 2 evaluations per site, K times.
 
     Args:

@@ -21,7 +21,7 @@ class Relax(RelaxedControl):
     c = η f(σ(z/λ)) + r_ρ(x, σ(z/λ)), or r_ρ alone, for which f may be a black box. r_ρ is a network with one hidden
     layer, which starts as zero: as `rebar`, or as `reinforce`. η and λ, one of each per site, and ρ learn by the
     gradient of ĝ² (`relaxed_control`).
-    Detached: θ and φ within c, but for z and z̃; nothing of c trains θ. Requirements: Bernoulli or one-hot latents, f
+    Detached: θ and φ within c, except for z and z̃; nothing of c trains θ. Requirements: Bernoulli or one-hot latents, f
     differentiable in them for control=sum. Bias: none. Cost: 1 + 2 evaluations per site, K times; K without f in c.
 
     Args:

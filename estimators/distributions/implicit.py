@@ -81,7 +81,7 @@ class _LogGammaSlope(Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *arguments: Tensor) -> tuple[Any, int]:
-        """Evaluate elementwise: but for the batched axis, both arguments have the same shape."""
+        """Evaluate elementwise: except for the batched axis, both arguments have the same shape."""
         first, second = (
             argument[None] if axis is None else argument.movedim(axis, 0)
             for argument, axis in zip(arguments, in_dims, strict=True)

@@ -22,7 +22,7 @@ class SUMO(Estimator):
     """L̂_1 + Σ_{k=1}^{𝒦} (L̂_{k+1} − L̂_k) / P(𝒦 ≥ k), one stream of samples. θ ascends it, φ descends its square.
 
     A randomly truncated series whose mean is lim L_K = log p(x): P(𝒦 ≥ k) = 1/k below 80, then 0.9^(k−80)/80. The mean
-    does not depend on φ, so that φ minimises E SUMO², and with it the variance, which can be enormous or infinite.
+    does not depend on φ, so φ minimises E SUMO², and with it the variance, which can be enormous or infinite.
     φ's gradient is pathwise, and the score function's on discrete sites.
     Detached: nothing. Requirements: none; K counts estimates that are averaged. Bias: none for ∇_θ log p(x), where
     moments exist; φ's own gradient is not the target's, which is zero. A series that ends after `longest` terms at the
@@ -31,7 +31,7 @@ class SUMO(Estimator):
     are drawn in a loop. With `longest`, `longest` + 1 evaluations each, some of them unused.
 
     Args:
-        longest: the most terms of the series; 0 sets no end.
+        longest: the largest number of terms in the series; 0 sets no end.
     """
 
     targets = ("evidence",)

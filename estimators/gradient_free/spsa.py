@@ -13,7 +13,7 @@ class SPSA(Perturbation):
     """(1/K) Σ_k Δ_k [f(u + c Δ_k) − f(u − c Δ_k)] / 2c · ∇_φ u with signs Δ ∈ {−1, 1}.
 
     u are the parameters of the guide's distributions, the logarithm of those that must be positive; every coordinate
-    is perturbed at once, and both sides share their random numbers. f is a black box, but for θ's own gradient.
+    is perturbed at once, and both sides share their random numbers. f is a black box, except for θ's own gradient.
     Requirements: sites whose draws follow from base noise (not Gamma's rejection). Bias: O(c²). Cost: 2 K evaluations.
 
     Args:

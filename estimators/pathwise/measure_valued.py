@@ -20,7 +20,7 @@ class MeasureValued(Estimator):
 
     Gaussian μ: (σ√2π)⁻¹ [f(μ + σW) − f(μ − σW)], W ~ Weibull(2, √2), the same W twice; σ: σ⁻¹ [f(μ + σM) − f(μ + σUM)],
     M ∝ m² exp(−m²/2), U uniform. Bernoulli p: f(1) − f(0). Categorical logit c: p_c (f(c) − E f). Poisson λ:
-    f(z + 1) − f(z). The other coordinates are the same on both sides. f is a black box, but for θ's own gradient.
+    f(z + 1) − f(z). The other coordinates are the same on both sides. f is a black box, except for θ's own gradient.
     Detached: z and f. Requirements: sites of those families, none depending on another. Bias: none.
     Cost: 2 evaluations per parameter (one per class for categories) and K for f itself, K times.
     """

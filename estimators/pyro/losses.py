@@ -30,7 +30,7 @@ from tasks.base import Task
 class PyroLoss(Estimator):
     """The gradient that one of Pyro's losses leaves behind, on a task as a Pyro model and guide.
 
-    Pyro has no replicates of its own, and cannot be batched: they are drawn one by one.
+    Pyro has no replicates and cannot be batched, so they are drawn one by one.
     """
 
     differentiates = True
@@ -94,9 +94,9 @@ class PyroTrace(PyroLoss):
 
 @final
 class PyroTraceGraph(PyroLoss):
-    """Pyro's `TraceGraph_ELBO`: as `pyro-trace`, with each score multiplied by the terms downstream of its site only.
+    """Pyro's `TraceGraph_ELBO`: like `pyro-trace`, with each score multiplied by the terms downstream of its site only.
 
-    What is downstream Pyro finds by provenance, which every operation on a draw hands on. No baseline is asked for.
+    Pyro finds what is downstream by provenance, which every operation on a draw passes on. No baseline is used.
     Requirements: none. Bias: none. Cost: K evaluations.
     """
 
@@ -112,8 +112,8 @@ class PyroTraceGraph(PyroLoss):
 class PyroTraceMeanField(PyroLoss):
     """Pyro's `TraceMeanField_ELBO`: pathwise, divergences of sites from their priors in closed form if there is one.
 
-    Requirements: reparameterizable latents; and, for its mean to be right, that in the model no site's parents are
-    among the guide's descendants of it. Bias: none then. Cost: K evaluations.
+    Requirements: reparameterizable latents; for a correct mean, no parent of a site in the model may be among its
+    descendants in the guide. Bias: none then. Cost: K evaluations.
     """
 
     targets = ("elbo",)
@@ -127,7 +127,7 @@ class PyroTraceMeanField(PyroLoss):
 
 @final
 class PyroTraceEnum(PyroLoss):
-    """Pyro's `TraceEnum_ELBO`: discrete sites of the guide are summed over where Pyro can, else as `pyro-trace`.
+    """Pyro's `TraceEnum_ELBO`: discrete sites of the guide are summed over if Pyro can, else as in `pyro-trace`.
 
     Pyro sums over a site of one number or one category for each row, and not over vectors of them.
     Requirements: a model that takes the enumerated values as samples. Bias: none. Cost: as many evaluations as the
@@ -150,7 +150,7 @@ class PyroTraceEnum(PyroLoss):
 class PyroRenyi(PyroLoss):
     """Pyro's `RenyiELBO`: pathwise Σ_k w̃_k ∇ log w_k with w̃ ∝ w^{1−α}; at other sites α/(1−α) Σ_k w̃_k ∇ log q_k.
 
-    Requirements: none. Bias: declared as none, for the K-sample bound that Pyro names; docs/libraries.md has what is
+    Requirements: none. Bias: declared as none, for the K-sample bound that Pyro names; docs/libraries.md says what we
     found. Cost: K evaluations.
 
     Args:
@@ -180,7 +180,7 @@ class PyroRenyi(PyroLoss):
 class PyroReweightedWakeSleep(PyroLoss):
     """Pyro's `ReweightedWakeSleep`, wake phases only: θ: Σ_k w̃_k ∇_θ log p(x, z_k); φ: Σ_k w̃_k ∇_φ log q(z_k|x).
 
-    Pyro weighs all that is in a trace together, so that it is called for one row after the other, unless `together`.
+    Pyro weights everything in a trace together, so it is called for one row after the other, unless `together`.
     Detached: z and w̃. Requirements: K ≥ 2. Bias: O(1/K) in φ, from the weights' normalisation; none in θ for L_K.
     Cost: K evaluations.
 

@@ -26,7 +26,7 @@ class ReinforceOptimal(AnyDraws):
     Cost: K + `pilot` evaluations.
 
     Args:
-        pilot: samples per datapoint that the baselines are computed from.
+        pilot: samples per datapoint from which the baselines are computed.
         sampling: iid, antithetic or rqmc; the pilot samples are iid.
     """
 

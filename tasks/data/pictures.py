@@ -14,7 +14,7 @@ from tasks.data.files import content, digest_of_all, unreadable
 
 SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
 _DEEP: Final = ("I", "F")
-"""Modes whose levels are more than a byte, but for `I;16` and its like, which begin as the first."""
+"""Modes whose levels are more than a byte, except for `I;16` and its like, which begin as the first."""
 
 
 def picture_files(folder: Path) -> list[Path]:

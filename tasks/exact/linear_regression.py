@@ -10,7 +10,7 @@ from torch.distributions import MultivariateNormal
 def log_evidence(features: Tensor, y: Tensor, log_precision: Tensor, log_noise: Tensor, scale: float) -> Tensor:
     """Return log p(y) in nats, [...]: y ~ N(0, α⁻¹ Φ Φᵀ + σ² I).
 
-    On a minibatch, with the likelihood to the power s = N/M: a normal density to the power s is, but for a constant,
+    On a minibatch, with the likelihood to the power s = N/M: a normal density to the power s is, except for a constant,
     one of s times the precision.
 
     Args:

@@ -70,4 +70,4 @@ class MixtureFashion(MixtureImageVAE, Fashion):
 @final
 @dataclass(eq=False, repr=False)
 class MixtureOmniglot(MixtureImageVAE, Omniglot):
-    """The lecture's mixed model on Omniglot characters. The split is not that of published numbers."""
+    """The lecture's mixed model on Omniglot characters. Published numbers use another split."""

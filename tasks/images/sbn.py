@@ -22,10 +22,10 @@ class SBNFashion(SigmoidBeliefNetwork, Fashion):
 @final
 @dataclass(eq=False, repr=False)
 class SBNOmniglot(SigmoidBeliefNetwork, Omniglot):
-    """A sigmoid belief network on Omniglot characters, 28×28. The split is not that of published numbers."""
+    """A sigmoid belief network on Omniglot characters, 28×28. Published numbers use another split."""
 
 
 @final
 @dataclass(eq=False, repr=False)
 class SBNImages(SigmoidBeliefNetwork, OwnImages):
-    """A sigmoid belief network on images of the user's own (docs/your-data.md)."""
+    """A sigmoid belief network on the user's own images (docs/your-data.md)."""

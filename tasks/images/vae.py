@@ -106,7 +106,7 @@ class VAE(ImageVAE):
         return TwoLayerGuide(features, first, second, self._head(self._between[-1], self.latent))
 
     def _table(self) -> Guide:
-        """Return a guide without a network, at the prior but for the noise that tells datapoints apart."""
+        """Return a guide without a network, at the prior except for the noise that tells datapoints apart."""
         if self.layers > 1:
             raise ValueError(
                 f"guide={self.guide_kind} is for one stochastic layer; with layers={self.layers} it is amortized"

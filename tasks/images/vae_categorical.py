@@ -118,7 +118,7 @@ class CategoricalFashion(CategoricalVAE, Fashion):
 @final
 @dataclass(eq=False, repr=False)
 class CategoricalOmniglot(CategoricalVAE, Omniglot):
-    """A VAE with categorical latents on Omniglot characters. The split is not that of published numbers."""
+    """A VAE with categorical latents on Omniglot characters. Published numbers use another split."""
 
     checked = ()
 
@@ -126,7 +126,7 @@ class CategoricalOmniglot(CategoricalVAE, Omniglot):
 @final
 @dataclass(eq=False, repr=False)
 class CategoricalImages(CategoricalVAE, OwnImages):
-    """A VAE with categorical latents on images of the user's own (docs/your-data.md).
+    """A VAE with categorical latents on the user's own images (docs/your-data.md).
 
     The networks are those of `vae-categorical`.
     """

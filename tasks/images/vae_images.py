@@ -20,7 +20,7 @@ class VAEFashion(VAE, Fashion):
 class VAEOmniglot(VAE, Omniglot):
     """A Gaussian VAE on Omniglot characters, 28×28, with the networks of `vae-mnist`.
 
-    The split is not that of published numbers.
+    Published numbers use another split.
     """
 
     checked = ()
@@ -43,6 +43,6 @@ class VAEFaces(VAE, Faces):
 @final
 @dataclass(eq=False, repr=False)
 class VAEImages(VAE, OwnImages):
-    """A Gaussian VAE on images of the user's own (docs/your-data.md), with the networks of `vae-mnist`."""
+    """A Gaussian VAE on the user's own images (docs/your-data.md), with the networks of `vae-mnist`."""
 
     checked = ()

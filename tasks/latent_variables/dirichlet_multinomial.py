@@ -130,7 +130,7 @@ class DirichletMultinomial(ProportionalCounts):
     """z ~ Dirichlet(α), x ~ Multinomial(N, z): evidence and ELBO in closed form, with an amortized Dirichlet guide.
 
     Pathwise gradients are implicit (Figurnov et al. 2018; Jankowiak & Obermeyer 2018). Data: proportions uniform over
-    the simplex, the same always.
+    the simplex, always the same.
     """
 
     guide: DirichletGuide

@@ -117,7 +117,7 @@ class GammaPoisson(Task):
     """z_d ~ Gamma(a_d, b_d), x_d ~ Poisson(z_d): evidence and ELBO in closed form, with an amortized guide.
 
     Gamma guides need implicit reparameterization (Figurnov et al. 2018), RSVI or G-REP; `guide=log-normal` is the
-    explicit alternative. Data: counts with a = 2 and b = ½, the same always.
+    explicit alternative. Data: counts with a = 2 and b = ½, always the same.
 
     Args:
         guide: `gamma`, which holds the posterior, or `log-normal`, which does not.

@@ -101,11 +101,11 @@ class BayesianMixture(SimulableModel):
 class GaussianMixture(Task):
     """The lecture's Bayesian mixture: π ~ Dirichlet, Λ ~ Wishart, μ ~ Normal, z ~ Categorical(π), x ~ N(μ_z, Λ_z⁻¹).
 
-    Latent is z alone, one per datapoint; its guide is a network. The mixture's own π, μ and Λ are parameters θ, and
+    Only z is latent, one per datapoint; its guide is a network. The mixture's own π, μ and Λ are parameters θ, and
     training finds their posterior mode: log p(θ) / N is added to log p_θ(x, z) of each of the N training points, so
     that the mean over any minibatch estimates (log p(X, θ)) / N without bias. *Every* value of this task contains that
     term, those of test points too. With z summed out, log p(x), ELBO and L_K are exact. Data: 5 clusters in the plane,
-    the same always.
+    always the same.
 
     Args:
         components: C.

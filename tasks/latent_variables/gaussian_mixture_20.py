@@ -51,7 +51,7 @@ class GaussianMixture20(Task):
 
     The inference task of Le, Kosiorek, Siddharth, Teh & Wood (2019), on which REINFORCE and VIMCO get stuck and
     wake-wake does not: the weights start far from those of the data, θ*_c ∝ 5 + c, and q_φ(z|x) is a network 1–16–20 of
-    tanh units on x as it is. Latent is z; θ is the weights alone. log p(x), ELBO and L_K are exact;
+    tanh units on x as it is. z is latent; θ is only the weights. log p(x), ELBO and L_K are exact;
     `distance_to_truth` is how far q is from the posterior under θ*. Data: 10 000 draws (the paper draws afresh), the
     same always. The paper trains for 100 000 steps.
 

@@ -111,7 +111,7 @@ class TrackedAnimal(Task):
 
     z_t is one of S activities, a Markov chain; x_t are step length and turning angle. A datapoint is a track of T
     steps. log p(x) is the forward algorithm's, the ELBO a recursion over q(z_t) for any T; L_K is exact while S^T is
-    at most 4096. The `markov` guide can hold the posterior, the `mean-field` one can not. Data: generated, the same
+    at most 4096. The `markov` guide can hold the posterior, the `mean-field` one cannot. Data: generated, the same
     always; three activities (rest, forage, travel).
 
     Args:

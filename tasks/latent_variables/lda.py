@@ -38,23 +38,23 @@ _SEED: Final = 20030301
 class LDA(Task):
     """Latent Dirichlet allocation (Blei, Ng & Jordan 2003): z ~ Dirichlet(α), words ~ Categorical(Σ_t z_t β_t).
 
-    Latent are a document's topic proportions z; the topic of each word is summed out, and the topics β are parameters θ
+    A document's topic proportions z are latent; the topic of each word is summed out, and the topics β are parameters θ
     with α. Documents are sequences: log p(x) has no multinomial coefficient. It is exact where T^L ≤ 3^8, L the longest
     document, and, by quadrature, for two topics; so are then the ELBO of either guide and, for K ≤ 3, L_K of the
-    logistic-normal one. A logistic-normal guide is that of Srivastava & Sutton (2017), but for the stick breaking; a
+    logistic-normal one. A logistic-normal guide is that of Srivastava & Sutton (2017), except for the stick breaking; a
     Dirichlet one has implicit pathwise gradients (Figurnov et al. 2018).
 
     Args:
         topics: T.
         guide: `logistic-normal` or `dirichlet`.
-        data: `generated`, the same always: each of the 2·side topics is one row or column of a square of words
+        data: `generated`, always the same: each of the 2·side topics is one row or column of a square of words
             (Griffiths & Steyvers 2004), α = 0.2; or from the cache folder `ap` (2021 documents and 225 to test, 10 473
             words) or `reuters` (355 and 40, 4258 words).
         hidden: units of the guide's hidden layer, tanh.
         side: of the square of words; this and `length` and `n` for generated documents only.
         length: words in each document.
         n: the number of documents in the training set, and in the test set.
-        corpus: path of a file of your own in the place of `data`, LDA-C or one text per line (docs/your-data.md); what
+        corpus: path of your own file in place of `data`, LDA-C or one text per line (docs/your-data.md); what
             is in it is the identity of the data.
     """
 

@@ -98,7 +98,7 @@ class LinearGaussian(Task):
     """z ~ N(μ, I), x|z ~ N(z, I), q = N(A x + b, ⅔ I), near the optimum μ* = x̄, A* = I/2, b* = μ*/2.
 
     Each parameter starts at the optimum plus N(0, `perturbation`²), drawn from the global generator: another seed is
-    another start, as in the paper. The data, x ~ N(μ_true, 2I) with μ_true ~ N(0, I), are the same always. The guide's
+    another start, as in the paper. The data, x ~ N(μ_true, 2I) with μ_true ~ N(0, I), are always the same. The guide's
     variance is not the posterior's, ½, so the ELBO stays loose at the optimum.
 
     The paper uses all 1024 observations in each gradient, and 10⁴ gradients. The default batch is 32: a replicate costs

@@ -53,7 +53,7 @@ class LogisticNormalTask(ProportionalCounts):
     Draws are reparameterized explicitly. The evidence is Dirichlet-multinomial. Stick breaking makes log z a sum of
     functions of one Gaussian coordinate each, so that the ELBO is a sum of quadratures in one dimension; L_K is a
     quadrature for two classes and K ≤ 3. Data: as for `dirichlet-multinomial`. Such a guide for a Dirichlet prior is
-    that of Srivastava & Sutton 2017, but for the stick breaking.
+    that of Srivastava & Sutton 2017, except for the stick breaking.
     """
 
     guide: SimplexGuide

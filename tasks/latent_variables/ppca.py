@@ -90,7 +90,7 @@ class PPCA(Task):
     The posterior's mean is affine in x and its covariance the same for all x, so that an amortized guide loses nothing
     to one per datapoint. With `covariance=full` it holds the posterior; the gap of a diagonal one closes only where the
     columns of W are orthogonal. For one latent dimension L_K is a quadrature, K ≤ 3. Data: W, b and z from N(0, 1),
-    σ = ½, the same always; W and A start at random, from the global generator.
+    σ = ½, always the same; W and A start at random, from the global generator.
 
     Args:
         dim: X, the dimension of x.

@@ -68,7 +68,7 @@ class Mnist(ImageSet):
     """MNIST digits.
 
     Args:
-        data: as for `vae-mnist`, but for `tiny`.
+        data: as for `vae-mnist`, except for `tiny`.
         binarization: as for `vae-mnist`.
     """
 
@@ -91,7 +91,7 @@ class MnistOrTiny(ImageSet):
         data: `full` is all 70 000 digits, `5k` the 5000 embedded ones, `auto` the former where they are in the cache
             folder and the latter where not, `static` the fixed binarization of Salakhutdinov & Murray, `tiny` 16
             made-up images of five pixels.
-        binarization: of the training images, see `ImageVAE`; `auto` is dynamic, but for data=static and data=tiny.
+        binarization: of the training images, see `ImageVAE`; `auto` is dynamic, except for data=static and data=tiny.
     """
 
     data: SourceOrTiny = "auto"

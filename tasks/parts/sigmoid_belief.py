@@ -76,7 +76,7 @@ class SigmoidBeliefModel(ImageModel):
 class SigmoidBeliefNetwork(ImageVAE):
     """A sigmoid belief network on images; a subclass says which images.
 
-    The settings are those of Dong, Mnih & Tucker (2020), but for the prior's logits, which they train by SGD: here one
+    The settings are those of Dong, Mnih & Tucker (2020), except for the prior's logits, which they train by SGD: here one
     optimizer trains all of θ.
 
     Args:

@@ -117,13 +117,13 @@ class PyroPrograms(Task):
     """A Pyro model and guide, called with the same arguments.
 
     Each latent site of the guide is drawn as the estimator wants; log p is summed over the model's sites. Inside the
-    programs values have samples on the left, as with `Trace_ELBO(vectorize_particles=True)`.
+    programs, samples are the leftmost dimension, as with `Trace_ELBO(vectorize_particles=True)`.
 
-    Where every site lies in a plate of as many rows as the arguments have, each row is a datapoint, and the programs
-    are called with minibatches; so it is where the plate subsamples (`subsample_size`), and programs pick the rows
-    themselves. Where latents are outside of the one plate that subsamples, they are shared by its rows, which count
-    N/|B| times. Anything else is one observation, the ELBO that of all data. What the exact ELBO is is known where the
-    latents have few joint states, and at most two Gaussian numbers beside them.
+    If every site lies in a plate of as many rows as the arguments have, each row is a datapoint, and the programs are
+    called with minibatches; likewise if the plate subsamples (`subsample_size`), and programs pick the rows themselves.
+    Latents outside the one plate that subsamples are shared by its rows, which count N/|B| times. Anything else is one
+    observation, and the ELBO is that of all data. The exact ELBO is known if the latents have few joint states, and at
+    most two Gaussian numbers beside them.
 
     Raises:
         Misfit: a site, a plate or a parameter does not fit; the message says which.
@@ -163,16 +163,16 @@ class PyroPrograms(Task):
 
 @final
 class PyroTask(PyroPrograms):
-    """A Pyro model and guide of yours, as `pyro(model=mine:model, guide=mine:guide, data=mine:data)`.
+    """Your own Pyro model and guide, as `pyro(model=mine:model, guide=mine:guide, data=mine:data)`.
 
-    What `data` names is a tensor, or a tuple of arguments, or a function that returns either; model and guide are
-    called with it. `mine:VAE.model` is a method of one instance of VAE, which is made anew, and so its networks, for
-    each seed. docs/pyro.md has what becomes a datapoint, and what is exact.
+    `data` names a tensor, a tuple of arguments, or a function that returns either; model and guide are called with it.
+    `mine:VAE.model` is a method of an instance of VAE, which is created again for each seed, including its networks.
+    docs/pyro.md says what becomes a datapoint, and what is exact.
 
     Args:
         model: `module:name` of the model.
         guide: `module:name` of the guide.
-        data: `module:name` of what both are called with; nothing unless given.
+        data: `module:name` of the arguments of both; none unless given.
     """
 
     def __init__(self, model: str, guide: str, data: str | None = None) -> None:

@@ -72,7 +72,7 @@ class BNN(Task):
         data: `diabetes` comes with scikit-learn; `toy` is generated, 12 rows with one feature. Else the path of a CSV
             file (docs/your-data.md): what is in it is the identity of the data.
         hidden: H, the number of units.
-        target: the column of a CSV file that is predicted, a number.
+        target: the column of a CSV file to predict, a number.
     """
 
     dtype = torch.float64

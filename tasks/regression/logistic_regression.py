@@ -51,14 +51,14 @@ class LogisticRegression(Task):
     times. Targets that are not linear in log p(y, w), such as L_K, need all rows in a batch (`--batch-size`). The ELBO
     is exact in any dimension: under q a logit is Gaussian, so that each row is a quadrature in one dimension. The
     evidence is a quadrature for `toy`, which has two weights. Settings as in Mohamed, Rosca, Figurnov & Mnih (2020),
-    but for the optimizer, the samples and the test set.
+    except for the optimizer, the samples and the test set.
 
     Args:
         data: `breast-cancer` comes with scikit-learn; `australian`, `german`, `sonar` and `a9a` are read from the cache
             folder; `toy` is generated, 12 rows with one feature. Else the path of a CSV file (docs/your-data.md): what
             is in it is the identity of the data.
         covariance: of the guide, `diagonal` or `full`.
-        target: the column of a CSV file that is predicted, of two values.
+        target: the column of a CSV file to predict, with two values.
     """
 
     dtype = torch.float64

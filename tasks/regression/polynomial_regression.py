@@ -70,7 +70,7 @@ class PolynomialRegression(Task):
     The evidence does not grow with the degree, as the likelihood does: a polynomial of too high a degree spreads p(y)
     over data that were not seen. Its maximum over α and σ (type-II maximum likelihood) chooses the degree 3 that the
     data have, and so does the ELBO, which is trained to it: α and σ are θ, q(w) is φ. One q(w) is shared by all rows:
-    values are nats for the whole data set. Data: t uniform on [−1, 1], σ = 0.3, the same always.
+    values are nats for the whole data set. Data: t uniform on [−1, 1], σ = 0.3, always the same.
 
     Args:
         degree: of the polynomial.
