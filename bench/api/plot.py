@@ -38,19 +38,19 @@ def plot(
 
     Args:
         kind: `bench plot --help` lists them: variance, elbo, final, tradeoff, ...
-        results: what `run` or `load` returned, or a folder; by default `results`, except for the kinds that draw a task of
-            their own.
+        results: what `run` or `load` returned, or a folder; by default `results`, except for kinds that draw their own
+            task.
         out: a file, with its provenance, as PDF, SVG or PNG by its ending.
         style: size and fonts of a venue.
         columns: 1 or 2 of a page's two.
         tasks: only these; so are `estimators` and `samples`.
         estimators: likewise.
         samples: numbers K, likewise.
-        groups: parameter groups, as guide, model or all.
-        step: moments at this training step; by default the last that was measured.
+        groups: parameter groups, such as guide, model or all.
+        step: moments at this training step; by default the last one measured.
         select: settings of which each estimator is shown at its best value.
         select_by: what they are chosen by.
-        data: whether the rows that are shown are written, too, beside `out` with the ending .csv.
+        data: whether to write the rows shown, too, beside `out` with the ending .csv.
 
     Raises:
         UsageError: there is no such kind, venue or name; they do not go together; or the figure takes several pages.

@@ -20,8 +20,8 @@ from tasks.base import Target, Task
 class LinearCV(Estimator):
     """g − a h: g is another estimator, h = (1/K) Σ_k ∇_φ log q(z_k|x) at its own draws, whose mean is zero.
 
-    a = E[g·h]/E[h·h], one for each parameter tensor of the guide, from independent pilot estimates, so it does not depend
-    on the draws it is used with. Around `reparam` on an ELBO, a = −1 is `stl`.
+    a = E[g·h]/E[h·h], one for each parameter tensor of the guide, from independent pilot estimates, so it does not
+    depend on the draws it is used with. Around `reparam` on an ELBO, a = −1 is `stl`.
     Detached: a and h. Requirements: the inner estimator's, and that its samples come from the guide's distributions.
     Bias: the inner estimator's. Cost: 1 + `pilot` times the inner estimator.
 

@@ -39,8 +39,8 @@ class Path:
 def path(distribution: Distribution, shape: Size, noise: Noise = IID) -> Path:
     """Draw `shape + batch + event`, with the log density at the draw.
 
-    A Gaussian's is log N(ε; 0, 1) − log scale: the derivatives through z and through the parameters cancel except for the
-    scale's, which here costs no work and no rounding.
+    A Gaussian's is log N(ε; 0, 1) − log scale: the derivatives through z and through the parameters cancel except for
+    the scale's, which here costs no work and no rounding.
 
     >>> import torch
     >>> from torch.distributions import Normal

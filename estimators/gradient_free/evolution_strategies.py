@@ -19,7 +19,8 @@ class EvolutionStrategies(Perturbation):
     """(1/K) Σ_k δ_k [f(u + c δ_k) − f(u − c δ_k)] / 2c · ∇_φ u, δ ~ N(0, I): mirrored pairs.
 
     The mean is the gradient of E_δ F(u + c δ), the target smoothed over the parameters u of the guide's distributions
-    (the logarithm of those that must be positive). Both sides share their random numbers. f is a black box, except for θ.
+    (the logarithm of those that must be positive). Both sides share their random numbers. f is a black box, except
+    for θ.
     Requirements: sites whose draws follow from base noise (not Gamma's rejection). Bias: none for the smoothed target,
     O(c²) for the target itself. Cost: 2 K evaluations.
 

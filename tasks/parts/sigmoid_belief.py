@@ -76,8 +76,8 @@ class SigmoidBeliefModel(ImageModel):
 class SigmoidBeliefNetwork(ImageVAE):
     """A sigmoid belief network on images; a subclass says which images.
 
-    The settings are those of Dong, Mnih & Tucker (2020), except for the prior's logits, which they train by SGD: here one
-    optimizer trains all of θ.
+    The settings are those of Dong, Mnih & Tucker (2020), except for the prior's logits, which they train by SGD: here
+    one optimizer trains all of θ.
 
     Args:
         architecture: of every network: `linear`, or `nonlinear` with two hidden layers, LeakyReLU(0.3).
