@@ -6,13 +6,13 @@ A suite with a test for every task that an estimator fits takes three lines:
 
     test_mine = estimator_contract("mypackage.mymodule:MyEstimator")
 
-and one that confronts a task's exact answers with every registered estimator that claims to be unbiased:
+and one that compares a task's exact answers with every registered estimator that claims to be unbiased:
 
     from varbench import task_contract
 
     test_my_task = task_contract("mypackage.mymodule:MyTask")
 
-A suite of which nothing can be checked has a case that fails. What is inconclusive is a warning, or with `strict` a
+If nothing in a suite can be checked, it has a case that fails. An inconclusive check is a warning, or with `strict` a
 failure.
 """
 
@@ -53,11 +53,11 @@ def check_estimator(
         tasks: registered names, `module:Class` or classes; none means every registered task.
         seed: of the draws.
         tolerance: the relative bias that a pass excludes with 99% power.
-        budget: seconds, about.
-        strict: whether what is inconclusive fails, and is not only a warning.
+        budget: approximate seconds.
+        strict: whether an inconclusive check is a failure, not just a warning.
 
     Returns:
-        What came out, line by line.
+        The outcome, line by line.
 
     >>> from varbench import check_estimator
     >>> lines = check_estimator("reparam", ["gaussian-quadratic"])
@@ -76,7 +76,7 @@ def check_task(
     budget: float = 60.0,
     strict: bool = False,
 ) -> list[Line]:
-    """Check a task's exact answers with estimators that are known to be right.
+    """Check a task's exact answers with estimators that are known to be correct.
 
     The running test fails if one of them disagrees, or if nothing was judged.
 
@@ -85,11 +85,11 @@ def check_task(
         estimators: as for `check_estimator`; none means every registered one.
         seed: of the draws.
         tolerance: the relative bias that a pass excludes with 99% power.
-        budget: seconds, about.
-        strict: whether what is inconclusive fails, and is not only a warning.
+        budget: approximate seconds.
+        strict: whether an inconclusive check is a failure, not just a warning.
 
     Returns:
-        What came out, line by line.
+        The outcome, line by line.
 
     >>> from varbench import check_task
     >>> lines = check_task("gaussian-quadratic", ["reparam"])
@@ -109,8 +109,8 @@ def estimator_contract(
 ) -> Callable[..., None]:
     """Return a pytest test with a case for each task that the estimator fits, and one for what it declares.
 
-    The false-alarm probability holds for all cases together. Where nothing can be checked, a single case says so and
-    fails. What is inconclusive is a warning; with `strict` it fails.
+    The false-alarm probability holds for all cases together. If nothing can be checked, a single case says so and
+    fails. An inconclusive check is a warning; with `strict` it fails.
 
     In a test file, pytest finds and runs it by its name:
 

@@ -40,7 +40,7 @@ class Estimate:
     def from_gradients(
         cls, objective: Tensor, parameters: Sequence[Tensor], gradients: Sequence[Tensor | None]
     ) -> "Estimate":
-        """Return the estimate of a gradient that is worked out already, as by another library.
+        """Return the estimate for a gradient that is already computed, say by another library.
 
         Its surrogate is Σ parameter · gradient, with the gradients detached.
 
@@ -63,15 +63,15 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Bias:
-    """What is claimed of the mean gradient of an estimator that is declared biased; `bench check` tests it.
+    """A claim about the mean gradient of an estimator that is declared biased; `bench check` tests it.
 
     Unless one of the first two says more, only its sign and size are claimed.
 
     Attributes:
         vanishes: whether the bias is O(1/K) in the samples K.
-        like: the name of an estimator with the same mean, as in `st-gumbel-softmax(temperature=0.5)`.
-        within: along the exact gradient, that of φ and that of θ each, the mean has its sign, and is that many times as
-            large or as small at most; at infinity the sign alone is claimed.
+        like: the name of an estimator with the same mean, such as `st-gumbel-softmax(temperature=0.5)`.
+        within: along the exact gradient, for φ and θ each, the mean has its sign, and is at most this many times as
+            large or as small; at infinity only the sign is claimed.
 
     >>> from varbench import Bias
     >>> Bias(vanishes=True)
@@ -86,31 +86,31 @@ class Bias:
 class Estimator(Constructed, ABC):
     """One Monte Carlo gradient estimator. Hyperparameters are constructor arguments; learned parts are modules.
 
-    Where a hyperparameter decides it, an instance overrides `unbiased`, `bias_claim`, `own_target`, `latents`,
+    If a hyperparameter decides it, an instance overrides `unbiased`, `bias_claim`, `own_target`, `latents`,
     `differentiates`, `minimum_samples` or `total_gradient` of its class.
 
     Attributes:
-        targets: the targets whose gradient it estimates; on a task it is the task's own where that is among them.
+        targets: the targets whose gradient it estimates; on a task it is the task's own if that is among them.
         unbiased: whether the mean gradient is the gradient of that target.
-        bias_claim: what is claimed of the mean gradient where it is not.
+        bias_claim: a claim about the mean gradient if it is not.
         latents: what every latent site must be.
-        differentiates: whether it takes the derivative of what the model returns in the latents: in all of them where
-            they are relaxed, else in the reparameterizable ones. A class that does not say so is taken to where
-            `latents` is `reparameterizable` or `relaxable`.
-        minimum_samples: the fewest samples K that it is defined for.
+        differentiates: whether it differentiates what the model returns in the latents: in all of them if they are
+            relaxed, else in the reparameterizable ones. By default, a class does so if `latents` is
+            `reparameterizable` or `relaxable`.
+        minimum_samples: the smallest number of samples K for which it is defined.
         trains_guide: whether φ receives a gradient at all.
-        guide_follows_target: whether φ's gradient is that of the target; False where φ follows an aim of its own.
+        guide_follows_target: whether φ's gradient is that of the target; False if φ follows an aim of its own.
         own_target: whether the target is the estimator's own: `exact` says what it is, it depends on the estimator's
-            settings, and no other estimator shares its reference gradient. A class that defines `exact` and does not
-            declare it is taken to have one.
-        objective: whose value `Estimate.objective` is: the `target`'s, or that of f at `relaxed` draws, which is no
-            estimate of the target and no bound of anything.
-        total_gradient: whether its gradient in φ is that of φ wherever φ stands in f, in the model's value too, which
-            has φ while `bench run --kl-warmup` weighs the divergence. Where it is not, φ is held there, which is right
-            for an ELBO, and where φ follows an aim of its own.
-        unweighted: why the divergence cannot have a weight, in words; empty where it can.
-        zero_variance: where theory proves that the gradient has no variance: `always`; at a guide that is the
-            `posterior` (its φ part); on a cost that is `quadratic` in Gaussian latents.
+            settings, and no other estimator shares its reference gradient. By default, a class that defines `exact`
+            has one.
+        objective: whose value `Estimate.objective` is: the `target`'s, or that of f at `relaxed` draws, which is
+            neither an estimate of the target nor a bound.
+        total_gradient: whether its gradient in φ is taken through φ wherever it occurs in f, including the model's
+            value, which contains φ while `bench run --kl-warmup` weights the divergence. If not, φ is held fixed there,
+            which is correct for an ELBO, and if φ follows an aim of its own.
+        unweighted: why the divergence cannot have a weight, in words; empty if it can.
+        zero_variance: when theory proves that the gradient has no variance: `always`; for a guide that is the
+            `posterior` (its φ part); for a cost that is `quadratic` in Gaussian latents.
         version: raised when a change makes earlier results incomparable.
         checked: constructor arguments of the configurations that `bench check` tests.
         formula: the estimator on one line, in the notation of the papers.
@@ -155,7 +155,7 @@ class Estimator(Constructed, ABC):
     def observe(self, estimate: Estimate) -> None:
         """Update adaptive state after a training step. Called after `estimate`, never while moments are measured.
 
-        An estimator without such a state of its own hands the estimate to those that it is made of.
+        An estimator without such state passes the estimate on to those that it is made of.
         """
         for part in self.children():
             if isinstance(part, Estimator):
@@ -170,7 +170,7 @@ class Estimator(Constructed, ABC):
 
     @property
     def called(self) -> str:
-        """What a message calls it: the name that a user gives."""
+        """Its name in messages: the one that a user gives."""
         return registered_name(type(self), {**INDEX, **OPTIONAL})
 
     def target(self, task: Task) -> Target:
@@ -180,12 +180,12 @@ class Estimator(Constructed, ABC):
     def exact(self, task: Task, x: Tensor, samples: int) -> Tensor | None:
         """Return the exact value of the target per datapoint, [B], differentiable in the task's parameters.
 
-        None where nothing gives it. An estimator with `own_target` computes it from `estimators.parts.exact`.
+        None if it is not known. An estimator with `own_target` computes it from `estimators.parts.exact`.
         """
         return task.exact(self.target(task), x, samples)
 
     def require(self, task: Task, x: Tensor, samples: int) -> None:
-        """Raise `Unfit` with the reason where the estimator cannot be run on this task with K = `samples`."""
+        """Raise `Unfit` with the reason if the estimator cannot run on this task with K = `samples`."""
         name, where = self.called, task.called
         if not self.trains_guide and not any(True for _ in task.model.parameters()):
             raise Unfit(f"{name} trains only θ, but the model of {where} has nothing to train")
@@ -252,8 +252,8 @@ class Evaluation:
     Attributes:
         trace: the guide's sites.
         log_q: log q_φ(z|x), [K, B], with its total derivative in φ (`Draw.log_prob`).
-        model_value: what the model returns, log p_θ(x, z), or f(z) on an `expectation` task, [K, B]. θ's gradient is
-            in it.
+        model_value: what the model returns, log p_θ(x, z), or f(z) on an `expectation` task, [K, B]. It carries the
+            gradient in θ.
         f: what is averaged over q: log p − log q, or f(z), [K, B].
     """
 
@@ -264,7 +264,7 @@ class Evaluation:
 
     @property
     def log_p(self) -> Tensor:
-        """Another name of `model_value`: what it was called when packages of others were written."""
+        """An earlier name of `model_value`, which other packages still use."""
         return self.model_value
 
 
@@ -379,7 +379,7 @@ def log_mean_exp_of_others(log_weight: Tensor) -> Tensor:
 
 
 def generative(task: Task, needed_by: str) -> GenerativeModel:
-    """Return the task's model where it has a prior to draw from; raise `Unfit` where it has not.
+    """Return the task's model if it has a prior to draw from; otherwise raise `Unfit`.
 
     >>> from varbench import generative
     >>> from tasks.gaussian_toys import GaussianQuadratic

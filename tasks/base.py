@@ -44,8 +44,8 @@ class Guide(nn.Module, ABC):
     """The approximate posterior q_φ(z|x).
 
     Attributes:
-        indexed: whether it has parameters for each stored training row and no others, so that it cannot be run at other
-            observations, the model's own among them; x then names its row (`tasks.parts.guides`).
+        indexed: whether it has parameters for each stored training row and no others, so that it cannot run at other
+            observations, including the model's own; x then names its row (`tasks.parts.guides`).
     """
 
     indexed: ClassVar[bool] = False
@@ -54,8 +54,8 @@ class Guide(nn.Module, ABC):
     def forward(self, x: Tensor, draw: Draw) -> None:
         """Call `draw(site, distribution)` once per latent site, in order.
 
-        The distribution's batch shape is [B], or [K, B] where it depends on a site drawn before;
-        everything behind that belongs to the event (use `torch.distributions.Independent`).
+        The distribution's batch shape is [B], or [K, B] if it depends on a site drawn before;
+        all further axes belong to the event (use `torch.distributions.Independent`).
         """
 
 
@@ -71,7 +71,7 @@ class Model(nn.Module, ABC):
 
 
 class GenerativeModel(Model):
-    """A model that factorises into a prior that can be drawn from and a likelihood."""
+    """A model that factorises into a likelihood and a prior from which one can draw."""
 
     def forward(self, x: Tensor, z: Latents) -> Tensor:
         return self.log_joint(x, z)
@@ -86,7 +86,7 @@ class GenerativeModel(Model):
 
 
 class SimulableModel(GenerativeModel):
-    """A generative model whose observations can be drawn too."""
+    """A generative model whose observations can be drawn, too."""
 
     @property
     def normalised(self) -> bool:
@@ -99,7 +99,7 @@ class SimulableModel(GenerativeModel):
 
 
 class GlobalModel(GenerativeModel):
-    """A model whose latents are shared by all rows of a data set, as the weights of a regression are.
+    """A model whose latents are shared by all rows of a data set, like the weights of a regression.
 
     There is one q(z) and one ELBO, that of the whole data set: B = 1, and the one observation x is [1, M, ...], made of
     M stored rows (the task's `prepare` stacks them). A minibatch is a noisy view of that observation. In it the
@@ -131,12 +131,12 @@ class GlobalModel(GenerativeModel):
 
 @dataclass(frozen=True)
 class Data:
-    """The observations of a task, one per row, as they are stored (a task's `prepare` makes them observations).
+    """The data of a task as stored, one observation per row (a task's `prepare` turns them into observations).
 
-    `train` is [N, ...] and `test` is [N_test, ...], empty where the guide knows training rows only; `name` enters a
-    result's identity, and is made by `tasks.data.files.content_name` where the rows are from a file of the user's;
-    `note` is one line for people. A task's `load` leaves `validation` out: it is what `bench run --validation` holds
-    back of `train`.
+    `train` is [N, ...] and `test` is [N_test, ...], empty if the guide only knows training rows; `name` is part of a
+    result's identity, and is made by `tasks.data.files.content_name` if the rows are from a user's file; `note` is one
+    line for people. A task's `load` leaves `validation` out: it is the part of `train` that `bench run --validation`
+    holds back.
     """
 
     train: Tensor
@@ -169,7 +169,7 @@ class Defaults:
 
 
 class Constructed(nn.Module):
-    """Keeps what its constructor is given, by which another process can build the same.
+    """Keeps the arguments of its constructor, so that another process can build the same object.
 
     Attributes:
         arguments: by place, and by name.
@@ -188,19 +188,19 @@ class Task(Constructed, ABC):
     """One inference problem. Parameters are `guide.*` (φ) and `model.*` (θ).
 
     Attributes:
-        target: what the task's score-function and pathwise estimators estimate the gradient of.
+        target: whose gradient the task's score-function and pathwise estimators estimate.
         maximise: whether training ascends the target (costs are descended).
         version: raised when a change makes earlier results incomparable.
-        dtype: the floating-point type that the task runs in unless told otherwise.
+        dtype: the floating-point type in which the task runs unless told otherwise.
         unit: of the target.
-        detail: parameters that are reported on their own beside the groups φ and θ.
-        references: for a target without an exact answer, the unbiased estimator that stands in for it.
+        detail: parameters that are reported separately beside the groups φ and θ.
+        references: for a target without an exact answer, the unbiased estimator that replaces it.
         defaults: training settings.
-        checked: constructor arguments of the small variants that `bench check` runs on; none where another task's
-            are enough.
-        later: constructor arguments that came when there were results already: at their defaults they are left out of a
-            cell's settings, so that earlier cells keep their ids.
-        has_exact: whether the class defines `exact`, and so has answers to some targets at some sizes.
+        checked: constructor arguments of the small variants on which `bench check` runs; none if another task's are
+            enough.
+        later: constructor arguments that were added when there were already results: at their defaults they are left
+            out of a cell's settings, so that earlier cells keep their ids.
+        has_exact: whether the class defines `exact`, and so has answers for some targets at some sizes.
         beta: weight of the divergence in the objective E log p(x|z) − β KL(q ‖ p). What estimators see, and training
             ascends, is the ELBO of the model with a tempered likelihood, which is this objective divided by β.
     """
@@ -227,25 +227,25 @@ class Task(Constructed, ABC):
 
     @property
     def called(self) -> str:
-        """What a message calls it: the name that a user gives."""
+        """Its name in messages: the one that a user gives."""
         return registered_name(type(self), {**INDEX, **OPTIONAL})
 
     @abstractmethod
     def load(self) -> Data:
-        """Return the data. Called once per run; raises `tasks.data.DataUnavailable` with what to do."""
+        """Return the data. Called once per run; raises `tasks.data.DataUnavailable`, which says what to do."""
 
     def require_data(self, data: Data) -> None:
-        """Raise ValueError, with what is needed, where the values of rows are not those that `prepare` takes."""
+        """Raise a ValueError that says what is needed if `prepare` cannot take the values of the rows."""
 
     def prepare(self, raw: Tensor) -> Tensor:
         """Turn stored rows [B, ...] into observations x; draws (dynamic binarization) are functional.
 
-        They are [B, ...] too; [1, B, ...] where the model is a `GlobalModel`.
+        They are [B, ...], too; [1, B, ...] if the model is a `GlobalModel`.
         """
         return raw
 
     def words(self, raw: Tensor) -> Tensor | None:
-        """Return how many words each stored row [B, ...] has, [B], where rows are texts; None where they are not.
+        """Return how many words each stored row [B, ...] has, [B], if rows are texts; otherwise None.
 
         Bounds on log p of such rows are reported as a perplexity per word, too.
         """
@@ -255,14 +255,14 @@ class Task(Constructed, ABC):
         """Set parameters that depend on the data, such as an output bias. Called once, before training."""
 
     def evaluated(self) -> "Task":
-        """Return the task whose bounds are reported: this one; where β ≠ 1, one of the same parameters and β = 1."""
+        """Return the task whose bounds are reported: this one, or, if β ≠ 1, one with the same parameters and β = 1."""
         return self
 
     def exact(self, target: Target, x: Tensor, samples: int) -> Tensor | None:
         """Return the exact value of `target` per datapoint, [B], differentiable in the parameters.
 
-        None where neither closed form, enumeration nor quadrature gives it, whatever the parameters; NaN where it is
-        not known at the present ones, as where a quadrature does not reach so far: that counts as no answer there.
+        None if neither closed form, enumeration nor quadrature gives it, whatever the parameters; NaN if it is not
+        known at the current ones, for example beyond the reach of a quadrature, which counts as no answer there.
         `samples` is K of the `iwae` target.
         """
         return None

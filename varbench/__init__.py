@@ -1,10 +1,10 @@
-"""Variance, bias and cost of Monte Carlo gradient estimators: all that other people's code imports.
+"""Variance, bias and cost of Monte Carlo gradient estimators: everything that other code imports.
 
 An estimator derives from `Estimator`, a task from `Task`, with a `Guide` and a `Model`. The contracts
-(`check_estimator`, `estimator_contract`, ...) test them, `load` returns what was measured as pandas frames, and
+(`check_estimator`, `estimator_contract`, ...) test them, `load` returns the measurements as pandas frames, and
 `figures`, `pictures` and `tables` show it. `python -m varbench` is the command line.
 
-Everything is imported when it is first used, so that `import varbench` waits for no torch.
+Everything is imported when it is first used, so `import varbench` need not wait for torch.
 
 >>> import varbench
 >>> results = varbench.load("results")

@@ -29,18 +29,18 @@ def advise(
     seed: int = 0,
     out: Path | str | None = None,
 ) -> dict[str, Any]:
-    r"""Return which estimator to use on a task, as `bench advise` says it.
+    r"""Return which estimator to use on a task, as `bench advise` does.
 
     Nothing is printed. The dictionary is what `--format json` prints, with `text`, the answer in words, and `next`, the
-    command to go on with.
+    command to continue with.
 
     Args:
-        task: a text, a class or an instance, as in `varbench.run`.
-        estimators: who may be it, likewise; `all`, `discrete:*` and `reinforce*` stand for those of them that fit.
-        budget: seconds that it may take, or a text as 10m or 2h.
+        task: a string, a class or an instance, as in `varbench.run`.
+        estimators: the candidates, likewise; `all`, `discrete:*` and `reinforce*` select those that fit.
+        budget: how long it may take, in seconds, or a string such as 10m or 2h.
         samples: evaluations of the model per datapoint and gradient.
         seed: of parameters, draws and trainings.
-        out: results folder to keep the measurements in.
+        out: results folder for the measurements.
 
     Raises:
         UsageError: a name or a value is wrong, nothing fits, or the budget is too small to measure anything.

@@ -35,25 +35,25 @@ def run(
 ) -> "Results":
     """Train, measure and evaluate estimators on tasks, as `bench run` does, and return the tables of these cells.
 
-    The same cells as the command's, with the same ids, hits and files: what either has run, the other does not run
-    again. Nothing is printed to stdout. What a reader of the numbers should know, as an estimator that does not fit, is
-    a Python warning. An interrupt (Ctrl-C) is raised on; the same call then goes on at the last checkpoint.
+    The cells are the same as the command's, with the same ids, hits and files: neither runs again what the other has
+    run. Nothing is printed to stdout. Whatever a reader of the numbers should know, such as an estimator that does not
+    fit, is a Python warning. Ctrl-C raises `KeyboardInterrupt`; the same call continues from the last checkpoint.
 
     Args:
-        tasks: one or several: texts, as `vae-mnist` or `ppca(guide=shared)`; classes; or instances, which stand for
-            their class and its parameters, not for what they have learned. What is defined in a notebook itself is
+        tasks: one or several: strings such as `vae-mnist` or `ppca(guide=shared)`; classes; or instances, which stand
+            for their class and its parameters, not for what they have learned. A class defined in a notebook is
             refused, since no later run would find it.
-        estimators: likewise; `all`, `discrete:*` and `reinforce*` stand for those of them that fit.
-        samples: numbers K, as 5, [1, 5] or "1,5"; by default the task's.
-        seeds: of training, as 0, range(5) or "0-4".
+        estimators: likewise; `all`, `discrete:*` and `reinforce*` select those that fit.
+        samples: numbers K, such as 5, [1, 5] or "1,5"; by default the task's.
+        seeds: training seeds, such as 0, range(5) or "0-4".
         out: the results folder.
-        progress: whether to show how far it is: bars on the terminal's stderr, a bar in a notebook.
+        progress: whether to show progress: bars on the terminal's stderr, a bar in a notebook.
         options: every other option of `bench run`, with underscores for dashes; see `Options`. `config` may also be a
-            dictionary of what the file would say.
+            dictionary with the contents of the file.
 
     Raises:
         UsageError: a name, an option or a value is wrong, or nothing fits.
-        CellsFailed: some cells failed, or could not be measured where they were to be; the others are recorded.
+        CellsFailed: some cells failed, or could not be measured at the requested parameters; the others are recorded.
         CellsLimited: some reached `time_limit` or `memory_limit`.
         CellBusy: with `wait=False`, another process is running some of them.
         DeviceUnavailable, DataUnavailable: this machine lacks the device, or a task's data.
@@ -87,8 +87,8 @@ def dry_run(
 ) -> "pd.DataFrame":
     """Return what `run` with the same arguments would do, a row per cell, without running or writing anything.
 
-    Columns: `task`, `estimator`, `samples`, `seed`, `run` (whether it would be run), `why`, `steps_done`, and `cell`,
-    its id.
+    Columns: `task`, `estimator`, `samples`, `seed`, `run` (whether it would run), `why`, `steps_done`, and `cell`, its
+    id.
 
     Raises:
         UsageError, DeviceUnavailable, DataUnavailable: see `run`.

@@ -30,18 +30,18 @@ def table(
     """Return what `bench table` shows, as a frame of text: a row per line, and in `table` the title of each.
 
     The summary of the gradients is at each cell's last measured step, with 95% intervals; several seeds become their
-    mean. With `by` or `across` it is a comparison: mean ± standard error, the best with a star where it is
-    significantly better than each other. With `columns`, or of `training` and `runs`, it is tidy rows: numbers, as the
-    frames of `Results` have them. What stands below the tables is in `attrs["notes"]`.
+    mean. With `by` or `across` it is a comparison: mean ± standard error, the best with a star if it is significantly
+    better than every other one. With `columns`, or for `training` and `runs`, it has tidy rows with numbers, like the
+    frames of `Results`. The notes below the tables are in `attrs["notes"]`.
 
     Args:
         results: what `run` or `load` returned, or a results folder.
         what: gradients, final, training, runs, or time-to: when training reached the value `elbo`.
         metrics: of the gradients, or of final values in a comparison.
-        groups: parameter groups, as guide, model or all.
+        groups: parameter groups, such as guide, model or all.
         columns: of tidy rows.
-        by: what goes down in a comparison: estimator, task, samples, group or metric.
-        across: what goes across.
+        by: the rows of a comparison: estimator, task, samples, group or metric.
+        across: its columns, likewise.
         select: settings of which each estimator is shown at its best value.
         select_by: what they are chosen by.
         elbo: of time-to, the value to be reached, an ELBO or the objective of an expectation.

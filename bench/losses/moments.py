@@ -49,17 +49,17 @@ _CONSTANT: Final = "no random numbers are drawn: the gradient has no variance"
 class GradientMoments:
     """Moments of the gradient of a loss, by parameter group, each with a 95% interval.
 
-    `found["variance"]` is that of all parameters, `found["encoder", "variance"]` of a group: an `Interval` with
-    `value`, `se`, `low` and `high`.
+    `found["variance"]` is the variance for all parameters, `found["encoder", "variance"]` that for a group: an
+    `Interval` with `value`, `se`, `low` and `high`.
 
     Attributes:
         metrics: by group and metric; `all` is all parameters.
         replicates: how many gradients were drawn.
-        chunk: how many of them at once; 1 where they were drawn one by one.
-        reference: what bias, MSE and cosine are with respect to; empty without.
+        chunk: how many of them at once; 1 if they were drawn one by one.
+        reference: the reference of bias, MSE and cosine; empty if there is none.
         notes: what a reader of the numbers should know.
         seed: of the draws.
-        seconds: that it took.
+        seconds: how long it took.
         mean: the mean gradient, with its error; a reference for other estimators of the same gradient.
 
     >>> import torch, varbench
@@ -141,27 +141,27 @@ def moments(
     chunk: int | None = None,
     seed: int = 0,
 ) -> GradientMoments:
-    """Return bias, variance, SNR and cosine of the gradient of a stochastic loss at the present parameters.
+    """Return bias, variance, SNR and cosine of the gradient of a stochastic loss at the current parameters.
 
-    The loss is called again and again, and its gradient taken each time: many at once by `vmap` where that gives what a
-    backward pass gives, else one by one, which `notes` says, and why. Parameters, their `.grad`, random states, and
-    buffers and modes of the modules that `loss` names are afterwards what they were.
+    The loss is called many times, and its gradient taken each time: many at once by `vmap` if that gives the same as a
+    backward pass, else one by one, and `notes` says why. Parameters, their `.grad`, random states, and buffers and
+    modes of the modules that `loss` names are left unchanged.
 
     Args:
-        loss: a function without arguments that returns one number; what it draws, it draws anew at each call.
-        parameters: a module, a tensor or several; or groups of these by name, as `{"encoder": encoder, "scale": s}`.
-        reference: the true gradient, which bias and cosine are with respect to: a function that returns the exact
-            loss; tensors, one for each parameter; or what `moments` returned, with another seed, for a loss whose
-            gradient is right on average.
+        loss: a function without arguments that returns one number, and draws new random numbers at each call.
+        parameters: a module, a tensor or several; or groups of these by name, such as
+            `{"encoder": encoder, "scale": s}`.
+        reference: the true gradient, for bias and cosine: a function that returns the exact loss; tensors, one for each
+            parameter; or what `moments` returned, with another seed, for a loss whose gradient is correct on average.
         replicates: draw exactly this many gradients.
         precision: draw until the variance is known to ± this share.
-        most: and no more than so many for that.
+        most: at most this many gradients for that.
         chunk: how many at once; by default as many as have a million numbers together, at most 256.
         seed: of the draws: the same loss at the same parameters has the same moments.
 
     Raises:
-        UsageError: the loss returns no number or one that depends on none of the parameters, is not finite, or changes
-            what it must not; or an argument is none that fits.
+        UsageError: the loss does not return a number, or one that depends on none of the parameters, is not finite, or
+            changes what it must not; or an argument does not fit.
 
     >>> import torch, varbench
     >>> loc = torch.zeros(2, requires_grad=True)

@@ -25,29 +25,30 @@ _CALLED: Final = ("", "varbench.Recorder")
 
 @final
 class Recorder:
-    """Measures the gradient of a loss now and then along a training of one's own, and keeps the moments as a cell.
+    """Measures the gradient of a loss now and then along your own training, and records the moments as a cell.
 
-    Called once a step, it does nothing but at every `measure_every`-th step from 0 on and at the last, where it returns
-    what `moments` returns. The record is written each time, so that `load`, `bench table` and `bench plot variance`
-    have what was measured so far. The same names, K, seed and settings are the same cell, which is begun anew.
+    Call it once per step. It measures at every `measure_every`-th step from 0 on and at the last step, and returns what
+    `moments` returns; at other steps it does nothing. The record is written each time, so `load`, `bench table` and
+    `bench plot variance` have everything so far. The same names, K, seed and settings are the same cell, which starts
+    again.
 
     Args:
-        parameters: as of `moments`; the groups are those of the table.
-        task: what the loss is of, as `my-vae` or `my-vae(latent=10)`; no name of varbench's.
-        estimator: what its gradient is estimated by, likewise.
-        steps: how many the training has.
+        parameters: as for `moments`; the groups are those of the table.
+        task: a name for the problem, such as `my-vae` or `my-vae(latent=10)`, that varbench does not use.
+        estimator: a name for the gradient estimator, likewise.
+        steps: the number of training steps.
         measure_every: steps from one measurement to the next.
         out: the results folder.
-        samples: K, the Monte Carlo samples in one value of the loss; on record only.
-        seed: of the training, on record; and of the draws, which differ from step to step.
-        target: what the gradient is meant to be the gradient of.
-        replicates: as of `moments`; so are `precision`, `most` and `chunk`.
+        samples: K, the Monte Carlo samples in one value of the loss; only recorded.
+        seed: of the training, only recorded; and of the draws, which differ from step to step.
+        target: what the gradient estimates the gradient of.
+        replicates: as for `moments`; so are `precision`, `most` and `chunk`.
         precision: likewise.
         most: likewise.
         chunk: likewise.
 
     Raises:
-        UsageError: an argument is none that fits.
+        UsageError: an argument does not fit.
         ResultsError: the folder cannot be written to.
 
     >>> import torch, varbench
@@ -117,15 +118,15 @@ class Recorder:
         """Measure the gradient of a loss, if it is time to.
 
         Args:
-            step: how many training steps were taken.
-            loss: as of `moments`.
-            reference: likewise; what is expensive to compute may be given as a function.
+            step: the number of training steps taken.
+            loss: as for `moments`.
+            reference: likewise; pass a function if it is expensive to compute.
 
         Returns:
-            The moments; None where nothing is measured, or where a gradient was not finite, which goes on record.
+            The moments; None if nothing is measured, or if a gradient was not finite, which is recorded.
 
         Raises:
-            UsageError: see `moments`; or the step is none of the training's.
+            UsageError: see `moments`; or the step is not one of the training's.
             ResultsError: the folder cannot be written to.
         """
         last = self.cell.training.steps

@@ -54,8 +54,8 @@ _LINES: Final = 50_000
 class Results:
     """Tidy frames; `results/README.md` documents their columns.
 
-    Those of a large folder take much memory: `load` makes `gradients`, `training` and `datapoints` when they are first
-    asked for.
+    The frames of a large folder take much memory, so `load` makes `gradients`, `training` and `datapoints` when they
+    are first asked for.
 
     Attributes:
         gradients: one row per cell × step × parameter group × metric.
@@ -114,13 +114,13 @@ Keep = Callable[[Store, Found], object]
 def load(*paths: Paths, errors: Errors = "raise", warn: Callable[[str], object] = warnings.warn) -> Results:
     """Return the tables of results folders, or of single tasks or cells in them; without any, of `results/`.
 
-    A cell is counted once, however many copies of it there are: of copies that differ, the one that started last. Rows
-    are in the order of task, estimator (as `bench list` has them), K and seed; numbers count as numbers.
+    A cell counts once, however many copies of it there are; if copies differ, the one started last counts. Rows are in
+    the order of task, estimator (as in `bench list`), K and seed; numbers are sorted as numbers.
 
     Args:
         paths: one by one, or as a list.
-        errors: "skip" leaves out records that cannot be read. Notes of runs are left out in any case: no number is
-            theirs.
+        errors: "skip" leaves out records that cannot be read. Unreadable notes of runs are always left out: no number
+            depends on them.
         warn: is told, in one sentence each, of copies that differ and of what is left out.
 
     Raises:

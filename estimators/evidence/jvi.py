@@ -21,11 +21,10 @@ class JVI(Estimator):
     """θ: ∇_θ Σ_{j≤m} c_j · mean over subsets S of K − j samples of L̂_S, c_j = (−1)^j (K−j)^m / ((m−j)! j!).
 
     Each order removes one more term of the bias of log (1/K) Σ w, a series in 1/K. Order 1 is K L̂_K − (K−1) times
-    the mean of the leave-one-out bounds. It is not a lower bound: a guide that ascended it would drive it to
-    infinity, by making the weights wild. So φ ascends L_K, by the gradient of `vimco`, which tightens the bound under the
-    jackknife.
-    Detached: z. Requirements: K > m and K ≥ 2. Bias: none for the jackknife's own mean, which differs from log p(x) by
-    O(K^{−m−1}). Cost: K evaluations, and C(K, j) logarithms.
+    the mean of the leave-one-out bounds. It is not a lower bound: a guide that ascended it would drive it to infinity,
+    by making the weights wild. So φ ascends L_K, by the gradient of `vimco`, which tightens the bound under the
+    jackknife. Detached: z. Requirements: K > m and K ≥ 2. Bias: none for the jackknife's own mean, which differs from
+    log p(x) by O(K^{−m−1}). Cost: K evaluations, and C(K, j) logarithms.
 
     Args:
         order: m, at least 1.

@@ -13,7 +13,7 @@ from tasks.base import Task
 class IWAESTL(Estimator):
     """φ: Σ_k w̃_k ∂_z log w_k ∇_φ z_k, with φ detached inside log w. θ: Σ_k w̃_k ∇_θ log p(x, z_k).
 
-    The score that is left out, −Σ w̃_k ∇_φ log q(z_k), does not have mean zero once the weights depend on z: for K > 1
+    The score left out, −Σ w̃_k ∇_φ log q(z_k), does not have mean zero once the weights depend on z: for K > 1
     the gradient of φ is biased. `dreg` repairs that with w̃_k² in place of w̃_k.
     Requirements: reparameterizable latents. Bias: none for K = 1; Σ w̃_k (1 − w̃_k) P_k else. Cost: K evaluations.
     """
