@@ -49,7 +49,7 @@ def beyond(distribution: Distribution) -> str | None:
     >>> beyond(Gamma(torch.tensor(0.5), 1.0)) is None
     True
     >>> print(beyond(Gamma(torch.tensor(0.01), 1.0)))  # doctest: +NORMALIZE_WHITESPACE
-    Gamma with concentration 0.01, of whose draws 41.8% would be below the smallest float32; use a concentration of
+    Gamma with concentration 0.01, where 41.8% of draws would be below the smallest float32; use a concentration of
     0.0791 or more, or float64
     """
     return None
@@ -82,7 +82,7 @@ def _(distribution: Beta) -> str | None:
     if (share := eps**smallest) > _SHARE:
         helps = torch.finfo(torch.float64).eps ** smallest <= _SHARE
         return (
-            f"Beta with concentration0 {smallest:.3g}, of whose draws {share:.1%} would round to 1; use one of"
+            f"Beta with concentration0 {smallest:.3g}, where {share:.1%} of draws would round to 1; use one of"
             f" {_least(eps):.3g} or more{_DOUBLE * helps}, or a Dirichlet of two, which holds both ends"
         )
     return _small("Beta", "concentration1", distribution.concentration1, "below the smallest")
@@ -152,7 +152,7 @@ def _small(family: str, name: str, value: Tensor, end: _End) -> str | None:
         return None
     helps = torch.finfo(torch.float64).tiny ** smallest <= _SHARE
     return (
-        f"{family} with {name} {smallest:.3g}, of whose draws {share:.1%} would be {end} {_name(value)};"
+        f"{family} with {name} {smallest:.3g}, where {share:.1%} of draws would be {end} {_name(value)};"
         f" use a {name} of {_least(tiny):.3g} or more{_DOUBLE * helps}"
     )
 

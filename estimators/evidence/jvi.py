@@ -78,8 +78,8 @@ class JVI(Estimator):
         super().require(task, x, samples)
         if self.order > 1 and math.comb(samples, self.order) > _SUBSETS:
             raise Unfit(
-                f"jvi(order={self.order}) takes a bound of each of {math.comb(samples, self.order)} subsets of"
-                f" {samples} samples, and at most {_SUBSETS} are taken; lower --samples or the order"
+                f"jvi(order={self.order}) takes a bound for each of {math.comb(samples, self.order)} subsets of"
+                f" {samples} samples, but at most {_SUBSETS} are allowed; lower --samples or the order"
             )
 
 

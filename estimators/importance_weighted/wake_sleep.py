@@ -57,8 +57,8 @@ class WakeSleep(Estimator):
                 raise Unfit(f"wake-sleep draws from the prior, whose site '{site}' is {reason}")
         if task.guide.indexed:
             raise Unfit(
-                f"wake-sleep runs the guide at observations of the model's; that of {task.called} has parameters"
-                " for the training rows only"
+                f"wake-sleep runs the guide at the model's observations, but that of {task.called} only has parameters"
+                " for the training rows"
             )
 
 

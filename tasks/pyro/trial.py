@@ -109,7 +109,7 @@ def require_broadcasting(
                 alone = _alone(reading, program, x, {name: value[k] for name, value in latents.items()}, seen)
                 if abs(float(found[k].sum()) - alone) > _ROUNDING * (1 + abs(alone)):
                     raise Misfit(
-                        f"the {program.what} gives {float(found[k].sum()):.6g} for a sample among {_SAMPLES}, and "
+                        f"the {program.what} gives {float(found[k].sum()):.6g} for a sample among {_SAMPLES}, but "
                         f"{alone:.6g} for it alone: {_LEFT}"
                     )
     return sites

@@ -98,7 +98,7 @@ def test_a_scale_is_held_from_32_steps_of_the_dtype_on(loc: float):
 @pytest.mark.parametrize("estimator", [Reparam(), Reinforce()])
 def test_a_task_of_small_concentrations_is_refused_by_name(estimator: Estimator):
     task = GammaWeights(a=0.001)
-    why = "site 'z' of gamma-weights is Gamma with concentration 0.001, of whose draws 49.2% would be below the"
+    why = "site 'z' of gamma-weights is Gamma with concentration 0.001, where 49.2% of draws would be below the"
     with pytest.raises(Unfit, match=why):
         estimator.require(task, task.load().train, 1)
 
