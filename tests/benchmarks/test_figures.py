@@ -14,6 +14,7 @@ from bench.figures.write import write
 from bench.results.select import select
 from bench.results.tables import Results, load
 from tests.bench.figures.grids import make, of_degrees
+from tests.benchmarks import is_timed
 
 ESTIMATORS = (
     "reinforce",
@@ -35,7 +36,7 @@ SAMPLES = (1, 4)
 def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     """Return a folder of 200 cells; of 4, where nothing is measured."""
     folder = tmp_path_factory.mktemp("results")
-    quick = request.config.getoption("benchmark_disable")
+    quick = not is_timed(request.config)
     make(folder, ESTIMATORS[:1] if quick else ESTIMATORS, SAMPLES, range(1 if quick else 5), TASKS)
     return folder
 

@@ -18,13 +18,14 @@ from bench.results.leftovers import TABLES
 from bench.results.standing import standings
 from bench.results.store import Store
 from bench.results.tables import export, load
+from tests.benchmarks import is_timed
 from tests.benchmarks.folders import make
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     folder = tmp_path_factory.mktemp("results")
-    make(folder, 5 if request.config.getoption("benchmark_disable") else 1000)
+    make(folder, 1000 if is_timed(request.config) else 5)
     return folder
 
 
