@@ -59,7 +59,7 @@ class DeviceUnavailable(BenchError):
 
 
 class DeviceLost(DeviceUnavailable):
-    """The GPU has failed while something ran: this process can use it no more, and a new one may."""
+    """The GPU has failed while something ran: this process can no longer use it, but a new one may be able to."""
 
 
 class ResultsError(BenchError):
@@ -69,17 +69,17 @@ class ResultsError(BenchError):
 
 
 class MachineTrouble(ResultsError):
-    """A disk is full, a folder is gone or read-only: no fault of what was run, which goes on when that is mended."""
+    """A disk is full, or a folder is gone or read-only; what was run continues once this is fixed."""
 
 
 class CellBusy(BenchError):
-    """Another process is running a cell, and it was not to be waited for."""
+    """Another process is running a cell, and waiting for it was not wanted."""
 
     exit_code = 6
 
 
 class CellsLimited(BenchError):
-    """Some cells reached a limit of time or memory; how far they got is recorded, and they go on with a higher one."""
+    """Some cells reached a limit of time or memory; their state is recorded, and they continue with a higher one."""
 
     exit_code = 7
 

@@ -131,7 +131,7 @@ def _tell(plan: Plan, messages: Console) -> None:
     for task, (fit, chosen) in plan.fitting.items():
         say(messages, f"{task}: {fit} of {chosen} estimators fit", "")
     for rule in plan.unmatched:
-        messages.warn(f"nothing is excluded by exclude {{{rule.said}}}")
+        messages.warn(f"exclude {{{rule.said}}} excludes nothing")
     if len(plan.cells) > 1:
         configurations = len({cell.configuration for cell in plan.cells})
         without = f"; {plan.excluded} are excluded" if plan.excluded else ""

@@ -212,6 +212,6 @@ class Session:
         if rerun == "all":
             discard(checkpoint)
         elif why := other_maker(checkpoint, Maker.of(source)):
-            self._teller.about([cell], f": its checkpoint is not continued, since {why}; it starts anew")
+            self._teller.about([cell], f": its checkpoint is not continued, since {why}; it starts again")
             discard(checkpoint)
         return None
