@@ -7,7 +7,7 @@ A kind is a module of this package with two functions: `rows(results, groups)` r
 >>> results = varbench.load("results")
 >>> varbench.figures.figure("variance", results, style="icml", columns=1).savefig("variance.pdf")
 
-What does not fit on one page `pages` lays out over several.
+`pages` splits what does not fit on one page over several.
 """
 
 from collections.abc import Sequence

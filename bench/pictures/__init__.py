@@ -1,4 +1,4 @@
-"""Pictures of what a trained model does: one file per kind.
+"""Pictures of what a trained model has learned: one file per kind.
 
 A kind is a module of this package with a function `draw(task, data, page)`. It takes a task at its trained parameters
 and its test data, and returns a figure; draws come from torch's global generator.
