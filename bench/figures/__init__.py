@@ -51,7 +51,7 @@ KINDS: Final[dict[str, Kind]] = {
     "scaling": Kind("bias, variance and SNR against K, with fitted slopes", True, ("panel", "metric")),
     "matrix": Kind("estimators × tasks: variance at equal time, relative to the best", True, ("group", "panel")),
     "training": Kind("everything about a run, a page for each", True, ("configuration",)),
-    "evidence": Kind("log p(x) and ELBO against a parameter of the task, such as a degree", False),
+    "evidence": Kind("log p(x) and ELBO against a parameter, such as a degree", False),
     "weights": Kind("importance weights against log weights, on lecture-weights", False, (), "lecture-weights"),
     "em": Kind("log p(x) = ELBO + KL before and after E and M steps, on ppca", False, (), "ppca"),
 }
