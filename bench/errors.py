@@ -92,7 +92,7 @@ _OF_THE_MACHINE: Final = frozenset(
 
 
 def machine_trouble(error: BaseException, folder: Path | None = None) -> MachineTrouble | None:
-    """Return what a machine lacks where that, and nothing that was run, has caused an error; None where it has not.
+    """Return what the machine lacks if that has caused an error, and not something that was run; otherwise None.
 
     Args:
         error: may have been raised while another was handled: libraries put their own in the place of the system's.
@@ -131,7 +131,7 @@ def in_utf8(text: str) -> str:
 
 
 def headline(error: Exception) -> str:
-    r"""Return the first line of what an error says, whatever it says; its type where it says nothing.
+    r"""Return the first line of what an error says; its type if it says nothing.
 
     >>> headline(ValueError("no such row\n in the table")), headline(KeyError())
     ('no such row', 'KeyError')

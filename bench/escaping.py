@@ -92,7 +92,7 @@ def terminal(text: str) -> str:
 
 
 def echo(message: object = "", nl: bool = True, err: bool = False) -> None:
-    """Print a text on stdout or stderr, as `terminal` has it: all that a command prints is printed by this.
+    """Print a text on stdout or stderr, escaped by `terminal`: everything that a command prints is printed by this.
 
     Args:
         message: its text, or something that has one.

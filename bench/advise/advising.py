@@ -1,4 +1,4 @@
-"""One run of `bench advise`: who fits, the screening, the trainings; at any moment, what is known so far."""
+"""One run of `bench advise`: which estimators fit, the screening, the trainings, and what is known at any moment."""
 
 import math
 import tempfile
@@ -147,7 +147,7 @@ class Advising:
         return baseline(self.field.of("ranked"))
 
     def contenders(self) -> Sequence[Candidate]:
-        """Return who is trained: the best, and the one that everybody knows."""
+        """Return which estimators are trained: the best, and a well-known one."""
         assert self.field is not None
         names = dict.fromkeys([*self.best()[:_BEST], self.baseline.name])
         by_name = {one.name: one for one in self.field.candidates}

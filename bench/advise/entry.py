@@ -67,7 +67,7 @@ class Entry:
 
 
 class Watched:
-    """Notes what a candidate fails with; the others go on."""
+    """Notes how a candidate fails; the others continue."""
 
     def __init__(self, entry: Entry) -> None:
         self._entry = entry

@@ -92,7 +92,7 @@ def objective_of(task: Task) -> str:
 
 
 def evaluate(task: Task, data: Data, seed: int) -> Mean:
-    """Return the value of that objective at a task's parameters, as the common evaluator has it.
+    """Return the value of that objective at a task's parameters, by the common evaluator.
 
     It is that of training rows, which is what gradients are of: test rows tell of overfitting, too.
     """

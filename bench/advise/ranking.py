@@ -94,7 +94,7 @@ class Standing:
 
 
 def standing(noises: Mapping[str, Noise], looks: int) -> Standing:
-    """Return who may be the best, from noises of which none is zero.
+    """Return which estimators may be the best, from noises that are all above zero.
 
     Who is worse than another is not the best. The best is called worse only if one of the others seems better than it:
     of these there are one fewer than estimators, so that each test has the level over their number and that of looks

@@ -1,4 +1,4 @@
-"""The screening: everyone gets a first short look, the clearly worse stop, and the close ones go on."""
+"""The screening: all get a first short look, the clearly worse stop, and the close ones continue."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -100,7 +100,7 @@ class Screening:
                 return
 
     def standing(self, step: int) -> Standing | None:
-        """Return who may be the best at a place, of those that compete and have a noise there; None without any."""
+        """Return which competitors with a noise at a place may be the best there; None if there are none."""
         noises = {
             name: noise
             for name, entry in self.entries.items()
@@ -289,7 +289,7 @@ class Screening:
                 entry.seen_at = (entry.seen_at - {place.step}) | ({place.step} if is_sure else set())
 
     def reference(self, place: Place, entry: Entry) -> Reference | None:
-        """Return what a bias is measured against; None where nothing is, or where it is the estimator itself."""
+        """Return what a bias is measured against; None if there is nothing, or if it is the estimator itself."""
         if place.exact is not None or place.by is None:
             return place.exact
         standin = self._stands_in(place)

@@ -12,7 +12,7 @@ Found = Mapping[str, Any]
 
 
 def recommended(found: Found) -> Sequence[str]:
-    """Return what to use: the best of the screening, unless another is seen to end better; then whoever is as good."""
+    """Return what to use: the best of the screening, unless another ends better; then those that are as good."""
     best, (*_, last) = found["best"], found["places"]
     if not best:
         return []
@@ -148,7 +148,7 @@ def when(place: Found) -> str:
 
 
 def said(of: Found) -> str:
-    """Return a value with its interval, with fewer digits where it would be long."""
+    """Return a value with its interval, with fewer digits if it would be long."""
     text = interval(of["value"], of["low"], of["high"])
     if len(text) <= 20:
         return text

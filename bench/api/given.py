@@ -24,7 +24,7 @@ def results_of(given: Results | Path | str) -> Results:
 
 
 def words(given: str | Sequence[str] | None) -> list[str]:
-    """Return names, of which a single one need be in no list."""
+    """Return names; a single one may be given without a list."""
     if given is None:
         return []
     return [given] if isinstance(given, str) else list(given)

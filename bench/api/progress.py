@@ -1,4 +1,4 @@
-"""Who is told what happens while a function runs: Python's warnings, and a bar for whoever wants one."""
+"""Where news goes while a function runs: to Python's warnings, and to a progress bar if wanted."""
 
 import html
 import inspect

@@ -75,7 +75,7 @@ def _outside(ratios: Tensor, within: float, level: float) -> str | None:
 def another_mean(
     estimator: Estimator, subject: Subject[Estimator], point: Point, samples: int, level: float
 ) -> Iterator[Violation]:
-    """Yield a violation where the mean is not that of the estimator that is claimed to have the same one."""
+    """Yield a violation if the mean is not that of the estimator that is claimed to have the same mean."""
     name = estimator.bias_claim.like
     other = estimator_subject(name)
     if not fits(other.build(), point, samples):

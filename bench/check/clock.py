@@ -1,4 +1,4 @@
-"""How long a check may go on, in seconds of its own work, which do not depend on what else the machine does."""
+"""How long a check may take, in seconds of its own work, which do not depend on the load of the machine."""
 
 import time
 from typing import Final, final
@@ -24,7 +24,7 @@ class Clock:
         self._waited = False
 
     def left(self) -> float:
-        """Return the seconds of work that are left, zero or more; none where it has waited too long for them."""
+        """Return the seconds of work that are left, zero or more; none if it has waited too long for them."""
         worked = time.process_time() - self._work
         waited = time.perf_counter() - self._wall
         self._waited = self._waited or (worked < self.seconds and waited > _PATIENCE * self.seconds + _GRACE)

@@ -1,4 +1,4 @@
-"""What a run of checks covered: how much of what was asked for was judged, and which settings nobody looked at."""
+"""What a run of checks covered: how much of what was asked for was judged, and which settings were not checked."""
 
 import typing
 from collections.abc import Iterable, Sequence

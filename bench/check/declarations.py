@@ -1,4 +1,4 @@
-"""What an estimator declares of itself beside its mean: what it refuses, where its variance is zero."""
+"""What an estimator declares besides its mean: what it refuses, where its variance is zero."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -68,7 +68,7 @@ class Deviations:
         return int(self.tested.sum())
 
     def not_finite(self, direction: int) -> str:
-        """Return in how many rows a direction is NaN or infinite; nothing where it is finite in all."""
+        """Return in how many rows a direction is NaN or infinite; nothing if it is finite in all."""
         return not_finite(int(self._nan[direction]), int(self._infinite[direction]), self.count)
 
     def shift(self) -> Tensor:

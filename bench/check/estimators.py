@@ -61,7 +61,7 @@ def settled(subject: Subject[Estimator], point: Point, samples: int, steps: int 
 
 
 def resumed(subject: Subject[Estimator], point: Point, estimator: Estimator) -> Estimator:
-    """Return a new instance with the `state_dict` of another, as a run has it that goes on from a checkpoint."""
+    """Return a new instance with the `state_dict` of another, like a run that continues from a checkpoint."""
     other = subject.build()
     other.prepare(point.task, point.x)
     other.double().load_state_dict(estimator.state_dict())

@@ -65,7 +65,7 @@ class GradientCheck:
         return line if fault is None else replace(line, verdict="task at fault", detail=fault)
 
     def fault(self, line: Line, level: float, tolerance: float, seconds: float, seed: int) -> str | None:
-        """Return what is wrong with somebody's own task, where `line` is negative and an estimator of ours fails too.
+        """Return what is wrong with a user's own task, if `line` is negative and one of our estimators fails, too.
 
         That one needs no more than draws of the guide and what the model returns there.
         """

@@ -82,7 +82,7 @@ class Point:
             value += _SHIFT * torch.randn(value.shape, dtype=value.dtype)
 
     def copied(self) -> "Point":
-        """Return a point with a task and observations of its own, so that nobody changes them for others.
+        """Return a point with its own task and observations, so that changes do not affect others.
 
         Its exact answers are those of the original, whatever becomes of the copy.
         """

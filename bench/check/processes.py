@@ -25,7 +25,7 @@ def can_fork() -> bool:
 
 
 def side_by_side(work: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[R]:
-    """Yield `work(item)` of each item in order, several at a time; whoever stops iterating ends the processes.
+    """Yield `work(item)` for each item in order, several at a time; to stop iterating ends the processes.
 
     Args:
         work: what is done; it may hold functions, which only a fork hands on.

@@ -224,7 +224,7 @@ def _exact(point: Point, estimator: Estimator, samples: int) -> Exact | None:
 
 
 def replace_where(violation: Violation, where: str) -> Violation:
-    """Return a violation that says where it was seen."""
+    """Return a violation that says where it was found."""
     return Violation(violation.property, f"{where}: {violation.found}")
 
 

@@ -44,7 +44,7 @@ def blocks_with(
     content: Mapping[str, Any],
     place: str = "config",
 ) -> tuple[dict[str, Any], list[Block]]:
-    """Return what `blocks_of` returns, of what was given by whatever way.
+    """Return what `blocks_of` returns, however the options were given.
 
     Args:
         ctx: of the command.

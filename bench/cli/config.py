@@ -142,7 +142,7 @@ class _Reader:
 
 
 def value_of(ctx: click.Context, parameter: click.Option, value: Any, place: str) -> Any:
-    """Return a parameter's value, given as TOML has it.
+    """Return a parameter's value, given as in TOML.
 
     Raises:
         UsageError: it is of a wrong type, or none that the option takes; the message begins with `place`.
@@ -176,7 +176,7 @@ def written_in(file: Path) -> dict[str, Any]:
 
 
 def as_written(parameter: click.Option, value: Any) -> Any:
-    """Return a TOML value as the command line would have it: numbers as text, a single one of several as a list."""
+    """Return a TOML value as on the command line: numbers as text, a single value of a repeatable option as a list."""
     if parameter.is_flag:
         return _of_type(value, "true or false", bool)
     kind = parameter.type

@@ -1,4 +1,4 @@
-"""What becomes of stdout and stderr: a reader who leaves early, and `--quiet`."""
+"""What happens to stdout and stderr: a reader that closes early, and `--quiet`."""
 
 import functools
 import os

@@ -22,7 +22,7 @@ def counts(found: Sequence[Standing]) -> str:
 def watch_cells(
     look: Callable[[], Sequence[Standing]], every: float, view: Callable[[Sequence[Standing]], str]
 ) -> bool:
-    """Show how far cells are until none is left to go: drawn anew on a terminal, elsewhere in a line per change.
+    """Show how far cells are until none is left: redrawn on a terminal, elsewhere a line per change.
 
     Args:
         look: returns how far they are now.

@@ -34,7 +34,7 @@ class Matches:
     broken: list[str] = field(default_factory=list)
 
     def groups(self) -> list[str]:
-        """Return the parameter groups of which a gradient was measured on both sides of an experiment."""
+        """Return the parameter groups whose gradient was measured on both sides of an experiment."""
         sides = [
             [{group for cell in side.values() for _, group, _ in cell.gradients} for side in (one.base, one.new)]
             for one in self.found

@@ -1,4 +1,4 @@
-"""Where results to compare come from: a folder, or a folder as a git revision has it, `REVISION:FOLDER`."""
+"""Where results to compare come from: a folder, or a folder in a git revision, `REVISION:FOLDER`."""
 
 import io
 import subprocess

@@ -28,7 +28,7 @@ _SEEN: Final = 100.0
 
 @dataclass(frozen=True)
 class Judged:
-    """A comparison with its verdict. Changes are shares of BASE's value, or differences, as the metric has it.
+    """A comparison with its verdict. Changes are shares of BASE's value, or differences, depending on the metric.
 
     Attributes:
         comparison: what is judged.

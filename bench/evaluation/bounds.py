@@ -1,4 +1,4 @@
-"""One evaluator for everybody: the same bounds with the same number of samples, whatever an estimator trained on."""
+"""One evaluator for all: the same bounds with the same number of samples, whatever an estimator trained on."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -147,7 +147,7 @@ def evaluate_objective(task: Task, rows: Tensor, seed: int, purpose: str) -> Mea
 
 
 def evaluate_expectation(task: Task, data: Data, seed: int) -> Mean:
-    """Return the value of an `expectation` task: exact where the task has it, else by Monte Carlo."""
+    """Return the value of an `expectation` task: exact if the task has it, else by Monte Carlo."""
     with torch.no_grad():
         x = observations(task, data.train)
         exact = task.exact(task.target, x, 1)

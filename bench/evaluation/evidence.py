@@ -51,7 +51,7 @@ def evaluate_evidence(task: Task, data: Data, elbo: Mean) -> Evidence | None:
 
 
 def above_evidence(task: Task, data: Data, elbo: Mean, evidence: Evidence, seed: int) -> str | None:
-    """Return a sentence where the training ELBO is above the exact log p(x), as no bound is; None where it is not.
+    """Return a sentence if the training ELBO is above the exact log p(x), which no bound can be; otherwise None.
 
     It has to be so by more than five standard errors, and again in fresh draws, a thousand of each datapoint: few draws
     of a skewed log weight may miss its tail.

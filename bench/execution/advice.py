@@ -16,7 +16,7 @@ _RIVALS: Final = ("reparam", "reinforce-loo", "reinforce")
 
 
 def after_run(requests: Sequence[Request], records: Sequence[Record], out: Path) -> str:
-    """Return what to do next: whom to compare with, the figure that fits what was run, the table; or who failed."""
+    """Return what to do next: what to compare with, the figure that fits the run, the table; or what failed."""
     shown = [record for record in records if record.status != "failed" and (record.limit is None or record.gradients)]
     if not shown:
         return f"`{with_out('bench status', out)}` for what went wrong"

@@ -51,7 +51,7 @@ def steps_taken(file: Path) -> int:
 
 
 def other_maker(file: Path, maker: Maker) -> str:
-    """Return why a checkpoint is another maker's, in words; empty where it is not, or cannot be read, or is not there.
+    """Return in words why another maker made a checkpoint; empty if not, or if it cannot be read or does not exist.
 
     What is wrong with one that cannot be read is said when it is restored.
     """
@@ -68,7 +68,7 @@ def continues(file: Path, maker: Maker) -> bool:
 
 
 def discard(file: Path) -> None:
-    """Remove a checkpoint that is not to be continued; what lies in its place and is no file gets another name."""
+    """Remove a checkpoint that must not be continued; something in its place that is not a file gets another name."""
     if file.is_dir():
         set_aside(file)
     else:

@@ -1,4 +1,4 @@
-"""Where a run prints, and who else is told."""
+"""Where a run prints, and who else is notified."""
 
 from collections.abc import Callable
 from typing import Any, final
@@ -28,7 +28,7 @@ class Console(console.Console):
         self._warned, self._shown, self._heading = warned, shown, ""
 
     def warn(self, message: str, begin: str = "warning: ") -> None:
-        """Print a sentence that a reader of the results should know, after `begin`; or tell it to who listens."""
+        """Print a sentence that a reader of the results should know, after `begin`; or pass it to a listener."""
         if self._warned is None:
             self.print(f"{begin}{message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
         else:
@@ -40,7 +40,7 @@ class Console(console.Console):
 
     @property
     def shows(self) -> bool:
-        """Return whether somebody wants to be told how far the work is."""
+        """Return whether progress is to be reported."""
         return self._shown is not None
 
     def show(self, words: str, share: float) -> None:

@@ -36,7 +36,7 @@ class Ground:
 
 
 def default_samples(task: Task, estimator: Estimator) -> int:
-    """Return K where it is not asked for: the task's, or as many as the estimator needs."""
+    """Return the default K: the task's, or as many as the estimator needs."""
     return max(task.defaults.samples, estimator.minimum_samples)
 
 

@@ -39,7 +39,7 @@ def share_held_back(spec: Spec, task: Task, data: Data, share: float | None) -> 
 # The cells of a task follow each other, and each has the same rows: they are copied once.
 @lru_cache(maxsize=1)
 def hold_back(data: Data, share: float) -> Data:
-    """Return data of which a share of the training rows is for validation: the same ones whatever the cell.
+    """Return data with a share of the training rows held back for validation: the same ones for every cell.
 
     Seeds and estimators are compared on the same rows, in the order in which they are stored.
     """

@@ -157,7 +157,7 @@ def run_job(job: Job, tell: Callable[[Event], object]) -> Outcome:
 
 
 def run_quietly(job: Job) -> Outcome:
-    """Run a job where nobody listens meanwhile; what there is to tell comes with the outcome."""
+    """Run a job that reports nothing meanwhile; everything comes with the outcome."""
     events: list[Event] = []
     outcome = run_job(job, events.append)
     return replace(outcome, events=tuple(event for event in events if not isinstance(event, Begin | Phase)))

@@ -1,4 +1,4 @@
-"""The record of a cell that a limit has stopped, and the checkpoint that it goes on from."""
+"""The record of a cell that a limit has stopped, and the checkpoint from which it continues."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ def stopped(one: CellRun, reached: LimitReached, whole: bool) -> Record:
 def stopped_before(
     cell: Cell, store: Store, making: Making, source: Source, reached: LimitReached, seconds: float
 ) -> Record:
-    """Record that a cell could not even be made ready to go on, which took so many seconds.
+    """Record that a cell could not even be prepared to continue, which took that many seconds.
 
     What a limit had left of it before is on record still, where it would go on from there.
     """

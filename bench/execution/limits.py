@@ -1,4 +1,4 @@
-"""Limits of a cell's time and memory: at one of them the cell stops, and with a higher one it goes on."""
+"""Limits of a cell's time and memory: at one of them the cell stops, and with a higher one it continues."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class LimitReached(Exception):
 
 @final
 class Watch:
-    """A `Listener` that hands on what it is told, and stops a cell whose time is over.
+    """A `Listener` that passes on what it is told, and stops a cell whose time is up.
 
     Cells tell of their progress where their state is whole, or where what they are at leaves it alone.
 
@@ -87,7 +87,7 @@ class Watch:
             raise LimitReached(Limit("time", taken), f"time limit of {limit:g} s", self.doing)
 
     def turn_to(self, name: str) -> None:
-        """Note which phase begins, of which nothing is told yet."""
+        """Note which phase begins, before it reports anything."""
         self.doing = _DOING[name]
 
     def warn(self, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Who is told how far a cell is."""
+"""Who is notified of a cell's progress."""
 
 from typing import Protocol
 

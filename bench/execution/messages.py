@@ -10,7 +10,7 @@ from bench.settings import Cell
 
 
 def output() -> Console:
-    """Return what results are printed on, as they are: lines are broken before."""
+    """Return the console for results, which leaves lines as they are: they are broken before."""
     return Console(highlight=False, markup=False, soft_wrap=True)
 
 
@@ -32,7 +32,7 @@ def title(first: Cell, *others: Cell, apart: Mapping[str, str] | None = None) ->
 
 
 def named_cell(cell: Cell, apart: Mapping[str, str] | None = None) -> str:
-    """Return what a line calls a cell, whatever its seed."""
+    """Return a cell's name in a line, whatever its seed."""
     task, estimator = TASKS.brief(cell.task_spec), ESTIMATORS.brief(cell.estimator_spec)
     settings = (apart or {}).get(cell.id, "")
     return f"{task} · {estimator} · K={cell.samples}{settings}"

@@ -159,7 +159,7 @@ class GradientMeter:
         return {site: f"{where}, {reason}" for site, reason in found.items() if reason}
 
     def not_finite(self, task: Task, estimator: Estimator, step: int) -> str | None:
-        """Return what is not finite in gradients drawn here, if one of them is not, or None."""
+        """Return what is not finite in gradients drawn here, or None if all are finite."""
         gradient, slices = self._drawn(task, estimator, step)
         if bool(gradient.isfinite().all()):
             return None

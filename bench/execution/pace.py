@@ -34,7 +34,7 @@ class Pace:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in words that are as precise as it is long.
+    """Return a duration in words, the less precise the longer it is.
 
     >>> from bench.execution.pace import duration
     >>> [duration(seconds) for seconds in (0.26, 12.4, 154.0, 4000.0, 200_000.0)]

@@ -1,4 +1,4 @@
-"""Does an estimator of somebody else's return what it must? Asked of one estimate, before anything runs."""
+"""Does an estimator from outside return what it must? Tested on one estimate, before anything runs."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Cells that are due, in the process that runs them: together where that is possible, and recorded whatever comes."""
+"""Cells that are due, in the process that runs them: together if possible, and recorded whatever happens."""
 
 import time
 import traceback

@@ -100,7 +100,7 @@ class Session:
                 yield from self._runner.run(group)
 
     def send_or_recall(self, groups: Sequence[Sequence[Cell]], engine: Engine) -> Iterator[Record]:
-        """Give the records of groups of companions, in whatever order; an engine's processes run those that are due.
+        """Give the records of groups of companions, in any order; an engine's processes run those that are due.
 
         None of a cell that another process runs yet.
         """

@@ -13,7 +13,7 @@ from bench.settings import Cell
 
 @dataclass(frozen=True)
 class Source:
-    """The source of a cell's task and of its estimator, as `bench.names.source` has it; empty where they are ours."""
+    """The source of a cell's task and of its estimator, from `bench.names.source`; empty if they are ours."""
 
     task: str = ""
     estimator: str = ""
@@ -61,7 +61,7 @@ class Maker:
         return cls(**software(), schema=SCHEMA_VERSION, task=source.task, estimator=source.estimator)
 
     def difference(self, made: object) -> str:
-        """Return in words how the maker of a file, as `asdict` has it, differs from this one; empty where it does not.
+        """Return in words how the maker of a file, given by `asdict`, differs from this one; empty if it does not.
 
         A file of before makers were kept has None, and was made by an earlier version.
         """

@@ -1,4 +1,4 @@
-"""Who is told what becomes of cells: the terminal, or whoever started a process that runs some of them."""
+"""Where news of cells goes: to the terminal, or to the process that started one that runs some of them."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -28,7 +28,7 @@ class Teller(Protocol):
         """Cells have been run to their ends, which took so long."""
 
     def listening(self) -> AbstractContextManager[Listener]:
-        """Return who listens to the cells that run now."""
+        """Return the listener of the cells that are running now."""
         ...
 
 

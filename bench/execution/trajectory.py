@@ -74,7 +74,7 @@ class Keeping:
     task_source: str = ""
 
     def objection(self, content: Mapping[Any, Any], maker: Maker) -> str:
-        """Return why a kept trajectory is not to be used, in words; empty where it is."""
+        """Return in words why a stored trajectory must not be used; empty if it may."""
         if self.rerun == "all" and content.get("run") != self.run:
             return "the reference trajectory was trained again, as --rerun all asks for"
         made = content.get("made")

@@ -97,7 +97,7 @@ def comparable(estimates: pd.DataFrame, results: Results) -> pd.DataFrame:
 
 
 def declared(estimates: pd.DataFrame, results: Results) -> pd.DataFrame:
-    """Return estimates of which those are `biased`, and have a dagger, whose estimators declare a bias."""
+    """Return estimates, marked as `biased`, with a dagger, if their estimators declare a bias."""
     biased = estimates["configuration"].isin(declared_configurations(results.final))
     found = estimates.assign(biased=biased)
     return found.assign(label=marked(found, "label"), name=marked(found, "name"))

@@ -66,7 +66,7 @@ def blocks_grid(
     extra_lines: int = 0,
     note: str = "",
 ) -> tuple[Figure, list[list[Axes]]]:
-    """Return a figure with the panels of each block, of which every one begins a row.
+    """Return a figure with the panels of each block, each of which begins a row.
 
     Blocks of a single panel have nothing to keep together, and stand beside each other.
 
@@ -157,7 +157,7 @@ def task_panels(
 
 
 def wrap_texts(figure: Figure, page: Page) -> None:
-    """Part the titles and x labels that would run into what is to their right, or off the page."""
+    """Break the titles and x labels that would run into what is to their right, or off the page."""
     placed = [(axes, place) for axes in figure.axes if (place := axes.get_subplotspec()) is not None]
     for axes, place in placed:
         columns = place.get_gridspec().ncols

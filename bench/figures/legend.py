@@ -1,4 +1,4 @@
-"""What the entries of a legend say: who is shown, how many samples, and what has nothing to show."""
+"""What the entries of a legend say: what is shown, with how many samples, and what has nothing to show."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Where somebody wants a figure to go: a file, standard output, or what else has a path."""
+"""Where a figure goes: to a file, standard output, or anything else that has a path."""
 
 import os
 import sys

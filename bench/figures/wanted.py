@@ -1,4 +1,4 @@
-"""Which figure is wanted of which results: what `bench plot` and `varbench.plot` have in common."""
+"""Which figure to draw from which results: what `bench plot` and `varbench.plot` have in common."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Wanted:
             raise UsageError(f"--group chooses gradients, but {self.kind} shows none")
 
     def of(self, results: Results, warn: Callable[[str], object]) -> tuple[Results, list[str]]:
-        """Return the part of results that is shown, and what is to be noted of it.
+        """Return the part of results that is shown, and notes about it.
 
         Raises:
             UsageError: the results have nothing of what is wanted.

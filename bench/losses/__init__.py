@@ -1,1 +1,1 @@
-"""The gradient of anybody's loss: its moments, once or along a training, by the machinery that measures estimators."""
+"""The gradient of any loss: its moments, once or along a training, by the machinery that measures estimators."""

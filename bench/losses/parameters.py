@@ -1,4 +1,4 @@
-"""The tensors that a gradient is taken in, and the groups of them, as whoever asks gives them."""
+"""The tensors in which a gradient is taken, and their groups, as a user gives them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

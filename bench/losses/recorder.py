@@ -1,4 +1,4 @@
-"""`varbench.Recorder`: moments along anybody's training, in a results folder."""
+"""`varbench.Recorder`: moments along any training, in a results folder."""
 
 import time
 from dataclasses import replace

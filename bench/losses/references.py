@@ -1,4 +1,4 @@
-"""The gradient that that of a loss is compared with, as whoever asks gives it."""
+"""The gradient with which that of a loss is compared, as a user gives it."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Return the folder: `BENCH_CACHE`, or that of the system for varbench."""
+    """Return the folder: `BENCH_CACHE`, or the system's cache folder for varbench."""
     if named := os.environ.get("BENCH_CACHE"):
         return Path(named)
     # Imported where it is needed: it takes longer than what is read there.

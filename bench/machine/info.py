@@ -37,7 +37,7 @@ def machine_info() -> dict[str, Any]:
 
 
 def hardware() -> dict[str, Any]:
-    """Return what decides how long something takes, as `machine_info` has it."""
+    """Return the entries of `machine_info` that decide how long something takes."""
     import torch
 
     return {
@@ -54,7 +54,7 @@ def cores() -> int:
 
 
 def software() -> dict[str, str]:
-    """Return the versions that decide whether a number is made anew: those of varbench and of torch."""
+    """Return the versions that decide whether a number is computed again: those of varbench and of torch."""
     import torch
 
     return {"varbench": _version(), "torch": str(torch.__version__)}

@@ -11,7 +11,7 @@ _CAPTURING: Final = range(900, 911)
 
 
 def is_device_lost(error: BaseException) -> bool:
-    """Return whether an error says that this process can use its GPU no more: a kernel has failed, or the GPU.
+    """Return whether an error says that this process can no longer use its GPU: a kernel has failed, or the GPU.
 
     CUDA reports whatever comes next as that same error, so that nothing after it says anything of what was run.
     """
@@ -26,5 +26,5 @@ def is_of_device(error: BaseException) -> bool:
 
 
 def is_of_machine(error: Exception) -> bool:
-    """Return whether an error says that memory does not suffice or that the GPU is gone, whatever was tried."""
+    """Return whether an error says that memory ran out or that the GPU is gone, whatever was tried."""
     return is_out_of_memory(error) or is_device_lost(error)

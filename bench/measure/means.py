@@ -16,7 +16,7 @@ LIMIT: Final = 32
 
 
 def coordinate_names(parameters: Mapping[str, Tensor]) -> list[str]:
-    """Return a name for each coordinate of a gradient, [P], as `guide.loc[0]`, or the parameter's where it is a number.
+    """Return a name for each coordinate of a gradient, [P], such as `guide.loc[0]`, or the parameter's if a number.
 
     >>> import torch
     >>> from bench.measure.means import coordinate_names

@@ -25,7 +25,7 @@ _ROOM: Final = 2.0**30
 
 
 class NotFinite(Exception):
-    """Replicates of which some are not finite were to be added to moments.
+    """Some replicates that were added to moments are not finite.
 
     Args:
         gradients: the replicates, [n, P].

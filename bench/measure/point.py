@@ -39,6 +39,6 @@ class Point:
     share: float = 1.0
 
     def replicator(self, replicates: int) -> tuple[Replicator, int]:
-        """Return what draws replicates of the gradient, of which at least so many are wanted, and how many at once."""
+        """Return what draws replicates of the gradient, at least as many as wanted, and how many at once."""
         replicator, wanted = Replicator(self.task, self.estimator, self.samples), max(self.replicates, replicates)
         return replicator, chunk_size(replicator, self.x, self.chunks, *self.identity, replicates=wanted)

@@ -1,4 +1,4 @@
-"""The gradient that an estimate is compared with: exact where the task has it, else Monte Carlo with its own error."""
+"""The gradient with which an estimate is compared: exact if the task has it, else Monte Carlo with its own error."""
 
 import copy
 import math
@@ -39,7 +39,7 @@ class Reference:
 
     @property
     def replicates(self) -> int:
-        """How many it is the mean of; zero where it is exact."""
+        """The number of gradients in the mean; zero if it is exact."""
         return 0 if self.counts is None else int(self.counts.sum())
 
     @property

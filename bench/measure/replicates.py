@@ -155,7 +155,7 @@ def ordered_parameters(task: Task) -> dict[str, nn.Parameter]:
 
 
 def parameter_slices(task: Task) -> dict[str, slice]:
-    """Return where each non-empty parameter group lies among a gradient's coordinates."""
+    """Return the place of each non-empty parameter group among a gradient's coordinates."""
     slices: dict[str, slice] = {}
     ends = {"guide": 0, "model": 0}
     start = 0

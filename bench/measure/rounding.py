@@ -1,4 +1,4 @@
-"""The rounding of a gradient, measured: what it changes by when every operation that leads to it is rounded anew."""
+"""The rounding of a gradient, measured: how much it changes when every operation that leads to it is rounded again."""
 
 from collections.abc import Callable
 from typing import Any, Final, final

@@ -30,7 +30,7 @@ def modules_of(spec: Spec) -> list[str]:
 
 
 def name_modules(modules: Iterable[str]) -> None:
-    """Let modules, and what lies in them, be imported where results name them: a person has named them."""
+    """Let modules, and what they contain, be imported if results name them: a person has named them."""
     _NAMED.set(_NAMED.get() | frozenset(modules))
 
 
@@ -40,7 +40,7 @@ def named_modules() -> frozenset[str]:
 
 
 def is_named(module: str) -> bool:
-    """Return whether a person has named a module, or a package that it lies in."""
+    """Return whether a person has named a module, or a package that contains it."""
     parts = module.split(".")
     return any(".".join(parts[:count]) in _NAMED.get() for count in range(1, len(parts) + 1))
 

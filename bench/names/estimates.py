@@ -10,7 +10,7 @@ _EXAMPLE: Final = "return varbench.Estimate(objective, surrogate)"
 
 
 def as_estimate(found: Any, samples: int, batch: int) -> Estimate:
-    """Return what `estimate` returned for K samples of B observations, where it is what it must be.
+    """Return what `estimate` returned for K samples of B observations, if it is valid.
 
     Raises:
         TypeError: with what is wrong, and what is right.

@@ -1,4 +1,4 @@
-"""What every estimator and every task must be, so that a plug-in that is not is told what it lacks."""
+"""What every estimator and every task must be; a plug-in that is not gets told what it lacks."""
 
 import importlib
 import inspect

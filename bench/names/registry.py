@@ -134,7 +134,7 @@ class Registry(Generic[T]):
         return cast("type[T]", found)
 
     def find(self, name: str) -> Any:
-        """Import and return what is behind a resolved name, whatever it is.
+        """Import and return whatever a resolved name stands for.
 
         Raises:
             UsageError: it does not import.
@@ -245,7 +245,7 @@ class Registry(Generic[T]):
         return self.parameters(Spec(name)) if is_complete else {}
 
     def guarded(self, spec: Spec, fails: str, *meant: type[Exception]) -> AbstractContextManager[None]:
-        """Return a context in which what a name stands for runs: errors of somebody else's code are said to be its own.
+        """Return a context in which what a name stands for runs: errors of other people's code are attributed to it.
 
         Args:
             spec: the name.

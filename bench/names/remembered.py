@@ -25,7 +25,7 @@ _PACKAGES: Final = ("bench/names", "estimators", "tasks")
 
 
 def remembered(what: str, kind: Any, find: Callable[[], T]) -> T:
-    """Return what is known of all that is ours, from the cache folder where it has what is of this code.
+    """Return what is known of everything of ours, from the cache folder if that has it for this code.
 
     Args:
         what: is known, one word: the name of a file.

@@ -17,7 +17,7 @@ _PYTHON: Final = Path(traceback.__file__).resolve().parent
 
 @contextmanager
 def strangers(fails: str, *meant: type[Exception]) -> Iterator[None]:
-    """Run code of somebody else's, which may raise anything.
+    """Run other people's code, which may raise anything.
 
     Args:
         fails: what is said of an error, as in `task 'mine:Toy' cannot load its data`.
@@ -37,7 +37,7 @@ def strangers(fails: str, *meant: type[Exception]) -> Iterator[None]:
 
 
 def said(error: Exception) -> str:
-    """Return an error's type, the first line of what it says, and where somebody else's code raised it."""
+    """Return an error's type, its first line, and where other people's code raised it."""
     return f"{named(error)}{_place(error)}"
 
 

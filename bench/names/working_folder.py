@@ -1,4 +1,4 @@
-"""Where somebody's own `module:Class` is looked for: behind all that is installed."""
+"""Where a user's own `module:Class` is looked for: after everything that is installed."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ def look_in_working_folder() -> None:
 
 
 def overlooked(module: str) -> str:
-    """Return which file of the working folder was not looked at, since another module has its name; else nothing.
+    """Return which file in the working folder was ignored, since another module has its name; else nothing.
 
     Args:
         module: what was imported, or could not be.

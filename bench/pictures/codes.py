@@ -44,7 +44,7 @@ def top_of(task: ImageVAE, x: Tensor) -> Top:
 
 
 def continuous_top(task: ImageVAE, x: Tensor, kind: str) -> Top:
-    """Return the site at the top where it is continuous; raise `Misfit` where it is not."""
+    """Return the site at the top if it is continuous; otherwise raise `Misfit`."""
     top = top_of(task, x)
     if top.discrete:
         name = task.called

@@ -47,7 +47,7 @@ def draw(task: ImageVAE, data: ImageData, page: Page) -> Figure:
 
 
 def project(means: Pixels, site: str) -> Plane:
-    """Return posterior means [N, D] in the plane: as they are where D = 2, else on their two principal components."""
+    """Return posterior means [N, D] in the plane: directly if D = 2, else on their two principal components."""
     if means.shape[1] < 2:
         raise Misfit(f"latent needs at least two latent coordinates; '{site}' has one")
     if means.shape[1] == 2:

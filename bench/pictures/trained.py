@@ -51,7 +51,7 @@ class Trained(NamedTuple):
 
 
 def finished(paths: Sequence[Path], refuse: Callable[[str], object]) -> list[Trained]:
-    """Return the finished runs in results folders, or in single tasks or cells of them, of which there are pictures.
+    """Return the finished runs that have pictures, in results folders, or in single tasks or cells of them.
 
     Args:
         paths: where to look.

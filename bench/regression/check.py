@@ -60,7 +60,7 @@ def compared(kept: Sequence[Moment], fresh: Sequence[Moment]) -> int:
 
 
 def unmeasured(kept: Sequence[Moment], fresh: Sequence[Moment], names: Sequence[str]) -> dict[str, list[str]]:
-    """Return, by estimator, the tasks of kept rows that were not measured anew, though the estimator was to be."""
+    """Return, by estimator, the tasks of stored rows that were not measured again, although the estimator was."""
     there = {_key(moment) for moment in fresh}
     lost: dict[str, list[str]] = {}
     for moment in kept:

@@ -101,7 +101,7 @@ class Drawn:
 
 
 def rows_of(frame: pd.DataFrame, part: str, columns: Mapping[str, str], **more: Any) -> list[dict[str, Any]]:
-    """Return a row per row of a figure's frame: value, interval, what the mouse is told of it.
+    """Return a row per row of a figure's frame: value, interval, tooltip.
 
     Args:
         frame: with label, value, ci_low, ci_high and seeds.

@@ -1,4 +1,4 @@
-"""An article per estimator: what it declares, where it was measured, and what `bench check` says of it."""
+"""An article per estimator: what it declares, where it was measured, and what `bench check` says about it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -111,7 +111,7 @@ def _entry(word: Word, metric: str, of: tuple[str, str, str], best: Bests, link:
 
 
 def order_of(text: str) -> float | None:
-    """Return the number that a text begins with; None where it begins with none.
+    """Return the number with which a text begins; None if it does not begin with one.
 
     >>> order_of("−1.5e−3 [−2e−3, 0]"), order_of("reparam")
     (-0.0015, None)

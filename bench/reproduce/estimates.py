@@ -73,7 +73,7 @@ def words(row: object) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number without an interval, as a law has it: with three significant digits."""
+    """Return a number without an interval, as for a law: with three significant digits."""
     return digits.number(value, 3)
 
 

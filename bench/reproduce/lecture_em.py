@@ -58,7 +58,7 @@ def rows(ran: Ran) -> pd.DataFrame:
 
 
 def fallen(training: pd.DataFrame) -> int:
-    """Return how often the objective of a row is below that of the row before it by more than noise."""
+    """Return how often the objective of a row is below that of the previous row by more than noise."""
     count = 0
     for _, of_cell in grouped(training, "cell"):
         value, error = of_cell["objective"].to_numpy(float), of_cell["objective_se"].to_numpy(float)

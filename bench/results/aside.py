@@ -23,7 +23,7 @@ def set_aside(path: Path) -> Path:
 
 
 def no_file(path: Path, error: OSError) -> str:
-    """Return in words what lies in the place of a file that cannot be read; empty where it is none, or no such thing.
+    """Return in words what is in place of a file that cannot be read; empty if nothing is.
 
     Args:
         path: of the file.
@@ -39,7 +39,7 @@ def no_file(path: Path, error: OSError) -> str:
 
 
 def make_room(path: Path) -> None:
-    """Set a folder aside that lies where a file of ours is to be written: no file can take its place.
+    """Set aside a folder that is where one of our files must be written: no file can take its place.
 
     Raises:
         MachineTrouble: it cannot be renamed.

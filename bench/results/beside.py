@@ -1,4 +1,4 @@
-"""Times that were taken while other jobs ran: a record's notes say so, and nobody compares them with others."""
+"""Times measured while other jobs ran: a record's notes say so, and they are not compared with others."""
 
 from typing import Final
 

@@ -48,7 +48,7 @@ class Damaged(Exception):
 
 @final
 class Cache:
-    """An open cache, of which its table of cells has been read.
+    """An open cache whose table of cells has been read.
 
     Attributes:
         cells: as `Part.cells`.
@@ -156,7 +156,7 @@ def _sections(file: BinaryIO) -> dict[str, tuple[int, int, str]]:
 
 @cache
 def code_digest() -> str | None:
-    """Return a digest of the code that makes columns of records; None where it is not there to be read."""
+    """Return a digest of the code that makes columns of records; None if it cannot be read."""
     digest = hashlib.sha256(f"pandas {pd.__version__} pyarrow {pa.__version__}".encode())
     for name in _READ_BY:
         try:

@@ -43,7 +43,7 @@ LINE: Final[Mapping[str, str]] = {
 
 
 def keep(folder: Path, content: Mapping[str, Any]) -> Path:
-    """Write `check.json` into a results folder, in place of that of the check before, and return where.
+    """Write `check.json` into a results folder, replacing that of the previous check, and return its path.
 
     Raises:
         ResultsError: the folder does not take it.
@@ -55,7 +55,7 @@ def keep(folder: Path, content: Mapping[str, Any]) -> Path:
 
 @dataclass(frozen=True)
 class CheckedLine:
-    """One check of a run of them, as `LINE` has it.
+    """One check in a run of checks, with the keys of `LINE`.
 
     Attributes:
         estimator: see `LINE`, as is every other.

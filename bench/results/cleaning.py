@@ -1,4 +1,4 @@
-"""What is left over in a results folder: files that nothing reads any more, and that nobody is writing.
+"""What is left over in a results folder: files that nothing reads any more and nobody is writing.
 
 Records, parameters, datapoints, checks, figures, tables and what was set aside are never among them.
 """
@@ -59,7 +59,7 @@ class Orphan:
 
 
 def orphans(store: Store, below: Path | None = None) -> list[Orphan]:
-    """Return what is left over in a results folder, or in a folder `below` in it, but in cells that are being run.
+    """Return what is left over in a results folder, or in a folder `below` it, except in cells that are being run.
 
     - A checkpoint whose cell is done or has diverged since; a newer one is that of a cell that is run again.
     - A reference trajectory of a task all of whose cells have ended: those with a record, and those that a run was to

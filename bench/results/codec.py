@@ -61,7 +61,7 @@ def dump(value: Record | RunInfo | Begun) -> bytes:
 
 
 def with_digest(data: bytes) -> bytes:
-    """Return a file with the digest that it should have, in the place of the one that it has."""
+    """Return a file with the digest that it should have instead of the one that it has."""
     head = _HEAD.match(data)
     assert head is not None
     start, end = head.span("digest")

@@ -1,4 +1,4 @@
-"""The packages that `bench new` writes: whole ones, of which only the names are changed."""
+"""The packages that `bench new` writes: complete ones, in which only the names are changed."""
 
 import ast
 import keyword

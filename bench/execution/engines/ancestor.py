@@ -24,7 +24,7 @@ _THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 
 
 def begin(at_once: int) -> None:
-    """Let it import, for so many workers, and return at once; nothing is done where it is there."""
+    """Let it import, for that many workers, and return at once; if it exists, do nothing."""
     if not _IS_SAFE:
         return
     forkserver.set_forkserver_preload([_IMPORTS])

@@ -1,4 +1,4 @@
-"""Jobs on a Dask cluster: one of this machine, or one whose scheduler somebody has started."""
+"""Jobs on a Dask cluster: one on this machine, or one whose scheduler is already running."""
 
 import logging
 import time

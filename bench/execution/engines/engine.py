@@ -1,4 +1,4 @@
-"""What an engine is: it maps `run_job` over jobs, in whatever processes."""
+"""What an engine is: it maps `run_job` over jobs, in any processes."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -39,7 +39,7 @@ class Engine(Protocol):
     where: str
 
     def run(self, jobs: Sequence[Job], ears: Ears) -> Iterator[Outcome]:
-        """Give what comes of jobs, as it comes; whoever stops iterating ends the processes.
+        """Give the outcomes of jobs as they arrive; to stop iterating ends the processes.
 
         Raises:
             MachineTrouble: what runs them is gone, or a disk is full.

@@ -1,4 +1,4 @@
-"""Packages that only those have who asked for them."""
+"""Optional packages."""
 
 from importlib import import_module
 from typing import Any

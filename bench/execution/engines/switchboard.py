@@ -14,7 +14,7 @@ from bench.execution.relay import Event
 
 @final
 class Switchboard:
-    """Takes the connections of workers, and hands on what they tell; a worker that is gone is told of, too.
+    """Takes the connections of workers and passes on what they report, including that a worker is gone.
 
     Each has a connection of its own, so that one that is killed in the middle of a word disturbs no other.
 

@@ -6,7 +6,7 @@ import torch
 
 
 def threads_of(at_once: int) -> int:
-    """Return how many threads each of so many processes computes with; `OMP_NUM_THREADS` is each one's, where set."""
+    """Return how many threads each of several processes uses; `OMP_NUM_THREADS` applies to each, if set."""
     threads = torch.get_num_threads()
     return threads if "OMP_NUM_THREADS" in os.environ else max(1, threads // at_once)
 

@@ -1,4 +1,4 @@
-"""One of this machine's processes that run jobs: it is told by its parent when to end, and tells it what happens."""
+"""One of this machine's processes that run jobs: its parent tells it when to end, and it reports what happens."""
 
 import os
 import signal

@@ -85,7 +85,7 @@ def test_a_limit_of_a_file_is_of_all_of_it(bench: Bench) -> None:
     Path("sweep.toml").write_text('[[sweep]]\ntask = "ppca"\ntime-limit = 60\n')
     outcome = bench("run", "--config", "sweep.toml", "--estimator", "reparam")
     assert outcome.code == 2
-    assert "'time-limit' is of the whole file" in outcome.err
+    assert "'time-limit' applies to the whole file" in outcome.err
     Path("sweep.toml").write_text("time-limit = 60\n")
     assert bench(*TOY, "--config", "sweep.toml", "--dry-run").code == 0
 
