@@ -86,7 +86,7 @@ def page(known: Known) -> str:
         meanings = _meanings(parameters)
         lines += ["", "## Parameters", "", "| name | type | default | |", "| --- | --- | --- | --- |"]
         for one in known["parameters"]:
-            default = "(none: it must be given)" if one["required"] else f"`{one['default']}`"
+            default = "(none: required)" if one["required"] else f"`{one['default']}`"
             meaning = _cell(meanings.get(one["name"], ""))
             lines.append(f"| `{one['name']}` | {_cell(one['type'])} | {default} | {meaning} |")
     return "\n".join([*lines, "", "## Try it", "", "```sh", known["example"], "```", ""])

@@ -89,6 +89,6 @@ def _reproductions() -> str:
         "| --- | --- |",
         *(f"| `bench reproduce {name}` | {recipe.summary} |" for name, recipe in RECIPES.items()),
         "",
-        "[The lecture](lecture.md) shows what the first of them print, and what to see in it.",
+        "[The lecture](lecture.md) shows what the first of these print, and what to look for.",
     ]
     return "\n".join(lines)

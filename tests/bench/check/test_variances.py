@@ -44,7 +44,7 @@ def test_another_variance_is_found(estimator: str, like: str, samples: int):
     wrong = replace(known(like, samples if like != "iwae-reinforce" else 2), estimator=estimator, samples=samples)
     line = VarianceCheck(wrong).run(_LEVEL, 0.1, 1.0, 0)
     assert line.verdict == "violated"
-    assert "and not" in line.detail
+    assert ", not " in line.detail
 
 
 def test_an_estimator_that_fails_is_reported():
