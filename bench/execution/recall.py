@@ -51,7 +51,7 @@ def recall(
     unknown = [name for name in now if then[name] is None and now[name]]
     if changed:
         was, is_now = (" and ".join(sources[name] or "ours" for name in changed) for sources in (then, now))
-        return None, f"{' and '.join(changed)} has changed: it was {was}, and now is {is_now}"
+        return None, f"{' and '.join(changed)} has changed: it was {was}, and is {is_now}"
     if rerun == "stale":
         if unknown:
             return None, f"what {' and '.join(unknown)} was then is not on record"

@@ -88,8 +88,8 @@ def test_what_another_maker_is_is_said() -> None:
         (b"other", QUICKLY, "its parameters.pt does not have the digest in its record"),
         # A large one is read by `bench results validate`, and not for every hit.
         (b"other", 4, ""),
-        ("folder", QUICKLY, "its parameters.pt is no file"),
-        ("link", QUICKLY, "its parameters.pt is no file"),
+        ("folder", QUICKLY, "its parameters.pt is not a file"),
+        ("link", QUICKLY, "its parameters.pt is not a file"),
     ],
 )
 def test_a_cell_whose_parameters_are_not_those_of_its_record_is_run_again(
