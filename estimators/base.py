@@ -386,7 +386,7 @@ def generative(task: Task, needed_by: str) -> GenerativeModel:
     >>> generative(GaussianQuadratic(), "wake-sleep")
     Traceback (most recent call last):
         ...
-    estimators.base.Unfit: wake-sleep draws from the prior; gaussian-quadratic has a joint density only
+    estimators.base.Unfit: wake-sleep draws from the prior, but gaussian-quadratic only has a joint density
     """
     if isinstance(task.model, GenerativeModel):
         return task.model
