@@ -55,7 +55,7 @@ def archive_damage(file: io.BufferedReader | io.BytesIO) -> str:
 
     >>> import io
     >>> archive_damage(io.BytesIO(b"PK"))
-    'it is no archive of tensors: File is not a zip file'
+    'it is not an archive of tensors: File is not a zip file'
     """
     file.seek(0)
     # To the library of zip files, one may begin with anything.
