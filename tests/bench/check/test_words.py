@@ -49,7 +49,7 @@ def test_draws_that_are_not_finite_are_counted() -> None:
 
 
 def test_values_that_agree_in_four_digits_are_told_with_more() -> None:
-    assert "objective is 4.00041 and not 4.00037" in _details(SlightlyOff)
+    assert "objective is 4.00041, not 4.00037" in _details(SlightlyOff)
     rows = torch.full((64, 2), 9.0, dtype=torch.float64)
     assert disagreement(rows + 1e-3, rows, 1e-6) == "9.001 against 9 in coordinate 0"
     assert disagreement(rows + 4e-5, rows, 1e-6) == "9.00004 against 9 in coordinate 0"

@@ -159,7 +159,7 @@ def _is_trained_anew(plan: Plan, folder: Path, before: Trajectory) -> None:
     (file,) = folder.rglob("trajectory-*.pt")
     found, told = trajectory(plan, folder)
     assert told
-    assert found.said.endswith(f"is now {file.name}.corrupt-1: it was trained anew")
+    assert found.said.endswith(f"is now {file.name}.corrupt-1: it was trained again")
     assert file.with_name(f"{file.name}.corrupt-1").exists()
     assert all(torch.equal(value, found.snapshots[4][name]) for name, value in before.snapshots[4].items())
     assert not trajectory(plan, folder)[1]
