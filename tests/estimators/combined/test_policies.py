@@ -183,7 +183,7 @@ def test_the_fewest_samples_are_those_of_the_policies():
         ({"z1": "reparam"}, "reparam does not fit site 'z1' of mixture-vae, which is OneHotCategorical; reinforce, "),
         ({"z2": "enumerate"}, r"site 'z2' of mixture-vae, which is Normal; .* nvil or reparam would$"),
         ({"z2": "gumbel-softmax"}, "gumbel-softmax does not fit site 'z2'"),
-        ({"z3": "reparam"}, "a policy for site 'z3', and mixture-vae has no such site: it has z1 and z2"),
+        ({"z3": "reparam"}, "a policy for site 'z3', but mixture-vae has no such site: it has z1 and z2"),
     ],
 )
 def test_a_policy_that_does_not_fit_is_refused_with_what_does(policies: dict[str, Policy], reason: str):
