@@ -89,7 +89,7 @@ def _seconds(rows: int, weights: tuple[tuple[int, int], ...]) -> tuple[float, fl
                 watch = Stopwatch(CPU)
                 for given, delta, weight in factors:
                     # Forward, and both of backward.
-                    given @ weight.T, delta @ weight, delta.T @ given
+                    _ = given @ weight.T, delta @ weight, delta.T @ given
                 least[by_onednn] = min(least[by_onednn], watch.seconds())
     return least[False], least[True]
 

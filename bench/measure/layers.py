@@ -129,7 +129,7 @@ class Formed(Rows):
         for start, value in self.others:
             yield from parted(value, start)
         for start, deltas in self.biases.items():
-            yield from parted(sum(_rows(delta).sum(1) for delta in deltas), start)
+            yield from parted(torch.cat([_rows(delta) for delta in deltas], 1).sum(1), start)
         for start, calls in self.weights.items():
             yield from self._weight(start, calls)
 

@@ -113,7 +113,7 @@ def disarm(parameters: tuple[Params, Params, jax.Array], x: jax.Array, key: jax.
     return ((slope * logits).sum(-1) + log_joint.mean(0)).mean()
 
 
-_SURROGATES: Final[dict[str, Surrogate]] = {
+_SURROGATES: Final[dict[str, Callable[..., jax.Array]]] = {
     "reparam": reparam,
     "reinforce": reinforce,
     "iwae": iwae,
