@@ -15,13 +15,14 @@ from bench.machine.streams import seeded
 from bench.measure.chunk import LARGEST_CHUNK
 from bench.measure.cost import peak_memory
 from bench.measure.metrics import bias_metrics, variance
-from bench.measure.moments import GROUPS, Moments, Summary
+from bench.measure.moments import GROUPS, Moments
 from bench.measure.norms import pairs
 from bench.measure.outcomes import unseen_outcomes
 from bench.measure.point import Point
 from bench.measure.reference import Reference
 from bench.measure.replicates import LOOP, Replicator
 from bench.measure.rounding import rounding_of
+from bench.measure.summary import Summary
 from bench.statistics.intervals import Interval
 from bench.training.settling import adapts, settled
 from estimators.base import Estimator

@@ -7,9 +7,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from bench.measure.moments import GROUPS, ROUNDING, Moments, Summary, gram
+from bench.measure.moments import GROUPS, ROUNDING, Moments
 from bench.measure.norms import Scale, pairs, squared_norm
 from bench.measure.reference import Reference
+from bench.measure.summary import Summary, gram
 from bench.measure.units import largest, norm, unit_of
 from bench.statistics.intervals import EXACTLY_ZERO, Interval, jackknife
 

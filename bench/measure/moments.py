@@ -8,14 +8,12 @@ import torch
 from torch import Tensor
 
 from bench.measure.rows import Rows, Whole
+from bench.measure.summary import BLOCK, Block, Summary
 from bench.measure.units import largest, unit_of, units_of
 from bench.statistics.quantiles import GROUPS as GROUPS
 
 _SMALL: Final = 10_000
 """Up to this many parameters, moments accumulate in float64 whatever the task's dtype."""
-
-_BLOCK: Final = {"cpu": 1 << 13, "cuda": 1 << 16}
-"""Coordinates that are reduced at once: float64 copies of a large float32 matrix stay small, and in a CPU's cache."""
 
 ROUNDING: Final = 8.0
 """A coordinate whose standard deviation is below this many units of rounding of its mean is constant."""
@@ -47,52 +45,6 @@ class Dealt:
     def split(self, chunk: Tensor) -> Tensor:
         """Return the rows by group, [n, ...] to [p, k, ...], without a copy."""
         return chunk[self.rows].unflatten(0, (self.groups.stop - self.groups.start, -1))
-
-
-@dataclass(frozen=True)
-class Block:
-    """Moments of some coordinates in float64, those of second order in units of each coordinate's own.
-
-    Attributes:
-        centre: the mean over all replicates, [p]; zero where there is nothing but rounding.
-        unit: what offsets are measured in, [p], and squared deviations in its square.
-        offsets: the groups' means less `centre`, [G, p].
-        deviation: squared deviations from the group's own mean, summed, [G, p].
-        noisy: whether a coordinate varies by more than rounding, [p]; those that do not have no offset nor deviation.
-    """
-
-    centre: Tensor
-    unit: Tensor
-    offsets: Tensor
-    deviation: Tensor
-    noisy: Tensor
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What every metric of one parameter group is computed from: inner products of the groups' means.
-
-    Attributes:
-        counts: replicates per group, [G].
-        within: Σ_p of the squared deviations from the group's own mean, [G].
-        centred: Gram matrix of the group means about the overall mean, [G, G].
-        means: Gram matrix of the group means, [G, G].
-        size: P of the parameter group.
-        unit: of the gradient, in whose square all these are; see `bench.measure.units`.
-    """
-
-    counts: Tensor
-    within: Tensor
-    centred: Tensor
-    means: Tensor
-    size: int
-    unit: float
-
-    def in_unit(self, unit: float) -> "Summary":
-        """Return the same in another unit."""
-        ratio = self.unit / unit
-        within, centred, means = (part * ratio * ratio for part in (self.within, self.centred, self.means))
-        return Summary(self.counts, within, centred, means, self.size, unit)
 
 
 Beside = Callable[[slice, Tensor, list[Dealt]], None]
@@ -213,7 +165,7 @@ class Moments:
     def blocks(self, where: slice) -> Iterator[tuple[slice, Block]]:
         """Return the moments of the coordinates in `where`, block by block; each group must have a replicate."""
         device = self._sums.device
-        counts, step = self.counts[:, None].to(device), _BLOCK[device.type]
+        counts, step = self.counts[:, None].to(device), BLOCK[device.type]
         share = (self.counts / self.counts.sum()).to(device)
         for start in range(where.start, where.stop, step):
             columns = slice(start, min(start + step, where.stop))
@@ -293,9 +245,3 @@ def _by_group(deviations: Tensor, groups: int) -> tuple[Tensor, Tensor]:
         return ones @ deviations, ones @ deviations.square_()
     by_group = deviations.unflatten(0, (groups, -1))
     return by_group.sum(1), by_group.square_().sum(1)
-
-
-def gram(rows: Tensor, unit: float = 1.0) -> Tensor:
-    """Return the inner products of the rows in a unit, [G, G], in float64 on the CPU."""
-    blocks = (block.double() / unit for block in rows.split(_BLOCK[rows.device.type], dim=1))
-    return sum((block @ block.T for block in blocks), torch.zeros(())).cpu()

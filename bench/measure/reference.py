@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from bench.machine.streams import seeded
-from bench.measure.moments import ROUNDING, Moments, gram
+from bench.measure.moments import ROUNDING, Moments
 from bench.measure.norms import Scale, pairs
 from bench.measure.point import Point
 from bench.measure.replicates import LOOP, gradient_of
 from bench.measure.rounding import rounding_of
 from bench.measure.stopping import Progress, Stopping, draw_until_precise, first_look
+from bench.measure.summary import gram
 from bench.measure.units import largest, unit_of
 from estimators.base import Estimator
 from tasks.base import Target, Task

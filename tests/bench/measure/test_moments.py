@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.measure.metrics import coordinate_snr, gradient_metrics, variance
-from bench.measure.moments import GROUPS, Moments, gram
+from bench.measure.moments import GROUPS, Moments
 from bench.measure.norms import pairs
+from bench.measure.summary import gram
 
 CPU = torch.device("cpu")
 
