@@ -39,7 +39,7 @@ _PACKAGES: Final = ("varbench", "torch", "pyro-ppl", "jax")
 @click.command(help=(__doc__ or "").partition("\n")[0])
 @click.option("--processes", default=8, show_default=True, help="how often everything is measured")
 @click.option("--threads", default=1, show_default=True, help="of PyTorch on the CPU")
-@click.option("--only", default="", help="contests whose name matches, as pytest -k understands it; writes no page")
+@click.option("--only", default="", help="contests whose name matches, as pytest -k understands it; other rows stay")
 @click.option("--out", type=click.Path(path_type=Path), default=FOLDER, show_default=True, help="folder of the csv")
 def main(processes: int, threads: int, only: str, out: Path) -> None:
     runs = []
@@ -48,11 +48,13 @@ def main(processes: int, threads: int, only: str, out: Path) -> None:
         runs.append(measured(threads, only))
     table = summarised(runs, threads)
     file = out / f"{hardware()}{'' if threads == 1 else f'-{threads}-threads'}.csv"
+    if only and file.exists():
+        table = joined(pd.read_csv(file), table)
     with replacing(file) as opened:
         opened.write(table.to_csv(index=False, float_format="%.4g").encode())
     click.echo(rendered(out))
     click.echo(f"wrote {file}")
-    if out == FOLDER and not only:
+    if out == FOLDER:
         PAGE.write_text(with_table(PAGE.read_text(), rendered(out)))
         click.echo(f"wrote {PAGE}")
 
@@ -67,10 +69,19 @@ def measured(threads: int, only: str) -> list[dict[str, Any]]:
             [*command, "--benchmark-only", f"--benchmark-json={file}", *chosen],
             cwd=ROOT,
             env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+            # JAX takes as many threads as there are processors.
+            preexec_fn=lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads]),
             stdout=subprocess.DEVNULL,
             check=True,
         )
         return [benchmark["extra_info"] for benchmark in json.loads(file.read_text())["benchmarks"]]
+
+
+def joined(before: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the rows of one before for what was not measured again, in the order of the contests."""
+    order = {(contest.name, contest.against): place for place, contest in enumerate(CONTESTS)}
+    rows = {(row["benchmark"], row["against"]): row for part in (before, table) for row in part.to_dict("records")}
+    return pd.DataFrame([rows[key] for key in sorted(rows.keys() & order.keys(), key=lambda key: order[key])])
 
 
 def summarised(runs: Sequence[Sequence[dict[str, Any]]], threads: int) -> pd.DataFrame:
@@ -128,8 +139,9 @@ def versions() -> str:
 
 
 def rendered(folder: Path) -> str:
-    """Return the tables of all machines in a folder as Markdown."""
-    return "\n".join(_rendered(pd.read_csv(file)) for file in sorted(folder.glob("*.csv")))
+    """Return the tables of all machines in a folder as Markdown, those of other versions apart."""
+    tables = (pd.read_csv(file) for file in sorted(folder.glob("*.csv")))
+    return "\n".join(_rendered(part) for table in tables for _, part in table.groupby("versions", sort=False))
 
 
 def _rendered(table: pd.DataFrame) -> str:

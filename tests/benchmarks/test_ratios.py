@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from tests.benchmarks.contests import CONTESTS
-from tests.benchmarks.ratios import FOLDER, PAGE, hardware, rendered, summarised, with_table
+from tests.benchmarks.ratios import FOLDER, PAGE, hardware, joined, rendered, summarised, with_table
 
 FIRST, LAST = CONTESTS[0], CONTESTS[-1]
 
@@ -54,6 +54,22 @@ def test_the_table_has_a_line_per_contest(tmp_path: Path):
     assert lines[0].startswith(f"{pd.read_csv(tmp_path / f'{hardware()}.csv')['hardware'].iloc[0]}, 1 thread; ")
     assert lines[4].startswith(f"| {FIRST.name} | {FIRST.against} | 100 | 100 – 100 | ")
     assert lines[5].startswith(f"| {LAST.name} | {LAST.against} | 1.50 | 1.50 – 1.50 | ")
+
+
+def test_what_is_measured_again_replaces_its_row_alone():
+    before = summarised([[found(2.0), found(3.0, LAST)]], threads=1)
+    table = joined(before, summarised([[found(4.0, LAST)]], threads=1))
+    assert table["benchmark"].tolist() == [FIRST.name, LAST.name]
+    assert table["ratio"].tolist() == pytest.approx([2.0, 4.0])
+
+
+def test_rows_of_other_versions_have_a_table_of_their_own(tmp_path: Path):
+    table = summarised([[found(2.0), found(3.0, LAST)]], threads=1)
+    table.loc[1, "versions"] = "varbench 9"
+    table.to_csv(tmp_path / f"{hardware()}.csv", index=False)
+    heads = [line for line in rendered(tmp_path).splitlines() if line.endswith(":")]
+    assert len(heads) == 2
+    assert heads[1].endswith("; varbench 9:")
 
 
 def test_a_page_without_markers_is_refused():
