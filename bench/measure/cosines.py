@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -40,7 +39,7 @@ class Cosines:
         }
         self._sums = torch.zeros(len(slices), GROUPS, dtype=torch.float64)
         # By the first of the rows; of the chunk that is being read.
-        self._parts: list[dict[int, list[_Part]]] = [defaultdict(list) for _ in self._pieces]
+        self._parts: list[dict[int, _Part]] = [{} for _ in self._pieces]
 
     def read(self, columns: slice, numbers: Tensor, dealt: list[Dealt]) -> None:
         """Take some columns, [n, width], of a chunk of gradients that were dealt out to groups."""
@@ -52,15 +51,17 @@ class Cosines:
             within = numbers[:, low - columns.start : high - columns.start]
             for part in dealt:
                 rows = means if self._reference.counts is None else means[part.groups]
-                parts[part.rows.start].append(_Part.of(part.split(within), rows[:, low:high], unit))
+                found = _Part.of(part.split(within), rows[:, low:high], unit)
+                before = parts.get(part.rows.start)
+                parts[part.rows.start] = found if before is None else before.plus(found)
 
     def close(self, dealt: list[Dealt]) -> None:
         """Add the chunk of which all columns have been read."""
         for part in dealt:
             for place, (name, members) in enumerate(self._members.items()):
-                parts = [one for member in members for one in self._parts[member][part.rows.start]]
+                parts = [self._parts[member][part.rows.start] for member in members]
                 self._sums[place, part.groups] += _cosines(parts, self._units[name]).sum(-1).cpu()
-        self._parts = [defaultdict(list) for _ in self._pieces]
+        self._parts = [{} for _ in self._pieces]
 
     def interval(self, name: str, counts: Tensor) -> Interval | None:
         """Return the mean cosine for one parameter group, or None where the reference is zero or lost in its noise."""
@@ -87,34 +88,48 @@ class _Part:
     Attributes:
         dot: product with the reference, in units of both.
         square: squared norm, in the square of the unit.
-        unit: of each gradient.
+        unit: of each gradient; None where that is one.
         reference: the reference's unit.
     """
 
     dot: Tensor
     square: Tensor
-    unit: Tensor
+    unit: Tensor | None
     reference: float
 
     @classmethod
     def of(cls, gradients: Tensor, rows: Tensor, reference: float) -> "_Part":
         """Return the part of gradients [p, k, P], given the references' of the groups, [p, P]."""
         rows = (rows[..., None] / reference).to(gradients)
-        size, unit = torch.linalg.vector_norm(gradients, dim=-1), gradients.new_ones(gradients.shape[:-1])
+        size, unit = torch.linalg.vector_norm(gradients, dim=-1), None
         smallest, greatest = torch.aminmax(size)
         if float(smallest) < 1 / _COMFORTABLE or float(greatest) > _COMFORTABLE:
             unit = units_of(gradients.abs().amax(-1))
             gradients = gradients / unit[..., None]
-            size = torch.linalg.vector_norm(gradients, dim=-1)
-        return cls((gradients @ rows)[..., 0].double(), size.double().square(), unit.double(), reference)
+            size, unit = torch.linalg.vector_norm(gradients, dim=-1), unit.double()
+        return cls((gradients @ rows)[..., 0].double(), size.double().square(), unit, reference)
+
+    def plus(self, other: "_Part") -> "_Part":
+        """Return both parts as one; the reference's unit is the same."""
+        if self.unit is None and other.unit is None:
+            return _Part(self.dot + other.dot, self.square + other.square, None, self.reference)
+        unit = torch.maximum(self.units, other.units)
+        one, two = self.units / unit, other.units / unit
+        dot, square = self.dot * one + other.dot * two, self.square * one.square() + other.square * two.square()
+        return _Part(dot, square, unit, self.reference)
+
+    @property
+    def units(self) -> Tensor:
+        """The unit of each gradient, [p, k]."""
+        return torch.ones_like(self.dot) if self.unit is None else self.unit
 
 
 def _cosines(parts: list[_Part], reference: float) -> Tensor:
     """Return g · g* / ‖g‖ in units of the reference, [p, k], of gradients in several parts."""
-    largest = torch.stack([part.unit for part in parts]).amax(0)
+    largest = torch.stack([part.units for part in parts]).amax(0)
     dot, square = torch.zeros_like(largest), torch.zeros_like(largest)
     for part in parts:
-        share = part.unit / largest
+        share = part.units / largest
         dot += part.dot * share * (part.reference / reference)
         square += part.square * share.square()
     # A gradient of exactly zero points nowhere; its cosine counts as zero.
