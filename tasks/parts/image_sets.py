@@ -13,7 +13,7 @@ then those of the model. Another data set is a class here, and three lines besid
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, get_args
+from typing import ClassVar, Final, Literal, get_args
 
 from tasks.data import binarized, cache, embedded, faces, made_up, mnist, omniglot, own_images
 from tasks.data.arrays import Axis, Layout
@@ -33,6 +33,9 @@ TINY: Final = "tiny"
 
 class ImageSet(ABC):
     """A data set of images; 28×28 pixels under a Bernoulli distribution, unless a subclass says otherwise."""
+
+    # Since 2, dynamic binarization draws eight pixels from one random number.
+    version: ClassVar[int] = 2
 
     @property
     def pixels(self) -> int:
@@ -145,6 +148,8 @@ class Omniglot(GreyImages):
 class Faces(ImageSet):
     """Frey faces, whose grey levels have probabilities."""
 
+    version = 1
+
     @property
     def pixels(self) -> int:
         return faces.PIXELS
@@ -220,6 +225,8 @@ class OwnImages(ImageSet):
 
 class MadeUp(ImageSet):
     """Sixteen images of five binary pixels."""
+
+    version = 1
 
     @property
     def pixels(self) -> int:

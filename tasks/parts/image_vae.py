@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tasks.base import Data, Defaults, Guide, Latents, SimulableModel, Task
 from tasks.data.images import binarize, require_grey_levels
+from tasks.numerics import bytes_below_255
 from tasks.parts.image_sets import Binarization, ImageSet
 from tasks.parts.pixels import BernoulliPixels, Pixels
 
@@ -109,7 +110,7 @@ class ImageVAE(ImageSet, Task):
         if self.effective_binarization != "dynamic":
             return raw.to(dtype) / 255
         # u is uniform on 0..254, so P(u < g) is g / 255 exactly: never on for 0, always for 255.
-        on = torch.randint(0, 255, raw.shape, dtype=torch.uint8, device=raw.device) < raw
+        on = bytes_below_255(raw.shape, raw.device) < raw
         # As bytes: they become floats eight times faster than truth values do.
         return on.view(torch.uint8).to(dtype)
 

@@ -16,7 +16,12 @@ def networks() -> tuple[nn.Sequential, nn.Sequential]:
     return encoder, decoder
 
 
-def batches() -> Callable[[], Tensor]:
+def binarized(grey: Tensor) -> Tensor:
+    """Draw pixels from Bernoulli(grey / 255)."""
+    return (torch.randint(0, 255, grey.shape, dtype=torch.uint8) < grey).float()
+
+
+def batches(prepare: Callable[[Tensor], Tensor] = binarized) -> Callable[[], Tensor]:
     """Return what gives minibatches without replacement, binarized anew."""
     rows = VAEMnist(data="5k").load().train
     order, at = torch.randperm(len(rows)), 0
@@ -27,17 +32,17 @@ def batches() -> Callable[[], Tensor]:
             order, at = torch.randperm(len(rows)), 0
         grey = rows[order[at : at + BATCH]]
         at += BATCH
-        return (torch.randint(0, 255, grey.shape, dtype=torch.uint8) < grey).float()
+        return prepare(grey)
 
     return next_batch
 
 
-def hand_written(count: int) -> Callable[[], None]:
-    """Return `count` steps in plain PyTorch, with fused Adam."""
+def hand_written(count: int, prepare: Callable[[Tensor], Tensor] = binarized) -> Callable[[], None]:
+    """Return `count` steps in plain PyTorch, with fused Adam; `prepare` makes pixels of grey levels."""
     torch.manual_seed(0)
     encoder, decoder = networks()
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], STEP_SIZE, fused=True)
-    next_batch = batches()
+    next_batch = batches(prepare)
 
     def step() -> None:
         x = next_batch()

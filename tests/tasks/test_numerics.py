@@ -1,4 +1,4 @@
-"""Our log sigmoid and Poisson draws against SciPy's and PyTorch's, which fail on a GPU and which we do not call."""
+"""Our log sigmoid and Poisson draws against SciPy's and PyTorch's, which fail on a GPU; uniform bytes."""
 
 from functools import partial
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import expit, log_expit
+from scipy.stats import binom, chi2
 from torch import Size, Tensor
 from torch.distributions import Distribution, Geometric, Independent, LogisticNormal, NegativeBinomial, Poisson
 from torch.nn.functional import logsigmoid
@@ -17,8 +18,9 @@ from bench.measure.replicates import Replicator
 from bench.names.registry import ESTIMATORS, TASKS
 from bench.names.spec import parse_spec
 from estimators import distributions
+from tasks.images.vae import VAEMnist
 from tasks.latent_variables.gamma_poisson import PoissonModel
-from tasks.numerics import log_sigmoid, poisson
+from tasks.numerics import bytes_below_255, log_sigmoid, poisson
 
 EDGES = [-1e30, -800.0, -40.0, -39.9, 39.9, 40.0, 87.0, 700.0, 1e30]
 
@@ -166,3 +168,37 @@ def test_draws_of_counts_keep_what_is_no_number(family: Any, monkeypatch: pytest
 
 def test_counts_of_no_rate_are_none():
     assert PoissonModel(2).simulate({"z": torch.tensor([[[0.0, torch.nan]]])}).isnan().tolist() == [[[False, True]]]
+
+
+def test_bytes_are_uniform_below_255_and_independent():
+    # Pearson's statistics, at a false alarm rate of 10⁻⁶ each.
+    torch.manual_seed(0)
+    drawn = bytes_below_255([40_000, 784], torch.device("cpu")).long()
+    counts = torch.bincount(drawn.reshape(-1), minlength=256).double()
+    assert counts[255] == 0
+    expected = drawn.numel() / 255
+    assert float(((counts[:255] - expected) ** 2 / expected).sum()) < chi2.isf(1e-6, 254)
+    coarse = drawn // 51
+    for apart in (1, 3, 8):
+        pairs = torch.bincount((5 * coarse[:, apart:] + coarse[:, :-apart]).reshape(-1), minlength=25).double()
+        assert float(((pairs - pairs.mean()) ** 2 / pairs.mean()).sum()) < chi2.isf(1e-6, 24)
+
+
+@pytest.mark.parametrize("shape", [[], [1], [7], [8], [3, 5], [100, 784], [0]])
+def test_bytes_have_the_shape_that_was_asked_for(shape: list[int]):
+    assert bytes_below_255(shape, torch.device("cpu")).shape == torch.Size(shape)
+
+
+@pytest.mark.parametrize("words", [1, 10, 100, 1000, 9800, 10**6])
+def test_words_suffice(words: int):
+    assert binom.sf(words // 16 + 48, words + words // 16 + 48, 1 - (255 / 256) ** 8) < 1e-20
+
+
+@pytest.mark.parametrize(("grey", "share"), [(0, 0.0), (1, 1 / 255), (128, 128 / 255), (254, 254 / 255), (255, 1.0)])
+def test_a_pixel_is_on_as_often_as_its_grey_level_says(grey: int, share: float):
+    # Within five standard errors, a false alarm rate of 6·10⁻⁷; g/256 would be 6 of them off at 128.
+    torch.manual_seed(1)
+    task = VAEMnist(data="5k", latent=2, hidden=2, depth=1)
+    count = 3_000_000
+    on = task.prepare(torch.full((count // 784, 784), grey, dtype=torch.uint8)).double()
+    assert abs(float(on.mean()) - share) <= 5 * (share * (1 - share) / on.numel()) ** 0.5

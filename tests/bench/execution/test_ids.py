@@ -1,4 +1,4 @@
-"""Ids of cells stay what they were in the first version: results of before are hits."""
+"""Ids of cells stay what they were when the version of their task was raised last: results of before are hits."""
 
 import json
 from dataclasses import replace
@@ -33,7 +33,7 @@ def _data(_: Spec, task: Task) -> Data:
 
 
 @pytest.mark.parametrize("pair", IDS)
-def test_an_id_is_that_of_the_first_version(pair: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_id_is_that_of_before(pair: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     task, estimator = pair.split()
     (cell,) = make_plan(Request((Spec(task),), (Spec(estimator),)), _data).cells
