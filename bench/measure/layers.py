@@ -129,19 +129,17 @@ class Formed(Rows):
         for start, value in self.others:
             yield from parted(value, start)
         for start, deltas in self.biases.items():
-            yield from parted(torch.cat([_rows(delta) for delta in deltas], 1).sum(1), start)
+            yield from parted(_joined(deltas).sum(1), start)
         for start, calls in self.weights.items():
             yield from self._weight(start, calls)
 
     def _weight(self, start: int, calls: Sequence[tuple[Tensor, Tensor]]) -> Iterator[tuple[slice, Tensor]]:
         """Return the gradients of one weight [out, in], some of its rows at a time."""
-        delta = torch.cat([_rows(delta) for delta, _ in calls], 1) if len(calls) > 1 else _rows(calls[0][0])
-        given = torch.cat([_rows(given) for _, given in calls], 1) if len(calls) > 1 else calls[0][1]
-        delta = delta.transpose(1, 2)
-        outputs, inputs = delta.shape[1], given.shape[-1]
+        delta = _joined([delta for delta, _ in calls]).transpose(1, 2)
+        is_common = len(calls) == 1 and calls[0][1].stride(0) == 0 and self.count > 1
+        outputs, inputs = delta.shape[1], calls[0][1].shape[-1]
         step = max(1, _BLOCK // (self.count * inputs)) if delta.device.type == "cpu" else outputs
-        is_common = given.stride(0) == 0 and self.count > 1
-        given = given[0].reshape(-1, inputs) if is_common else _rows(given)
+        given = calls[0][1][0].reshape(-1, inputs) if is_common else _joined([given for _, given in calls])
         for low in range(0, outputs, step):
             part = delta[:, low : low + step]
             # Of a common input, one product of large matrices, and not one for each replicate.
@@ -203,18 +201,22 @@ def _loss(
     inputs: list[Tensor] = []
     left = iter(zeros)
 
-    def add(_part: nn.Module, given: tuple[Tensor], output: Tensor) -> Tensor:
-        inputs.append(given[0])
-        return output + next(left)
+    def forward(part: nn.Linear, given: Tensor) -> Tensor:
+        inputs.append(given)
+        # Added to the bias, which has no axis of replicates, the zero costs nothing.
+        shift = next(left) if part.bias is None else part.bias + next(left)
+        return given @ part.weight.T + shift
 
-    handles = [part.register_forward_hook(add) for part in parts]
+    for part in parts:
+        part.__dict__["forward"] = partial(forward, part)
     try:
         return functional_call(module, {**rest, **fixed}, (x,)), inputs
     finally:
-        for handle in handles:
-            handle.remove()
+        for part in parts:
+            del part.__dict__["forward"]
 
 
-def _rows(values: Tensor) -> Tensor:
-    """Return [n, ..., p] as [n, rows, p]."""
-    return values.reshape(len(values), -1, values.shape[-1])
+def _joined(calls: Sequence[Tensor]) -> Tensor:
+    """Return [n, ..., p] of each call as [n, rows, p], one behind the other."""
+    parts = [values.reshape(len(values), -1, values.shape[-1]) for values in calls]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
