@@ -17,17 +17,13 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from bench.machine.streams import seeded
-from bench.measure.rows import Rows, parted
+from bench.measure.rows import Rows, cached, parted
 
 _SHARE: Final = 0.5
 """Of a gradient's coordinates, that linear layers must have for this to be worth a try."""
 
 _LARGE: Final = 10_000
 """Coordinates up to which a gradient stays in the cache anyway."""
-
-_BLOCK: Final = 1 << 18
-"""Numbers of gradients that are formed at once on a CPU: enough for a product to be fast, and few enough to stay in its
-cache."""
 
 _TRIED: Final = 2
 
@@ -138,7 +134,7 @@ class Formed(Rows):
         delta = _joined([delta for delta, _ in calls]).transpose(1, 2)
         is_common = len(calls) == 1 and calls[0][1].stride(0) == 0 and self.count > 1
         outputs, inputs = delta.shape[1], calls[0][1].shape[-1]
-        step = max(1, _BLOCK // (self.count * inputs)) if delta.device.type == "cpu" else outputs
+        step = max(1, cached() // (self.count * inputs)) if delta.device.type == "cpu" else outputs
         given = calls[0][1][0].reshape(-1, inputs) if is_common else _joined([given for _, given in calls])
         for low in range(0, outputs, step):
             part = delta[:, low : low + step]

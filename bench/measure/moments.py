@@ -21,6 +21,9 @@ ROUNDING: Final = 8.0
 _ROOM: Final = 2.0**30
 """What a deviation may be of the unit that its coordinate is measured in: float32 holds the square, and its inverse."""
 
+_WIDE: Final = 1000
+"""Coordinates from which on the sums of all groups are faster as products with ones."""
+
 
 class NotFinite(Exception):
     """Some replicates that were added to moments are not finite.
@@ -244,4 +247,7 @@ def _by_group(deviations: Tensor, groups: int) -> tuple[Tensor, Tensor]:
         ones = deviations.new_ones(1, len(deviations))
         return ones @ deviations, ones @ deviations.square_()
     by_group = deviations.unflatten(0, (groups, -1))
-    return by_group.sum(1), by_group.square_().sum(1)
+    if deviations.shape[1] < _WIDE:
+        return by_group.sum(1), by_group.square_().sum(1)
+    ones = deviations.new_ones(groups, 1, by_group.shape[1])
+    return torch.bmm(ones, by_group).squeeze(1), torch.bmm(ones, by_group.square_()).squeeze(1)

@@ -4,10 +4,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Final, final
 
+import torch
 from torch import Tensor
 
-_CACHED: Final = 1 << 17
-"""Numbers that fit a CPU's cache."""
+_CACHED: Final = 1 << 18
+"""Numbers that fit the cache of a processor's core."""
+
+
+def cached() -> int:
+    """Return how many numbers fit the caches of the cores that PyTorch computes with."""
+    return _CACHED * torch.get_num_threads()
 
 
 class Rows(ABC):
@@ -50,7 +56,7 @@ def parted(matrix: Tensor, start: int) -> Iterator[tuple[slice, Tensor]]:
     On a CPU they are so small that what is computed on the way stays in the cache.
     """
     count, size = matrix.shape
-    step = max(16, _CACHED // count) if matrix.device.type == "cpu" else max(1, size)
+    step = max(16, cached() // count) if matrix.device.type == "cpu" else max(1, size)
     for low in range(0, size, step):
         high = min(low + step, size)
         yield slice(start + low, start + high), matrix[:, low:high]

@@ -57,8 +57,10 @@ class Point:
         task, estimator, x = self.build()
         replicator = Replicator(task, estimator, self.samples)
         by_onednn = onednn_pays(task, self.batch * self.samples)
+        # The search is as long as that of a cell with the task's settings, which remembers what it finds.
+        served = max(count, task.defaults.checkpoints * task.defaults.replicates_cap)
         with multiplied_by_onednn(by_onednn):
-            chunk = fastest_way(replicator, x, count) if count > FEW else count
+            chunk = fastest_way(replicator, x, served) if count > FEW else count
 
         def work() -> Interval:
             moments = Moments(replicator.size, x.dtype, x.device)
