@@ -81,7 +81,7 @@ class Programs:
                     while isinstance(support, constraints.independent):
                         support = support.base_constraint
                     over = constraints.independent(support, len(event) - support.event_dim)
-                    drawn[site] = pyro.sample(site, dist.ImproperUniform(over, (), event))
+                    drawn[site] = pyro.sample(site, _Improper(over, (), event))
             log_joint = self._call(values, lambda: self.task.model(self.x, self._flat(drawn)))
             rest = log_joint.reshape(self._batch(drawn))
             for term in log_prior:
@@ -119,6 +119,14 @@ class Programs:
             expanded = value if value.shape == batch + event else value.expand(batch + event)
             flat[site] = expanded.reshape(-1, batch[-1], *event)
         return flat
+
+
+@final
+class _Improper(dist.ImproperUniform):
+    """The improper uniform with a log density, zero, of its value's dtype; Pyro's has the default one."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return super().log_prob(value).to(value.dtype)
 
 
 @final

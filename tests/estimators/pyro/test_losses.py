@@ -26,6 +26,7 @@ TINY = {
     "categorical": "gaussian-mixture(components=3, hidden=3, n=8)",
     "chain": "hmm(states=2, length=3, hidden=1, n=8)",
     "mixed": "mixture-vae(components=3, latent=1, hidden=3)",
+    "without a prior": "lecture-weights",
 }
 
 
@@ -56,6 +57,7 @@ def rows(estimator: Estimator, where: Point, samples: int, count: int) -> Tensor
         ("pyro-tracegraph", "categorical", 1),
         ("pyro-tracemeanfield", "Gaussian", 2),
         ("pyro-renyi(alpha=0.5)", "Gaussian", 2),
+        ("pyro-traceenum", "without a prior", 2),
     ],
 )
 def test_the_mean_is_the_exact_gradient(name: str, kind: str, samples: int):
