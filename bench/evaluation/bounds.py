@@ -162,7 +162,9 @@ def evaluate_expectation(task: Task, data: Data, seed: int) -> Mean:
 def _pairs_at_once(device: torch.device) -> int:
     if device.type == "cpu":
         return _PAIRS_AT_ONCE
-    return max(_PAIRS_AT_ONCE, free_memory(device) // _BYTES_PER_PAIR)
+    # A power of two: what is free is not the same to the byte in every run, and how many are drawn at once decides what
+    # is drawn.
+    return max(_PAIRS_AT_ONCE, 1 << (free_memory(device) // _BYTES_PER_PAIR).bit_length() >> 1)
 
 
 def _averaged(task: Task, rows: Tensor, samples: int, pairs: int) -> Iterator[tuple[float, Tensor]]:

@@ -28,7 +28,10 @@ def test_a_process_may_be_allowed_less(monkeypatch: pytest.MonkeyPatch) -> None:
     assert free_memory(GPU) == 7 * GIB
 
 
-@pytest.mark.parametrize(("free", "pairs"), [(16 * GIB, 16 * GIB >> 16), (0, 10_000)])
-def test_an_evaluation_is_sized_by_what_is_left(monkeypatch: pytest.MonkeyPatch, free: int, pairs: int) -> None:
+@pytest.mark.parametrize(
+    ("free", "pairs"),
+    [(16 * GIB, 16 * GIB >> 16), (17 * GIB, 16 * GIB >> 16), (31 * GIB, 16 * GIB >> 16), (0, 10_000)],
+)
+def test_an_evaluation_is_sized_by_what_is_left_about(monkeypatch: pytest.MonkeyPatch, free: int, pairs: int) -> None:
     gpu(monkeypatch, free=free)
     assert bounds._pairs_at_once(GPU) == pairs
