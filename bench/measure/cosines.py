@@ -37,7 +37,8 @@ class Cosines:
             name: [i for i, piece in enumerate(self._pieces) if where.start <= piece.start and piece.stop <= where.stop]
             for name, where in slices.items()
         }
-        self._sums = torch.zeros(len(slices), GROUPS, dtype=torch.float64)
+        # Where gradients are: a GPU is not waited for until all are added.
+        self._sums = torch.zeros(len(slices), GROUPS, dtype=torch.float64, device=reference.means.device)
         # By the first of the rows; of the chunk that is being read.
         self._parts: list[dict[int, _Part]] = [{} for _ in self._pieces]
 
@@ -60,12 +61,12 @@ class Cosines:
         for part in dealt:
             for place, (name, members) in enumerate(self._members.items()):
                 parts = [self._parts[member][part.rows.start] for member in members]
-                self._sums[place, part.groups] += _cosines(parts, self._units[name]).sum(-1).cpu()
+                self._sums[place, part.groups] += _cosines(parts, self._units[name]).sum(-1)
         self._parts = [{} for _ in self._pieces]
 
     def interval(self, name: str, counts: Tensor) -> Interval | None:
         """Return the mean cosine for one parameter group, or None where the reference is zero or lost in its noise."""
-        sums = self._sums[list(self._slices).index(name)]
+        sums = self._sums[list(self._slices).index(name)].cpu()
         size, without = self._squared_sizes(name)
         if size <= 0 or float(without.min()) <= 0:
             return None
@@ -102,8 +103,9 @@ class _Part:
         """Return the part of gradients [p, k, P], given the references' of the groups, [p, P]."""
         rows = (rows[..., None] / reference).to(gradients)
         size, unit = torch.linalg.vector_norm(gradients, dim=-1), None
-        smallest, greatest = torch.aminmax(size)
-        if float(smallest) < 1 / _COMFORTABLE or float(greatest) > _COMFORTABLE:
+        # Read at once: each time a GPU is waited for.
+        smallest, greatest = torch.stack(torch.aminmax(size)).tolist()
+        if smallest < 1 / _COMFORTABLE or greatest > _COMFORTABLE:
             unit = units_of(gradients.abs().amax(-1))
             gradients = gradients / unit[..., None]
             size, unit = torch.linalg.vector_norm(gradients, dim=-1), unit.double()

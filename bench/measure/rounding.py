@@ -57,9 +57,12 @@ class RandomRounding(DispatchMode):
         if func._schema.name in _WHOLE or torch.Tag.nondeterministic_seeded in func.tags:
             return result
         given = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
+        storages = {_storage(value) for value in given}
+        # Asked first: to look into numbers is to wait for a GPU.
+        if not any(_is_new(value, storages) for value in tree_iter(result)):
+            return result
         if all(bool((value == value.round()).all()) for value in given if value.is_floating_point()):
             return result
-        storages = {_storage(value) for value in given}
         return tree_map(lambda value: self._rounded(value) if _is_new(value, storages) else value, result)
 
     def _rounded(self, value: Tensor) -> Tensor:
