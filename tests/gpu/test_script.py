@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
 from tests.gpu import __main__ as script
+from tests.gpu import running
 from tests.gpu.report import Report
 
 
@@ -70,3 +72,18 @@ def test_no_part_is_begun_once_the_time_is_over(capsys: pytest.CaptureFixture[st
     report.run("late", lambda _: pytest.fail("it was begun"))
     assert report.failed == ["late"]
     assert "the time is over" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("off", "together", "is_wrong"),
+    [(0.0, 2, False), (1e-9, 1, False), (1e-9, 2, True), (1e-3, 1, True)],
+    ids=["equal", "apart, rounded", "together, rounded", "apart, others"],
+)
+def test_a_resumed_run_is_held_to_the_bit_where_its_seeds_went_on_together(
+    off: float, together: int, is_wrong: bool
+) -> None:
+    report = Report()
+    whole = pd.DataFrame({"train_elbo": [-1.5, -2.5], "test_elbo": [-1.6, -2.6], "seeds_together": [2, 2]})
+    killed = whole.assign(train_elbo=whole["train_elbo"] * (1 + off), seeds_together=together)
+    running.compare(report, whole, killed)
+    assert bool(report.failed) == is_wrong
