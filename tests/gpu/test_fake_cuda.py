@@ -1,10 +1,6 @@
 """One task of each family on fake CUDA tensors: what a GPU would refuse, wait for, or could not hold in a graph."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -20,28 +16,15 @@ PAIRS: Final = {
 }
 """Nested gradients, one-hot variables and learned baselines are among them."""
 FAULTY: Final = "tests.gpu.faulty:Faulty"
-_TRIES: Final = 3
-"""PyTorch's fake tensors crash an interpreter now and then."""
 
 pytestmark = pytest.mark.skipif(driver.COMPILER is None, reason="there is no g++ to build a stand-in of a driver with")
-
-
-def _printed(folder: Path) -> str:
-    asked = json.dumps({**PAIRS, "gaussian-quadratic": (*PAIRS["gaussian-quadratic"], FAULTY)})
-    command = [sys.executable, "-m", "tests.gpu.fake", str(folder), asked]
-    surroundings = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for left in reversed(range(_TRIES)):
-        done = subprocess.run(command, capture_output=True, text=True, env=surroundings, check=False)
-        if done.returncode >= 0 or not left:
-            assert done.returncode == 0, done.stderr[-2000:]
-            return done.stdout
-    raise AssertionError
 
 
 @pytest.fixture(scope="module")
 def all_found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What came of all pairs that fit."""
-    return [json.loads(line) for line in _printed(tmp_path_factory.mktemp("driver")).splitlines()]
+    asked = json.dumps({**PAIRS, "gaussian-quadratic": (*PAIRS["gaussian-quadratic"], FAULTY)})
+    return [json.loads(line) for line in driver.printed("fake", tmp_path_factory.mktemp("driver"), asked).splitlines()]
 
 
 @pytest.fixture
