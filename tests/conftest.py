@@ -17,6 +17,7 @@ collect_ignore = ["example_plugin"]
 _LONG = (
     "tests/torture/",
     "tests/test_contributing.py",
+    "tests/gpu/test_fake_cells.py",
     "tests/bench/cli/test_jobs.py",
     "tests/bench/cli/test_slurm.py",
 )

@@ -13,7 +13,6 @@ from tests.gpu import driver
 if __name__ == "__main__":
     driver.load(Path(sys.argv[1]))
 
-import gc
 import json
 import warnings
 from collections import Counter
@@ -159,8 +158,6 @@ def many_at_once(search: Callable[..., int], replicator: Replicator, x: Tensor, 
 def main(folder: Path, cells: str) -> None:
     """Print what comes of each."""
     warnings.simplefilter("ignore")
-    # A fake tensor is asked in Python for its device, with a lock held that what is collected there may wait for.
-    gc.disable()
     watch = Watch()
     install(watch)
     shorten()

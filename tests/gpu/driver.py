@@ -4,6 +4,7 @@ It is loaded before PyTorch is imported, and so in a process of its own.
 """
 
 import ctypes
+import gc
 import os
 import shutil
 import subprocess
@@ -25,6 +26,8 @@ def load(folder: Path) -> None:
     if not library.exists():
         build(library)
     ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+    # A fake tensor is asked in Python for its device, with a lock held that what is collected then may wait for.
+    gc.disable()
 
 
 def build(library: Path) -> None:

@@ -33,10 +33,10 @@ TORCH: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
 Named = Mapping[str, Sequence[Tensor]]
 
 
-def parameters() -> dict[str, list[Tensor]]:
+def parameters(dtype: torch.dtype = torch.float32) -> dict[str, list[Tensor]]:
     generator = torch.Generator().manual_seed(0)
     return {
-        name: [torch.randn(shape, generator=generator).requires_grad_() for shape in shapes]
+        name: [torch.randn(shape, generator=generator, dtype=dtype).requires_grad_() for shape in shapes]
         for name, shapes in SHAPES.items()
     }
 
@@ -52,7 +52,7 @@ def train(named: Named, move: Callable[[int], object], first: int = 0, until: in
         for name, of in named.items():
             rests = (name == "model" and step == 2) or (name == "estimator" and step < 2)
             for parameter in of:
-                gradient = torch.randn(parameter.shape, generator=generator)
+                gradient = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
                 parameter.grad = None if rests else gradient
         move(step)
 
@@ -101,8 +101,11 @@ def moved_moments(state: Mapping[Tensor, Mapping[str, Tensor]], named: Named) ->
 
 @pytest.mark.parametrize("text", TORCH)
 @pytest.mark.parametrize("model_lr", [1e-2, 3e-3], ids=["one step size", "two step sizes"])
-def test_parameters_and_moments_are_those_of_torch_to_the_last_bit(text: str, model_lr: float) -> None:
-    mine, theirs = parameters(), parameters()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_parameters_and_moments_are_those_of_torch_to_the_last_bit(
+    text: str, model_lr: float, dtype: torch.dtype
+) -> None:
+    mine, theirs = parameters(dtype), parameters(dtype)
     (own, move), (other, their_move) = ours(text, mine, model_lr), of_torch(text, theirs, model_lr)
     train(mine, move)
     train(theirs, their_move)
