@@ -7,13 +7,15 @@ import pytest
 
 from tests.gpu import driver
 
-VAE: Final = "vae-mnist(data=tiny,latent=1,hidden={hidden},depth=1)"
 CELLS: Final[list[tuple[str, str, dict[str, Any]]]] = [
     ("gaussian-quadratic", "reinforce-ema", {"optimizer": "sgd(momentum=0.9)"}),
-    ("gaussian-quadratic", "reparam", {"optimizer": "rmsprop", "alone": True}),
+    ("gaussian-quadratic", "reparam", {"optimizer": "rmsprop", "alone": True, "clip_norm": 1.0}),
     ("categorical-toy", "rebar", {"at": "shared", "clip_norm": 1.0}),
-    (VAE.format(hidden=16), "iwae", {"optimizer": "rmsprop(momentum=0.5)", "kl_warmup": "linear(share=0.5)"}),
-    (VAE.format(hidden=3), "reparam", {"alone": True, "clip_norm": 1.0}),
+    (
+        "vae-mnist(data=tiny,latent=1,hidden=3,depth=1)",
+        "iwae",
+        {"optimizer": "rmsprop(momentum=0.5)", "kl_warmup": "linear(share=0.5)"},
+    ),
     ("sbn-mnist(data=5k,latent=3)", "nvil", {"learning": "em(guide_steps=2,model_steps=1)", "clip_norm": 1.0}),
 ]
 """One of each family, in single and in double precision; every optimizer; adaptive state and learned baselines."""
@@ -93,7 +95,7 @@ def test_cosines_stay_where_gradients_are_until_all_are_read(found: list[dict[st
 
 
 def test_gradients_of_linear_layers_are_formed_on_the_gpu_too(found: list[dict[str, Any]]) -> None:
-    assert ["gradients of linear layers" in notes(one) for one in found] == [False, False, False, True, True, True]
+    assert ["gradients of linear layers" in notes(one) for one in found] == [False, False, False, True, True]
 
 
 def test_faults_are_found(every: list[dict[str, Any]]) -> None:
