@@ -136,11 +136,17 @@ class Formed(Rows):
         outputs, inputs = delta.shape[1], calls[0][1].shape[-1]
         step = max(1, cached() // (self.count * inputs)) if delta.device.type == "cpu" else outputs
         given = calls[0][1][0].reshape(-1, inputs) if is_common else _joined([given for _, given in calls])
+        made = given.new_empty(self.count, min(step, outputs), inputs)
         for low in range(0, outputs, step):
             part = delta[:, low : low + step]
-            # Of a common input, one product of large matrices, and not one for each replicate.
-            product = part.reshape(-1, part.shape[-1]) @ given if is_common else part @ given
-            yield from parted(product.reshape(self.count, -1), start + low * inputs)
+            # Into the same memory each time, which the cache then has.
+            product = made if part.shape[1] == made.shape[1] else given.new_empty(*part.shape[:2], inputs)
+            if is_common:
+                # One product of large matrices, and not one for each replicate.
+                torch.mm(part.reshape(-1, part.shape[-1]), given, out=product.view(-1, inputs))
+            else:
+                torch.bmm(part, given, out=product)
+            yield from parted(product.view(self.count, -1), start + low * inputs)
 
     def whole(self) -> Tensor:
         matrix = self._like.new_empty(self.count, self._size)

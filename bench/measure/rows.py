@@ -28,7 +28,10 @@ class Rows(ABC):
 
     @abstractmethod
     def strips(self) -> Iterator[tuple[slice, Tensor]]:
-        """Return all columns in parts, each with where it lies and its numbers, [n, width]."""
+        """Return all columns in parts, each with where it lies and its numbers, [n, width].
+
+        The next part may be made in the same memory.
+        """
 
     @abstractmethod
     def whole(self) -> Tensor:
