@@ -1,17 +1,22 @@
 """What is swept to see how seconds grow with the work."""
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import torch
 
+import bench
+from bench.evaluation.bounds import evaluate_bounds
 from bench.machine.device import synchronize
 from bench.machine.matmul import multiplied_by_onednn, onednn_pays
 from bench.measure.chunk import fastest_chunk
 from bench.measure.moments import Moments
 from bench.measure.replicates import LOOP, Replicator
 from bench.measure.stopping import draw_until
+from tests.benchmarks import folders
 from tests.benchmarks.contest import Work, multiplied
 from tests.benchmarks.replicates import Point
 from tests.benchmarks.seeds import stacked
@@ -81,6 +86,25 @@ def _seeds(point: Point, seeds: int) -> tuple[int, Work]:
     return seeds, stacked(point, seeds)(seeds)
 
 
+def _datapoints(point: Point, count: int) -> tuple[int, Work]:
+    """Return the work of evaluating both bounds on so many rows, with ten samples for each."""
+    task, _, _ = point.build()
+    rows = task.load().train[:count].to(point.device)
+
+    def work() -> None:
+        evaluate_bounds(task, rows, 10, 0, "cost", lambda share: None)
+        synchronize(rows.device)
+
+    return count, multiplied(work, onednn_pays(task, count))
+
+
+def _records(_: Point, count: int) -> tuple[int, Work]:
+    """Return the work of reading so many records, those of cells that were not trained."""
+    folder = tempfile.TemporaryDirectory()
+    folders.make(Path(folder.name), count, trained=False)
+    return count, lambda: bench.load(folder.name)
+
+
 _DEVICE: Final = "cuda" if torch.cuda.is_available() else "cpu"
 _VAE: Final = "vae-mnist(data=5k)"
 
@@ -129,4 +153,6 @@ LINES: Final = (
         (1, 2, 4, 6, 8, 12, 16, 24),
         _seeds,
     ),
+    Line("datapoints N", Point(_VAE, "reparam", 100, device=_DEVICE), (100, 200, 400, 800, 1600, 3200), _datapoints),
+    Line("records", Point("gaussian-quadratic", "reinforce"), (200, 400, 800, 1600, 3200, 6400), _records),
 )
