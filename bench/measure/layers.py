@@ -167,8 +167,10 @@ def _layers(module: nn.Module, parameters: Mapping[str, nn.Parameter]) -> list[_
     names = {id(value): name for name, value in parameters.items()}
     found = []
     for part in module.modules():
-        # A subclass may do something else with its weight.
-        if type(part) is nn.Linear and id(part.weight) in names and (part.bias is None or id(part.bias) in names):
+        # A subclass may do something else with its weight, and so may a forward of its own.
+        if type(part) is not nn.Linear or "forward" in vars(part):
+            continue
+        if id(part.weight) in names and (part.bias is None or id(part.bias) in names):
             found.append(_Layer(part, names[id(part.weight)], None if part.bias is None else names[id(part.bias)]))
     return found
 
@@ -203,11 +205,12 @@ def _loss(
     inputs: list[Tensor] = []
     left = iter(zeros)
 
-    def forward(part: nn.Linear, given: Tensor) -> Tensor:
-        inputs.append(given)
+    # Named as in `nn.Linear`, for those who call it by keyword.
+    def forward(part: nn.Linear, input: Tensor) -> Tensor:
+        inputs.append(input)
         # Added to the bias, which has no axis of replicates, the zero costs nothing.
         shift = next(left) if part.bias is None else part.bias + next(left)
-        return given @ part.weight.T + shift
+        return input @ part.weight.T + shift
 
     for part in parts:
         part.__dict__["forward"] = partial(forward, part)

@@ -73,6 +73,10 @@ def never_called(loss: Loss, x: Tensor) -> Tensor:
     return loss.second(noisy(x)).square().mean()
 
 
+def called_by_keyword(loss: Loss, x: Tensor) -> Tensor:
+    return loss.second(input=noisy(loss.first(input=x))).square().mean()
+
+
 def reads_a_weight(loss: Loss, x: Tensor) -> Tensor:
     return plain(loss, x) + loss.first.weight.square().sum()
 
@@ -105,7 +109,7 @@ def both(loss: Loss, parameters: dict[str, nn.Parameter]) -> tuple[Tensor, Tenso
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("forward", [plain, of_samples, called_twice, of_one_row, never_called])
+@pytest.mark.parametrize("forward", [plain, of_samples, called_twice, called_by_keyword, of_one_row, never_called])
 def test_they_are_the_usual_ones(forward: Callable[[Loss, Tensor], Tensor], bias: bool):
     torch.manual_seed(0)
     loss = Loss(forward, bias)
@@ -123,6 +127,19 @@ def test_layers_that_share_a_weight():
     loss.second.weight = loss.first.weight
     found, expected = both(loss, dict(loss.named_parameters()))
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_a_layer_with_a_forward_of_its_own_is_left_alone():
+    torch.manual_seed(0)
+    loss = Loss(plain)
+
+    def doubled(input: Tensor) -> Tensor:
+        return 2 * nn.functional.linear(input, loss.first.weight, loss.first.bias)
+
+    loss.first.forward = doubled
+    found, expected = both(loss, dict(loss.named_parameters()))
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
+    assert loss.first.forward is doubled
 
 
 @pytest.mark.parametrize("frozen", ["first.weight", "second.bias"])
